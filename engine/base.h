@@ -1,0 +1,41 @@
+/* base.h: what every file of the engine may use. The thread's error and other per-thread state, checked
+   arithmetic, attributes. */
+#ifndef PTI_BASE_H
+#define PTI_BASE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ptlua.h"
+
+#define PTI_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#define PTI_COUNT(array) (sizeof(array) / sizeof *(array))
+/* Per-thread state is reached without a call, also from a shared library that was opened late. */
+#define PTI_THREAD _Thread_local __attribute__((tls_model("initial-exec")))
+
+/* The only way to fail: records code and text for the thread, returns NULL (false as a bool). */
+void *pti_fail(pt_status code, const char *format, ...) PTI_PRINTF(2, 3);
+/* Puts "prefix: " before the recorded text, once. */
+void pti_error_prefix(const char *prefix);
+
+/* a * b and a + b of sizes; false when the result leaves int64_t. */
+static inline bool pti_mul(int64_t a, int64_t b, int64_t *out) { return !__builtin_mul_overflow(a, b, out); }
+static inline bool pti_add(int64_t a, int64_t b, int64_t *out) { return !__builtin_add_overflow(a, b, out); }
+
+static inline int64_t pti_min64(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t pti_max64(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* What the thread is doing; see pt_set_index_base, pt_set_grad_enabled, pt_vm_interrupt. */
+typedef struct pti_thread {
+  int index_base;
+  bool no_grad;
+  _Atomic int *interrupt; /* NULL, or a flag polled between chunks: nonzero stops the op */
+} pti_thread;
+extern PTI_THREAD pti_thread pti_this;
+
+/* False, with PT_EINTERRUPT recorded, when the thread was asked to stop. Called between chunks of long work. */
+bool pti_poll(void);
+
+#endif

@@ -1,0 +1,23 @@
+/* device.h: the devices of this process. Device 0 is the CPU; others are backends found at run time. Only
+   device.c calls dlopen. */
+#ifndef PTI_DEVICE_H
+#define PTI_DEVICE_H
+
+#include "backend.h"
+#include "base.h"
+
+typedef struct pti_device {
+  const pt_backend *be;
+  int index; /* within the backend */
+  char name[16];
+} pti_device;
+
+/* `device` is a number that pt_device returned. */
+const pti_device *pti_device_at(int device);
+static inline const pt_backend *pti_be(int device) { return pti_device_at(device)->be; }
+
+/* Memory of a device, cached; counts as live bytes. */
+void *pti_device_alloc(int device, size_t bytes);
+void pti_device_free(int device, void *block, size_t bytes);
+
+#endif

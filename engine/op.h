@@ -1,0 +1,71 @@
+/* op.h: the op table. A row of ops.def names an op; here is what a row becomes, and the one way to call it. */
+#ifndef PTI_OP_H
+#define PTI_OP_H
+
+#include "base.h"
+#include "dtype.h"
+
+enum { PTI_MAX_ARG = 12, PTI_MAX_OUT = 4, PTI_MAX_IN = 64 };
+
+/* One argument of a call, as the signature says. */
+typedef struct pt_arg {
+  union {
+    pt_tensor *t;           /* T  tensor; A  tensor or number (a number arrives as a wrapped 0-dim tensor) */
+    int64_t i;              /* i  integer; p  position and d  dim (0-based, or negative from the end, here; Lua's
+                               count from 1); b  boolean; y  dtype; v  device */
+    double f;               /* f  number; n  number that was not an integer (else .i, and .n is 1) */
+    const char *s;          /* s  string */
+    const int64_t *ints;    /* I  sizes or integers, n of them; D  dims */
+    pt_tensor *const *list; /* L  tensors, n of them */
+  };
+  int n;
+  bool given; /* false: left out (then the rest is zero, or the default) */
+} pt_arg;
+
+/* A parsed parameter of a signature: "x:T dim:d? keepdim:b=false -> values:T indices:T".
+   '?' optional; '=' default; '!' after T: the op has an in-place twin "name_". */
+typedef struct pti_param_spec {
+  char name[20];
+  char type;
+  bool optional, inplace;
+  char dflt[20]; /* text of the default, "" where none */
+} pti_param_spec;
+
+typedef enum { PTI_ELEMENTWISE, PTI_STRUCTURED, PTI_COMPOSITE } pti_kind;
+
+typedef struct pt_op {
+  const char *name, *sig, *saves, *help;
+  pti_kind kind;
+  /* First output, NULL on failure; further outputs in more[0..]. Arguments were checked against the signature:
+     tensors on one device, none missing. Outputs are fresh (a composite may return an argument). */
+  pt_tensor *(*run)(const struct pt_op *op, const pt_arg *arg, pt_tensor **more);
+  /* g[k]: gradient of output k or NULL; sets gx[i] for every input i that pti_wants. NULL: not differentiable. */
+  bool (*vjp)(pt_node *n, pt_tensor *const *g, pt_tensor **gx);
+  int ew;                    /* element-wise: number of the kernel (PTI_EW_...) */
+  const char *value;         /* element-wise: text of the value and of up to three gradients */
+  const char *grad[3];
+  unsigned dtypes;           /* element-wise: accepted dtypes; integers become the default float where only floats are */
+  char result;               /* element-wise: 's' same dtype as computed, 'b' bool */
+  /* filled on first use from sig and saves */
+  int narg, nout, nin; /* nin: tensor parameters, -1 where a list */
+  bool inplace;
+  unsigned save_in, save_out; /* bit sets */
+  pti_param_spec param[PTI_MAX_ARG];
+  char out_name[PTI_MAX_OUT][20];
+} pt_op;
+
+/* The table, in the order of ops.def; ready after the first call. */
+pt_op *pti_ops(int *count);
+const pt_op *pti_op_find(const char *name);
+#include "ptlua_ids.h" /* enum { PTI_OP_abs, ... } */
+const pt_op *pti_op_at(int id);
+
+/* Calls an op: checks, runs, records. out[0..nout-1] scope-owned. False on failure. */
+bool pti_call(const pt_op *op, pt_arg *arg, pt_tensor **out);
+/* The same with the result written into arg[0].t, which is returned; for ops with an in-place twin. */
+pt_tensor *pti_call_inplace(const pt_op *op, pt_arg *arg);
+
+/* Sums g down to the shape of edge-less geometry (size, nd): the reverse of broadcasting. */
+pt_tensor *pti_sum_to(pt_tensor *g, const int64_t *size, int nd);
+
+#endif
