@@ -98,6 +98,8 @@ pt_tensor *pti_dense_of(pt_tensor *x);
 pt_tensor *pti_cast(pt_tensor *x, pt_dtype dtype);
 /* y = x, element by element with broadcasting and conversion; no history, no version: y is fresh or writable */
 bool pti_copy_into(pt_tensor *y, pt_tensor *x);
+/* dense on another device; x itself where it is there and dense; no history */
+pt_tensor *pti_to_device(pt_tensor *x, int device);
 bool pti_fill_value(pt_tensor *y, double value, int64_t ivalue);
 
 #endif

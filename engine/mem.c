@@ -1,0 +1,252 @@
+/* mem.c: blocks by size class, kept for reuse. Fresh pages are the hidden cost of tensor programs (first touch is
+   many times slower than warm memory), so a freed block stays: small ones with the thread that freed them, large
+   ones in a shared store that grows no bigger than what has been live at once.
+
+   Classes: 64, 128, ... 1024 in steps of 64; above that four per power of two. Lists are linked through the
+   blocks' own first bytes. */
+#include "mem.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum {
+  LINEAR = 16,                 /* classes of 64 bytes each, up to 1024 */
+  NCLASS = LINEAR + 4 * 53,    /* up to 2^63 */
+  THREAD_MAX = 64 * 1024,      /* blocks above this go to the shared store at once */
+  THREAD_KEEP = 4 * 1024 * 1024, /* bytes a thread keeps */
+  HUGE_PAGE = 2 * 1024 * 1024
+};
+
+typedef struct block {
+  struct block *next;
+} block;
+
+typedef struct cache {
+  block *list[NCLASS];
+  size_t kept;
+  int64_t live[PTI_NLIVE];
+  int64_t fail_at;
+  void (*collect)(void *ud);
+  void *ud;
+  bool collecting, known;
+  struct cache *next;
+} cache;
+
+static PTI_THREAD cache mine;
+
+static struct {
+  pthread_mutex_t lock;
+  block *list[NCLASS];
+  size_t kept;
+  cache *threads;               /* of running threads */
+  int64_t ended[PTI_NLIVE];     /* counters of threads that ended */
+  pthread_key_t key;            /* its destructor flushes a thread's cache */
+} shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static atomic_size_t held, peak, limit;
+
+/* The class of a size and the bytes its blocks have; 0 bytes on overflow. */
+static int class_of(size_t bytes, size_t *size) {
+  if (bytes <= 1024) {
+    int c = bytes == 0 ? 0 : (int)((bytes - 1) / 64);
+    *size = (size_t)(c + 1) * 64;
+    return c;
+  }
+  if (bytes > (size_t)1 << 62) return *size = 0, NCLASS - 1;
+  int top = 63 - __builtin_clzll(bytes - 1); /* 2^top < bytes <= 2^(top + 1) */
+  size_t step = (size_t)1 << (top - 2), base = (size_t)1 << top;
+  size_t quarter = (bytes - base + step - 1) / step; /* 1 .. 4 */
+  *size = base + quarter * step;
+  return LINEAR + 4 * (top - 10) + (int)quarter - 1;
+}
+
+static void leave(void *arg) {
+  cache *c = arg;
+  pti_mem_flush_thread();
+  pthread_mutex_lock(&shared.lock);
+  for (int i = 0; i < PTI_NLIVE; i++) shared.ended[i] += c->live[i];
+  for (cache **p = &shared.threads; *p; p = &(*p)->next) {
+    if (*p == c) {
+      *p = c->next;
+      break;
+    }
+  }
+  pthread_mutex_unlock(&shared.lock);
+  memset(c, 0, sizeof *c);
+}
+static void make_key(void) { pthread_key_create(&shared.key, leave); }
+
+static void enter(void) {
+  pthread_once(&once, make_key);
+  pthread_setspecific(shared.key, &mine);
+  pthread_mutex_lock(&shared.lock);
+  mine.next = shared.threads;
+  shared.threads = &mine;
+  pthread_mutex_unlock(&shared.lock);
+  mine.known = true;
+}
+
+void pti_count(int what, int64_t delta) {
+  if (!mine.known) enter();
+  /* Written by this thread only; others read it, so the store must not tear. */
+  __atomic_store_n(&mine.live[what], mine.live[what] + delta, __ATOMIC_RELAXED);
+}
+
+static int64_t live_total(int what) {
+  pthread_mutex_lock(&shared.lock);
+  int64_t n = shared.ended[what];
+  for (cache *c = shared.threads; c; c = c->next) n += __atomic_load_n(&c->live[what], __ATOMIC_RELAXED);
+  pthread_mutex_unlock(&shared.lock);
+  return n;
+}
+
+void pt_get_memory_stats(pt_memory_stats *out) {
+  out->live_bytes = live_total(PTI_LIVE_BYTES);
+  out->tensors = live_total(PTI_LIVE_TENSORS);
+  out->nodes = live_total(PTI_LIVE_NODES);
+  out->held_bytes = (int64_t)atomic_load(&held);
+  out->peak_bytes = (int64_t)atomic_load(&peak);
+}
+void pt_set_memory_limit(size_t bytes) { atomic_store(&limit, bytes); }
+void pti_fail_at(int64_t n) { mine.fail_at = n; }
+void pti_set_pressure(void (*collect)(void *ud), void *ud) {
+  mine.collect = collect;
+  mine.ud = ud;
+}
+
+/* ---- the system ---- */
+
+static void *from_system(size_t size) {
+  size_t now = atomic_fetch_add(&held, size) + size, cap = atomic_load(&limit);
+  void *p = NULL;
+  if (cap == 0 || now <= cap) {
+    size_t align = size >= HUGE_PAGE ? HUGE_PAGE : 64;
+    if (posix_memalign(&p, align, size) != 0) p = NULL;
+  }
+  if (p == NULL) {
+    atomic_fetch_sub(&held, size);
+    return NULL;
+  }
+#ifdef MADV_HUGEPAGE
+  if (size >= 2 * HUGE_PAGE) madvise(p, size, MADV_HUGEPAGE);
+#endif
+  for (size_t top = atomic_load(&peak); now > top && !atomic_compare_exchange_weak(&peak, &top, now);) {}
+  return p;
+}
+
+static void to_system(void *p, size_t size) {
+  free(p);
+  atomic_fetch_sub(&held, size);
+}
+
+static size_t class_size(int c) {
+  if (c < LINEAR) return (size_t)(c + 1) * 64;
+  int top = 10 + (c - LINEAR) / 4, quarter = (c - LINEAR) % 4 + 1;
+  return ((size_t)1 << top) + (size_t)quarter * ((size_t)1 << (top - 2));
+}
+
+void pti_mem_trim(void) {
+  pti_mem_flush_thread();
+  pthread_mutex_lock(&shared.lock);
+  for (int c = 0; c < NCLASS; c++) {
+    while (shared.list[c]) {
+      block *b = shared.list[c];
+      shared.list[c] = b->next;
+      to_system(b, class_size(c));
+    }
+  }
+  shared.kept = 0;
+  pthread_mutex_unlock(&shared.lock);
+}
+
+void pti_mem_flush_thread(void) {
+  pthread_mutex_lock(&shared.lock);
+  for (int c = 0; c < NCLASS; c++) {
+    while (mine.list[c]) {
+      block *b = mine.list[c];
+      mine.list[c] = b->next;
+      b->next = shared.list[c];
+      shared.list[c] = b;
+      shared.kept += class_size(c);
+    }
+  }
+  mine.kept = 0;
+  pthread_mutex_unlock(&shared.lock);
+}
+
+/* ---- blocks ---- */
+
+static void *from_shared(int c, size_t size) {
+  pthread_mutex_lock(&shared.lock);
+  block *b = shared.list[c];
+  if (b) {
+    shared.list[c] = b->next;
+    shared.kept -= size;
+  }
+  pthread_mutex_unlock(&shared.lock);
+  return b;
+}
+
+/* Nothing kept fits: ask the system, then give kept blocks back, then have the binding collect garbage. */
+static void *from_anywhere(int c, size_t size) {
+  void *p = from_shared(c, size);
+  if (p == NULL) p = from_system(size);
+  if (p) return p;
+  pti_mem_trim();
+  p = from_system(size);
+  if (p == NULL && mine.collect && !mine.collecting) {
+    mine.collecting = true;
+    mine.collect(mine.ud);
+    mine.collecting = false;
+    pti_mem_trim();
+    p = from_system(size);
+  }
+  return p;
+}
+
+void *pti_alloc(size_t bytes) {
+  size_t size;
+  int c = class_of(bytes, &size);
+  void *p = NULL;
+  if (mine.fail_at > 0 && --mine.fail_at == 0) size = 0;
+  if (size) {
+    block *b = mine.list[c];
+    if (b) {
+      mine.list[c] = b->next;
+      mine.kept -= size;
+      p = b;
+    } else {
+      p = from_anywhere(c, size);
+    }
+  }
+  if (p == NULL) return pti_fail(PT_EMEMORY, "out of memory: %zu bytes could not be had", bytes);
+  return p;
+}
+
+void pti_free(void *p, size_t bytes) {
+  if (p == NULL) return;
+  size_t size;
+  int c = class_of(bytes, &size);
+  block *b = p;
+  if (size <= THREAD_MAX) {
+    if (!mine.known) enter();
+    if (mine.kept + size > THREAD_KEEP) pti_mem_flush_thread();
+    b->next = mine.list[c];
+    mine.list[c] = b;
+    mine.kept += size;
+    return;
+  }
+  pthread_mutex_lock(&shared.lock);
+  bool keep = shared.kept + size <= atomic_load(&held) / 2 + 64 * 1024 * 1024;
+  if (keep) {
+    b->next = shared.list[c];
+    shared.list[c] = b;
+    shared.kept += size;
+  }
+  pthread_mutex_unlock(&shared.lock);
+  if (!keep) to_system(p, size);
+}

@@ -1,0 +1,124 @@
+/* view.c: geometry of tensors without history: dims, broadcasting, dense copies, conversion, copying. */
+#include <string.h>
+
+#include "tensor.h"
+
+bool pti_dim(const char *op, int64_t dim, int nd, int *out) {
+  int n = nd > 0 ? nd : 1;
+  if (dim < -n || dim >= n) {
+    int base = pti_this.index_base;
+    long long shown = (long long)(dim < 0 ? dim : dim + base);
+    return pti_fail(PT_EINDEX, "%s: dim %lld of a tensor of %d dims; it goes from %d to %d, or from -%d to -1", op,
+                    shown, nd, base, n - 1 + base, n) != NULL;
+  }
+  *out = (int)(dim < 0 ? dim + n : dim);
+  return true;
+}
+
+bool pti_broadcast(const char *op, const pt_tensor *const *x, int n, int64_t *size, int *nd) {
+  int top = 0;
+  for (int i = 0; i < n; i++) top = x[i]->nd > top ? x[i]->nd : top;
+  for (int d = 0; d < top; d++) {
+    int64_t common = 1;
+    for (int i = 0; i < n; i++) {
+      int at = d - (top - x[i]->nd);
+      int64_t s = at < 0 ? 1 : x[i]->size[at];
+      if (s == 1 || s == common) continue;
+      if (common != 1) {
+        if (n == 2) {
+          return pti_fail(PT_ESHAPE, "%s: [%s] and [%s] do not broadcast: %lld against %lld in dim %d", op,
+                          pti_shape_text(x[0]), pti_shape_text(x[1]), (long long)common, (long long)s,
+                          d + pti_this.index_base) != NULL;
+        }
+        return pti_fail(PT_ESHAPE, "%s: [%s], [%s] and [%s] do not broadcast: %lld against %lld in dim %d", op,
+                        pti_shape_text(x[0]), pti_shape_text(x[1]), pti_shape_text(x[n - 1]), (long long)common,
+                        (long long)s, d + pti_this.index_base) != NULL;
+      }
+      common = s;
+    }
+    size[d] = common;
+  }
+  *nd = top;
+  return true;
+}
+
+pt_tensor *pti_expand_to(pt_tensor *x, const int64_t *size, int nd) {
+  if (x == NULL) return NULL;
+  int64_t stride[PT_MAX_DIM];
+  int lead = nd - x->nd;
+  bool fits = lead >= 0;
+  for (int d = 0; d < nd && fits; d++) {
+    bool own = d >= lead && x->size[d - lead] == size[d];
+    fits = own || d < lead || x->size[d - lead] == 1;
+    stride[d] = own ? x->stride[d - lead] : 0;
+  }
+  if (!fits) {
+    return pti_fail(PT_ESHAPE, "[%s] does not broadcast to [%s]", pti_shape_text(x), pti_sizes_text(size, nd));
+  }
+  return pti_view(x, size, stride, nd, x->offset, false);
+}
+
+static pti_operand operand(const pt_tensor *x) {
+  return (pti_operand){pti_ptr(x), (pt_dtype)x->dtype, x->nd, x->size, x->stride};
+}
+
+bool pti_fill_value(pt_tensor *y, double value, int64_t ivalue) {
+  if (y == NULL) return false;
+  pti_iter it;
+  pti_operand op = operand(y);
+  pti_iter_init(&it, y->nd, y->size, &op, 1);
+  const pti_device *dev = pti_device_at(pti_dev(y));
+  return it.n == 0 || dev->be->fill(dev->index, &it, value, ivalue);
+}
+
+/* From one device to another: dense on the one, dense on the other. */
+pt_tensor *pti_to_device(pt_tensor *x, int device) {
+  x = pti_dense_of(x);
+  if (x == NULL || pti_dev(x) == device) return x;
+  int from = pti_dev(x);
+  pt_tensor *y = pti_new(x->size, x->nd, (pt_dtype)x->dtype, device);
+  if (y == NULL) return NULL;
+  size_t bytes = (size_t)x->numel * pti_esize(x);
+  const pti_device *a = pti_device_at(from), *b = pti_device_at(device);
+  if (bytes == 0) return y;
+  if (from == 0) return b->be->from_host(b->index, pti_ptr(y), pti_ptr(x), bytes) ? y : NULL;
+  if (device == 0) return a->be->to_host(a->index, pti_ptr(y), pti_ptr(x), bytes) ? y : NULL;
+  return pti_to_device(pti_to_device(x, 0), device);
+}
+
+bool pti_copy_into(pt_tensor *y, pt_tensor *x) {
+  if (x == NULL || y == NULL) return false;
+  if (pti_dev(x) != pti_dev(y) && !(x = pti_to_device(x, pti_dev(y)))) return false;
+  pti_iter it;
+  pti_operand op[2] = {operand(y), operand(x)};
+  int lead = x->nd - y->nd; /* leading dims of size 1 that y does not have */
+  bool fits = true;
+  for (int d = 0; d < lead; d++) fits = fits && x->size[d] == 1;
+  if (lead > 0) {
+    op[1].nd -= lead;
+    op[1].size += lead;
+    op[1].stride += lead;
+  }
+  for (int d = 0; d < op[1].nd && fits; d++) {
+    int64_t want = y->size[y->nd - op[1].nd + d];
+    fits = op[1].size[d] == want || op[1].size[d] == 1;
+  }
+  if (!fits) {
+    return pti_fail(PT_ESHAPE, "[%s] does not broadcast to [%s]", pti_shape_text(x), pti_shape_text(y)) != NULL;
+  }
+  pti_iter_init(&it, y->nd, y->size, op, 2);
+  const pti_device *dev = pti_device_at(pti_dev(y));
+  return it.n == 0 || dev->be->copy(dev->index, &it);
+}
+
+pt_tensor *pti_cast(pt_tensor *x, pt_dtype dtype) {
+  if (x == NULL || x->dtype == (uint8_t)dtype) return x;
+  pt_tensor *y = pti_new_like(x, dtype);
+  return pti_copy_into(y, x) ? y : NULL;
+}
+
+pt_tensor *pti_dense_of(pt_tensor *x) {
+  if (x == NULL || pti_dense(x)) return x;
+  pt_tensor *y = pti_new_like(x, (pt_dtype)x->dtype);
+  return pti_copy_into(y, x) ? y : NULL;
+}
