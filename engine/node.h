@@ -12,6 +12,7 @@ typedef struct pti_edge {
   uint8_t nd;    /* geometry of the input, to which its gradient is reduced */
   uint8_t dtype;
   const int64_t *size;
+  int64_t offset; /* of the input in its storage, in elements */
 } pti_edge;
 
 typedef struct pti_saved_slot {
@@ -36,6 +37,7 @@ struct pt_node {
   const pt_op *op; /* NULL: the accumulating node of a leaf */
   int refs;
   uint8_t nout;
+  bool queued; /* waits in the heap of a walk */
   bool freed; /* saved tensors were released by a backward */
   int nin, nsaved;
   size_t bytes;
@@ -47,7 +49,7 @@ struct pt_node {
   pti_hook *hooks;
   void *ctx; /* of an op that keeps something of its own, freed by ctx_free */
   void (*ctx_free)(void *ctx);
-  pt_node *next; /* free list */
+  pt_node *next; /* of the list by which release avoids recursion */
 };
 
 /* The node whose output x is (a leaf's accumulating node is made on demand), or NULL where x needs no gradient.
@@ -58,6 +60,8 @@ bool pti_needs_grad(pt_tensor *x);
 /* Records a call. in[i] are the tensor arguments in order (lists spelled out), out[k] the fresh outputs. */
 bool pti_record(const pt_op *op, const pt_arg *arg, pt_tensor *const *in, int nin, pt_tensor **out, int nout,
                 pt_node **node);
+/* The output of a node that was recorded before an in-place edit: saved where the gradient reads it. */
+bool pti_record_output(pt_node *n, pt_tensor *y);
 /* x was edited in place and is now output 0 of `node`; reaches the base where x is a view. */
 bool pti_rebase(pt_tensor *x, pt_node *node);
 
@@ -65,7 +69,7 @@ bool pti_rebase(pt_tensor *x, pt_node *node);
    is wanted. NULL on failure. */
 pt_tensor *pti_saved(pt_node *n, int in);
 pt_tensor *pti_saved_out(pt_node *n, int out);
-/* An input's shape, as a list. */
+/* Whether a gradient is asked for. */
 static inline bool pti_wants(const pt_node *n, int in) { return n->in[in].node != NULL; }
 
 pt_node *pti_node_retain(pt_node *n);

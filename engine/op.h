@@ -41,15 +41,17 @@ typedef struct pt_op {
   pt_tensor *(*run)(const struct pt_op *op, const pt_arg *arg, pt_tensor **more);
   /* g[k]: gradient of output k or NULL; sets gx[i] for every input i that pti_wants. NULL: not differentiable. */
   bool (*vjp)(pt_node *n, pt_tensor *const *g, pt_tensor **gx);
-  int ew;                    /* element-wise: number of the kernel (PTI_EW_...) */
-  const char *value;         /* element-wise: text of the value and of up to three gradients */
-  const char *grad[3];
-  unsigned dtypes;           /* element-wise: accepted dtypes; integers become the default float where only floats are */
-  char result;               /* element-wise: 's' same dtype as computed, 'b' bool */
+  /* element-wise only: number of the kernel (PTI_EW_...), text of the value and of the gradients, accepted
+     dtypes (integers become the default float where only floats are), whether the result is bool */
+  int ew;
+  const char *value, *grad[3];
+  unsigned dtypes;
+  bool test;
   /* filled on first use from sig and saves */
   int narg, nout, nin; /* nin: tensor parameters, -1 where a list */
   bool inplace;
-  unsigned save_in, save_out; /* bit sets */
+  unsigned save_in, save_out; /* bit sets of inputs and outputs that the vjp reads */
+  unsigned grad_uses[3];      /* element-wise: the same for each gradient alone; see expr.h */
   pti_param_spec param[PTI_MAX_ARG];
   char out_name[PTI_MAX_OUT][20];
 } pt_op;

@@ -291,6 +291,7 @@ bool pti_writable(const char *op, pt_tensor *x) {
     storage_release(s);
   }
   a->version++;
+  a->edit = op;
   return true;
 }
 

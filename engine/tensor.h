@@ -27,6 +27,7 @@ typedef struct pti_storage {
 typedef struct pti_alias {
   int refs;
   uint32_t version;
+  const char *edit; /* the last op that wrote in place, for messages */
   pti_storage *storage;
 } pti_alias;
 

@@ -1,0 +1,200 @@
+/* elementwise.c: one run and one vjp for every element-wise row: promote, broadcast, launch; and backward the
+   gradient's kernel, or its text played as ops where a graph of the gradient is wanted. */
+#include "elementwise.h"
+
+#include <string.h>
+
+#include "expr.h"
+#include "node.h"
+#include "tensor.h"
+
+enum { MAX_ARITY = 3 };
+
+/* ---- dtypes ---- */
+
+static pt_dtype joined(int a, int b) {
+  return a < 0 ? (pt_dtype)b : b < 0 ? (pt_dtype)a : pti_promote((pt_dtype)a, (pt_dtype)b);
+}
+
+/* `low` counts only where its category is higher. */
+static int outvoted(int high, int low) {
+  if (high < 0) return low;
+  if (low < 0 || pti_category((pt_dtype)low) <= pti_category((pt_dtype)high)) return high;
+  return (int)joined(high, low);
+}
+
+pt_dtype pti_result_type(pt_tensor *const *x, int n) {
+  int rank[3] = {-1, -1, -1}; /* tensors with dims, 0-dim tensors, numbers */
+  for (int i = 0; i < n; i++) {
+    int d = x[i]->dtype, r = x[i]->wrapped ? 2 : x[i]->nd == 0;
+    if (r == 2 && d == PT_F64) d = (int)pti_default_dtype();
+    rank[r] = (int)joined(rank[r], d);
+  }
+  return (pt_dtype)outvoted(outvoted(rank[0], rank[1]), rank[2]);
+}
+
+/* The dtype that the op computes in and (but for tests) returns; PT_NDTYPE on failure. */
+static pt_dtype dtype_of(const pt_op *op, pt_tensor *const *x, int n) {
+  bool choice = op->ew == PTI_EW_where; /* its first operand only chooses */
+  pt_dtype d = pti_result_type(x + choice, n - choice);
+  if (pti_is(d, op->dtypes)) return d;
+  if (op->dtypes == PTI_FLOATS && pti_is(d, PTI_INTS | PTI_BOOLS)) return pti_default_dtype();
+  pti_fail(PT_EDTYPE, "%s: %s tensors are not supported", op->name, pt_dtype_name(d));
+  return PT_NDTYPE;
+}
+
+/* ---- launch ---- */
+
+/* Operand 0 is written. Where all are dense and of one shape, there is nothing to broadcast or order. */
+static void fill_iter(pti_iter *it, pt_tensor *const *x, int n) {
+  const pt_tensor *y = x[0];
+  bool flat = true;
+  for (int i = 0; i < n && flat; i++) {
+    flat = x[i]->nd == y->nd && memcmp(x[i]->size, y->size, y->nd * sizeof *y->size) == 0 && pti_dense(x[i]);
+  }
+  if (flat) {
+    it->nd = 1;
+    it->nop = n;
+    it->n = it->size[0] = y->numel;
+    for (int i = 0; i < n; i++) {
+      it->ptr[i] = pti_ptr(x[i]);
+      it->dtype[i] = (pt_dtype)x[i]->dtype;
+      it->stride[i][0] = (int64_t)pti_esize(x[i]);
+    }
+    return;
+  }
+  pti_operand op[PTI_MAX_OPERAND];
+  for (int i = 0; i < n; i++) {
+    op[i] = (pti_operand){pti_ptr(x[i]), (pt_dtype)x[i]->dtype, x[i]->nd, x[i]->size, x[i]->stride};
+  }
+  pti_iter_init(it, y->nd, y->size, op, n);
+}
+
+static bool launch(const pt_op *op, int which, pt_dtype compute, pt_tensor **x, int n, const double *param) {
+  int device = pti_dev(x[0]);
+  for (int i = 1; i < n; i++) { /* a number made on the host */
+    if (pti_dev(x[i]) != device && !(x[i] = pti_to_device(x[i], device))) return false;
+  }
+  pti_iter it;
+  fill_iter(&it, x, n);
+  if (it.n == 0) return true;
+  const pti_device *dev = pti_device_at(device);
+  return dev->be->ew(dev->index, op->ew, which, pti_compute_of(compute), &it, param);
+}
+
+/* Integer division has no value for a zero divisor; the kernels rely on this check. */
+static bool divides(const pt_op *op, pt_dtype d, pt_tensor *b) {
+  if ((op->ew != PTI_EW_floor_divide && op->ew != PTI_EW_remainder) || pti_is(d, PTI_FLOATS)) return true;
+  int64_t zero = 0;
+  pt_tensor *any = pt_any(pt_eq(b, pt_scalar_int(0)), NULL, -1, false);
+  if (any == NULL || !pt_item_int(any, &zero)) return false;
+  return zero == 0 || pti_fail(PT_EARG, "%s: integer division by zero", op->name) != NULL;
+}
+
+/* Inputs and numbers of a call; returns how many inputs. */
+static int unpack(const pt_op *op, const pt_arg *arg, pt_tensor **x, double *param) {
+  int n = 0, p = 0;
+  for (int i = 0; i < op->narg; i++) {
+    char type = op->param[i].type;
+    if (type == 'T' || type == 'A') x[n++] = arg[i].t;
+    else if (type == 'f') param[p++] = arg[i].f;
+    else if (type == 'n') param[p++] = arg[i].n ? (double)arg[i].i : arg[i].f;
+    else param[p++] = (double)arg[i].i;
+  }
+  return n;
+}
+
+pt_tensor *pti_ew_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  pt_tensor *x[1 + MAX_ARITY];
+  double param[PTI_MAX_ARG];
+  int n = unpack(op, arg, x + 1, param);
+  pt_dtype d = dtype_of(op, x + 1, n);
+  if (d == PT_NDTYPE || (n > 1 && !divides(op, d, x[2]))) return NULL;
+  int64_t size[PT_MAX_DIM];
+  int nd, device = 0;
+  if (!pti_broadcast(op->name, (const pt_tensor *const *)(x + 1), n, size, &nd)) return NULL;
+  for (int i = 1; i <= n; i++) device = pti_dev(x[i]) ? pti_dev(x[i]) : device;
+  x[0] = pti_new(size, nd, op->test ? PT_BOOL : d, device);
+  return x[0] && launch(op, 0, d, x, n + 1, param) ? x[0] : NULL;
+}
+
+bool pti_ew_run_inplace(const pt_op *op, const pt_arg *arg) {
+  pt_tensor *x[1 + MAX_ARITY], *y = arg[0].t;
+  double param[PTI_MAX_ARG];
+  int n = unpack(op, arg, x + 1, param);
+  pt_dtype d = dtype_of(op, x + 1, n);
+  if (d == PT_NDTYPE || (n > 1 && !divides(op, d, x[2]))) return false;
+  if (!pti_can_cast(d, (pt_dtype)y->dtype)) {
+    return pti_fail(PT_EDTYPE, "%s_: the result is %s and cannot be stored in x of dtype %s", op->name,
+                    pt_dtype_name(d), pt_dtype_name((pt_dtype)y->dtype)) != NULL;
+  }
+  int64_t size[PT_MAX_DIM];
+  int nd;
+  if (!pti_broadcast(op->name, (const pt_tensor *const *)(x + 1), n, size, &nd)) return false;
+  if (nd != y->nd || memcmp(size, y->size, (size_t)nd * sizeof *size) != 0) {
+    return pti_fail(PT_ESHAPE, "%s_: x [%s] cannot take the result [%s]", op->name, pti_shape_text(y),
+                    pti_sizes_text(size, nd)) != NULL;
+  }
+  for (int i = 2; i <= n; i++) { /* what overlaps the target in another order is read from a copy */
+    if (!pti_may_alias(y, x[i])) continue;
+    pt_tensor *copy = pti_new_like(x[i], (pt_dtype)x[i]->dtype);
+    if (!pti_copy_into(copy, x[i])) return false;
+    x[i] = copy;
+  }
+  if (!pti_writable(op->name, y)) return false;
+  x[0] = y;
+  return launch(op, 0, d, x, n + 1, param);
+}
+
+/* ---- backward ---- */
+
+/* The gradient of input i at the shape of the result, as recorded calls. */
+static pt_tensor *replay(pt_node *n, int i, pt_tensor *g) {
+  const pt_op *op = n->op;
+  unsigned uses = op->grad_uses[i];
+  double param[PTI_MAX_ARG] = {0};
+  pt_tensor *none[1 + MAX_ARITY];
+  unpack(op, n->arg, none, param);
+  pti_vars v = {.g = g, .p = param};
+  if ((uses & PTI_USE_A) && !(v.a = pti_saved(n, 0))) return NULL;
+  if ((uses & PTI_USE_B) && !(v.b = pti_saved(n, 1))) return NULL;
+  if ((uses & PTI_USE_C) && !(v.c = pti_saved(n, 2))) return NULL;
+  if ((uses & PTI_USE_Y) && !(v.y = pti_saved_out(n, 0))) return NULL;
+  pt_tensor *gx = pti_expr_run(op->grad[i], &v);
+  if (gx == NULL) return NULL;
+  if (gx->dtype != g->dtype) gx = pt_to_dtype(gx, (pt_dtype)g->dtype);
+  if (gx && gx->nd < g->nd) gx = pt_expand(gx, g->size, g->nd);
+  return gx;
+}
+
+/* The same by the gradient's kernel, without history. */
+static pt_tensor *kernel(pt_node *n, int i, pt_tensor *g) {
+  const pt_op *op = n->op;
+  unsigned uses = op->grad_uses[i];
+  double param[PTI_MAX_ARG] = {0};
+  pt_tensor *x[3 + MAX_ARITY];
+  int arity = unpack(op, n->arg, x, param), k = 0;
+  pt_tensor *dummy = pti_view(g, NULL, NULL, 0, g->offset, false);
+  x[k++] = pti_new_like(g, (pt_dtype)g->dtype);
+  x[k++] = uses & PTI_USE_G ? g : dummy;
+  for (int j = 0; j < arity; j++) x[k++] = uses >> j & 1 ? pti_saved(n, j) : dummy;
+  x[k++] = uses & PTI_USE_Y ? pti_saved_out(n, 0) : dummy;
+  for (int j = 0; j < k; j++) {
+    if (x[j] == NULL) return NULL;
+  }
+  return launch(op, i + 1, (pt_dtype)g->dtype, x, k, param) ? x[0] : NULL;
+}
+
+bool pti_ew_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  for (int i = 0; i < n->nin; i++) {
+    if (!pti_wants(n, i)) continue;
+    const pti_edge *e = &n->in[i];
+    bool identity = strcmp(n->op->grad[i], "g") == 0;
+    pt_tensor *t = identity ? g[0] : pt_grad_enabled() ? replay(n, i, g[0]) : g[0]->numel ? kernel(n, i, g[0]) : g[0];
+    t = pti_sum_to(t, e->size, e->nd);
+    if (t && t->dtype != e->dtype) t = pt_to_dtype(t, (pt_dtype)e->dtype);
+    if ((gx[i] = t) == NULL) return false;
+  }
+  return true;
+}

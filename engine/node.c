@@ -1,0 +1,267 @@
+/* node.c: recording calls. A node is one block: the struct, its edges, the sizes of its inputs, its arguments,
+   saved slots and gradient slots behind it. Release works through a list, so graphs may be of any depth. */
+#include "node.h"
+
+#include <string.h>
+
+#include "expr.h"
+#include "mem.h"
+
+static PTI_THREAD uint64_t last_id;
+
+static char *carve(char **at, size_t bytes) {
+  char *p = *at;
+  *at += (bytes + 7) & ~(size_t)7;
+  return p;
+}
+static size_t rounded(size_t bytes) { return (bytes + 7) & ~(size_t)7; }
+
+/* Bytes behind an argument's pointer, which the node must keep. */
+static size_t arg_bytes(const pti_param_spec *p, const pt_arg *a) {
+  if (p->type == 's') return a->s ? rounded(strlen(a->s) + 1) : 0;
+  if (p->type == 'I' || p->type == 'D') return a->n > 0 ? (size_t)a->n * sizeof(int64_t) : 0;
+  return 0;
+}
+
+static void copy_arg(const pti_param_spec *p, pt_arg *to, const pt_arg *from, char **at) {
+  *to = *from;
+  size_t bytes = arg_bytes(p, from);
+  switch (p->type) {
+  case 's':
+    if (from->s) to->s = strcpy(carve(at, bytes), from->s);
+    break;
+  case 'I':
+  case 'D':
+    if (bytes) to->ints = memcpy(carve(at, bytes), from->ints, bytes);
+    break;
+  case 'T':
+  case 'A':
+  case 'L': to->t = NULL; break; /* inputs are edges and saved slots */
+  default: break;
+  }
+}
+
+static pt_node *node_new(const pt_op *op, const pt_arg *arg, pt_tensor *const *in, int nin, int nout, int nsaved) {
+  size_t bytes = sizeof(pt_node) + (size_t)nin * sizeof(pti_edge) + (size_t)nsaved * sizeof(pti_saved_slot) +
+                 (size_t)nout * sizeof(pt_tensor *);
+  int narg = op ? op->narg : 0;
+  for (int i = 0; i < nin; i++) bytes += in[i] ? in[i]->nd * sizeof(int64_t) : 0;
+  bytes += (size_t)narg * sizeof(pt_arg);
+  for (int i = 0; i < narg; i++) bytes += arg_bytes(&op->param[i], &arg[i]);
+  pt_node *n = pti_alloc(bytes);
+  if (n == NULL) return NULL;
+  memset(n, 0, bytes);
+  char *at = (char *)(n + 1);
+  *n = (pt_node){.id = ++last_id, .op = op, .refs = 1, .nout = (uint8_t)nout, .nin = nin, .bytes = bytes};
+  n->in = (pti_edge *)carve(&at, (size_t)nin * sizeof(pti_edge));
+  n->saved = (pti_saved_slot *)carve(&at, (size_t)nsaved * sizeof(pti_saved_slot));
+  n->g = (pt_tensor **)carve(&at, (size_t)nout * sizeof(pt_tensor *));
+  n->arg = (pt_arg *)carve(&at, (size_t)narg * sizeof(pt_arg));
+  for (int i = 0; i < nin; i++) {
+    if (in[i] == NULL) continue;
+    pti_edge *e = &n->in[i];
+    *e = (pti_edge){.nd = in[i]->nd, .dtype = in[i]->dtype, .offset = in[i]->offset};
+    e->size = memcpy(carve(&at, e->nd * sizeof(int64_t)), in[i]->size, e->nd * sizeof(int64_t));
+  }
+  for (int i = 0; i < narg; i++) copy_arg(&op->param[i], &n->arg[i], &arg[i], &at);
+  pti_count(PTI_LIVE_NODES, 1);
+  return n;
+}
+
+pt_node *pti_node_retain(pt_node *n) {
+  if (n) n->refs++;
+  return n;
+}
+
+void pti_node_free_saved(pt_node *n) {
+  for (int i = 0; i < n->nsaved; i++) {
+    pt_release(n->saved[i].t);
+    n->saved[i].t = NULL;
+  }
+  n->freed = n->nsaved > 0;
+}
+
+void pti_node_release(pt_node *n) {
+  pt_node *dead = NULL;
+  if (n && --n->refs == 0) dead = n;
+  while (dead) {
+    pt_node *d = dead;
+    dead = d->next;
+    for (int i = 0; i < d->nin; i++) {
+      pt_node *older = d->in[i].node;
+      if (older && --older->refs == 0) {
+        older->next = dead;
+        dead = older;
+      }
+    }
+    pti_node_free_saved(d); /* bare tensors: no history hangs on them */
+    for (int k = 0; k < d->nout; k++) pt_release(d->g[k]);
+    while (d->hooks) {
+      pti_hook *h = d->hooks;
+      d->hooks = h->next;
+      if (h->free) h->free(h->ud);
+      pti_free(h, sizeof *h);
+    }
+    if (d->ctx_free) d->ctx_free(d->ctx);
+    pti_count(PTI_LIVE_NODES, -1);
+    pti_free(d, d->bytes);
+  }
+}
+
+/* ---- history of a tensor ---- */
+
+static bool stale(const pt_tensor *x) { return x->root && x->root->rebased != x->epoch; }
+
+bool pti_needs_grad(pt_tensor *x) { return x->requires_grad || x->node || (stale(x) && pti_needs_grad(x->root)); }
+
+/* The history of a view whose base was edited in place: the same elements of the base as it is now. */
+static bool regenerate(pt_tensor *x) {
+  pt_tensor *root = x->root;
+  pti_node_release(x->node);
+  x->node = NULL;
+  x->epoch = root->rebased;
+  if (!pti_needs_grad(root)) return true;
+  pt_arg arg[] = {{.t = root, .given = true},
+                  {.ints = x->size, .n = x->nd, .given = true},
+                  {.ints = x->stride, .n = x->nd, .given = true},
+                  {.i = x->offset, .given = true}};
+  return pti_record(pti_op_at(PTI_OP_as_strided), arg, &root, 1, &x, 1, NULL);
+}
+
+pt_node *pti_node_of(pt_tensor *x, bool *ok) {
+  if (stale(x) && !regenerate(x)) {
+    *ok = false;
+    return NULL;
+  }
+  if (x->node == NULL && x->requires_grad) {
+    x->node = node_new(NULL, NULL, NULL, 0, 1, 0);
+    if (x->node) x->node->leaf = x;
+    else *ok = false;
+  }
+  return x->node;
+}
+
+static bool save(pt_node *n, pt_tensor *x, int in, int out) {
+  pti_saved_slot *slot = &n->saved[n->nsaved];
+  pt_tensor *t = pt_retain(pti_bare(x));
+  if (t == NULL) return false;
+  *slot = (pti_saved_slot){.t = t, .version = x->alias->version, .in = (int16_t)in, .out = (int16_t)out};
+  n->nsaved++;
+  return true;
+}
+
+/* Which inputs and outputs the vjp will read, given which inputs want a gradient. */
+static void what_to_save(const pt_op *op, const pt_node *n, unsigned *in, unsigned *out) {
+  *in = op->save_in;
+  *out = op->save_out;
+  if (op->kind != PTI_ELEMENTWISE) return;
+  unsigned uses = 0;
+  for (int i = 0; i < n->nin; i++) uses |= n->in[i].node ? op->grad_uses[i] : 0;
+  *in = uses & (PTI_USE_A | PTI_USE_B | PTI_USE_C);
+  *out = uses & PTI_USE_Y ? 1 : 0;
+}
+
+static bool differentiable(const pt_tensor *y) { return pti_is((pt_dtype)y->dtype, PTI_FLOATS | PTI_COMPLEX); }
+
+bool pti_record(const pt_op *op, const pt_arg *arg, pt_tensor *const *in, int nin, pt_tensor **out, int nout,
+                pt_node **node) {
+  bool ok = true;
+  for (int i = 0; i < nin; i++) { /* first, so that a leaf's node is older than this one */
+    if (in[i]) pti_node_of(in[i], &ok);
+  }
+  pt_node *n = ok ? node_new(op, arg, in, nin, nout, nin + nout) : NULL;
+  if (n == NULL) return false;
+  for (int i = 0; i < nin; i++) {
+    if (in[i] == NULL || !differentiable(in[i])) continue;
+    if (op->kind == PTI_ELEMENTWISE && op->grad[i] == NULL) continue;
+    n->in[i].node = pti_node_retain(in[i]->node);
+    n->in[i].out = (uint8_t)in[i]->out;
+  }
+  unsigned save_in, save_out;
+  what_to_save(op, n, &save_in, &save_out);
+  for (int i = 0; i < nin && ok; i++) {
+    if (in[i] && (save_in >> i & 1)) ok = save(n, in[i], i, -1);
+  }
+  for (int k = 0; k < nout && ok; k++) {
+    if (out[k] && (save_out >> k & 1)) ok = save(n, out[k], -1, k);
+  }
+  for (int k = 0; k < nout && ok && node == NULL; k++) {
+    if (out[k] == NULL || !differentiable(out[k])) continue;
+    out[k]->node = pti_node_retain(n);
+    out[k]->out = (uint16_t)k;
+  }
+  if (ok && node) *node = n;
+  else pti_node_release(n);
+  return ok;
+}
+
+bool pti_record_output(pt_node *n, pt_tensor *y) {
+  unsigned save_in, save_out;
+  what_to_save(n->op, n, &save_in, &save_out);
+  return !(save_out & 1) || save(n, y, -1, 0);
+}
+
+bool pti_rebase(pt_tensor *x, pt_node *node) {
+  pt_tensor *base = x->root;
+  if (base == NULL) {
+    pti_node_release(x->node);
+    x->node = node;
+    x->out = 0;
+    x->rebased++;
+    return true;
+  }
+  /* base = the old base with x's elements replaced by what the node gave */
+  pt_tensor *src = pti_bare(x);
+  if (src) src->node = node;
+  else pti_node_release(node);
+  if (src == NULL) return false;
+  if (!pti_dense(base)) {
+    return pti_fail(PT_EGRAD, "in-place edit of a view whose base is not dense: edit a clone") != NULL;
+  }
+  pt_arg arg[] = {{.t = base, .given = true},
+                  {.t = src, .given = true},
+                  {.ints = x->size, .n = x->nd, .given = true},
+                  {.ints = x->stride, .n = x->nd, .given = true},
+                  {.i = x->offset - base->offset, .given = true}};
+  pt_node *whole;
+  pt_tensor *in[] = {base, src};
+  if (!pti_record(pti_op_at(PTI_OP_as_strided_scatter), arg, in, 2, &base, 1, &whole)) return false;
+  pti_node_release(base->node);
+  base->node = whole;
+  base->out = 0;
+  base->rebased++;
+  return true;
+}
+
+/* ---- saved tensors ---- */
+
+static pt_tensor *unsave(pt_node *n, int in, int out) {
+  const char *name = n->op->name;
+  for (int i = 0; i < n->nsaved; i++) {
+    pti_saved_slot *s = &n->saved[i];
+    if (s->in != in || s->out != out) continue;
+    if (s->t == NULL) {
+      return pti_fail(PT_EGRAD,
+                      "backward through %s a second time: its saved tensors were freed; give the first backward "
+                      "{retain_graph = true}", name);
+    }
+    if (s->t->alias->version != s->version) {
+      return pti_fail(PT_EGRAD,
+                      "backward through %s: a tensor [%s] that its gradient needs was edited in place by %s "
+                      "afterwards; edit a clone", name, pti_shape_text(s->t),
+                      s->t->alias->edit ? s->t->alias->edit : "the host");
+    }
+    if (!pt_grad_enabled()) return s->t;
+    pt_tensor *t = pti_bare(s->t);
+    pt_node *history = in >= 0 ? n->in[in].node : n;
+    if (t && differentiable(t) && history) {
+      t->node = pti_node_retain(history);
+      t->out = in >= 0 ? n->in[in].out : (uint16_t)out;
+    }
+    return t;
+  }
+  return pti_fail(PT_EGRAD, "%s: its gradient reads a tensor that its row does not save", name);
+}
+
+pt_tensor *pti_saved(pt_node *n, int in) { return unsave(n, in, -1); }
+pt_tensor *pti_saved_out(pt_node *n, int out) { return unsave(n, -1, out); }

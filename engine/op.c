@@ -1,0 +1,281 @@
+/* op.c: the op table in memory, and the one way to call an op: check, run, record. What an op computes is in ops/;
+   what it is called and takes is in ops.def. */
+#include "op.h"
+
+#include <limits.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "elementwise.h"
+#include "expr.h"
+#include "node.h"
+#include "ptlua_run.h"
+#include "tensor.h"
+
+#define FLT (PTI_FLOATS)
+#define NUM (PTI_FLOATS | PTI_INTS)
+#define ALL (PTI_FLOATS | PTI_INTS | PTI_BOOLS)
+#define INT (PTI_INTS | PTI_BOOLS)
+#define EW(n, signature, types, is_test, text, ga, gb, gc, about)                                              \
+  {.name = #n, .sig = signature, .saves = "", .help = about, .kind = PTI_ELEMENTWISE, .run = pti_ew_run,        \
+   .vjp = is_test ? NULL : pti_ew_vjp, .ew = PTI_EW_##n, .value = text, .grad = {ga, gb, gc}, .dtypes = types, \
+   .test = is_test},
+#define UNARY(n, types, v, gx, about) EW(n, "x:T", types, false, #v, #gx, NULL, NULL, about)
+#define UNARYP(n, types, params, v, gx, about) EW(n, "x:T " params, types, false, #v, #gx, NULL, NULL, about)
+#define BINARY(n, types, v, ga, gb, about) EW(n, "a:A b:A", types, false, #v, #ga, #gb, NULL, about)
+#define TERNARY(n, types, v, ga, gb, gc, about) EW(n, "a:A b:A c:A", types, false, #v, #ga, #gb, #gc, about)
+#define COMPARE(n, types, v, about) EW(n, "a:A b:A", types, true, #v, NULL, NULL, NULL, about)
+#define TEST(n, types, v, about) EW(n, "x:T", types, true, #v, NULL, NULL, NULL, about)
+#define ROW(n, signature, saved, k, v, about) \
+  {.name = #n, .sig = signature, .saves = saved, .help = about, .kind = k, .run = n##_run, .vjp = v},
+#define FUNC(n, signature, saved, about) ROW(n, signature, saved, PTI_STRUCTURED, n##_vjp, about)
+#define PLAIN(n, signature, about) ROW(n, signature, "", PTI_STRUCTURED, NULL, about)
+#define COMP(n, signature, about) ROW(n, signature, "", PTI_COMPOSITE, NULL, about)
+
+static pt_op table[] = {
+#include "ops.def"
+};
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* ---- signatures ---- */
+
+static void copy_word(char *to, size_t cap, const char *from, size_t n) {
+  if (n >= cap) n = cap - 1;
+  memcpy(to, from, n);
+  to[n] = 0;
+}
+
+/* One word of a signature: name:T, name:T!, name:d?, name:b=false. */
+static void parse_param(pti_param_spec *p, const char *word, size_t length) {
+  const char *colon = memchr(word, ':', length), *end = word + length;
+  copy_word(p->name, sizeof p->name, word, (size_t)(colon - word));
+  p->type = colon[1];
+  for (const char *c = colon + 2; c < end; c++) {
+    if (*c == '!') p->inplace = true;
+    if (*c == '?') p->optional = true;
+    if (*c == '=') {
+      copy_word(p->dflt, sizeof p->dflt, c + 1, (size_t)(end - c - 1));
+      break;
+    }
+  }
+}
+
+static void parse_signature(pt_op *op) {
+  bool outputs = false;
+  for (const char *w = op->sig; *w;) {
+    size_t n = strcspn(w, " ");
+    if (n == 2 && w[0] == '-') outputs = true;
+    else if (outputs) copy_word(op->out_name[op->nout++], sizeof op->out_name[0], w, strcspn(w, ":"));
+    else if (n) parse_param(&op->param[op->narg++], w, n);
+    w += n;
+    w += strspn(w, " ");
+  }
+  if (op->nout == 0) op->nout = 1;
+  for (int i = 0; i < op->narg; i++) {
+    char type = op->param[i].type;
+    if (type == 'L') op->nin = -1;
+    if ((type == 'T' || type == 'A') && op->nin >= 0) op->nin++;
+  }
+  op->inplace = op->param[0].inplace || (op->kind == PTI_ELEMENTWISE && !op->test);
+}
+
+/* "x weight out": names of inputs, else of outputs; "out" and "y" are the first output. */
+static void parse_saves(pt_op *op) {
+  for (const char *w = op->saves; *w;) {
+    size_t n = strcspn(w, " ");
+    bool found = false;
+    for (int i = 0, in = 0; i < op->narg; i++) {
+      const pti_param_spec *p = &op->param[i];
+      if (p->type != 'T' && p->type != 'A') continue;
+      if (strlen(p->name) == n && strncmp(p->name, w, n) == 0) {
+        op->save_in |= 1u << in;
+        found = true;
+      }
+      in++;
+    }
+    for (int k = 0; k < op->nout && !found; k++) {
+      bool named = strlen(op->out_name[k]) == n && strncmp(op->out_name[k], w, n) == 0;
+      if (named || (k == 0 && op->out_name[0][0] == 0)) {
+        op->save_out |= 1u << k;
+        break;
+      }
+    }
+    w += n;
+    w += strspn(w, " ");
+  }
+}
+
+static void parse_table(void) {
+  for (size_t i = 0; i < PTI_COUNT(table); i++) {
+    pt_op *op = &table[i];
+    parse_signature(op);
+    parse_saves(op);
+    bool any = false;
+    for (int k = 0; k < 3; k++) {
+      if (op->grad[k] && strcmp(op->grad[k], "NONE") == 0) op->grad[k] = NULL;
+      if (op->grad[k] == NULL) continue;
+      any = true;
+      pti_expr_uses(op->grad[k], &op->grad_uses[k]);
+    }
+    if (op->kind == PTI_ELEMENTWISE && !any) op->vjp = NULL;
+  }
+}
+
+pt_op *pti_ops(int *count) {
+  pthread_once(&once, parse_table);
+  *count = (int)PTI_COUNT(table);
+  return table;
+}
+
+const pt_op *pti_op_at(int id) {
+  static atomic_bool ready;
+  if (!atomic_load_explicit(&ready, memory_order_acquire)) {
+    pthread_once(&once, parse_table);
+    atomic_store_explicit(&ready, true, memory_order_release);
+  }
+  return &table[id];
+}
+
+const pt_op *pti_op_find(const char *name) {
+  int n;
+  const pt_op *op = pti_ops(&n);
+  for (int i = 0; i < n; i++) {
+    if (strcmp(op[i].name, name) == 0) return &op[i];
+  }
+  return pti_fail(PT_EARG, "no op is named '%s'", name);
+}
+
+/* ---- calls ---- */
+
+/* The tensor arguments in order, lists spelled out; -1 on failure. */
+static int gather_inputs(const pt_op *op, const pt_arg *arg, pt_tensor **in) {
+  int n = 0, device = -1;
+  for (int i = 0; i < op->narg; i++) {
+    const pti_param_spec *p = &op->param[i];
+    bool list = p->type == 'L';
+    if (!list && p->type != 'T' && p->type != 'A') continue;
+    int many = list ? arg[i].n : 1;
+    if (n + many > PTI_MAX_IN) {
+      pti_fail(PT_EARG, "%s: %d tensors, but at most %d at once", op->name, many, PTI_MAX_IN);
+      return -1;
+    }
+    for (int k = 0; k < many; k++) {
+      pt_tensor *t = list ? arg[i].list[k] : arg[i].t;
+      in[n++] = t;
+      if (t == NULL && (p->optional || list)) continue;
+      if (t == NULL) return -1; /* an earlier call of the chain failed */
+      if (t->nd == 0 && pti_dev(t) == 0) continue; /* numbers go anywhere */
+      if (device >= 0 && pti_dev(t) != device) {
+        pti_fail(PT_EDEVICE, "%s: %s is on %s, the tensors before it on %s; move it with :to()", op->name, p->name,
+                 pt_device_name(pti_dev(t)), pt_device_name(device));
+        return -1;
+      }
+      device = pti_dev(t);
+    }
+  }
+  return n;
+}
+
+static bool wants_record(const pt_op *op, pt_tensor *const *in, int nin) {
+  if (pti_this.no_grad || op->vjp == NULL) return false;
+  for (int i = 0; i < nin; i++) {
+    if (in[i] && pti_needs_grad(in[i]) && (op->kind != PTI_ELEMENTWISE || op->grad[i])) return true;
+  }
+  return false;
+}
+
+bool pti_call(const pt_op *op, pt_arg *arg, pt_tensor **out) {
+  pt_tensor *in[PTI_MAX_IN];
+  int nin = gather_inputs(op, arg, in);
+  if (nin < 0) return false;
+  if (op->param[0].inplace) { /* the run edits a copy */
+    pt_arg copy[PTI_MAX_ARG];
+    memcpy(copy, arg, (size_t)op->narg * sizeof *arg);
+    copy[0].t = pti_new_like(arg[0].t, (pt_dtype)arg[0].t->dtype);
+    if (!pti_copy_into(copy[0].t, arg[0].t)) return false;
+    out[0] = op->run(op, copy, out + 1);
+  } else {
+    out[0] = op->run(op, arg, out + 1);
+  }
+  if (out[0] == NULL) return false;
+  return !wants_record(op, in, nin) || pti_record(op, arg, in, nin, out, op->nout, NULL);
+}
+
+/* ---- in place ---- */
+
+static bool editable(const pt_op *op, pt_tensor *x) {
+  if (pti_this.no_grad) return true;
+  pt_tensor *leaf = x->root ? x->root : x;
+  if (leaf->requires_grad && (leaf->node == NULL || leaf->node->op == NULL)) {
+    return pti_fail(PT_EGRAD, "%s_: x is %s leaf that requires grad; edit it under pt.no_grad()", op->name,
+                    x->root ? "a view of a" : "a") != NULL;
+  }
+  return true;
+}
+
+/* Runs a row marked "T!" on x itself, through a dense copy where x is not dense. */
+static bool run_inplace(const pt_op *op, pt_arg *arg) {
+  pt_tensor *x = arg[0].t, *more[PTI_MAX_OUT], *y = x;
+  pt_arg copy[PTI_MAX_ARG];
+  memcpy(copy, arg, (size_t)op->narg * sizeof *arg);
+  for (int i = 1; i < op->narg; i++) { /* what is read must not change while x is written */
+    char type = op->param[i].type;
+    pt_tensor *t = type == 'T' || type == 'A' ? arg[i].t : NULL;
+    if (t == NULL || t->alias->storage != x->alias->storage) continue;
+    if (!(copy[i].t = pti_new_like(t, (pt_dtype)t->dtype)) || !pti_copy_into(copy[i].t, t)) return false;
+  }
+  if (!pti_dense(x)) {
+    y = pti_new_like(x, (pt_dtype)x->dtype);
+    if (!pti_copy_into(y, x)) return false;
+  }
+  copy[0].t = y;
+  if (y != x) return op->run(op, copy, more) && pti_writable(op->name, x) && pti_copy_into(x, y);
+  return pti_writable(op->name, x) && op->run(op, copy, more);
+}
+
+pt_tensor *pti_call_inplace(const pt_op *op, pt_arg *arg) {
+  pt_tensor *in[PTI_MAX_IN], *x = arg[0].t;
+  int nin = gather_inputs(op, arg, in);
+  if (nin < 0) return NULL;
+  if (!op->inplace) return pti_fail(PT_EARG, "%s has no in-place form", op->name);
+  bool history = wants_record(op, in, nin) || (!pti_this.no_grad && pti_needs_grad(x));
+  if (history && !editable(op, x)) return NULL;
+  bool record = wants_record(op, in, nin);
+  if (record && !pti_is((pt_dtype)x->dtype, PTI_FLOATS)) {
+    return pti_fail(PT_EDTYPE, "%s_: x is %s and cannot take part in a gradient", op->name,
+                    pt_dtype_name((pt_dtype)x->dtype));
+  }
+  /* Recorded in two halves: inputs with the versions they had before the edit, the output after it. */
+  pt_node *node = NULL;
+  pt_tensor *none[PTI_MAX_OUT] = {0};
+  if (record && !pti_record(op, arg, in, nin, none, 1, &node)) return NULL;
+  bool ok = op->kind == PTI_ELEMENTWISE ? pti_ew_run_inplace(op, arg) : run_inplace(op, arg);
+  if (ok && node) ok = pti_record_output(node, x);
+  if (!ok) {
+    pti_node_release(node);
+    return NULL;
+  }
+  if (node) return pti_rebase(x, node) ? x : NULL;
+  if (history && x->root == NULL) { /* an op without a gradient: what x was is forgotten */
+    pti_node_release(x->node);
+    x->node = NULL;
+    x->rebased++;
+  }
+  return x;
+}
+
+pt_tensor *pti_sum_to(pt_tensor *g, const int64_t *size, int nd) {
+  if (g == NULL) return NULL;
+  int64_t dims[PT_MAX_DIM];
+  int n = 0, lead = g->nd - nd;
+  for (int d = 0; d < g->nd; d++) {
+    if (d < lead || (size[d - lead] == 1 && g->size[d] != 1)) dims[n++] = d;
+  }
+  if (n == 0) return g;
+  g = pt_sum(g, dims, n, true, -1);
+  return lead == 0 ? g : pt_view(g, size, nd);
+}
+
+#include "ptlua_ops.inc.c"
