@@ -9,7 +9,7 @@
 
 PTI_THREAD pti_thread pti_this;
 
-static PTI_THREAD struct {
+static _Thread_local struct {
   pt_status code;
   char text[1024];
 } last;

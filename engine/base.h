@@ -12,7 +12,8 @@
 
 #define PTI_PRINTF(f, a) __attribute__((format(printf, f, a)))
 #define PTI_COUNT(array) (sizeof(array) / sizeof *(array))
-/* Per-thread state is reached without a call, also from a shared library that was opened late. */
+/* Hot per-thread state, reached without a call also from a library that was opened late. The loader has a few
+   hundred bytes for all of these together: pointers and counters only; the rest is plain _Thread_local. */
 #define PTI_THREAD _Thread_local __attribute__((tls_model("initial-exec")))
 
 /* The only way to fail: records code and text for the thread, returns NULL (false as a bool). */

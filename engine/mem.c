@@ -31,11 +31,12 @@ typedef struct cache {
   int64_t fail_at;
   void (*collect)(void *ud);
   void *ud;
-  bool collecting, known;
+  bool collecting;
   struct cache *next;
 } cache;
 
-static PTI_THREAD cache mine;
+static _Thread_local cache caches;  /* of this thread, reached through `mine` */
+static PTI_THREAD cache *mine_or_null;
 
 static struct {
   pthread_mutex_t lock;
@@ -77,23 +78,25 @@ static void leave(void *arg) {
   }
   pthread_mutex_unlock(&shared.lock);
   memset(c, 0, sizeof *c);
+  mine_or_null = NULL;
 }
 static void make_key(void) { pthread_key_create(&shared.key, leave); }
 
-static void enter(void) {
+static cache *enter(void) {
   pthread_once(&once, make_key);
-  pthread_setspecific(shared.key, &mine);
+  pthread_setspecific(shared.key, &caches);
   pthread_mutex_lock(&shared.lock);
-  mine.next = shared.threads;
-  shared.threads = &mine;
+  caches.next = shared.threads;
+  shared.threads = &caches;
   pthread_mutex_unlock(&shared.lock);
-  mine.known = true;
+  return mine_or_null = &caches;
 }
+static inline cache *mine(void) { return mine_or_null ? mine_or_null : enter(); }
 
 void pti_count(int what, int64_t delta) {
-  if (!mine.known) enter();
+  cache *c = mine();
   /* Written by this thread only; others read it, so the store must not tear. */
-  __atomic_store_n(&mine.live[what], mine.live[what] + delta, __ATOMIC_RELAXED);
+  __atomic_store_n(&c->live[what], c->live[what] + delta, __ATOMIC_RELAXED);
 }
 
 static int64_t live_total(int what) {
@@ -112,10 +115,10 @@ void pt_get_memory_stats(pt_memory_stats *out) {
   out->peak_bytes = (int64_t)atomic_load(&peak);
 }
 void pt_set_memory_limit(size_t bytes) { atomic_store(&limit, bytes); }
-void pti_fail_at(int64_t n) { mine.fail_at = n; }
+void pti_fail_at(int64_t n) { mine()->fail_at = n; }
 void pti_set_pressure(void (*collect)(void *ud), void *ud) {
-  mine.collect = collect;
-  mine.ud = ud;
+  mine()->collect = collect;
+  mine()->ud = ud;
 }
 
 /* ---- the system ---- */
@@ -164,17 +167,19 @@ void pti_mem_trim(void) {
 }
 
 void pti_mem_flush_thread(void) {
+  cache *m = mine_or_null;
+  if (m == NULL) return;
   pthread_mutex_lock(&shared.lock);
   for (int c = 0; c < NCLASS; c++) {
-    while (mine.list[c]) {
-      block *b = mine.list[c];
-      mine.list[c] = b->next;
+    while (m->list[c]) {
+      block *b = m->list[c];
+      m->list[c] = b->next;
       b->next = shared.list[c];
       shared.list[c] = b;
       shared.kept += class_size(c);
     }
   }
-  mine.kept = 0;
+  m->kept = 0;
   pthread_mutex_unlock(&shared.lock);
 }
 
@@ -198,10 +203,11 @@ static void *from_anywhere(int c, size_t size) {
   if (p) return p;
   pti_mem_trim();
   p = from_system(size);
-  if (p == NULL && mine.collect && !mine.collecting) {
-    mine.collecting = true;
-    mine.collect(mine.ud);
-    mine.collecting = false;
+  cache *m = mine();
+  if (p == NULL && m->collect && !m->collecting) {
+    m->collecting = true;
+    m->collect(m->ud);
+    m->collecting = false;
     pti_mem_trim();
     p = from_system(size);
   }
@@ -212,12 +218,13 @@ void *pti_alloc(size_t bytes) {
   size_t size;
   int c = class_of(bytes, &size);
   void *p = NULL;
-  if (mine.fail_at > 0 && --mine.fail_at == 0) size = 0;
+  cache *m = mine();
+  if (m->fail_at > 0 && --m->fail_at == 0) size = 0;
   if (size) {
-    block *b = mine.list[c];
+    block *b = m->list[c];
     if (b) {
-      mine.list[c] = b->next;
-      mine.kept -= size;
+      m->list[c] = b->next;
+      m->kept -= size;
       p = b;
     } else {
       p = from_anywhere(c, size);
@@ -233,11 +240,11 @@ void pti_free(void *p, size_t bytes) {
   int c = class_of(bytes, &size);
   block *b = p;
   if (size <= THREAD_MAX) {
-    if (!mine.known) enter();
-    if (mine.kept + size > THREAD_KEEP) pti_mem_flush_thread();
-    b->next = mine.list[c];
-    mine.list[c] = b;
-    mine.kept += size;
+    cache *m = mine();
+    if (m->kept + size > THREAD_KEEP) pti_mem_flush_thread();
+    b->next = m->list[c];
+    m->list[c] = b;
+    m->kept += size;
     return;
   }
   pthread_mutex_lock(&shared.lock);

@@ -12,22 +12,22 @@
 
 /* A stack of owned tensors; a NULL entry marks where a scope begins. */
 static PTI_THREAD struct {
-  pt_tensor *first[64];
   pt_tensor **v;
   int n, cap;
 } owned;
+static _Thread_local pt_tensor *first[64]; /* where v points until it must grow */
 
 static bool scope_push(pt_tensor *x) {
   if (owned.v == NULL) {
-    owned.v = owned.first;
-    owned.cap = (int)PTI_COUNT(owned.first);
+    owned.v = first;
+    owned.cap = (int)PTI_COUNT(first);
   }
   if (owned.n == owned.cap) {
     size_t bytes = (size_t)owned.cap * sizeof *owned.v;
     pt_tensor **v = pti_alloc(2 * bytes);
     if (v == NULL) return false;
     memcpy(v, owned.v, bytes);
-    if (owned.v != owned.first) pti_free(owned.v, bytes);
+    if (owned.v != first) pti_free(owned.v, bytes);
     owned.v = v;
     owned.cap *= 2;
   }
@@ -43,10 +43,10 @@ pt_scope pt_scope_begin(void) {
 void pt_scope_end(pt_scope scope) {
   if (scope < 0) return;
   while (owned.n > scope) pt_release(owned.v[--owned.n]);
-  if (owned.n == 0 && owned.v && owned.v != owned.first) {
+  if (owned.n == 0 && owned.v && owned.v != first) {
     pti_free(owned.v, (size_t)owned.cap * sizeof *owned.v);
-    owned.v = owned.first;
-    owned.cap = (int)PTI_COUNT(owned.first);
+    owned.v = first;
+    owned.cap = (int)PTI_COUNT(first);
   }
 }
 
@@ -298,8 +298,8 @@ bool pti_writable(const char *op, pt_tensor *x) {
 /* ---- text ---- */
 
 const char *pti_sizes_text(const int64_t *size, int nd) {
-  static PTI_THREAD char buffer[4][PT_MAX_DIM * 21 + 4];
-  static PTI_THREAD int turn;
+  static _Thread_local char buffer[4][PT_MAX_DIM * 21 + 4];
+  static _Thread_local int turn;
   char *text = buffer[turn = (turn + 1) % 4];
   size_t n = 0, cap = sizeof buffer[0];
   text[0] = 0;
