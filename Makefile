@@ -1,0 +1,212 @@
+# ptlua: `make` builds, `make run` trains on the digits, `make test` proves; `make help` lists the rest.
+
+# ---- settings: override on the command line, e.g. `make CC=clang PREFIX=$HOME/.local install` ----
+CC      ?= cc
+AR      ?= ar
+LUA     ?= lua5.4
+BUILD   ?= build
+PREFIX  ?= /usr/local
+BINDIR  ?= $(PREFIX)/bin
+LIBDIR  ?= $(PREFIX)/lib
+INCDIR  ?= $(PREFIX)/include
+CMODDIR ?= $(LIBDIR)/lua/5.4
+DESTDIR ?=
+# Sanitizers of this build (`address,undefined` or `thread`); `make test-asan` and `test-tsan` set it.
+SANITIZE ?=
+CFLAGS  ?= -g1
+LDFLAGS ?=
+
+# What a bare Debian lacks, as probe:package; a probe is a command or NAME.pc.
+NEEDS := cc:gcc pkg-config:pkg-config lua5.4:lua5.4 lua5.4.pc:liblua5.4-dev openblas.pc:libopenblas-dev zlib.pc:zlib1g-dev
+TEST_NEEDS := busted:lua-busted luacheck:lua-check clang-format:clang-format
+
+# ---- flags ----
+pkg   = $(shell pkg-config $(1) 2>/dev/null)
+ZLIB := $(call pkg,--libs zlib)
+WARN := -std=c11 -Wall -Wextra -Werror
+# One rounding per operation and no fast-math: the same bits on every CPU level and for any thread count.
+MATH := -fno-math-errno -ffp-contract=off
+HARD := -fstack-protector-strong -fvisibility=hidden -fPIC
+ifeq ($(SANITIZE),)
+OPT  := -O2
+HARD += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+else
+OPT  := -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+endif
+CPPFLAGS_ALL := -DPT_BUILD -D_GNU_SOURCE -Iengine -Ibuild/gen $(if $(ZLIB),-DPT_HAVE_ZLIB) $(CPPFLAGS)
+CFLAGS_ALL   := $(WARN) $(OPT) $(MATH) $(HARD) $(CFLAGS)
+LDFLAGS_ALL  := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -Wl,-z,relro,-z,now $(LDFLAGS)
+LUA_CFLAGS   := $(call pkg,--cflags lua5.4)
+BLAS_CFLAGS  := $(call pkg,--cflags openblas)
+LIBS         := $(or $(call pkg,--libs openblas),-lopenblas) $(ZLIB) -lpthread -ldl -lm
+
+# CPU levels: table.c is compiled once for each and chosen at run time.
+LEVELS := base
+FLAGS_base :=
+ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine)),)
+LEVELS += avx2 avx512
+FLAGS_avx2   := -mavx2 -mfma -mf16c
+FLAGS_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c -mprefer-vector-width=512
+endif
+
+# ---- files ----
+ENGINE   := $(wildcard engine/*.c engine/ops/*.c engine/io/*.c)
+KERNELS  := $(filter-out kernels/cpu/table.c,$(wildcard kernels/cpu/*.c))
+BINDINGS := $(filter-out bindings/main.c,$(wildcard bindings/*.c))
+OBJ := $(ENGINE:%.c=$(BUILD)/%.o) $(KERNELS:%.c=$(BUILD)/%.o) $(BINDINGS:%.c=$(BUILD)/%.o) \
+       $(LEVELS:%=$(BUILD)/kernels/cpu/table_%.o) $(BUILD)/scripts.o
+MAIN := $(BUILD)/bindings/main.o
+# The generated files serve every build, whatever its flags.
+GEN  := $(addprefix build/gen/,ptlua_ops.h ptlua_ops.inc.c ptlua_run.h ptlua_ids.h ptlua_ew.h)
+SCRIPTS := $(shell find scripts/pt -name '*.lua' 2>/dev/null)
+TARGETS := $(addprefix $(BUILD)/,ptlua libptlua.so libptlua.a pt.so)
+SPEC_C  := $(patsubst spec/c/%.c,$(BUILD)/spec/%,$(wildcard spec/c/*.c))
+LUA_SOURCES = $(shell git ls-files -co --exclude-standard '*.lua' | sort)
+C_SOURCES   = $(shell git ls-files -co --exclude-standard '*.c' '*.h' | sort)
+
+# As many jobs as cores, each one's output in one piece; targets that show progress start a make of their own.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+ifeq ($(filter run deps% test% bench%,$(MAKECMDGOALS)),)
+MAKEFLAGS += --output-sync
+endif
+# Short lines while building; `make V=1` shows the commands.
+say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@;)
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.PHONY: all deps deps-test run specs test test-asan test-tsan lint format bench bench-peers size install uninstall clean help
+
+all: $(TARGETS)
+
+# ---- build ----
+$(BUILD)/engine/%.o: engine/%.c | $(GEN)
+	@mkdir -p $(@D)
+	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+$(BUILD)/kernels/%.o: kernels/%.c | $(GEN)
+	@mkdir -p $(@D)
+	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(BLAS_CFLAGS) $(CFLAGS_ALL) -O3 -MMD -MP -c $< -o $@
+$(BUILD)/kernels/cpu/table_%.o: kernels/cpu/table.c | $(GEN)
+	@mkdir -p $(@D)
+	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) -O3 $(FLAGS_$*) -MMD -MP -c $< -o $@
+$(BUILD)/bindings/%.o: bindings/%.c | $(GEN)
+	@mkdir -p $(@D)
+	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(LUA_CFLAGS) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+$(BUILD)/scripts.o: build/gen/scripts.c
+	@mkdir -p $(@D)
+	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+
+# opgen leaves files alone that would not change: not every row added rebuilds the world.
+build/gen/stamp: engine/ops.def scripts/tools/opgen.lua
+	@mkdir -p $(@D)
+	$(call say,gen)$(LUA) scripts/tools/opgen.lua engine/ops.def $(@D)
+	@touch $@
+$(GEN): build/gen/stamp ;
+# FILES changes when a script comes or goes.
+build/gen/files: FORCE
+	@mkdir -p $(@D); echo '$(SCRIPTS)' | cmp -s - $@ || echo '$(SCRIPTS)' >$@
+build/gen/scripts.c: scripts/tools/embed.lua build/gen/files $(SCRIPTS)
+	$(call say,gen)$(LUA) scripts/tools/embed.lua $@ scripts/pt
+FORCE:
+
+# Debian's liblua5.4.a is not position-independent: all of it goes into the executable, which exports it to C
+# modules; the shared library uses liblua5.4.so; the module finds Lua in the program that loads it.
+$(BUILD)/ptlua: $(MAIN) $(OBJ)
+	$(call say,link)$(CC) $(LDFLAGS_ALL) -Wl,-E -o $@ $^ -Wl,--whole-archive -l:liblua5.4.a -Wl,--no-whole-archive $(LIBS)
+$(BUILD)/libptlua.so: $(OBJ)
+	$(call say,link)$(CC) $(LDFLAGS_ALL) -shared -Wl,-soname,libptlua.so.0 $(if $(SANITIZE),,-Wl,-z,defs) -o $@ $^ -llua5.4 $(LIBS)
+	@ln -sf libptlua.so $(BUILD)/libptlua.so.0
+$(BUILD)/libptlua.a: $(OBJ)
+	@rm -f $@
+	$(call say,ar)$(AR) rcs $@ $^
+$(BUILD)/pt.so: $(OBJ)
+	$(call say,link)$(CC) $(LDFLAGS_ALL) -shared -o $@ $^ $(LIBS)
+
+# ---- what runs ----
+deps: NEED = $(NEEDS)
+deps-test: NEED = $(NEEDS) $(TEST_NEEDS)
+deps deps-test:
+	@missing=; for need in $(NEED); do probe=$${need%%:*}; case $$probe in \
+	  *.pc) pkg-config --exists $${probe%.pc} 2>/dev/null ;; \
+	  *) command -v $$probe >/dev/null ;; esac || missing="$$missing $${need#*:}"; done; \
+	[ -n "$$missing" ] || exit 0; echo "installing$$missing"; \
+	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	$$sudo apt-get update -qq && \
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null
+
+run: deps
+	@$(MAKE) --no-print-directory all
+	@build/ptlua scripts/examples/train.lua
+
+# Everything that CI asks for. The last line counts what the specs, the linters and the sanitized runs said.
+test: deps-test
+	@$(MAKE) --no-print-directory specs
+	@$(MAKE) --no-print-directory specs BUILD=build/asan SANITIZE=address,undefined
+	@$(MAKE) --no-print-directory specs BUILD=build/tsan SANITIZE=thread
+	@$(LUA) spec/run.lua lint build build/asan build/tsan
+test-asan: deps-test
+	@$(MAKE) --no-print-directory specs BUILD=build/asan SANITIZE=address,undefined
+	@$(LUA) spec/run.lua build/asan
+test-tsan: deps-test
+	@$(MAKE) --no-print-directory specs BUILD=build/tsan SANITIZE=thread
+	@$(LUA) spec/run.lua build/tsan
+lint: deps-test
+	@$(LUA) spec/run.lua lint
+
+# All that the specs of one build run.
+specs: $(TARGETS) $(SPEC_C)
+$(BUILD)/spec/%: spec/c/%.c $(BUILD)/libptlua.a
+	@mkdir -p $(@D)
+	$(call say,cc)$(CC) -Iengine -Ibuild/gen $(CFLAGS_ALL) $(LDFLAGS_ALL) -MMD -MP -o $@ $< $(BUILD)/libptlua.a -llua5.4 $(LIBS)
+
+format:
+	clang-format -i $(C_SOURCES)
+
+bench: deps
+	@$(MAKE) --no-print-directory all
+	@for f in scripts/bench/*.lua; do build/ptlua $$f || exit 1; done
+bench-peers: deps
+	@$(MAKE) --no-print-directory all
+	@scripts/bench/peers.sh
+
+# Lines per room, bytes of the stripped library, start-up time.
+size: all
+	@for room in engine kernels/cpu bindings scripts spec; do \
+	  printf '%-12s %6d lines\n' $$room $$(git ls-files -co --exclude-standard $$room | xargs cat | wc -l); done
+	@strip -o $(BUILD)/stripped.so $(BUILD)/libptlua.so && \
+	  printf '%-12s %6d bytes stripped\n' libptlua.so $$(stat -c %s $(BUILD)/stripped.so)
+	@$(BUILD)/ptlua scripts/tools/startup.lua $(BUILD)/ptlua
+
+install: all
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig $(INCDIR) $(CMODDIR))
+	install -m755 $(BUILD)/ptlua $(DESTDIR)$(BINDIR)/ptlua
+	install -m755 $(BUILD)/libptlua.so $(DESTDIR)$(LIBDIR)/libptlua.so.0
+	ln -sf libptlua.so.0 $(DESTDIR)$(LIBDIR)/libptlua.so
+	install -m644 $(BUILD)/libptlua.a $(DESTDIR)$(LIBDIR)/libptlua.a
+	install -m755 $(BUILD)/pt.so $(DESTDIR)$(CMODDIR)/pt.so
+	install -m644 engine/ptlua.h build/gen/ptlua_ops.h $(DESTDIR)$(INCDIR)
+	printf '%s\n' 'libdir=$(LIBDIR)' 'includedir=$(INCDIR)' '' 'Name: ptlua' \
+	  'Description: deep learning embedded in Lua' \
+	  "Version: $$(sed -n 's/^#define PT_VERSION "\(.*\)"/\1/p' engine/ptlua.h)" \
+	  'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lptlua' \
+	  'Libs.private: -llua5.4 $(LIBS)' >$(DESTDIR)$(LIBDIR)/pkgconfig/ptlua.pc
+uninstall:
+	rm -f $(addprefix $(DESTDIR),$(BINDIR)/ptlua $(LIBDIR)/libptlua.so.0 $(LIBDIR)/libptlua.so $(LIBDIR)/libptlua.a \
+	  $(CMODDIR)/pt.so $(INCDIR)/ptlua.h $(INCDIR)/ptlua_ops.h $(LIBDIR)/pkgconfig/ptlua.pc)
+
+clean:
+	rm -rf build
+help:
+	@printf '%s\n' \
+	  'make              build/ptlua, build/libptlua.so, build/libptlua.a, build/pt.so' \
+	  'make deps         install what is missing (Debian, as root or through sudo)' \
+	  'make run          deps, build, train a classifier on real handwritten digits' \
+	  'make test         deps, build, every spec (plain, ASan + UBSan, TSan), linters' \
+	  'make test-asan    specs under ASan + UBSan alone;  make test-tsan  under TSan' \
+	  'make lint         luacheck and clang-format alone;  make format  fixes the latter' \
+	  'make bench        speed and memory;  make bench-peers  the same beside PyTorch' \
+	  'make size         lines, bytes, start-up time' \
+	  'make install      PREFIX=/usr/local DESTDIR= ;  make uninstall' \
+	  'make clean'
+
+-include $(OBJ:.o=.d) $(MAIN:.o=.d) $(SPEC_C:=.d)
