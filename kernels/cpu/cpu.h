@@ -1,0 +1,81 @@
+/* cpu.h: what the files of the CPU backend share: the slots (one function each, named after the slot of
+   backend.h), the engine's services, and the loops that are built once per CPU level.
+
+   Loops that profit from wide vectors are not in the slots' own files. They stand in <name>.inc.h, which table.c
+   includes; table.c is compiled once per level (-DPT_LEVEL=base, avx2, avx512) and exports one pti_cpu_loops and
+   nothing else. To add a loop: write it in an .inc.h as a static function, add a member to pti_cpu_loops, and
+   name it in table.c. A slot calls pti_cpu_now()->member. Every level computes the same bits. */
+#ifndef PTI_KERNELS_CPU_H
+#define PTI_KERNELS_CPU_H
+
+#include "../../engine/cpu.h"
+#include "backend.h"
+
+/* The engine's services; set before any slot is called. */
+extern const pt_host *pti_cpu_host;
+
+/* Loops work on blocks of at most this many elements of a compute type. */
+enum { PTI_BLOCK = 1024, PTI_PIECE = 32768 /* elements that are worth a thread's attention */ };
+
+/* out and in are dense; out may be one of in. */
+typedef void pti_ew_loop(void *out, const void *const *in, const double *param, int64_t n);
+/* n elements at `from`, `stride` bytes apart, as dense numbers of a compute type; and back. */
+typedef void pti_load_loop(void *to, const char *from, int64_t stride, int64_t n);
+typedef void pti_store_loop(char *to, int64_t stride, const void *from, int64_t n);
+/* Moves a (rows, n) block of elements of one size, whatever they are. */
+typedef void pti_move_loop(char *to, const int64_t to_stride[2], const char *from, const int64_t from_stride[2],
+                           int64_t rows, int64_t n);
+
+/* A number being reduced to: double for float and double, int64_t for int64_t. */
+typedef union pti_sum {
+  double f;
+  int64_t i;
+} pti_sum;
+/* Folds x[0 .. n) into *acc. `at` is the position of x[0]; *best, the position of the extreme, is written by
+   PTI_ARGMAX and PTI_ARGMIN, which also leave the extreme in *acc; -1 where there is none yet. */
+typedef void pti_row_loop(pti_sum *acc, int64_t *best, const void *x, int64_t n, int64_t at);
+/* Folds x[j] into acc[j] for n neighbours, all at position `at`. */
+typedef void pti_column_loop(pti_sum *acc, int64_t *best, const void *x, int64_t n, int64_t at);
+
+typedef struct pti_cpu_loops {
+  pti_ew_loop *ew[PTI_NEW][4][PTI_NCOMPUTE]; /* NULL where the row has none */
+  pti_load_loop *load[PT_NDTYPE][PTI_NCOMPUTE];
+  pti_store_loop *store[PT_NDTYPE][PTI_NCOMPUTE];
+  pti_move_loop *move[5]; /* by log2 of the element's size */
+  pti_row_loop *row[PTI_NREDUCE][PTI_NCOMPUTE];
+  pti_column_loop *column[PTI_NREDUCE][PTI_NCOMPUTE];
+} pti_cpu_loops;
+
+extern const pti_cpu_loops pti_cpu_loops_base, pti_cpu_loops_avx2, pti_cpu_loops_avx512;
+/* The loops of the level in use. */
+const pti_cpu_loops *pti_cpu_now(void);
+
+bool pti_cpu_ew(int dev, int op, int which, pti_compute compute, const pti_iter *it, const double *param);
+bool pti_cpu_copy(int dev, const pti_iter *it);
+bool pti_cpu_fill(int dev, const pti_iter *it, double value, int64_t ivalue);
+bool pti_cpu_reduce(int dev, pti_reduction kind, const pti_iter *it, double scale, int base);
+bool pti_cpu_extreme(int dev, pti_rows r, bool max, const void *x, void *value, int64_t *index, int base);
+bool pti_cpu_gemm(int dev, const pti_gemm *g);
+bool pti_cpu_softmax(int dev, pti_rows r, bool log, const void *x, void *y);
+bool pti_cpu_softmax_grad(int dev, pti_rows r, bool log, const void *y, const void *g, void *gx);
+bool pti_cpu_index_select(int dev, pti_rows r, const void *x, const int64_t *id, int64_t k, void *y, int base,
+                          bool wrap);
+bool pti_cpu_index_add(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x, int base,
+                       bool wrap);
+bool pti_cpu_index_copy(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x, int base,
+                        bool wrap);
+bool pti_cpu_gather(int dev, pti_rows r, const void *x, const int64_t *id, int64_t k, void *y, int base);
+bool pti_cpu_scatter(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x, int base, bool add);
+bool pti_cpu_nonzero(int dev, int nd, const int64_t *size, const uint8_t *x, int64_t *count, int64_t *out, int base);
+bool pti_cpu_random(int dev, pti_random_kind kind, pt_dtype dtype, void *x, int64_t n, uint64_t seed, uint64_t stream,
+                    uint64_t ctr, double a, double b);
+bool pti_cpu_arange(int dev, pt_dtype dtype, void *x, int64_t n, double start, double step, int64_t istart,
+                    int64_t istep);
+bool pti_cpu_sgd(int dev, const pti_param *p, int n, const pti_sgd *h);
+bool pti_cpu_adam(int dev, const pti_param *p, int n, const pti_adam *h);
+bool pti_cpu_nll(int dev, pti_rows r, const void *logp, const int64_t *target, const void *weight, int64_t ignore,
+                 void *loss, void *w, int base);
+bool pti_cpu_nll_grad(int dev, pti_rows r, const int64_t *target, const void *gloss, const void *w, void *gx,
+                      int base);
+
+#endif
