@@ -32,6 +32,29 @@ typedef struct pti_rows {
   int64_t outer, n, inner;
 } pti_rows;
 
+/* A convolution; dims that it does not have are leading ones of size 1. See kernels/cpu/conv.c. */
+typedef struct pti_conv {
+  pt_dtype dtype;
+  int64_t n, c, o, groups;
+  int64_t in[3], out[3], k[3], stride[3], pad[3], dil[3];
+} pti_conv;
+
+/* Rows of n elements, each normalised; weights by column: n / inner of them for each of `period` rows in turn. */
+typedef struct pti_norm {
+  pt_dtype dtype;
+  int64_t rows, n, inner, period;
+  bool rms; /* no mean is subtracted */
+  double eps;
+} pti_norm;
+
+/* Pooling windows; dims that there are not are leading ones of size 1. See kernels/cpu/window.c. */
+typedef struct pti_window {
+  pt_dtype dtype;
+  int64_t planes, in[3], out[3], k[3], stride[3], pad[3], dil[3];
+  bool adaptive, count_pad;
+  double divisor; /* 0: the number of elements */
+} pti_window;
+
 typedef enum { PTI_RAND_UNIFORM, PTI_RAND_NORMAL, PTI_RAND_INT, PTI_RAND_BERNOULLI, PTI_RAND_EXPONENTIAL } pti_random_kind;
 
 /* One tensor of a fused optimizer step; all dense, all of one floating dtype. */
@@ -112,6 +135,18 @@ typedef struct pt_backend {
   bool (*nll)(int dev, pti_rows r, const void *logp, const int64_t *target, const void *weight, int64_t ignore,
               void *loss, void *w, int base);
   bool (*nll_grad)(int dev, pti_rows r, const int64_t *target, const void *gloss, const void *w, void *gx, int base);
+  /* y (n, o, out) = conv of x (n, c, in) with w (o, c / groups, k); its gradients for x and w; bias may be NULL */
+  bool (*conv)(int dev, const pti_conv *p, const void *x, const void *w, const void *bias, void *y);
+  bool (*conv_data)(int dev, const pti_conv *p, const void *g, const void *w, const void *bias, void *x);
+  bool (*conv_weight)(int dev, const pti_conv *p, const void *x, const void *g, void *w);
+  /* y = (x - mean) rstd w + b; w and b may be NULL. norm_grad: gx, gw, gb may be NULL */
+  bool (*norm)(int dev, const pti_norm *p, const void *x, const void *w, const void *b, void *y, void *mean,
+               void *rstd);
+  bool (*norm_grad)(int dev, const pti_norm *p, const void *x, const void *w, const void *g, const void *mean,
+                    const void *rstd, void *gx, void *gw, void *gb);
+  bool (*max_pool)(int dev, const pti_window *p, const void *x, void *y, int64_t *index, int base);
+  bool (*avg_pool)(int dev, const pti_window *p, const void *x, void *y);
+  bool (*avg_pool_grad)(int dev, const pti_window *p, const void *g, void *gx);
 } pt_backend;
 
 /* The CPU's table (kernels/cpu/backend.c). */
