@@ -1,6 +1,7 @@
-/* backend.h: what a device must be able to do. The CPU (kernels/cpu) fills this table, a plug-in fills another;
-   the engine knows no other way to compute. Kernels get shapes that were checked, outputs that were allocated,
-   and pointers of their own device. A slot returns false after host->fail. A NULL slot is "not on this device". */
+/* backend.h: what a device must be able to do. The CPU (kernels/cpu) fills this table, a plug-in
+   fills another; the engine knows no other way to compute. Kernels get shapes that were checked,
+   outputs that were allocated, and pointers of their own device. A slot returns false after
+   host->fail. A NULL slot is "not on this device". */
 #ifndef PTI_BACKEND_H
 #define PTI_BACKEND_H
 
@@ -9,13 +10,25 @@
 
 #define PT_BACKEND_ABI 1
 
-/* Element-wise kernels are numbered as the rows of ops.def (PTI_EW_add, ...); `which` 0 is the value, 1.. the
-   gradient of the first, second, third input. */
+/* Element-wise kernels are numbered as the rows of ops.def (PTI_EW_add, ...); `which` 0 is the
+   value, 1.. the gradient of the first, second, third input. */
 #include "ptlua_ew.h"
 
-typedef enum { PTI_SUM, PTI_PROD, PTI_MAX, PTI_MIN, PTI_ANY, PTI_ALL, PTI_ARGMAX, PTI_ARGMIN, PTI_SUMSQ, PTI_NREDUCE } pti_reduction;
+typedef enum {
+  PTI_SUM,
+  PTI_PROD,
+  PTI_MAX,
+  PTI_MIN,
+  PTI_ANY,
+  PTI_ALL,
+  PTI_ARGMAX,
+  PTI_ARGMIN,
+  PTI_SUMSQ,
+  PTI_NREDUCE
+} pti_reduction;
 
-/* c (m, n) = alpha a b + beta c, row-major, one of `batch` problems; a is stored (k, m) where ta, b (n, k) where tb. */
+/* c (m, n) = alpha a b + beta c, row-major, one of `batch` problems; a is stored (k, m) where ta, b
+   (n, k) where tb. */
 typedef struct pti_gemm {
   pt_dtype dtype;
   bool ta, tb;
@@ -39,7 +52,8 @@ typedef struct pti_conv {
   int64_t in[3], out[3], k[3], stride[3], pad[3], dil[3];
 } pti_conv;
 
-/* Rows of n elements, each normalised; weights by column: n / inner of them for each of `period` rows in turn. */
+/* Rows of n elements, each normalised; weights by column: n / inner of them for each of `period`
+   rows in turn. */
 typedef struct pti_norm {
   pt_dtype dtype;
   int64_t rows, n, inner, period;
@@ -55,7 +69,13 @@ typedef struct pti_window {
   double divisor; /* 0: the number of elements */
 } pti_window;
 
-typedef enum { PTI_RAND_UNIFORM, PTI_RAND_NORMAL, PTI_RAND_INT, PTI_RAND_BERNOULLI, PTI_RAND_EXPONENTIAL } pti_random_kind;
+typedef enum {
+  PTI_RAND_UNIFORM,
+  PTI_RAND_NORMAL,
+  PTI_RAND_INT,
+  PTI_RAND_BERNOULLI,
+  PTI_RAND_EXPONENTIAL
+} pti_random_kind;
 
 /* One tensor of a fused optimizer step; all dense, all of one floating dtype. */
 typedef struct pti_param {
@@ -63,7 +83,7 @@ typedef struct pti_param {
   int64_t n;
   void *p;
   const void *g;
-  void *s[3]; /* momentum buffer; first and second moment, largest second moment */
+  void *s[3];  /* momentum buffer; first and second moment, largest second moment */
   double step; /* number of this step, from 1 */
 } pti_param;
 typedef struct pti_sgd {
@@ -98,52 +118,69 @@ typedef struct pt_backend {
   bool (*from_host)(int dev, void *dst, const void *src, size_t bytes);
   bool (*sync)(int dev);
 
-  /* element-wise: operand 0 is written, the rest are read; any dtypes, computed in `compute`; param: constants */
-  bool (*ew)(int dev, int op, int which, pti_compute compute, const pti_iter *it, const double *param);
+  /* element-wise: operand 0 is written, the rest are read; any dtypes, computed in `compute`;
+     param: constants */
+  bool (*ew)(int dev, int op, int which, pti_compute compute, const pti_iter *it,
+             const double *param);
   /* operand 0 = operand 1, converted */
   bool (*copy)(int dev, const pti_iter *it);
-  bool (*fill)(int dev, const pti_iter *it, double value, int64_t ivalue); /* ivalue for integer dtypes */
-  /* operand 0 (stride 0 in the reduced dims) = reduction of operand 1 over them; args write int64, counted from
-     `base` in the order of the reduced dims. An empty reduction gives the neutral element. `scale` multiplies
-     the result (mean). */
+  bool (*fill)(int dev, const pti_iter *it, double value,
+               int64_t ivalue); /* ivalue for integer dtypes */
+  /* operand 0 (stride 0 in the reduced dims) = reduction of operand 1 over them; args write int64,
+     counted from `base` in the order of the reduced dims. An empty reduction gives the neutral
+     element. `scale` multiplies the result (mean). */
   bool (*reduce)(int dev, pti_reduction kind, const pti_iter *it, double scale, int base);
   /* value and position of the extreme along dim n (first of equals; NaN wins) */
-  bool (*extreme)(int dev, pti_rows r, bool max, const void *x, void *value, int64_t *index, int base);
+  bool (*extreme)(int dev, pti_rows r, bool max, const void *x, void *value, int64_t *index,
+                  int base);
   bool (*gemm)(int dev, const pti_gemm *g);
   bool (*softmax)(int dev, pti_rows r, bool log, const void *x, void *y);
   bool (*softmax_grad)(int dev, pti_rows r, bool log, const void *y, const void *g, void *gx);
   /* ids are int64 counted from `base`, checked; negative ids count from the end where `wrap` */
   /* y[o, i, :] = x[o, id[i], :]   (outer, k, inner) from (outer, n, inner) */
-  bool (*index_select)(int dev, pti_rows r, const void *x, const int64_t *id, int64_t k, void *y, int base, bool wrap);
+  bool (*index_select)(int dev, pti_rows r, const void *x, const int64_t *id, int64_t k, void *y,
+                       int base, bool wrap);
   /* y[o, id[i], :] += x[o, i, :], in the order of i */
-  bool (*index_add)(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x, int base, bool wrap);
+  bool (*index_add)(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x,
+                    int base, bool wrap);
   /* y[o, id[i], :] = x[o, i, :]; the last of equal ids wins */
-  bool (*index_copy)(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x, int base, bool wrap);
+  bool (*index_copy)(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x,
+                     int base, bool wrap);
   /* y[o, i, j] = x[o, id[o, i, j], j]   id and y (outer, k, inner) */
-  bool (*gather)(int dev, pti_rows r, const void *x, const int64_t *id, int64_t k, void *y, int base);
+  bool (*gather)(int dev, pti_rows r, const void *x, const int64_t *id, int64_t k, void *y,
+                 int base);
   /* y[o, id[o, i, j], j] (+)= x[o, i, j] */
-  bool (*scatter)(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x, int base, bool add);
-  /* positions (from `base`, int64, (count, nd)) of the true elements of a dense bool tensor; two calls: count, write */
-  bool (*nonzero)(int dev, int nd, const int64_t *size, const uint8_t *x, int64_t *count, int64_t *out, int base);
-  /* x (n) dense of `dtype`; uniform in [a, b), normal mean a std b, integers in [a, b), bernoulli p = a */
-  bool (*random)(int dev, pti_random_kind kind, pt_dtype dtype, void *x, int64_t n, uint64_t seed, uint64_t stream,
-                 uint64_t ctr, double a, double b);
-  bool (*arange)(int dev, pt_dtype dtype, void *x, int64_t n, double start, double step, int64_t istart, int64_t istep);
+  bool (*scatter)(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x,
+                  int base, bool add);
+  /* positions (from `base`, int64, (count, nd)) of the true elements of a dense bool tensor; two
+     calls: count, write */
+  bool (*nonzero)(int dev, int nd, const int64_t *size, const uint8_t *x, int64_t *count,
+                  int64_t *out, int base);
+  /* x (n) dense of `dtype`; uniform in [a, b), normal mean a std b, integers in [a, b), bernoulli p
+     = a */
+  bool (*random)(int dev, pti_random_kind kind, pt_dtype dtype, void *x, int64_t n, uint64_t seed,
+                 uint64_t stream, uint64_t ctr, double a, double b);
+  bool (*arange)(int dev, pt_dtype dtype, void *x, int64_t n, double start, double step,
+                 int64_t istart, int64_t istep);
   bool (*sgd)(int dev, const pti_param *p, int n, const pti_sgd *h);
   bool (*adam)(int dev, const pti_param *p, int n, const pti_adam *h);
-  /* loss[i] = -weight[t] logp[i, t, j], t = target[i, j] checked; total weight in *wsum per element w (outer, inner) */
-  bool (*nll)(int dev, pti_rows r, const void *logp, const int64_t *target, const void *weight, int64_t ignore,
-              void *loss, void *w, int base);
-  bool (*nll_grad)(int dev, pti_rows r, const int64_t *target, const void *gloss, const void *w, void *gx, int base);
-  /* y (n, o, out) = conv of x (n, c, in) with w (o, c / groups, k); its gradients for x and w; bias may be NULL */
+  /* loss[i] = -weight[t] logp[i, t, j], t = target[i, j] checked; total weight in *wsum per element
+     w (outer, inner) */
+  bool (*nll)(int dev, pti_rows r, const void *logp, const int64_t *target, const void *weight,
+              int64_t ignore, void *loss, void *w, int base);
+  bool (*nll_grad)(int dev, pti_rows r, const int64_t *target, const void *gloss, const void *w,
+                   void *gx, int base);
+  /* y (n, o, out) = conv of x (n, c, in) with w (o, c / groups, k); its gradients for x and w; bias
+     may be NULL */
   bool (*conv)(int dev, const pti_conv *p, const void *x, const void *w, const void *bias, void *y);
-  bool (*conv_data)(int dev, const pti_conv *p, const void *g, const void *w, const void *bias, void *x);
+  bool (*conv_data)(int dev, const pti_conv *p, const void *g, const void *w, const void *bias,
+                    void *x);
   bool (*conv_weight)(int dev, const pti_conv *p, const void *x, const void *g, void *w);
   /* y = (x - mean) rstd w + b; w and b may be NULL. norm_grad: gx, gw, gb may be NULL */
-  bool (*norm)(int dev, const pti_norm *p, const void *x, const void *w, const void *b, void *y, void *mean,
-               void *rstd);
-  bool (*norm_grad)(int dev, const pti_norm *p, const void *x, const void *w, const void *g, const void *mean,
-                    const void *rstd, void *gx, void *gw, void *gb);
+  bool (*norm)(int dev, const pti_norm *p, const void *x, const void *w, const void *b, void *y,
+               void *mean, void *rstd);
+  bool (*norm_grad)(int dev, const pti_norm *p, const void *x, const void *w, const void *g,
+                    const void *mean, const void *rstd, void *gx, void *gw, void *gb);
   bool (*max_pool)(int dev, const pti_window *p, const void *x, void *y, int64_t *index, int base);
   bool (*avg_pool)(int dev, const pti_window *p, const void *x, void *y);
   bool (*avg_pool_grad)(int dev, const pti_window *p, const void *g, void *gx);

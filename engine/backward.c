@@ -1,5 +1,5 @@
-/* backward.c: the walk from outputs to leaves. Node ids only grow, so taking the newest first is a topological
-   order: a heap of pending nodes is all the state there is, and there is no recursion. */
+/* backward.c: the walk from outputs to leaves. Node ids only grow, so taking the newest first is a
+   topological order: a heap of pending nodes is all the state there is, and there is no recursion. */
 #include <string.h>
 
 #include "mem.h"
@@ -9,8 +9,8 @@ typedef struct walk {
   pt_node **heap; /* by descending id; each entry holds a reference */
   int n, cap;
   int flags;
-  uint64_t oldest;          /* nothing older than this can reach a wanted input (pt_grad_of) */
-  pt_tensor *const *x;      /* wanted inputs, or NULL */
+  uint64_t oldest;     /* nothing older than this can reach a wanted input (pt_grad_of) */
+  pt_tensor *const *x; /* wanted inputs, or NULL */
   int nx;
   pt_tensor **gx;
 } walk;
@@ -26,7 +26,8 @@ static bool push(walk *w, pt_node *node) {
     w->cap = cap;
   }
   int at = w->n++;
-  for (; at > 0 && w->heap[(at - 1) / 2]->id < node->id; at = (at - 1) / 2) w->heap[at] = w->heap[(at - 1) / 2];
+  for (; at > 0 && w->heap[(at - 1) / 2]->id < node->id; at = (at - 1) / 2)
+    w->heap[at] = w->heap[(at - 1) / 2];
   w->heap[at] = pti_node_retain(node);
   node->queued = true;
   return true;
@@ -50,7 +51,8 @@ static pt_node *pop(walk *w) {
 
 /* Nobody else can see its elements. */
 static bool sole_owner(const pt_tensor *g) {
-  return g->refs == 1 && g->alias->refs == 1 && atomic_load(&g->alias->storage->refs) == 1 && pti_dense(g);
+  return g->refs == 1 && g->alias->refs == 1 && atomic_load(&g->alias->storage->refs) == 1 &&
+         pti_dense(g);
 }
 
 /* old + g, into old where that is safe. Returns a reference for the caller. */
@@ -139,7 +141,8 @@ static bool visit(walk *w, pt_node *node) {
   if (!node->op->vjp(node, node->g, gx)) return false;
   for (int i = 0; i < node->nin; i++) {
     if (gx[i] == NULL || node->in[i].node == NULL) continue;
-    if (!check_gradient(node, i, gx[i]) || !flow(w, node->in[i].node, node->in[i].out, gx[i])) return false;
+    if (!check_gradient(node, i, gx[i]) || !flow(w, node->in[i].node, node->in[i].out, gx[i]))
+      return false;
   }
   if (!(w->flags & (PT_RETAIN_GRAPH | PT_CREATE_GRAPH))) pti_node_free_saved(node);
   return true;
@@ -173,13 +176,16 @@ static bool run(walk *w) {
 static pt_tensor *seed(pt_tensor *y, pt_tensor *grad) {
   if (grad == NULL) {
     if (y->numel != 1) {
-      return pti_fail(PT_EGRAD, "backward: x [%s] has %lld elements; give the gradient, or reduce it to one (x:sum())",
-                      pti_shape_text(y), (long long)y->numel);
+      return pti_fail(
+          PT_EGRAD,
+          "backward: x [%s] has %lld elements; give the gradient, or reduce it to one (x:sum())",
+          pti_shape_text(y), (long long)y->numel);
     }
     return pt_ones(y->size, y->nd, (pt_dtype)y->dtype, pti_dev(y));
   }
   if (grad->nd != y->nd || memcmp(grad->size, y->size, y->nd * sizeof *y->size) != 0) {
-    return pti_fail(PT_ESHAPE, "backward: gradient [%s] for x [%s]", pti_shape_text(grad), pti_shape_text(y));
+    return pti_fail(PT_ESHAPE, "backward: gradient [%s] for x [%s]", pti_shape_text(grad),
+                    pti_shape_text(y));
   }
   return grad->dtype == y->dtype ? grad : pt_to_dtype(grad, (pt_dtype)y->dtype);
 }
@@ -190,7 +196,8 @@ static bool start(walk *w, pt_tensor *const *y, pt_tensor *const *grad, int n) {
     pt_node *node = y[i] ? pti_node_of(y[i], &ok) : NULL;
     if (y[i] == NULL || !ok) return false;
     if (node == NULL) {
-      return pti_fail(PT_EGRAD, "backward: x [%s] does not require grad: nothing it was made from does",
+      return pti_fail(PT_EGRAD,
+                      "backward: x [%s] does not require grad: nothing it was made from does",
                       pti_shape_text(y[i])) != NULL;
     }
     pt_tensor *g = seed(y[i], grad ? grad[i] : NULL);
@@ -222,8 +229,8 @@ bool pt_backward_with(pt_tensor *const *y, pt_tensor *const *grad, int n, int fl
 }
 bool pt_backward(pt_tensor *y) { return pt_backward_with(&y, NULL, 1, 0); }
 
-bool pt_grad_of(pt_tensor *const *y, pt_tensor *const *grad, int ny, pt_tensor *const *x, int nx, int flags,
-                pt_tensor **gx) {
+bool pt_grad_of(pt_tensor *const *y, pt_tensor *const *grad, int ny, pt_tensor *const *x, int nx,
+                int flags, pt_tensor **gx) {
   walk w = {.flags = flags, .x = x, .nx = nx, .gx = gx, .oldest = UINT64_MAX};
   bool ok = true;
   for (int i = 0; i < nx; i++) {
@@ -231,8 +238,8 @@ bool pt_grad_of(pt_tensor *const *y, pt_tensor *const *grad, int ny, pt_tensor *
     if (x[i] == NULL || !ok) return false;
     gx[i] = NULL;
     if (node == NULL) {
-      return pti_fail(PT_EGRAD, "grad: input %d [%s] does not require grad", i + pti_this.index_base,
-                      pti_shape_text(x[i])) != NULL;
+      return pti_fail(PT_EGRAD, "grad: input %d [%s] does not require grad",
+                      i + pti_this.index_base, pti_shape_text(x[i])) != NULL;
     }
     if (node->id < w.oldest) w.oldest = node->id;
   }
@@ -240,8 +247,10 @@ bool pt_grad_of(pt_tensor *const *y, pt_tensor *const *grad, int ny, pt_tensor *
   for (int i = 0; i < nx; i++) {
     if (gx[i]) gx[i] = pti_scoped(gx[i]);
     else if (ok && !(flags & PT_ALLOW_UNUSED)) {
-      ok = pti_fail(PT_EGRAD, "grad: input %d [%s] is not used by the outputs; set allow_unused to get nil for it",
-                    i + pti_this.index_base, pti_shape_text(x[i])) != NULL;
+      ok = pti_fail(
+               PT_EGRAD,
+               "grad: input %d [%s] is not used by the outputs; set allow_unused to get nil for it",
+               i + pti_this.index_base, pti_shape_text(x[i])) != NULL;
     }
   }
   return ok;
@@ -256,7 +265,8 @@ bool pt_set_requires_grad(pt_tensor *x, bool on) {
                     pt_dtype_name((pt_dtype)x->dtype)) != NULL;
   }
   if (!pt_is_leaf(x)) {
-    return on || pti_fail(PT_EGRAD, "requires_grad_: x is the result of an op; use x:detach()") != NULL;
+    return on ||
+           pti_fail(PT_EGRAD, "requires_grad_: x is the result of an op; use x:detach()") != NULL;
   }
   x->requires_grad = on;
   if (!on && x->node) {
@@ -281,7 +291,8 @@ pt_tensor *pt_grad(pt_tensor *x) { return x && x->grad ? pti_borrow(x->grad) : N
 bool pt_set_grad(pt_tensor *x, pt_tensor *grad) {
   if (x == NULL) return false;
   if (grad && (grad->nd != x->nd || memcmp(grad->size, x->size, x->nd * sizeof *x->size) != 0)) {
-    return pti_fail(PT_ESHAPE, "grad: [%s] for x [%s]", pti_shape_text(grad), pti_shape_text(x)) != NULL;
+    return pti_fail(PT_ESHAPE, "grad: [%s] for x [%s]", pti_shape_text(grad), pti_shape_text(x)) !=
+           NULL;
   }
   pt_retain(grad);
   pt_release(x->grad);

@@ -1,5 +1,5 @@
-/* base.c: the thread's error and other per-thread state. Errors are text in a buffer of the thread; nothing here
-   prints, allocates or exits. */
+/* base.c: the thread's error and other per-thread state. Errors are text in a buffer of the thread;
+   nothing here prints, allocates or exits. */
 #include "base.h"
 
 #include <stdatomic.h>

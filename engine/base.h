@@ -1,5 +1,5 @@
-/* base.h: what every file of the engine may use. The thread's error and other per-thread state, checked
-   arithmetic, attributes. */
+/* base.h: what every file of the engine may use. The thread's error and other per-thread state,
+   checked arithmetic, attributes. */
 #ifndef PTI_BASE_H
 #define PTI_BASE_H
 
@@ -12,8 +12,9 @@
 
 #define PTI_PRINTF(f, a) __attribute__((format(printf, f, a)))
 #define PTI_COUNT(array) (sizeof(array) / sizeof *(array))
-/* Hot per-thread state, reached without a call also from a library that was opened late. The loader has a few
-   hundred bytes for all of these together: pointers and counters only; the rest is plain _Thread_local. */
+/* Hot per-thread state, reached without a call also from a library that was opened late. The loader
+   has a few hundred bytes for all of these together: pointers and counters only; the rest is plain
+   _Thread_local. */
 #define PTI_THREAD _Thread_local __attribute__((tls_model("initial-exec")))
 
 /* The only way to fail: records code and text for the thread, returns NULL (false as a bool). */
@@ -22,8 +23,12 @@ void *pti_fail(pt_status code, const char *format, ...) PTI_PRINTF(2, 3);
 void pti_error_prefix(const char *prefix);
 
 /* a * b and a + b of sizes; false when the result leaves int64_t. */
-static inline bool pti_mul(int64_t a, int64_t b, int64_t *out) { return !__builtin_mul_overflow(a, b, out); }
-static inline bool pti_add(int64_t a, int64_t b, int64_t *out) { return !__builtin_add_overflow(a, b, out); }
+static inline bool pti_mul(int64_t a, int64_t b, int64_t *out) {
+  return !__builtin_mul_overflow(a, b, out);
+}
+static inline bool pti_add(int64_t a, int64_t b, int64_t *out) {
+  return !__builtin_add_overflow(a, b, out);
+}
 
 static inline int64_t pti_min64(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t pti_max64(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -36,7 +41,8 @@ typedef struct pti_thread {
 } pti_thread;
 extern PTI_THREAD pti_thread pti_this;
 
-/* False, with PT_EINTERRUPT recorded, when the thread was asked to stop. Called between chunks of long work. */
+/* False, with PT_EINTERRUPT recorded, when the thread was asked to stop. Called between chunks of
+   long work. */
 bool pti_poll(void);
 
 #endif

@@ -1,5 +1,5 @@
-/* device.c: the devices of this process. The CPU is built in; other backends are plug-ins, opened at the first use
-   of their name and never closed. This is the only file that calls dlopen. */
+/* device.c: the devices of this process. The CPU is built in; other backends are plug-ins, opened
+   at the first use of their name and never closed. This is the only file that calls dlopen. */
 #include "device.h"
 
 #include <pthread.h>
@@ -62,7 +62,9 @@ int pt_device(const char *name) {
   int index;
   pti_device_at(0);
   if (name == NULL || !parse(name, backend, sizeof backend, &index)) {
-    pti_fail(PT_EDEVICE, "device '%s' is not a device's name: write \"cpu\", \"cuda\" or \"cuda:0\"", name ? name : "");
+    pti_fail(PT_EDEVICE,
+             "device '%s' is not a device's name: write \"cpu\", \"cuda\" or \"cuda:0\"",
+             name ? name : "");
     return -1;
   }
   if (strcmp(backend, "cpu") == 0) {

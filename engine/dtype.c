@@ -9,15 +9,17 @@ static const struct {
   const char *name, *other; /* `other` is the short name: x:float(), x:long() */
   uint8_t size, category;
 } row[PT_NDTYPE] = {
-    [PT_F32] = {"float32", "float", 4, 2},      [PT_F64] = {"float64", "double", 8, 2},
-    [PT_F16] = {"float16", "half", 2, 2},       [PT_BF16] = {"bfloat16", "bfloat16", 2, 2},
-    [PT_I64] = {"int64", "long", 8, 1},         [PT_I32] = {"int32", "int", 4, 1},
-    [PT_I16] = {"int16", "short", 2, 1},        [PT_I8] = {"int8", "char", 1, 1},
-    [PT_U8] = {"uint8", "byte", 1, 1},          [PT_BOOL] = {"bool", "bool", 1, 0},
-    [PT_C64] = {"complex64", "cfloat", 8, 3},   [PT_C128] = {"complex128", "cdouble", 16, 3},
+    [PT_F32] = {"float32", "float", 4, 2},    [PT_F64] = {"float64", "double", 8, 2},
+    [PT_F16] = {"float16", "half", 2, 2},     [PT_BF16] = {"bfloat16", "bfloat16", 2, 2},
+    [PT_I64] = {"int64", "long", 8, 1},       [PT_I32] = {"int32", "int", 4, 1},
+    [PT_I16] = {"int16", "short", 2, 1},      [PT_I8] = {"int8", "char", 1, 1},
+    [PT_U8] = {"uint8", "byte", 1, 1},        [PT_BOOL] = {"bool", "bool", 1, 0},
+    [PT_C64] = {"complex64", "cfloat", 8, 3}, [PT_C128] = {"complex128", "cdouble", 16, 3},
 };
 
-const char *pt_dtype_name(pt_dtype d) { return (unsigned)d < PT_NDTYPE ? row[d].name : "unknown dtype"; }
+const char *pt_dtype_name(pt_dtype d) {
+  return (unsigned)d < PT_NDTYPE ? row[d].name : "unknown dtype";
+}
 size_t pt_dtype_size(pt_dtype d) { return row[d].size; }
 int pti_category(pt_dtype d) { return row[d].category; }
 
@@ -64,7 +66,8 @@ static PTI_THREAD int default_dtype; /* PT_F32 is 0 */
 pt_dtype pti_default_dtype(void) { return (pt_dtype)default_dtype; }
 bool pti_set_default_dtype(pt_dtype d) {
   if (pti_category(d) != 2) {
-    return pti_fail(PT_EDTYPE, "set_default_dtype: %s is not a floating dtype", pt_dtype_name(d)) != NULL;
+    return pti_fail(PT_EDTYPE, "set_default_dtype: %s is not a floating dtype", pt_dtype_name(d)) !=
+           NULL;
   }
   default_dtype = (int)d;
   return true;

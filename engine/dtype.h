@@ -1,5 +1,5 @@
-/* dtype.h: sizes, names, classes and promotion of dtypes; conversions of half types. Storage type is not compute
-   type: f16 and bf16 are computed in float, small integers and bool in int64_t. */
+/* dtype.h: sizes, names, classes and promotion of dtypes; conversions of half types. Storage type
+   is not compute type: f16 and bf16 are computed in float, small integers and bool in int64_t. */
 #ifndef PTI_DTYPE_H
 #define PTI_DTYPE_H
 
@@ -69,7 +69,7 @@ static inline uint16_t pti_f16_store(float f) {
   uint32_t sign = (v.u >> 16) & 0x8000, abs = v.u & 0x7fffffffu;
   if (abs > 0x7f800000u) return (uint16_t)(sign | 0x7e00);
   if (abs >= 0x477ff000u) return (uint16_t)(sign | 0x7c00); /* 65520 and more round to infinity */
-  if (abs < 0x38800000u) {                                  /* below 2^-14: subnormal, exact in units of 2^-24 */
+  if (abs < 0x38800000u) { /* below 2^-14: subnormal, exact in units of 2^-24 */
     union {
       float f;
       uint32_t u;

@@ -1,5 +1,6 @@
-/* elementwise.c: one run and one vjp for every element-wise row: promote, broadcast, launch; and backward the
-   gradient's kernel, or its text played as ops where a graph of the gradient is wanted. */
+/* elementwise.c: one run and one vjp for every element-wise row: promote, broadcast, launch; and
+   backward the gradient's kernel, or its text played as ops where a graph of the gradient is
+   wanted. */
 #include "elementwise.h"
 
 #include <string.h>
@@ -45,12 +46,14 @@ static pt_dtype dtype_of(const pt_op *op, pt_tensor *const *x, int n) {
 
 /* ---- launch ---- */
 
-/* Operand 0 is written. Where all are dense and of one shape, there is nothing to broadcast or order. */
+/* Operand 0 is written. Where all are dense and of one shape, there is nothing to broadcast or
+   order. */
 static void fill_iter(pti_iter *it, pt_tensor *const *x, int n) {
   const pt_tensor *y = x[0];
   bool flat = true;
   for (int i = 0; i < n && flat; i++) {
-    flat = x[i]->nd == y->nd && memcmp(x[i]->size, y->size, y->nd * sizeof *y->size) == 0 && pti_dense(x[i]);
+    flat = x[i]->nd == y->nd && memcmp(x[i]->size, y->size, y->nd * sizeof *y->size) == 0 &&
+           pti_dense(x[i]);
   }
   if (flat) {
     it->nd = 1;
@@ -70,7 +73,8 @@ static void fill_iter(pti_iter *it, pt_tensor *const *x, int n) {
   pti_iter_init(it, y->nd, y->size, op, n);
 }
 
-static bool launch(const pt_op *op, int which, pt_dtype compute, pt_tensor **x, int n, const double *param) {
+static bool launch(const pt_op *op, int which, pt_dtype compute, pt_tensor **x, int n,
+                   const double *param) {
   int device = pti_dev(x[0]);
   for (int i = 1; i < n; i++) { /* a number made on the host */
     if (pti_dev(x[i]) != device && !(x[i] = pti_to_device(x[i], device))) return false;
@@ -84,7 +88,8 @@ static bool launch(const pt_op *op, int which, pt_dtype compute, pt_tensor **x, 
 
 /* Integer division has no value for a zero divisor; the kernels rely on this check. */
 static bool divides(const pt_op *op, pt_dtype d, pt_tensor *b) {
-  if ((op->ew != PTI_EW_floor_divide && op->ew != PTI_EW_remainder) || pti_is(d, PTI_FLOATS)) return true;
+  if ((op->ew != PTI_EW_floor_divide && op->ew != PTI_EW_remainder) || pti_is(d, PTI_FLOATS))
+    return true;
   int64_t zero = 0;
   pt_tensor *any = pt_any(pt_eq(b, pt_scalar_int(0)), NULL, -1, false);
   if (any == NULL || !pt_item_int(any, &zero)) return false;
@@ -126,15 +131,15 @@ bool pti_ew_run_inplace(const pt_op *op, const pt_arg *arg) {
   pt_dtype d = dtype_of(op, x + 1, n);
   if (d == PT_NDTYPE || (n > 1 && !divides(op, d, x[2]))) return false;
   if (!pti_can_cast(d, (pt_dtype)y->dtype)) {
-    return pti_fail(PT_EDTYPE, "%s_: the result is %s and cannot be stored in x of dtype %s", op->name,
-                    pt_dtype_name(d), pt_dtype_name((pt_dtype)y->dtype)) != NULL;
+    return pti_fail(PT_EDTYPE, "%s_: the result is %s and cannot be stored in x of dtype %s",
+                    op->name, pt_dtype_name(d), pt_dtype_name((pt_dtype)y->dtype)) != NULL;
   }
   int64_t size[PT_MAX_DIM];
   int nd;
   if (!pti_broadcast(op->name, (const pt_tensor *const *)(x + 1), n, size, &nd)) return false;
   if (nd != y->nd || memcmp(size, y->size, (size_t)nd * sizeof *size) != 0) {
-    return pti_fail(PT_ESHAPE, "%s_: x [%s] cannot take the result [%s]", op->name, pti_shape_text(y),
-                    pti_sizes_text(size, nd)) != NULL;
+    return pti_fail(PT_ESHAPE, "%s_: x [%s] cannot take the result [%s]", op->name,
+                    pti_shape_text(y), pti_sizes_text(size, nd)) != NULL;
   }
   for (int i = 2; i <= n; i++) { /* what overlaps the target in another order is read from a copy */
     if (!pti_may_alias(y, x[i])) continue;
@@ -191,7 +196,10 @@ bool pti_ew_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
     if (!pti_wants(n, i)) continue;
     const pti_edge *e = &n->in[i];
     bool identity = strcmp(n->op->grad[i], "g") == 0;
-    pt_tensor *t = identity ? g[0] : pt_grad_enabled() ? replay(n, i, g[0]) : g[0]->numel ? kernel(n, i, g[0]) : g[0];
+    pt_tensor *t = identity            ? g[0]
+                   : pt_grad_enabled() ? replay(n, i, g[0])
+                   : g[0]->numel       ? kernel(n, i, g[0])
+                                       : g[0];
     t = pti_sum_to(t, e->size, e->nd);
     if (t && t->dtype != e->dtype) t = pt_to_dtype(t, (pt_dtype)e->dtype);
     if ((gx[i] = t) == NULL) return false;

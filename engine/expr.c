@@ -1,5 +1,6 @@
-/* expr.c: a parser for the expressions of ops.def. They are compiled as C and as CUDA elsewhere; here the same
-   text becomes postfix, which is either inspected (pti_expr_uses) or played as op calls (pti_expr_run).
+/* expr.c: a parser for the expressions of ops.def. They are compiled as C and as CUDA elsewhere;
+   here the same text becomes postfix, which is either inspected (pti_expr_uses) or played as op
+   calls (pti_expr_run).
 
    cond := or ['?' cond ':' cond]      or := and {'|' and}          and := cmp {'&' cmp}
    cmp  := sum [('<' | '<=' | '>' | '>=' | '==' | '!=') sum]       sum := mul {('+' | '-') mul}
@@ -59,7 +60,8 @@ static void call(expr *e, const char *name) {
     argc++;
   } while (!e->bad && eat(e, ","));
   if (!eat(e, ")")) e->bad = true;
-  if (strcmp(name, "K") != 0) emit(e, 'f', name, argc, 0); /* K(c) is c: it only keeps C in type T */
+  if (strcmp(name, "K") != 0)
+    emit(e, 'f', name, argc, 0); /* K(c) is c: it only keeps C in type T */
 }
 
 static void atom(expr *e) {
@@ -77,7 +79,8 @@ static void atom(expr *e) {
   }
   char name[12];
   size_t n = 0;
-  while ((isalnum((unsigned char)*e->p) || *e->p == '_') && n < sizeof name - 1) name[n++] = *e->p++;
+  while ((isalnum((unsigned char)*e->p) || *e->p == '_') && n < sizeof name - 1)
+    name[n++] = *e->p++;
   name[n] = 0;
   if (n == 0) e->bad = true;
   else if (eat(e, "(")) call(e, name);
@@ -153,7 +156,8 @@ static bool parse(expr *e, const char *text) {
   cond(e);
   while (*e->p == ' ') e->p++;
   if (!e->bad && *e->p == 0) return true;
-  return pti_fail(PT_EARG, "the table's expression '%s' does not parse at '%s'", text, e->p) != NULL;
+  return pti_fail(PT_EARG, "the table's expression '%s' does not parse at '%s'", text, e->p) !=
+         NULL;
 }
 
 static unsigned use_of(const char *name) {
@@ -192,9 +196,12 @@ static pt_tensor *variable(const char *name, const pti_vars *v) {
 }
 
 /* Whole constants become integers, so that they never widen a dtype. */
-static pt_tensor *constant(double k) { return k == (double)(int64_t)k ? pt_scalar_int((int64_t)k) : pt_scalar(k); }
+static pt_tensor *constant(double k) {
+  return k == (double)(int64_t)k ? pt_scalar_int((int64_t)k) : pt_scalar(k);
+}
 
-/* The op behind a step: operators carry its name, a function of scalar.h is the op's name in capitals. */
+/* The op behind a step: operators carry its name, a function of scalar.h is the op's name in
+   capitals. */
 static const pt_op *op_of(const step *s) {
   if (s->code != 'f') return pti_op_find(s->name);
   if (strcmp(s->name, "FLOORDIV") == 0) return pti_op_find("floor_divide");
@@ -214,7 +221,8 @@ pt_tensor *pti_expr_run(const char *text, const pti_vars *vars) {
   if (!parse(&e, text)) return NULL;
   for (int i = 0; i < e.n; i++) {
     const step *s = &e.at[i];
-    if (n == MAX_STACK) return pti_fail(PT_EARG, "the table's expression '%s' is nested too deeply", text);
+    if (n == MAX_STACK)
+      return pti_fail(PT_EARG, "the table's expression '%s' is nested too deeply", text);
     if (s->code == 'k') {
       stack[n++] = constant(s->k);
     } else if (s->code == 'v') {
@@ -223,7 +231,8 @@ pt_tensor *pti_expr_run(const char *text, const pti_vars *vars) {
       const pt_op *op = op_of(s);
       pt_arg arg[PTI_MAX_ARG] = {0};
       pt_tensor *out[PTI_MAX_OUT];
-      if (op == NULL) return pti_fail(PT_EARG, "the table's expression '%s': no op for %s", text, s->name);
+      if (op == NULL)
+        return pti_fail(PT_EARG, "the table's expression '%s': no op for %s", text, s->name);
       n -= s->argc;
       for (int k = 0; k < s->argc; k++) arg[k] = (pt_arg){.t = stack[n + k], .given = true};
       if (!pti_call(op, arg, out)) return NULL;

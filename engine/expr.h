@@ -1,5 +1,6 @@
-/* expr.h: the text of a gradient in ops.def, read a second time: which tensors it mentions (nothing else is
-   saved), and the same formula as calls of ops, so that a gradient can itself be differentiated. */
+/* expr.h: the text of a gradient in ops.def, read a second time: which tensors it mentions (nothing
+   else is saved), and the same formula as calls of ops, so that a gradient can itself be
+   differentiated. */
 #ifndef PTI_EXPR_H
 #define PTI_EXPR_H
 

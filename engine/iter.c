@@ -5,7 +5,8 @@
 
 static int64_t magnitude(int64_t v) { return v < 0 ? -v : v; }
 
-/* Whether dim a should be outside dim b: the larger stride of the first operand that tells them apart decides. */
+/* Whether dim a should be outside dim b: the larger stride of the first operand that tells them
+   apart decides. */
 static bool outside(const pti_iter *it, int a, int b) {
   for (int o = 0; o < it->nop; o++) {
     int64_t x = magnitude(it->stride[o][a]), y = magnitude(it->stride[o][b]);
@@ -39,7 +40,8 @@ static bool continues(const pti_iter *it, int a, int b) {
 }
 
 static void merge(pti_iter *it) {
-  int last = it->nd - 1; /* the dim that is being grown; what lies outside it is still to be looked at */
+  int last =
+      it->nd - 1; /* the dim that is being grown; what lies outside it is still to be looked at */
   for (int d = it->nd - 2; d >= 0; d--) {
     if (it->size[d] == 1) continue;
     if (it->size[last] == 1) {

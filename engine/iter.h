@@ -1,5 +1,6 @@
-/* iter.h: a small TensorIterator. Operands are broadcast together, dims ordered by the stride of operand 0 (the
-   output), neighbours merged; what is left is at most PT_MAX_DIM nested loops over byte strides. No heap. */
+/* iter.h: a small TensorIterator. Operands are broadcast together, dims ordered by the stride of
+   operand 0 (the output), neighbours merged; what is left is at most PT_MAX_DIM nested loops over
+   byte strides. No heap. */
 #ifndef PTI_ITER_H
 #define PTI_ITER_H
 
@@ -8,15 +9,16 @@
 enum { PTI_MAX_OPERAND = 6 };
 
 typedef struct pti_iter {
-  int nd, nop; /* nd >= 1 unless something is empty (then n == 0) */
-  int64_t n;   /* elements in all */
-  int64_t size[PT_MAX_DIM];                      /* the last dim is the inner loop */
-  int64_t stride[PTI_MAX_OPERAND][PT_MAX_DIM];   /* in bytes; 0 where an operand is broadcast */
+  int nd, nop;                                 /* nd >= 1 unless something is empty (then n == 0) */
+  int64_t n;                                   /* elements in all */
+  int64_t size[PT_MAX_DIM];                    /* the last dim is the inner loop */
+  int64_t stride[PTI_MAX_OPERAND][PT_MAX_DIM]; /* in bytes; 0 where an operand is broadcast */
   char *ptr[PTI_MAX_OPERAND];
   pt_dtype dtype[PTI_MAX_OPERAND];
 } pti_iter;
 
-/* One operand before the merge. Sizes are right-aligned against `size` of the whole, as broadcasting wants. */
+/* One operand before the merge. Sizes are right-aligned against `size` of the whole, as
+   broadcasting wants. */
 typedef struct pti_operand {
   char *ptr;
   pt_dtype dtype;

@@ -1,9 +1,10 @@
-/* mem.c: blocks by size class, kept for reuse. Fresh pages are the hidden cost of tensor programs (first touch is
-   many times slower than warm memory), so a freed block stays: small ones with the thread that freed them, large
-   ones in a shared store that grows no bigger than what has been live at once.
+/* mem.c: blocks by size class, kept for reuse. Fresh pages are the hidden cost of tensor programs
+   (first touch is many times slower than warm memory), so a freed block stays: small ones with the
+   thread that freed them, large ones in a shared store that grows no bigger than what has been live
+   at once.
 
-   Classes: 64, 128, ... 1024 in steps of 64; above that four per power of two. Lists are linked through the
-   blocks' own first bytes. */
+   Classes: 64, 128, ... 1024 in steps of 64; above that four per power of two. Lists are linked
+   through the blocks' own first bytes. */
 #include "mem.h"
 
 #include <pthread.h>
@@ -13,9 +14,9 @@
 #include <sys/mman.h>
 
 enum {
-  LINEAR = 16,                 /* classes of 64 bytes each, up to 1024 */
-  NCLASS = LINEAR + 4 * 53,    /* up to 2^63 */
-  THREAD_MAX = 64 * 1024,      /* blocks above this go to the shared store at once */
+  LINEAR = 16,                   /* classes of 64 bytes each, up to 1024 */
+  NCLASS = LINEAR + 4 * 53,      /* up to 2^63 */
+  THREAD_MAX = 64 * 1024,        /* blocks above this go to the shared store at once */
   THREAD_KEEP = 4 * 1024 * 1024, /* bytes a thread keeps */
   HUGE_PAGE = 2 * 1024 * 1024
 };
@@ -35,16 +36,16 @@ typedef struct cache {
   struct cache *next;
 } cache;
 
-static _Thread_local cache caches;  /* of this thread, reached through `mine` */
+static _Thread_local cache caches; /* of this thread, reached through `mine` */
 static PTI_THREAD cache *mine_or_null;
 
 static struct {
   pthread_mutex_t lock;
   block *list[NCLASS];
   size_t kept;
-  cache *threads;               /* of running threads */
-  int64_t ended[PTI_NLIVE];     /* counters of threads that ended */
-  pthread_key_t key;            /* its destructor flushes a thread's cache */
+  cache *threads;           /* of running threads */
+  int64_t ended[PTI_NLIVE]; /* counters of threads that ended */
+  pthread_key_t key;        /* its destructor flushes a thread's cache */
 } shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -102,7 +103,8 @@ void pti_count(int what, int64_t delta) {
 static int64_t live_total(int what) {
   pthread_mutex_lock(&shared.lock);
   int64_t n = shared.ended[what];
-  for (cache *c = shared.threads; c; c = c->next) n += __atomic_load_n(&c->live[what], __ATOMIC_RELAXED);
+  for (cache *c = shared.threads; c; c = c->next)
+    n += __atomic_load_n(&c->live[what], __ATOMIC_RELAXED);
   pthread_mutex_unlock(&shared.lock);
   return n;
 }
@@ -137,7 +139,8 @@ static void *from_system(size_t size) {
 #ifdef MADV_HUGEPAGE
   if (size >= 2 * HUGE_PAGE) madvise(p, size, MADV_HUGEPAGE);
 #endif
-  for (size_t top = atomic_load(&peak); now > top && !atomic_compare_exchange_weak(&peak, &top, now);) {}
+  for (size_t top = atomic_load(&peak);
+       now > top && !atomic_compare_exchange_weak(&peak, &top, now);) {}
   return p;
 }
 
@@ -196,7 +199,8 @@ static void *from_shared(int c, size_t size) {
   return b;
 }
 
-/* Nothing kept fits: ask the system, then give kept blocks back, then have the binding collect garbage. */
+/* Nothing kept fits: ask the system, then give kept blocks back, then have the binding collect
+   garbage. */
 static void *from_anywhere(int c, size_t size) {
   void *p = from_shared(c, size);
   if (p == NULL) p = from_system(size);

@@ -1,6 +1,6 @@
-/* mem.h: memory of tensors and of the engine's objects. Blocks are 64-byte aligned, come in size classes and
-   are kept for reuse: first per thread, then in a shared, bounded store. Nothing else in the engine calls malloc
-   for data that scales with the user's tensors. */
+/* mem.h: memory of tensors and of the engine's objects. Blocks are 64-byte aligned, come in size
+   classes and are kept for reuse: first per thread, then in a shared, bounded store. Nothing else
+   in the engine calls malloc for data that scales with the user's tensors. */
 #ifndef PTI_MEM_H
 #define PTI_MEM_H
 
@@ -15,11 +15,14 @@ void pti_free(void *block, size_t bytes);
 enum { PTI_LIVE_BYTES, PTI_LIVE_TENSORS, PTI_LIVE_NODES, PTI_NLIVE };
 void pti_count(int what, int64_t delta);
 
-/* Called when memory runs out, before the last retry; a binding collects its garbage here. Per thread. */
+/* Called when memory runs out, before the last retry; a binding collects its garbage here. Per
+   thread. */
 void pti_set_pressure(void (*collect)(void *ud), void *ud);
-/* Tests: the n-th allocation of this thread from now fails (n = 1: the next one); 0 switches it off. */
+/* Tests: the n-th allocation of this thread from now fails (n = 1: the next one); 0 switches it
+   off. */
 void pti_fail_at(int64_t n);
-/* Gives this thread's kept blocks to the shared store (a worker going idle), or everything to the system. */
+/* Gives this thread's kept blocks to the shared store (a worker going idle), or everything to the
+   system. */
 void pti_mem_flush_thread(void);
 void pti_mem_trim(void);
 

@@ -1,5 +1,6 @@
-/* node.c: recording calls. A node is one block: the struct, its edges, the sizes of its inputs, its arguments,
-   saved slots and gradient slots behind it. Release works through a list, so graphs may be of any depth. */
+/* node.c: recording calls. A node is one block: the struct, its edges, the sizes of its inputs, its
+   arguments, saved slots and gradient slots behind it. Release works through a list, so graphs may
+   be of any depth. */
 #include "node.h"
 
 #include <string.h>
@@ -41,9 +42,10 @@ static void copy_arg(const pti_param_spec *p, pt_arg *to, const pt_arg *from, ch
   }
 }
 
-static pt_node *node_new(const pt_op *op, const pt_arg *arg, pt_tensor *const *in, int nin, int nout, int nsaved) {
-  size_t bytes = sizeof(pt_node) + (size_t)nin * sizeof(pti_edge) + (size_t)nsaved * sizeof(pti_saved_slot) +
-                 (size_t)nout * sizeof(pt_tensor *);
+static pt_node *node_new(const pt_op *op, const pt_arg *arg, pt_tensor *const *in, int nin,
+                         int nout, int nsaved) {
+  size_t bytes = sizeof(pt_node) + (size_t)nin * sizeof(pti_edge) +
+                 (size_t)nsaved * sizeof(pti_saved_slot) + (size_t)nout * sizeof(pt_tensor *);
   int narg = op ? op->narg : 0;
   for (int i = 0; i < nin; i++) bytes += in[i] ? in[i]->nd * sizeof(int64_t) : 0;
   bytes += (size_t)narg * sizeof(pt_arg);
@@ -52,7 +54,8 @@ static pt_node *node_new(const pt_op *op, const pt_arg *arg, pt_tensor *const *i
   if (n == NULL) return NULL;
   memset(n, 0, bytes);
   char *at = (char *)(n + 1);
-  *n = (pt_node){.id = ++last_id, .op = op, .refs = 1, .nout = (uint8_t)nout, .nin = nin, .bytes = bytes};
+  *n = (pt_node){
+      .id = ++last_id, .op = op, .refs = 1, .nout = (uint8_t)nout, .nin = nin, .bytes = bytes};
   n->in = (pti_edge *)carve(&at, (size_t)nin * sizeof(pti_edge));
   n->saved = (pti_saved_slot *)carve(&at, (size_t)nsaved * sizeof(pti_saved_slot));
   n->g = (pt_tensor **)carve(&at, (size_t)nout * sizeof(pt_tensor *));
@@ -112,7 +115,9 @@ void pti_node_release(pt_node *n) {
 
 static bool stale(const pt_tensor *x) { return x->root && x->root->rebased != x->epoch; }
 
-bool pti_needs_grad(pt_tensor *x) { return x->requires_grad || x->node || (stale(x) && pti_needs_grad(x->root)); }
+bool pti_needs_grad(pt_tensor *x) {
+  return x->requires_grad || x->node || (stale(x) && pti_needs_grad(x->root));
+}
 
 /* The history of a view whose base was edited in place: the same elements of the base as it is now. */
 static bool regenerate(pt_tensor *x) {
@@ -145,7 +150,8 @@ static bool save(pt_node *n, pt_tensor *x, int in, int out) {
   pti_saved_slot *slot = &n->saved[n->nsaved];
   pt_tensor *t = pt_retain(pti_bare(x));
   if (t == NULL) return false;
-  *slot = (pti_saved_slot){.t = t, .version = x->alias->version, .in = (int16_t)in, .out = (int16_t)out};
+  *slot = (pti_saved_slot){
+      .t = t, .version = x->alias->version, .in = (int16_t)in, .out = (int16_t)out};
   n->nsaved++;
   return true;
 }
@@ -161,10 +167,12 @@ static void what_to_save(const pt_op *op, const pt_node *n, unsigned *in, unsign
   *out = uses & PTI_USE_Y ? 1 : 0;
 }
 
-static bool differentiable(const pt_tensor *y) { return pti_is((pt_dtype)y->dtype, PTI_FLOATS | PTI_COMPLEX); }
+static bool differentiable(const pt_tensor *y) {
+  return pti_is((pt_dtype)y->dtype, PTI_FLOATS | PTI_COMPLEX);
+}
 
-bool pti_record(const pt_op *op, const pt_arg *arg, pt_tensor *const *in, int nin, pt_tensor **out, int nout,
-                pt_node **node) {
+bool pti_record(const pt_op *op, const pt_arg *arg, pt_tensor *const *in, int nin, pt_tensor **out,
+                int nout, pt_node **node) {
   bool ok = true;
   for (int i = 0; i < nin; i++) { /* first, so that a leaf's node is older than this one */
     if (in[i]) pti_node_of(in[i], &ok);
@@ -216,7 +224,8 @@ bool pti_rebase(pt_tensor *x, pt_node *node) {
   else pti_node_release(node);
   if (src == NULL) return false;
   if (!pti_dense(base)) {
-    return pti_fail(PT_EGRAD, "in-place edit of a view whose base is not dense: edit a clone") != NULL;
+    return pti_fail(PT_EGRAD, "in-place edit of a view whose base is not dense: edit a clone") !=
+           NULL;
   }
   pt_arg arg[] = {{.t = base, .given = true},
                   {.t = src, .given = true},
@@ -241,15 +250,18 @@ static pt_tensor *unsave(pt_node *n, int in, int out) {
     pti_saved_slot *s = &n->saved[i];
     if (s->in != in || s->out != out) continue;
     if (s->t == NULL) {
-      return pti_fail(PT_EGRAD,
-                      "backward through %s a second time: its saved tensors were freed; give the first backward "
-                      "{retain_graph = true}", name);
+      return pti_fail(
+          PT_EGRAD,
+          "backward through %s a second time: its saved tensors were freed; give the first backward "
+          "{retain_graph = true}",
+          name);
     }
     if (s->t->alias->version != s->version) {
-      return pti_fail(PT_EGRAD,
-                      "backward through %s: a tensor [%s] that its gradient needs was edited in place by %s "
-                      "afterwards; edit a clone", name, pti_shape_text(s->t),
-                      s->t->alias->edit ? s->t->alias->edit : "the host");
+      return pti_fail(
+          PT_EGRAD,
+          "backward through %s: a tensor [%s] that its gradient needs was edited in place by %s "
+          "afterwards; edit a clone",
+          name, pti_shape_text(s->t), s->t->alias->edit ? s->t->alias->edit : "the host");
     }
     if (!pt_grad_enabled()) return s->t;
     pt_tensor *t = pti_bare(s->t);

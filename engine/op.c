@@ -1,5 +1,5 @@
-/* op.c: the op table in memory, and the one way to call an op: check, run, record. What an op computes is in ops/;
-   what it is called and takes is in ops.def. */
+/* op.c: the op table in memory, and the one way to call an op: check, run, record. What an op
+   computes is in ops/; what it is called and takes is in ops.def. */
 #include "op.h"
 
 #include <limits.h>
@@ -18,18 +18,35 @@
 #define NUM (PTI_FLOATS | PTI_INTS)
 #define ALL (PTI_FLOATS | PTI_INTS | PTI_BOOLS)
 #define INT (PTI_INTS | PTI_BOOLS)
-#define EW(n, signature, types, is_test, text, ga, gb, gc, about)                                              \
-  {.name = #n, .sig = signature, .saves = "", .help = about, .kind = PTI_ELEMENTWISE, .run = pti_ew_run,        \
-   .vjp = is_test ? NULL : pti_ew_vjp, .ew = PTI_EW_##n, .value = text, .grad = {ga, gb, gc}, .dtypes = types, \
+#define EW(n, signature, types, is_test, text, ga, gb, gc, about) \
+  {.name = #n,                                                    \
+   .sig = signature,                                              \
+   .saves = "",                                                   \
+   .help = about,                                                 \
+   .kind = PTI_ELEMENTWISE,                                       \
+   .run = pti_ew_run,                                             \
+   .vjp = is_test ? NULL : pti_ew_vjp,                            \
+   .ew = PTI_EW_##n,                                              \
+   .value = text,                                                 \
+   .grad = {ga, gb, gc},                                          \
+   .dtypes = types,                                               \
    .test = is_test},
 #define UNARY(n, types, v, gx, about) EW(n, "x:T", types, false, #v, #gx, NULL, NULL, about)
-#define UNARYP(n, types, params, v, gx, about) EW(n, "x:T " params, types, false, #v, #gx, NULL, NULL, about)
+#define UNARYP(n, types, params, v, gx, about) \
+  EW(n, "x:T " params, types, false, #v, #gx, NULL, NULL, about)
 #define BINARY(n, types, v, ga, gb, about) EW(n, "a:A b:A", types, false, #v, #ga, #gb, NULL, about)
-#define TERNARY(n, types, v, ga, gb, gc, about) EW(n, "a:A b:A c:A", types, false, #v, #ga, #gb, #gc, about)
+#define TERNARY(n, types, v, ga, gb, gc, about) \
+  EW(n, "a:A b:A c:A", types, false, #v, #ga, #gb, #gc, about)
 #define COMPARE(n, types, v, about) EW(n, "a:A b:A", types, true, #v, NULL, NULL, NULL, about)
 #define TEST(n, types, v, about) EW(n, "x:T", types, true, #v, NULL, NULL, NULL, about)
 #define ROW(n, signature, saved, k, v, about) \
-  {.name = #n, .sig = signature, .saves = saved, .help = about, .kind = k, .run = n##_run, .vjp = v},
+  {.name = #n,                                \
+   .sig = signature,                          \
+   .saves = saved,                            \
+   .help = about,                             \
+   .kind = k,                                 \
+   .run = n##_run,                            \
+   .vjp = v},
 #define FUNC(n, signature, saved, about) ROW(n, signature, saved, PTI_STRUCTURED, n##_vjp, about)
 #define PLAIN(n, signature, about) ROW(n, signature, "", PTI_STRUCTURED, NULL, about)
 #define COMP(n, signature, about) ROW(n, signature, "", PTI_COMPOSITE, NULL, about)
@@ -67,7 +84,8 @@ static void parse_signature(pt_op *op) {
   for (const char *w = op->sig; *w;) {
     size_t n = strcspn(w, " ");
     if (n == 2 && w[0] == '-') outputs = true;
-    else if (outputs) copy_word(op->out_name[op->nout++], sizeof op->out_name[0], w, strcspn(w, ":"));
+    else if (outputs)
+      copy_word(op->out_name[op->nout++], sizeof op->out_name[0], w, strcspn(w, ":"));
     else if (n) parse_param(&op->param[op->narg++], w, n);
     w += n;
     w += strspn(w, " ");
@@ -165,11 +183,11 @@ static int gather_inputs(const pt_op *op, const pt_arg *arg, pt_tensor **in) {
       pt_tensor *t = list ? arg[i].list[k] : arg[i].t;
       in[n++] = t;
       if (t == NULL && (p->optional || list)) continue;
-      if (t == NULL) return -1; /* an earlier call of the chain failed */
+      if (t == NULL) return -1;                    /* an earlier call of the chain failed */
       if (t->nd == 0 && pti_dev(t) == 0) continue; /* numbers go anywhere */
       if (device >= 0 && pti_dev(t) != device) {
-        pti_fail(PT_EDEVICE, "%s: %s is on %s, the tensors before it on %s; move it with :to()", op->name, p->name,
-                 pt_device_name(pti_dev(t)), pt_device_name(device));
+        pti_fail(PT_EDEVICE, "%s: %s is on %s, the tensors before it on %s; move it with :to()",
+                 op->name, p->name, pt_device_name(pti_dev(t)), pt_device_name(device));
         return -1;
       }
       device = pti_dev(t);
@@ -209,8 +227,8 @@ static bool editable(const pt_op *op, pt_tensor *x) {
   if (pti_this.no_grad) return true;
   pt_tensor *leaf = x->root ? x->root : x;
   if (leaf->requires_grad && (leaf->node == NULL || leaf->node->op == NULL)) {
-    return pti_fail(PT_EGRAD, "%s_: x is %s leaf that requires grad; edit it under pt.no_grad()", op->name,
-                    x->root ? "a view of a" : "a") != NULL;
+    return pti_fail(PT_EGRAD, "%s_: x is %s leaf that requires grad; edit it under pt.no_grad()",
+                    op->name, x->root ? "a view of a" : "a") != NULL;
   }
   return true;
 }
@@ -224,7 +242,8 @@ static bool run_inplace(const pt_op *op, pt_arg *arg) {
     char type = op->param[i].type;
     pt_tensor *t = type == 'T' || type == 'A' ? arg[i].t : NULL;
     if (t == NULL || t->alias->storage != x->alias->storage) continue;
-    if (!(copy[i].t = pti_new_like(t, (pt_dtype)t->dtype)) || !pti_copy_into(copy[i].t, t)) return false;
+    if (!(copy[i].t = pti_new_like(t, (pt_dtype)t->dtype)) || !pti_copy_into(copy[i].t, t))
+      return false;
   }
   if (!pti_dense(x)) {
     y = pti_new_like(x, (pt_dtype)x->dtype);

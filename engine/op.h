@@ -1,4 +1,5 @@
-/* op.h: the op table. A row of ops.def names an op; here is what a row becomes, and the one way to call it. */
+/* op.h: the op table. A row of ops.def names an op; here is what a row becomes, and the one way to
+   call it. */
 #ifndef PTI_OP_H
 #define PTI_OP_H
 
@@ -10,10 +11,10 @@ enum { PTI_MAX_ARG = 12, PTI_MAX_OUT = 4, PTI_MAX_IN = 64 };
 /* One argument of a call, as the signature says. */
 typedef struct pt_arg {
   union {
-    pt_tensor *t;           /* T  tensor; A  tensor or number (a number arrives as a wrapped 0-dim tensor) */
-    int64_t i;              /* i  integer; p  position and d  dim (0-based, or negative from the end, here; Lua's
+    pt_tensor *t; /* T  tensor; A  tensor or number (a number arrives as a wrapped 0-dim tensor) */
+    int64_t i; /* i  integer; p  position and d  dim (0-based, or negative from the end, here; Lua's
                                count from 1); b  boolean; y  dtype; v  device */
-    double f;               /* f  number; n  number that was not an integer (else .i, and .n is 1) */
+    double f;  /* f  number; n  number that was not an integer (else .i, and .n is 1) */
     const char *s;          /* s  string */
     const int64_t *ints;    /* I  sizes or integers, n of them; D  dims */
     pt_tensor *const *list; /* L  tensors, n of them */
@@ -36,13 +37,16 @@ typedef enum { PTI_ELEMENTWISE, PTI_STRUCTURED, PTI_COMPOSITE } pti_kind;
 typedef struct pt_op {
   const char *name, *sig, *saves, *help;
   pti_kind kind;
-  /* First output, NULL on failure; further outputs in more[0..]. Arguments were checked against the signature:
-     tensors on one device, none missing. Outputs are fresh (a composite may return an argument). */
+  /* First output, NULL on failure; further outputs in more[0..]. Arguments were checked against the
+     signature: tensors on one device, none missing. Outputs are fresh (a composite may return an
+     argument). */
   pt_tensor *(*run)(const struct pt_op *op, const pt_arg *arg, pt_tensor **more);
-  /* g[k]: gradient of output k or NULL; sets gx[i] for every input i that pti_wants. NULL: not differentiable. */
+  /* g[k]: gradient of output k or NULL; sets gx[i] for every input i that pti_wants. NULL: not
+     differentiable. */
   bool (*vjp)(pt_node *n, pt_tensor *const *g, pt_tensor **gx);
-  /* element-wise only: number of the kernel (PTI_EW_...), text of the value and of the gradients, accepted
-     dtypes (integers become the default float where only floats are), whether the result is bool */
+  /* element-wise only: number of the kernel (PTI_EW_...), text of the value and of the gradients,
+     accepted dtypes (integers become the default float where only floats are), whether the result
+     is bool */
   int ew;
   const char *value, *grad[3];
   unsigned dtypes;

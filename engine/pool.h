@@ -1,18 +1,18 @@
-/* pool.h: the engine's own threads. Only pool.c creates threads for tensor loops; parallel maps over Lua states
-   take their cores from the same budget. */
+/* pool.h: the engine's own threads. Only pool.c creates threads for tensor loops; parallel maps
+   over Lua states take their cores from the same budget. */
 #ifndef PTI_POOL_H
 #define PTI_POOL_H
 
 #include "base.h"
 
-/* Calls fn(ctx, lo, hi) over disjoint pieces of [0, n), each `grain` long but the last. Pieces depend on n and
-   grain only, never on the number of threads, so results do not either. The caller works too; calls from inside
-   fn run inline. fn must not fail, touch Lua or block. */
+/* Calls fn(ctx, lo, hi) over disjoint pieces of [0, n), each `grain` long but the last. Pieces
+   depend on n and grain only, never on the number of threads, so results do not either. The caller
+   works too; calls from inside fn run inline. fn must not fail, touch Lua or block. */
 typedef void pti_range(void *ctx, int64_t lo, int64_t hi);
 void pti_parallel_for(int64_t n, int64_t grain, pti_range *fn, void *ctx);
 
-/* A thread that runs foreign work (a Lua worker) announces itself, so that loops and workers together never
-   use more threads than the budget. */
+/* A thread that runs foreign work (a Lua worker) announces itself, so that loops and workers
+   together never use more threads than the budget. */
 void pti_worker_enter(void);
 void pti_worker_leave(void);
 

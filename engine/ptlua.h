@@ -2,9 +2,11 @@
    states for hosts (pt_vm_*). It includes only standard headers and can be read by C++.
 
    Rules that hold everywhere:
-   - A function that can fail returns NULL or false and leaves code and text with pt_error_code() and
+   - A function that can fail returns NULL or false and leaves code and text with pt_error_code()
+   and
      pt_error(). Functions accept NULL tensors and then return NULL, so a chain is checked once.
-   - A tensor that a function returns belongs to the innermost open scope of the thread (pt_scope_begin)
+   - A tensor that a function returns belongs to the innermost open scope of the thread
+   (pt_scope_begin)
      and lives until that scope ends; pt_retain keeps it longer, pt_release drops what was retained.
    - Dims and ids count from 0 here (from 1 in Lua; see pt_set_index_base).
    - A tensor and its graph belong to one thread at a time. pt_parcel moves values between threads. */
@@ -71,7 +73,8 @@ typedef enum pt_dtype {
 PT_API const char *pt_dtype_name(pt_dtype dtype); /* "float32", ... */
 PT_API size_t pt_dtype_size(pt_dtype dtype);      /* bytes of one element */
 
-/* A device is a small number; 0 is the CPU. pt_device reads "cpu", "cuda", "cuda:1", "sim:0"; -1 on failure. */
+/* A device is a small number; 0 is the CPU. pt_device reads "cpu", "cuda", "cuda:1", "sim:0"; -1 on
+   failure. */
 PT_API int pt_device(const char *name);
 PT_API const char *pt_device_name(int device);
 
@@ -79,18 +82,18 @@ PT_API const char *pt_device_name(int device);
 
 PT_API void pt_set_num_threads(int n); /* threads that tensor loops may use, 1 .. 256 */
 PT_API int pt_get_num_threads(void);
-PT_API const char *pt_cpu_level(void);        /* "base", "avx2" or "avx512" */
+PT_API const char *pt_cpu_level(void);           /* "base", "avx2" or "avx512" */
 PT_API bool pt_set_cpu_level(const char *level); /* forces a level that the machine has */
-PT_API double pt_clock(void);                 /* monotonic seconds */
-PT_API void pt_manual_seed(uint64_t seed);    /* of the thread's default generator */
-PT_API void pt_set_memory_limit(size_t bytes); /* for tensors of the whole process; 0: no limit */
+PT_API double pt_clock(void);                    /* monotonic seconds */
+PT_API void pt_manual_seed(uint64_t seed);       /* of the thread's default generator */
+PT_API void pt_set_memory_limit(size_t bytes);   /* for tensors of the whole process; 0: no limit */
 
 typedef struct pt_memory_stats {
-  int64_t live_bytes;  /* in storages now */
-  int64_t peak_bytes;  /* the most that was taken from the system */
-  int64_t held_bytes;  /* taken from the system now, live or kept for reuse */
-  int64_t tensors;     /* live tensor objects */
-  int64_t nodes;       /* live nodes of graphs */
+  int64_t live_bytes; /* in storages now */
+  int64_t peak_bytes; /* the most that was taken from the system */
+  int64_t held_bytes; /* taken from the system now, live or kept for reuse */
+  int64_t tensors;    /* live tensor objects */
+  int64_t nodes;      /* live nodes of graphs */
 } pt_memory_stats;
 PT_API void pt_get_memory_stats(pt_memory_stats *out);
 
@@ -120,8 +123,8 @@ PT_API pt_tensor *pt_scalar(double value);
 PT_API pt_tensor *pt_scalar_int(int64_t value);
 /* A dense copy of `data`, which holds elements of `dtype` in row-major order. */
 PT_API pt_tensor *pt_from_data(const void *data, const int64_t *size, int nd, pt_dtype dtype);
-/* A tensor over the host's own memory (row-major). `release(ud)` runs once, when nothing uses it any more,
-   in any thread, and also when this call fails; it may be NULL. */
+/* A tensor over the host's own memory (row-major). `release(ud)` runs once, when nothing uses it
+   any more, in any thread, and also when this call fails; it may be NULL. */
 PT_API pt_tensor *pt_from_host(void *data, const int64_t *size, int nd, pt_dtype dtype,
                                void (*release)(void *ud), void *ud);
 
@@ -134,7 +137,8 @@ PT_API int pt_device_of(const pt_tensor *x);
 PT_API bool pt_is_contiguous(const pt_tensor *x);
 /* The first element, for reading; NULL where the tensor is not on the CPU. */
 PT_API const void *pt_data(const pt_tensor *x);
-/* The same for writing: makes the memory private first where it is shared by value, and counts as an in-place edit. */
+/* The same for writing: makes the memory private first where it is shared by value, and counts as
+   an in-place edit. */
 PT_API void *pt_data_mut(pt_tensor *x);
 /* The value of a tensor of one element. */
 PT_API bool pt_item(const pt_tensor *x, double *out);
@@ -145,7 +149,7 @@ PT_API bool pt_item_int(const pt_tensor *x, int64_t *out);
 PT_API bool pt_set_requires_grad(pt_tensor *x, bool on); /* leaves of floating dtype only */
 PT_API bool pt_requires_grad(pt_tensor *x);
 PT_API bool pt_is_leaf(pt_tensor *x);
-PT_API pt_tensor *pt_grad(pt_tensor *x); /* NULL where there is none; not an error */
+PT_API pt_tensor *pt_grad(pt_tensor *x);                /* NULL where there is none; not an error */
 PT_API bool pt_set_grad(pt_tensor *x, pt_tensor *grad); /* NULL clears */
 PT_API bool pt_set_grad_enabled(bool on);               /* this thread; returns what it was */
 PT_API bool pt_grad_enabled(void);
@@ -154,14 +158,16 @@ enum { PT_RETAIN_GRAPH = 1, PT_CREATE_GRAPH = 2, PT_ALLOW_UNUSED = 4 };
 /* Adds d y / d leaf to the grad of every leaf. y has one element, or `grad` (same shape) is given. */
 PT_API bool pt_backward(pt_tensor *y);
 PT_API bool pt_backward_with(pt_tensor *const *y, pt_tensor *const *grad, int n, int flags);
-/* gx[i] = d (sum of y) / d x[i], scope-owned, grads left alone; NULL for an unused x under PT_ALLOW_UNUSED. */
-PT_API bool pt_grad_of(pt_tensor *const *y, pt_tensor *const *grad, int ny, pt_tensor *const *x, int nx,
-                       int flags, pt_tensor **gx);
+/* gx[i] = d (sum of y) / d x[i], scope-owned, grads left alone; NULL for an unused x under
+   PT_ALLOW_UNUSED. */
+PT_API bool pt_grad_of(pt_tensor *const *y, pt_tensor *const *grad, int ny, pt_tensor *const *x,
+                       int nx, int flags, pt_tensor **gx);
 
 /* ---- values between threads ---- */
 
-/* A parcel holds a tensor's value (not its graph or grad) for any thread to open, once or many times. Nothing
-   is copied: whoever writes first gets a private copy, unless the memory is shared (pt_share_memory). */
+/* A parcel holds a tensor's value (not its graph or grad) for any thread to open, once or many
+   times. Nothing is copied: whoever writes first gets a private copy, unless the memory is shared
+   (pt_share_memory). */
 typedef struct pt_parcel pt_parcel;
 PT_API pt_parcel *pt_pack(pt_tensor *x);
 PT_API pt_tensor *pt_unpack(const pt_parcel *parcel);
@@ -171,8 +177,8 @@ PT_API bool pt_is_shared(const pt_tensor *x);
 
 /* ---- files ---- */
 
-/* Named tensors as one safetensors file, written to a temporary name, synced and renamed. `meta` is NULL or a
-   list of key, value, ..., NULL. */
+/* Named tensors as one safetensors file, written to a temporary name, synced and renamed. `meta` is
+   NULL or a list of key, value, ..., NULL. */
 PT_API bool pt_save(const char *path, const char *const *name, pt_tensor *const *x, int n,
                     const char *const *meta);
 
@@ -192,13 +198,15 @@ PT_API void pt_vm_close(pt_vm *vm);
 /* `name` is the chunk's name in messages ("=ai", "@file.lua"). */
 PT_API pt_status pt_vm_run_string(pt_vm *vm, const char *source, size_t length, const char *name);
 PT_API pt_status pt_vm_run_file(pt_vm *vm, const char *path, int argc, const char *const *argv);
-/* Calls the global function `name` ("a.b" walks tables). `format` says what follows: n double, i int64_t, s
-   string, b bool (int), T pt_tensor *; after '>' the results, each by pointer (T: scope-owned). */
+/* Calls the global function `name` ("a.b" walks tables). `format` says what follows: n double, i
+   int64_t, s string, b bool (int), T pt_tensor *; after '>' the results, each by pointer (T:
+   scope-owned). */
 PT_API pt_status pt_vm_call(pt_vm *vm, const char *name, const char *format, ...);
 PT_API const char *pt_vm_error(pt_vm *vm); /* message of the last failure, "" if none */
 PT_API const char *pt_vm_traceback(pt_vm *vm);
 PT_API void pt_vm_interrupt(pt_vm *vm); /* from any thread or signal handler */
-/* The lua_State (as void *, so that this header needs no lua.h), for hosts that speak Lua's own API. */
+/* The lua_State (as void *, so that this header needs no lua.h), for hosts that speak Lua's own
+   API. */
 PT_API void *pt_vm_lua(pt_vm *vm);
 
 /* ---- the ops, one prototype for each row of engine/ops.def ---- */

@@ -1,5 +1,5 @@
-/* rng.h: Philox 4x32-10 (Salmon et al., 2011). Counter-based: element i of a draw depends on (seed, offset, i)
-   alone, so the numbers are the same for any number of threads and on any device. */
+/* rng.h: Philox 4x32-10 (Salmon et al., 2011). Counter-based: element i of a draw depends on (seed,
+   offset, i) alone, so the numbers are the same for any number of threads and on any device. */
 #ifndef PTI_RNG_H
 #define PTI_RNG_H
 
@@ -19,7 +19,8 @@ uint64_t pti_generator_take(pti_generator *g, int64_t n);
 /* Four words for the counter (ctr, stream) under the key seed; read by C and by CUDA. */
 static inline void pti_philox(uint64_t seed, uint64_t stream, uint64_t ctr, uint32_t out[4]) {
   uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
-  uint32_t c0 = (uint32_t)ctr, c1 = (uint32_t)(ctr >> 32), c2 = (uint32_t)stream, c3 = (uint32_t)(stream >> 32);
+  uint32_t c0 = (uint32_t)ctr, c1 = (uint32_t)(ctr >> 32), c2 = (uint32_t)stream,
+           c3 = (uint32_t)(stream >> 32);
   for (int round = 0; round < 10; round++) {
     uint64_t p0 = (uint64_t)0xD2511F53u * c0, p1 = (uint64_t)0xCD9E8D57u * c2;
     uint32_t n0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0, n2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;

@@ -1,5 +1,5 @@
-/* tensor.c: storage, aliases, tensors, scopes; what the public header says of a tensor's data. The one function
-   that turns sizes into bytes is here (pti_check_sizes). No graph is recorded here. */
+/* tensor.c: storage, aliases, tensors, scopes; what the public header says of a tensor's data. The
+   one function that turns sizes into bytes is here (pti_check_sizes). No graph is recorded here. */
 #include "tensor.h"
 
 #include <stdio.h>
@@ -66,9 +66,11 @@ pt_tensor *pti_borrow(pt_tensor *x) { return pti_scoped(pt_retain(x)); }
 
 /* ---- sizes ---- */
 
-bool pti_check_sizes(const char *op, const int64_t *size, int nd, pt_dtype dtype, int64_t *numel, size_t *bytes) {
+bool pti_check_sizes(const char *op, const int64_t *size, int nd, pt_dtype dtype, int64_t *numel,
+                     size_t *bytes) {
   if (nd < 0 || nd > PT_MAX_DIM) {
-    return pti_fail(PT_ESHAPE, "%s: %d dims, but at most %d are supported", op, nd, PT_MAX_DIM) != NULL;
+    return pti_fail(PT_ESHAPE, "%s: %d dims, but at most %d are supported", op, nd, PT_MAX_DIM) !=
+           NULL;
   }
   /* The product of the nonzero sizes must fit too: strides of an empty tensor are computed from it. */
   int64_t n = 1, total;
@@ -157,8 +159,8 @@ static void alias_release(pti_alias *a) {
 /* ---- tensors ---- */
 
 /* Takes over the caller's reference to `alias`, also on failure. */
-static pt_tensor *tensor_new(pti_alias *alias, pt_dtype dtype, const int64_t *size, const int64_t *stride, int nd,
-                             int64_t offset, int64_t numel) {
+static pt_tensor *tensor_new(pti_alias *alias, pt_dtype dtype, const int64_t *size,
+                             const int64_t *stride, int nd, int64_t offset, int64_t numel) {
   pt_tensor *t = alias ? pti_alloc(sizeof *t) : NULL;
   if (t == NULL) {
     alias_release(alias);
@@ -205,14 +207,17 @@ pt_tensor *pti_new(const int64_t *size, int nd, pt_dtype dtype, int device) {
   return tensor_new(alias_new(storage_new(bytes, device)), dtype, size, NULL, nd, 0, numel);
 }
 
-pt_tensor *pti_view(pt_tensor *x, const int64_t *size, const int64_t *stride, int nd, int64_t offset, bool tracked) {
+pt_tensor *pti_view(pt_tensor *x, const int64_t *size, const int64_t *stride, int nd,
+                    int64_t offset, bool tracked) {
   int64_t numel, lo, hi, have;
   size_t bytes;
-  if (x == NULL || !pti_check_sizes("view", size, nd, (pt_dtype)x->dtype, &numel, &bytes)) return NULL;
+  if (x == NULL || !pti_check_sizes("view", size, nd, (pt_dtype)x->dtype, &numel, &bytes))
+    return NULL;
   have = (int64_t)(x->alias->storage->bytes / pti_esize(x));
   if (numel > 0 && (!pti_extent(size, stride, nd, &lo, &hi) || !pti_add(lo, offset, &lo) ||
                     !pti_add(hi, offset, &hi) || lo < 0 || hi > have)) {
-    return pti_fail(PT_ESHAPE, "sizes %s at offset %lld reach beyond the %lld elements of the storage",
+    return pti_fail(PT_ESHAPE,
+                    "sizes %s at offset %lld reach beyond the %lld elements of the storage",
                     pti_sizes_text(size, nd), (long long)offset, (long long)have);
   }
   x->alias->refs++;
@@ -272,8 +277,10 @@ bool pti_may_alias(const pt_tensor *x, const pt_tensor *y) {
 
 bool pti_writable(const char *op, pt_tensor *x) {
   if (pti_overlaps_itself(x)) {
-    return pti_fail(PT_EARG, "%s: x [%s] has elements that share memory (expand): write to x:clone() instead", op,
-                    pti_shape_text(x)) != NULL;
+    return pti_fail(
+               PT_EARG,
+               "%s: x [%s] has elements that share memory (expand): write to x:clone() instead", op,
+               pti_shape_text(x)) != NULL;
   }
   pti_alias *a = x->alias;
   pti_storage *s = a->storage;
@@ -281,8 +288,13 @@ bool pti_writable(const char *op, pt_tensor *x) {
     pti_storage *own = storage_new(s->bytes, s->device);
     if (own == NULL) return false;
     const pti_device *dev = pti_device_at(s->device);
-    pti_iter it = {.nd = 1, .nop = 2, .n = (int64_t)s->bytes, .size = {(int64_t)s->bytes},
-                   .stride = {{1}, {1}}, .ptr = {own->data, s->data}, .dtype = {PT_U8, PT_U8}};
+    pti_iter it = {.nd = 1,
+                   .nop = 2,
+                   .n = (int64_t)s->bytes,
+                   .size = {(int64_t)s->bytes},
+                   .stride = {{1}, {1}},
+                   .ptr = {own->data, s->data},
+                   .dtype = {PT_U8, PT_U8}};
     if (s->bytes && !dev->be->copy(dev->index, &it)) {
       storage_release(own);
       return false;
@@ -364,7 +376,8 @@ pt_tensor *pt_from_data(const void *data, const int64_t *size, int nd, pt_dtype 
 /* Stands in for a host that keeps its memory: a storage with a release is not the engine's to free. */
 static void keep(void *ud) { (void)ud; }
 
-pt_tensor *pt_from_host(void *data, const int64_t *size, int nd, pt_dtype dtype, void (*release)(void *), void *ud) {
+pt_tensor *pt_from_host(void *data, const int64_t *size, int nd, pt_dtype dtype,
+                        void (*release)(void *), void *ud) {
   int64_t numel;
   size_t bytes;
   pti_storage *s = NULL;
@@ -395,7 +408,8 @@ bool pt_item_int(const pt_tensor *x, int64_t *out) {
     y = pti_cast((pt_tensor *)x, PT_I64);
     if (y && pti_dev(y) != 0) y = pti_to_device(y, 0);
   } else if (x) {
-    pti_fail(PT_ESHAPE, "item: x [%s] has %lld elements, not one", pti_shape_text(x), (long long)x->numel);
+    pti_fail(PT_ESHAPE, "item: x [%s] has %lld elements, not one", pti_shape_text(x),
+             (long long)x->numel);
   }
   if (y) *out = *(int64_t *)pti_ptr(y);
   pt_scope_end(s);
@@ -433,7 +447,10 @@ struct pt_parcel {
 pt_parcel *pt_pack(pt_tensor *x) {
   pt_parcel *p = x ? pti_alloc(sizeof *p) : NULL;
   if (p == NULL) return NULL;
-  *p = (pt_parcel){.storage = x->alias->storage, .offset = x->offset, .nd = x->nd, .dtype = x->dtype,
+  *p = (pt_parcel){.storage = x->alias->storage,
+                   .offset = x->offset,
+                   .nd = x->nd,
+                   .dtype = x->dtype,
                    .requires_grad = x->requires_grad};
   memcpy(p->size, x->size, sizeof p->size);
   memcpy(p->stride, x->stride, sizeof p->stride);
@@ -445,7 +462,8 @@ pt_tensor *pt_unpack(const pt_parcel *p) {
   atomic_fetch_add_explicit(&p->storage->refs, 1, memory_order_relaxed);
   int64_t numel = 1;
   for (int d = 0; d < p->nd; d++) numel *= p->size[d];
-  pt_tensor *x = tensor_new(alias_new(p->storage), (pt_dtype)p->dtype, p->size, p->stride, p->nd, p->offset, numel);
+  pt_tensor *x = tensor_new(alias_new(p->storage), (pt_dtype)p->dtype, p->size, p->stride, p->nd,
+                            p->offset, numel);
   if (x) x->requires_grad = p->requires_grad;
   return x;
 }
@@ -460,7 +478,8 @@ bool pt_share_memory(pt_tensor *x) {
   if (x == NULL) return false;
   pti_storage *s = x->alias->storage;
   /* Memory that others hold by value must not begin to change under them. */
-  if (!atomic_load(&s->shared) && atomic_load(&s->refs) > 1 && !pti_writable("share_memory_", x)) return false;
+  if (!atomic_load(&s->shared) && atomic_load(&s->refs) > 1 && !pti_writable("share_memory_", x))
+    return false;
   atomic_store(&x->alias->storage->shared, true);
   return true;
 }

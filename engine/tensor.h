@@ -1,9 +1,10 @@
 /* tensor.h: storage, tensors and views; scopes. No graph is recorded here (op.h does that).
 
-   A storage is memory with an atomic reference count; threads may share it. An alias is what all views of one
-   tensor within one thread have in common: the storage they point at, and the version that in-place edits
-   count up. Where a storage is held by more than one alias and not declared shared, the first write through an
-   alias gives it a copy of its own (pti_writable), so values that crossed to another thread never change there. */
+   A storage is memory with an atomic reference count; threads may share it. An alias is what all
+   views of one tensor within one thread have in common: the storage they point at, and the version
+   that in-place edits count up. Where a storage is held by more than one alias and not declared
+   shared, the first write through an alias gives it a copy of its own (pti_writable), so values
+   that crossed to another thread never change there. */
 #ifndef PTI_TENSOR_H
 #define PTI_TENSOR_H
 
@@ -34,7 +35,7 @@ typedef struct pti_alias {
 struct pt_tensor {
   int refs;
   uint8_t nd;
-  uint8_t dtype; /* pt_dtype */
+  uint8_t dtype;      /* pt_dtype */
   bool requires_grad; /* of a leaf, as the user set it */
   bool wrapped;       /* a Lua number: weak in promotion */
   uint16_t out;       /* which output of node this is */
@@ -42,7 +43,7 @@ struct pt_tensor {
   int64_t offset;     /* in elements */
   int64_t numel;
   pti_alias *alias;
-  pt_node *node;    /* history, or the accumulating node of a leaf; read through pti_node_of */
+  pt_node *node; /* history, or the accumulating node of a leaf; read through pti_node_of */
   pt_tensor *grad;
   pt_tensor *root;  /* the tensor this is a view of (never itself a view), or NULL; strong */
   uint32_t rebased; /* of a root: how often an in-place edit changed its history */
@@ -50,9 +51,12 @@ struct pt_tensor {
   int64_t stride[PT_MAX_DIM]; /* in elements */
 };
 
-/* The one place where sizes become numbers of elements and bytes: checks signs and overflow, names `op`. */
-bool pti_check_sizes(const char *op, const int64_t *size, int nd, pt_dtype dtype, int64_t *numel, size_t *bytes);
-/* The lowest and one past the highest element that (size, stride) reach from offset 0; false on overflow. */
+/* The one place where sizes become numbers of elements and bytes: checks signs and overflow, names
+   `op`. */
+bool pti_check_sizes(const char *op, const int64_t *size, int nd, pt_dtype dtype, int64_t *numel,
+                     size_t *bytes);
+/* The lowest and one past the highest element that (size, stride) reach from offset 0; false on
+   overflow. */
 bool pti_extent(const int64_t *size, const int64_t *stride, int nd, int64_t *lo, int64_t *hi);
 
 /* A dense tensor, contents undefined. */
@@ -60,9 +64,10 @@ pt_tensor *pti_new(const int64_t *size, int nd, pt_dtype dtype, int device);
 static inline pt_tensor *pti_new_like(const pt_tensor *x, pt_dtype dtype) {
   return pti_new(x->size, x->nd, dtype, x->alias->storage->device);
 }
-/* The same memory under other geometry, without history; checked against the storage. `root` is set where
-   `tracked`, so that in-place edits reach the base's history. */
-pt_tensor *pti_view(pt_tensor *x, const int64_t *size, const int64_t *stride, int nd, int64_t offset, bool tracked);
+/* The same memory under other geometry, without history; checked against the storage. `root` is set
+   where `tracked`, so that in-place edits reach the base's history. */
+pt_tensor *pti_view(pt_tensor *x, const int64_t *size, const int64_t *stride, int nd,
+                    int64_t offset, bool tracked);
 /* The same geometry and memory, without history and root. */
 pt_tensor *pti_bare(pt_tensor *x);
 
@@ -77,11 +82,13 @@ static inline char *pti_ptr(const pt_tensor *x) {
   return (char *)x->alias->storage->data + x->offset * (int64_t)pti_esize(x);
 }
 bool pti_dense(const pt_tensor *x); /* row-major without gaps */
-/* Makes the memory writable for this alias and counts the edit: false on failure. Refuses a tensor whose own
-   elements overlap (expand), naming `op`. Called before pti_ptr of whatever an op writes in place. */
+/* Makes the memory writable for this alias and counts the edit: false on failure. Refuses a tensor
+   whose own elements overlap (expand), naming `op`. Called before pti_ptr of whatever an op writes
+   in place. */
 bool pti_writable(const char *op, pt_tensor *x);
 bool pti_overlaps_itself(const pt_tensor *x);
-/* Whether x and y may touch the same memory in different order (then an in-place op must copy y first). */
+/* Whether x and y may touch the same memory in different order (then an in-place op must copy y
+   first). */
 bool pti_may_alias(const pt_tensor *x, const pt_tensor *y);
 
 /* "[2, 3]" in a rotating buffer of the thread, for messages. */
@@ -91,13 +98,15 @@ const char *pti_sizes_text(const int64_t *size, int nd);
 /* view.c: geometry only, no history */
 bool pti_broadcast(const char *op, const pt_tensor *const *x, int n, int64_t *size, int *nd);
 pt_tensor *pti_expand_to(pt_tensor *x, const int64_t *size, int nd); /* bare */
-/* dim counted from 0, or from the end when negative; the result is 0 .. nd - 1. A 0-dim tensor has dim 0 and -1. */
+/* dim counted from 0, or from the end when negative; the result is 0 .. nd - 1. A 0-dim tensor has
+   dim 0 and -1. */
 bool pti_dim(const char *op, int64_t dim, int nd, int *out);
 
 /* dense, of the given dtype; x itself where it already is; no history */
 pt_tensor *pti_dense_of(pt_tensor *x);
 pt_tensor *pti_cast(pt_tensor *x, pt_dtype dtype);
-/* y = x, element by element with broadcasting and conversion; no history, no version: y is fresh or writable */
+/* y = x, element by element with broadcasting and conversion; no history, no version: y is fresh or
+   writable */
 bool pti_copy_into(pt_tensor *y, pt_tensor *x);
 /* dense on another device; x itself where it is there and dense; no history */
 pt_tensor *pti_to_device(pt_tensor *x, int device);

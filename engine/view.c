@@ -1,4 +1,5 @@
-/* view.c: geometry of tensors without history: dims, broadcasting, dense copies, conversion, copying. */
+/* view.c: geometry of tensors without history: dims, broadcasting, dense copies, conversion,
+   copying. */
 #include <string.h>
 
 #include "tensor.h"
@@ -8,8 +9,9 @@ bool pti_dim(const char *op, int64_t dim, int nd, int *out) {
   if (dim < -n || dim >= n) {
     int base = pti_this.index_base;
     long long shown = (long long)(dim < 0 ? dim : dim + base);
-    return pti_fail(PT_EINDEX, "%s: dim %lld of a tensor of %d dims; it goes from %d to %d, or from -%d to -1", op,
-                    shown, nd, base, n - 1 + base, n) != NULL;
+    return pti_fail(PT_EINDEX,
+                    "%s: dim %lld of a tensor of %d dims; it goes from %d to %d, or from -%d to -1",
+                    op, shown, nd, base, n - 1 + base, n) != NULL;
   }
   *out = (int)(dim < 0 ? dim + n : dim);
   return true;
@@ -26,13 +28,15 @@ bool pti_broadcast(const char *op, const pt_tensor *const *x, int n, int64_t *si
       if (s == 1 || s == common) continue;
       if (common != 1) {
         if (n == 2) {
-          return pti_fail(PT_ESHAPE, "%s: [%s] and [%s] do not broadcast: %lld against %lld in dim %d", op,
-                          pti_shape_text(x[0]), pti_shape_text(x[1]), (long long)common, (long long)s,
-                          d + pti_this.index_base) != NULL;
+          return pti_fail(PT_ESHAPE,
+                          "%s: [%s] and [%s] do not broadcast: %lld against %lld in dim %d", op,
+                          pti_shape_text(x[0]), pti_shape_text(x[1]), (long long)common,
+                          (long long)s, d + pti_this.index_base) != NULL;
         }
-        return pti_fail(PT_ESHAPE, "%s: [%s], [%s] and [%s] do not broadcast: %lld against %lld in dim %d", op,
-                        pti_shape_text(x[0]), pti_shape_text(x[1]), pti_shape_text(x[n - 1]), (long long)common,
-                        (long long)s, d + pti_this.index_base) != NULL;
+        return pti_fail(PT_ESHAPE,
+                        "%s: [%s], [%s] and [%s] do not broadcast: %lld against %lld in dim %d", op,
+                        pti_shape_text(x[0]), pti_shape_text(x[1]), pti_shape_text(x[n - 1]),
+                        (long long)common, (long long)s, d + pti_this.index_base) != NULL;
       }
       common = s;
     }
@@ -53,7 +57,8 @@ pt_tensor *pti_expand_to(pt_tensor *x, const int64_t *size, int nd) {
     stride[d] = own ? x->stride[d - lead] : 0;
   }
   if (!fits) {
-    return pti_fail(PT_ESHAPE, "[%s] does not broadcast to [%s]", pti_shape_text(x), pti_sizes_text(size, nd));
+    return pti_fail(PT_ESHAPE, "[%s] does not broadcast to [%s]", pti_shape_text(x),
+                    pti_sizes_text(size, nd));
   }
   return pti_view(x, size, stride, nd, x->offset, false);
 }
@@ -104,7 +109,8 @@ bool pti_copy_into(pt_tensor *y, pt_tensor *x) {
     fits = op[1].size[d] == want || op[1].size[d] == 1;
   }
   if (!fits) {
-    return pti_fail(PT_ESHAPE, "[%s] does not broadcast to [%s]", pti_shape_text(x), pti_shape_text(y)) != NULL;
+    return pti_fail(PT_ESHAPE, "[%s] does not broadcast to [%s]", pti_shape_text(x),
+                    pti_shape_text(y)) != NULL;
   }
   pti_iter_init(&it, y->nd, y->size, op, 2);
   const pti_device *dev = pti_device_at(pti_dev(y));

@@ -1,5 +1,5 @@
-/* conv.c: convolution and transposed convolution in one to three dims. Both gradients are convolutions again, so
-   derivatives of any order need no more than the two ops of this file. */
+/* conv.c: convolution and transposed convolution in one to three dims. Both gradients are
+   convolutions again, so derivatives of any order need no more than the two ops of this file. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,14 +9,14 @@
 
 /* The name under which scripts know the call, for messages. */
 static const char *name_of(int nd, bool transposed) {
-  static const char *const name[2][3] = {{"conv1d", "conv2d", "conv3d"},
-                                         {"conv_transpose1d", "conv_transpose2d", "conv_transpose3d"}};
+  static const char *const name[2][3] = {
+      {"conv1d", "conv2d", "conv3d"}, {"conv_transpose1d", "conv_transpose2d", "conv_transpose3d"}};
   return name[transposed][nd - 1];
 }
 
 /* One number stands for all dims; `low` is the least that makes sense. */
-static bool read_list(const char *op, const char *what, const pt_arg *a, int nd, int64_t low, int64_t otherwise,
-                      int64_t *out) {
+static bool read_list(const char *op, const char *what, const pt_arg *a, int nd, int64_t low,
+                      int64_t otherwise, int64_t *out) {
   for (int d = 0; d < 3; d++) out[d] = otherwise;
   if (!a->given || a->n <= 0) return true;
   if (a->n != 1 && a->n != nd) {
@@ -46,11 +46,13 @@ static void spatial(const int64_t *size, int nd, int64_t out[3]) {
   for (int d = 0; d < 3; d++) out[d] = d < 3 - nd ? 1 : size[2 + d - (3 - nd)];
 }
 
-static bool read_steps(geometry *q, const pt_arg *stride, const pt_arg *padding, const pt_arg *dilation,
-                       int64_t groups) {
+static bool read_steps(geometry *q, const pt_arg *stride, const pt_arg *padding,
+                       const pt_arg *dilation, int64_t groups) {
   pti_conv *p = &q->p;
   p->groups = groups;
-  if (groups < 1) return pti_fail(PT_EARG, "%s: groups is %lld, but must be at least 1", q->name, (long long)groups) != NULL;
+  if (groups < 1)
+    return pti_fail(PT_EARG, "%s: groups is %lld, but must be at least 1", q->name,
+                    (long long)groups) != NULL;
   return read_list(q->name, "stride", stride, q->nd, 1, 1, p->stride) &&
          read_list(q->name, "padding", padding, q->nd, 0, 0, p->pad) &&
          read_list(q->name, "dilation", dilation, q->nd, 1, 1, p->dil);
@@ -67,24 +69,26 @@ static int64_t output_size(const geometry *q, int64_t in, int d) {
 }
 
 static bool check_channels(const geometry *q, const pt_tensor *x, const pt_tensor *w) {
-  int64_t per_group = q->transposed ? 1 : q->p.groups, want = q->transposed ? w->size[0] : w->size[1] * per_group;
+  int64_t per_group = q->transposed ? 1 : q->p.groups,
+          want = q->transposed ? w->size[0] : w->size[1] * per_group;
   if (x->size[1] != want) {
-    return pti_fail(PT_ESHAPE, "%s: x [%s] has %lld channels, weight [%s] wants %lld", q->name, pti_shape_text(x),
-                    (long long)x->size[1], pti_shape_text(w), (long long)want) != NULL;
+    return pti_fail(PT_ESHAPE, "%s: x [%s] has %lld channels, weight [%s] wants %lld", q->name,
+                    pti_shape_text(x), (long long)x->size[1], pti_shape_text(w),
+                    (long long)want) != NULL;
   }
   if (w->size[0] % q->p.groups) {
-    return pti_fail(PT_ESHAPE, "%s: weight [%s] does not divide into %lld groups", q->name, pti_shape_text(w),
-                    (long long)q->p.groups) != NULL;
+    return pti_fail(PT_ESHAPE, "%s: weight [%s] does not divide into %lld groups", q->name,
+                    pti_shape_text(w), (long long)q->p.groups) != NULL;
   }
   return true;
 }
 
-static bool read_geometry(geometry *q, const pt_tensor *x, const pt_tensor *w, const pt_arg *arg, bool transposed,
-                          int64_t *size) {
+static bool read_geometry(geometry *q, const pt_tensor *x, const pt_tensor *w, const pt_arg *arg,
+                          bool transposed, int64_t *size) {
   q->nd = w->nd - 2;
   if (q->nd < 1 || q->nd > 3 || x->nd != w->nd) {
-    return pti_fail(PT_ESHAPE, "convolution: x [%s] (n, c, ...) and weight [%s] do not fit", pti_shape_text(x),
-                    pti_shape_text(w)) != NULL;
+    return pti_fail(PT_ESHAPE, "convolution: x [%s] (n, c, ...) and weight [%s] do not fit",
+                    pti_shape_text(x), pti_shape_text(w)) != NULL;
   }
   q->transposed = transposed;
   q->name = name_of(q->nd, transposed);
@@ -93,8 +97,8 @@ static bool read_geometry(geometry *q, const pt_tensor *x, const pt_tensor *w, c
     return false;
   }
   if (x->dtype != w->dtype) {
-    return pti_fail(PT_EDTYPE, "%s: x is %s, weight is %s", q->name, pt_dtype_name((pt_dtype)x->dtype),
-                    pt_dtype_name((pt_dtype)w->dtype)) != NULL;
+    return pti_fail(PT_EDTYPE, "%s: x is %s, weight is %s", q->name,
+                    pt_dtype_name((pt_dtype)x->dtype), pt_dtype_name((pt_dtype)w->dtype)) != NULL;
   }
   pti_conv *p = &q->p;
   int64_t in[3], out[3];
@@ -106,8 +110,8 @@ static bool read_geometry(geometry *q, const pt_tensor *x, const pt_tensor *w, c
   for (int d = 0; d < 3; d++) {
     out[d] = output_size(q, in[d], d);
     if (out[d] < (transposed ? 1 : 0) || p->k[d] < 1) {
-      return pti_fail(PT_ESHAPE, "%s: a kernel [%s] does not fit into x [%s] with this padding", q->name,
-                      pti_sizes_text(w->size + 2, q->nd), pti_shape_text(x)) != NULL;
+      return pti_fail(PT_ESHAPE, "%s: a kernel [%s] does not fit into x [%s] with this padding",
+                      q->name, pti_sizes_text(w->size + 2, q->nd), pti_shape_text(x)) != NULL;
     }
     if (d >= 3 - q->nd) size[2 + d - (3 - q->nd)] = out[d];
   }
@@ -130,7 +134,8 @@ pt_tensor *convolution_run(const pt_op *op, const pt_arg *arg, pt_tensor **more)
   pt_tensor *x = arg[0].t, *w = arg[1].t, *b = arg[2].t;
   if (!read_geometry(&q, x, w, arg, arg[7].i, size)) return NULL;
   if (!pti_is((pt_dtype)x->dtype, PTI_FLOATS)) {
-    return pti_fail(PT_EDTYPE, "%s: %s tensors are not supported", q.name, pt_dtype_name((pt_dtype)x->dtype));
+    return pti_fail(PT_EDTYPE, "%s: %s tensors are not supported", q.name,
+                    pt_dtype_name((pt_dtype)x->dtype));
   }
   if (b && (b->nd != 1 || b->size[0] != size[1])) {
     return pti_fail(PT_ESHAPE, "%s: bias [%s] for %lld output channels", q.name, pti_shape_text(b),
@@ -149,14 +154,15 @@ pt_tensor *convolution_run(const pt_op *op, const pt_arg *arg, pt_tensor **more)
   if ((q.transposed ? dev->be->conv_data : dev->be->conv) == NULL) {
     return pti_fail(PT_EDEVICE, "%s: no kernel on %s", q.name, dev->name);
   }
-  bool ok = q.transposed ? dev->be->conv_data(dev->index, &q.p, pti_ptr(x), pti_ptr(w), bias, pti_ptr(y))
-                         : dev->be->conv(dev->index, &q.p, pti_ptr(x), pti_ptr(w), bias, pti_ptr(y));
+  bool ok = q.transposed
+                ? dev->be->conv_data(dev->index, &q.p, pti_ptr(x), pti_ptr(w), bias, pti_ptr(y))
+                : dev->be->conv(dev->index, &q.p, pti_ptr(x), pti_ptr(w), bias, pti_ptr(y));
   return ok ? pti_cast(y, dtype) : NULL;
 }
 
 /* What a transposed convolution must add at its end to give `want` (spatial sizes) from `have`. */
-static void padding_for(const pt_arg *arg, const int64_t *k, const int64_t *want, const int64_t *have, int nd,
-                        int64_t *extra) {
+static void padding_for(const pt_arg *arg, const int64_t *k, const int64_t *want,
+                        const int64_t *have, int nd, int64_t *extra) {
   for (int d = 0; d < nd; d++) {
     int64_t s = arg[0].n > 0 ? arg[0].ints[arg[0].n == 1 ? 0 : d] : 1;
     int64_t p = arg[1].n > 0 ? arg[1].ints[arg[1].n == 1 ? 0 : d] : 0;
@@ -165,30 +171,35 @@ static void padding_for(const pt_arg *arg, const int64_t *k, const int64_t *want
   }
 }
 
-/* conv(x) or, transposed, the convolution back to spatial sizes `want`; step = stride, padding, dilation, groups. */
-static pt_tensor *convolve(pt_tensor *x, pt_tensor *w, const pt_arg *step, bool transposed, const int64_t *want) {
+/* conv(x) or, transposed, the convolution back to spatial sizes `want`; step = stride, padding,
+   dilation, groups. */
+static pt_tensor *convolve(pt_tensor *x, pt_tensor *w, const pt_arg *step, bool transposed,
+                           const int64_t *want) {
   if (x == NULL || w == NULL) return NULL;
   int64_t extra[3] = {0};
   int nd = w->nd - 2;
   if (transposed) padding_for(step, w->size + 2, want + 2, x->size + 2, nd, extra);
-  return pt_convolution(x, w, NULL, step[0].ints, step[0].n, step[1].ints, step[1].n, step[2].ints, step[2].n,
-                        step[3].i, transposed, extra, transposed ? nd : -1);
+  return pt_convolution(x, w, NULL, step[0].ints, step[0].n, step[1].ints, step[1].n, step[2].ints,
+                        step[2].n, step[3].i, transposed, extra, transposed ? nd : -1);
 }
 
-static pt_tensor *weight_gradient(pt_tensor *x, pt_tensor *g, const int64_t *size, int nd, const pt_arg *step,
-                                  bool transposed) {
-  return pt_convolution_weight(x, g, size, nd, step[0].ints, step[0].n, step[1].ints, step[1].n, step[2].ints,
-                               step[2].n, step[3].i, transposed);
+static pt_tensor *weight_gradient(pt_tensor *x, pt_tensor *g, const int64_t *size, int nd,
+                                  const pt_arg *step, bool transposed) {
+  return pt_convolution_weight(x, g, size, nd, step[0].ints, step[0].n, step[1].ints, step[1].n,
+                               step[2].ints, step[2].n, step[3].i, transposed);
 }
 
 /* gx is the convolution of the other kind; gw correlates x and g; gb sums g over all but channels. */
 bool convolution_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   bool transposed = n->arg[7].i;
   const pt_arg *step = &n->arg[3];
-  if (pti_wants(n, 0) && !(gx[0] = convolve(g[0], pti_saved(n, 1), step, !transposed, n->in[0].size))) return false;
+  if (pti_wants(n, 0) &&
+      !(gx[0] = convolve(g[0], pti_saved(n, 1), step, !transposed, n->in[0].size)))
+    return false;
   if (pti_wants(n, 1)) {
     pt_tensor *x = pti_saved(n, 0);
-    if (!x || !(gx[1] = weight_gradient(x, g[0], n->in[1].size, n->in[1].nd, step, transposed))) return false;
+    if (!x || !(gx[1] = weight_gradient(x, g[0], n->in[1].size, n->in[1].nd, step, transposed)))
+      return false;
   }
   if (n->nin > 2 && pti_wants(n, 2)) {
     int64_t dims[PT_MAX_DIM] = {0};
@@ -198,7 +209,8 @@ bool convolution_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   return true;
 }
 
-/* Gradient of the weight (size): of y = conv(x) with gradient g; transposed: of y = conv_transpose(x). */
+/* Gradient of the weight (size): of y = conv(x) with gradient g; transposed: of y =
+   conv_transpose(x). */
 pt_tensor *convolution_weight_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   (void)op;
   (void)more;
@@ -207,7 +219,8 @@ pt_tensor *convolution_weight_run(const pt_op *op, const pt_arg *arg, pt_tensor 
   geometry q = {.nd = in->nd - 2, .transposed = transposed};
   if (q.nd < 1 || q.nd > 3 || arg[2].n != in->nd || out->nd != in->nd) {
     return pti_fail(PT_ESHAPE, "convolution_weight: x [%s], g [%s] and size [%s] do not fit",
-                    pti_shape_text(arg[0].t), pti_shape_text(arg[1].t), pti_sizes_text(arg[2].ints, arg[2].n));
+                    pti_shape_text(arg[0].t), pti_shape_text(arg[1].t),
+                    pti_sizes_text(arg[2].ints, arg[2].n));
   }
   q.name = name_of(q.nd, transposed);
   if (!read_steps(&q, &arg[3], &arg[4], &arg[5], arg[6].i)) return NULL;
@@ -220,29 +233,37 @@ pt_tensor *convolution_weight_run(const pt_op *op, const pt_arg *arg, pt_tensor 
   spatial(arg[2].ints, q.nd, p->k);
   spatial(in->size, q.nd, p->in);
   spatial(out->size, q.nd, p->out);
-  bool fits = arg[2].ints[0] == p->o && arg[2].ints[1] * p->groups == p->c && out->size[0] == p->n &&
-              p->o % p->groups == 0;
+  bool fits = arg[2].ints[0] == p->o && arg[2].ints[1] * p->groups == p->c &&
+              out->size[0] == p->n && p->o % p->groups == 0;
   q.transposed = false;
   for (int d = 0; d < 3; d++) fits = fits && output_size(&q, p->in[d], d) == p->out[d];
   if (!fits) {
     return pti_fail(PT_ESHAPE, "convolution_weight: x [%s], g [%s] and size [%s] do not fit",
-                    pti_shape_text(arg[0].t), pti_shape_text(arg[1].t), pti_sizes_text(arg[2].ints, arg[2].n));
+                    pti_shape_text(arg[0].t), pti_shape_text(arg[1].t),
+                    pti_sizes_text(arg[2].ints, arg[2].n));
   }
   pt_tensor *w = pti_new(arg[2].ints, arg[2].n, p->dtype, pti_dev(in));
   in = ready(in, p->dtype);
   out = ready(out, p->dtype);
   if (!in || !out || !w) return NULL;
   const pti_device *dev = pti_device_at(pti_dev(in));
-  if (dev->be->conv_weight == NULL) return pti_fail(PT_EDEVICE, "%s: no kernel on %s", q.name, dev->name);
-  if (w->numel && !dev->be->conv_weight(dev->index, p, pti_ptr(in), pti_ptr(out), pti_ptr(w))) return NULL;
+  if (dev->be->conv_weight == NULL)
+    return pti_fail(PT_EDEVICE, "%s: no kernel on %s", q.name, dev->name);
+  if (w->numel && !dev->be->conv_weight(dev->index, p, pti_ptr(in), pti_ptr(out), pti_ptr(w)))
+    return NULL;
   return pti_cast(w, dtype);
 }
 
-/* The weight's gradient is linear in x and in g: each derivative is a convolution with the incoming weight. */
+/* The weight's gradient is linear in x and in g: each derivative is a convolution with the incoming
+   weight. */
 bool convolution_weight_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   bool transposed = n->arg[7].i;
   const pt_arg *step = &n->arg[3];
-  if (pti_wants(n, 0) && !(gx[0] = convolve(pti_saved(n, 1), g[0], step, !transposed, n->in[0].size))) return false;
-  if (pti_wants(n, 1) && !(gx[1] = convolve(pti_saved(n, 0), g[0], step, transposed, n->in[1].size))) return false;
+  if (pti_wants(n, 0) &&
+      !(gx[0] = convolve(pti_saved(n, 1), g[0], step, !transposed, n->in[0].size)))
+    return false;
+  if (pti_wants(n, 1) &&
+      !(gx[1] = convolve(pti_saved(n, 0), g[0], step, transposed, n->in[1].size)))
+    return false;
   return true;
 }

@@ -1,5 +1,6 @@
-/* norm.c: normalisation of rows. One op serves layer, group, instance and RMS normalisation; what differs is how
-   a tensor is read as rows. Batch normalisation is made of other ops in Lua's nn.functional until it is one. */
+/* norm.c: normalisation of rows. One op serves layer, group, instance and RMS normalisation; what
+   differs is how a tensor is read as rows. Batch normalisation is made of other ops in Lua's
+   nn.functional until it is one. */
 #include <string.h>
 
 #include "node.h"
@@ -7,23 +8,29 @@
 #include "tensor.h"
 
 static pt_dtype working(const pt_tensor *x) { return x->dtype == PT_F64 ? PT_F64 : PT_F32; }
-static pt_tensor *ready(pt_tensor *x, pt_dtype dtype) { return x ? pti_dense_of(pti_cast(x, dtype)) : NULL; }
+static pt_tensor *ready(pt_tensor *x, pt_dtype dtype) {
+  return x ? pti_dense_of(pti_cast(x, dtype)) : NULL;
+}
 
 /* row_norm: x is read as rows of n elements; see pti_norm. */
-static bool read_norm(pti_norm *p, const pt_tensor *x, const pt_tensor *w, const pt_tensor *b, const pt_arg *arg) {
-  *p = (pti_norm){.n = arg[3].i, .inner = arg[4].i, .period = arg[5].i, .rms = arg[6].i, .eps = arg[7].f};
+static bool read_norm(pti_norm *p, const pt_tensor *x, const pt_tensor *w, const pt_tensor *b,
+                      const pt_arg *arg) {
+  *p = (pti_norm){
+      .n = arg[3].i, .inner = arg[4].i, .period = arg[5].i, .rms = arg[6].i, .eps = arg[7].f};
   p->dtype = working(x);
   if (!pti_is((pt_dtype)x->dtype, PTI_FLOATS)) {
-    return pti_fail(PT_EDTYPE, "normalisation of %s tensors is not supported", pt_dtype_name((pt_dtype)x->dtype)) !=
-           NULL;
+    return pti_fail(PT_EDTYPE, "normalisation of %s tensors is not supported",
+                    pt_dtype_name((pt_dtype)x->dtype)) != NULL;
   }
-  bool fits = p->n > 0 && p->inner > 0 && p->period > 0 && x->numel % p->n == 0 && p->n % p->inner == 0;
+  bool fits =
+      p->n > 0 && p->inner > 0 && p->period > 0 && x->numel % p->n == 0 && p->n % p->inner == 0;
   int64_t columns = fits ? p->n / p->inner * p->period : 0;
   p->rows = fits ? x->numel / p->n : 0;
-  fits = fits && p->rows % p->period == 0 && (!w || w->numel == columns) && (!b || b->numel == columns);
+  fits = fits && p->rows % p->period == 0 && (!w || w->numel == columns) &&
+         (!b || b->numel == columns);
   if (fits || x->numel == 0) return true;
-  return pti_fail(PT_ESHAPE, "row_norm: x [%s] does not divide into rows of %lld with weight [%s]", pti_shape_text(x),
-                  (long long)p->n, w ? pti_shape_text(w) : "none") != NULL;
+  return pti_fail(PT_ESHAPE, "row_norm: x [%s] does not divide into rows of %lld with weight [%s]",
+                  pti_shape_text(x), (long long)p->n, w ? pti_shape_text(w) : "none") != NULL;
 }
 
 pt_tensor *row_norm_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
@@ -34,12 +41,14 @@ pt_tensor *row_norm_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   pt_dtype dtype = (pt_dtype)x->dtype;
   pt_tensor *y = pti_new_like(x, p.dtype);
   for (int k = 0; k < 2; k++) more[k] = pti_new(&p.rows, 1, p.dtype, pti_dev(x));
-  if (!(x = ready(x, p.dtype)) || (w && !(w = ready(w, p.dtype))) || (b && !(b = ready(b, p.dtype)))) return NULL;
+  if (!(x = ready(x, p.dtype)) || (w && !(w = ready(w, p.dtype))) ||
+      (b && !(b = ready(b, p.dtype))))
+    return NULL;
   if (!y || !more[0] || !more[1]) return NULL;
   const pti_device *dev = pti_device_at(pti_dev(x));
   if (dev->be->norm == NULL) return pti_fail(PT_EDEVICE, "row_norm: no kernel on %s", dev->name);
-  bool ok = dev->be->norm(dev->index, &p, pti_ptr(x), w ? pti_ptr(w) : NULL, b ? pti_ptr(b) : NULL, pti_ptr(y),
-                          pti_ptr(more[0]), pti_ptr(more[1]));
+  bool ok = dev->be->norm(dev->index, &p, pti_ptr(x), w ? pti_ptr(w) : NULL, b ? pti_ptr(b) : NULL,
+                          pti_ptr(y), pti_ptr(more[0]), pti_ptr(more[1]));
   return ok ? pti_cast(y, dtype) : NULL;
 }
 
@@ -61,8 +70,8 @@ static bool fused_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
   }
   void *at[3];
   for (int i = 0; i < 3; i++) at[i] = out[i] ? pti_ptr(out[i]) : NULL;
-  if (!dev->be->norm_grad(dev->index, &p, pti_ptr(x), w ? pti_ptr(w) : NULL, pti_ptr(g), pti_ptr(mean), pti_ptr(rstd),
-                          at[0], at[1], at[2])) {
+  if (!dev->be->norm_grad(dev->index, &p, pti_ptr(x), w ? pti_ptr(w) : NULL, pti_ptr(g),
+                          pti_ptr(mean), pti_ptr(rstd), at[0], at[1], at[2])) {
     return false;
   }
   for (int i = 0; i < 3; i++) {
@@ -81,7 +90,8 @@ static pt_tensor *as_columns(pt_tensor *w, const pti_norm *p) {
   return pt_reshape(w, size, 4);
 }
 
-/* The same from recorded calls; mean and rstd are functions of x here, so that they are differentiated too. */
+/* The same from recorded calls; mean and rstd are functions of x here, so that they are
+   differentiated too. */
 static bool composed_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
   static const int64_t in_row[] = {2, 3}, batch[] = {0, 3};
   pti_norm p;
@@ -90,7 +100,8 @@ static bool composed_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
   x = as_rows(x, &p);
   g = as_rows(g, &p);
   pt_tensor *centred = p.rms ? x : pt_sub(x, pt_mean(x, in_row, 2, true));
-  pt_tensor *rstd = pt_rsqrt(pt_add(pt_mean(pt_square(centred), in_row, 2, true), pt_scalar(p.eps)));
+  pt_tensor *rstd =
+      pt_rsqrt(pt_add(pt_mean(pt_square(centred), in_row, 2, true), pt_scalar(p.eps)));
   pt_tensor *xhat = pt_mul(centred, rstd);
   if (pti_wants(n, 0)) {
     pt_tensor *gw = w ? pt_mul(g, as_columns(w, &p)) : g;
@@ -98,8 +109,8 @@ static bool composed_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
     if (!p.rms) inner = pt_sub(inner, pt_mean(gw, in_row, 2, true));
     if (!(gx[0] = pt_reshape(pt_mul(rstd, inner), n->in[0].size, n->in[0].nd))) return false;
   }
-  if (pti_wants(n, 1) &&
-      !(gx[1] = pt_reshape(pt_sum(pt_mul(g, xhat), batch, 2, false, -1), n->in[1].size, n->in[1].nd))) {
+  if (pti_wants(n, 1) && !(gx[1] = pt_reshape(pt_sum(pt_mul(g, xhat), batch, 2, false, -1),
+                                              n->in[1].size, n->in[1].nd))) {
     return false;
   }
   return !pti_wants(n, 2) ||
@@ -107,6 +118,7 @@ static bool composed_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
 }
 
 bool row_norm_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
-  if (g[0] == NULL) return pti_fail(PT_EGRAD, "row_norm: mean and rstd are not differentiable") != NULL;
+  if (g[0] == NULL)
+    return pti_fail(PT_EGRAD, "row_norm: mean and rstd are not differentiable") != NULL;
   return pt_grad_enabled() ? composed_gradient(n, g[0], gx) : fused_gradient(n, g[0], gx);
 }

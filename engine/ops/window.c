@@ -1,13 +1,14 @@
-/* window.c: pooling: max_pool with the places of the largest, avg_pool and its gradient. Spatial dims are the last
-   one to three; all dims before them are planes. Lua's nn.functional gives these their public names. */
+/* window.c: pooling: max_pool with the places of the largest, avg_pool and its gradient. Spatial
+   dims are the last one to three; all dims before them are planes. Lua's nn.functional gives these
+   their public names. */
 #include <string.h>
 
 #include "node.h"
 #include "ptlua_run.h"
 #include "tensor.h"
 
-static bool read_list(const char *op, const char *what, const pt_arg *a, int nd, int64_t low, const int64_t *otherwise,
-                      int64_t *out) {
+static bool read_list(const char *op, const char *what, const pt_arg *a, int nd, int64_t low,
+                      const int64_t *otherwise, int64_t *out) {
   if (a->given && a->n > 0 && a->n != 1 && a->n != nd) {
     return pti_fail(PT_EARG, "%s: %s has %d numbers, not 1 or %d", op, what, a->n, nd) != NULL;
   }
@@ -31,13 +32,14 @@ static int64_t pooled(const pti_window *p, int d, bool ceil_mode) {
 }
 
 /* kernel, stride, padding, dilation at arg[0..3]; the sizes that come out go to `size` (of x's nd). */
-static bool read_window(const char *op, pti_window *p, const int64_t *in, int nd, pt_dtype dtype, const pt_arg *arg,
-                        bool ceil_mode, int64_t *size) {
+static bool read_window(const char *op, pti_window *p, const int64_t *in, int nd, pt_dtype dtype,
+                        const pt_arg *arg, bool ceil_mode, int64_t *size) {
   static const int64_t one[3] = {1, 1, 1}, zero[3];
   int dims = arg[0].n;
   if (dims < 1 || dims > 3 || nd < dims) {
-    return pti_fail(PT_EARG, "%s: kernel_size must have 1 to 3 numbers, one for each spatial dim of x [%s]", op,
-                    pti_sizes_text(in, nd)) != NULL;
+    return pti_fail(PT_EARG,
+                    "%s: kernel_size must have 1 to 3 numbers, one for each spatial dim of x [%s]",
+                    op, pti_sizes_text(in, nd)) != NULL;
   }
   p->dtype = dtype == PT_F64 ? PT_F64 : PT_F32;
   for (int d = 0; d < 3; d++) {
@@ -55,14 +57,14 @@ static bool read_window(const char *op, pti_window *p, const int64_t *in, int nd
   for (int d = 3 - dims; d < 3; d++) {
     p->in[d] = in[nd - 3 + d];
     if (2 * p->pad[d] > p->k[d] && !p->adaptive) {
-      return pti_fail(PT_EARG, "%s: padding %lld is more than half of kernel_size %lld", op, (long long)p->pad[d],
-                      (long long)p->k[d]) != NULL;
+      return pti_fail(PT_EARG, "%s: padding %lld is more than half of kernel_size %lld", op,
+                      (long long)p->pad[d], (long long)p->k[d]) != NULL;
     }
     p->out[d] = p->adaptive ? p->k[d] : pooled(p, d, ceil_mode);
     size[nd - 3 + d] = p->out[d];
     if (p->out[d] < 1 || p->in[d] < 1) {
-      return pti_fail(PT_ESHAPE, "%s: a window [%s] does not fit into x [%s]", op, pti_sizes_text(arg[0].ints, dims),
-                      pti_sizes_text(in, nd)) != NULL;
+      return pti_fail(PT_ESHAPE, "%s: a window [%s] does not fit into x [%s]", op,
+                      pti_sizes_text(arg[0].ints, dims), pti_sizes_text(in, nd)) != NULL;
     }
   }
   return true;
@@ -70,7 +72,8 @@ static bool read_window(const char *op, pti_window *p, const int64_t *in, int nd
 
 static bool floating(const char *op, const pt_tensor *x) {
   if (pti_is((pt_dtype)x->dtype, PTI_FLOATS)) return true;
-  return pti_fail(PT_EDTYPE, "%s: %s tensors are not supported", op, pt_dtype_name((pt_dtype)x->dtype)) != NULL;
+  return pti_fail(PT_EDTYPE, "%s: %s tensors are not supported", op,
+                  pt_dtype_name((pt_dtype)x->dtype)) != NULL;
 }
 
 pt_tensor *max_pool_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
@@ -87,9 +90,10 @@ pt_tensor *max_pool_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   x = pti_dense_of(pti_cast(x, p.dtype));
   if (!x || !y || !more[0]) return NULL;
   const pti_device *dev = pti_device_at(pti_dev(x));
-  if (dev->be->max_pool == NULL) return pti_fail(PT_EDEVICE, "%s: no kernel on %s", op->name, dev->name);
-  if (y->numel && !dev->be->max_pool(dev->index, &p, pti_ptr(x), pti_ptr(y), (int64_t *)pti_ptr(more[0]),
-                                        pti_this.index_base)) {
+  if (dev->be->max_pool == NULL)
+    return pti_fail(PT_EDEVICE, "%s: no kernel on %s", op->name, dev->name);
+  if (y->numel && !dev->be->max_pool(dev->index, &p, pti_ptr(x), pti_ptr(y),
+                                     (int64_t *)pti_ptr(more[0]), pti_this.index_base)) {
     return NULL;
   }
   return pti_cast(y, dtype);
@@ -133,15 +137,16 @@ pt_tensor *avg_pool_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   x = pti_dense_of(pti_cast(x, p.dtype));
   if (!x || !y) return NULL;
   const pti_device *dev = pti_device_at(pti_dev(x));
-  if (dev->be->avg_pool == NULL) return pti_fail(PT_EDEVICE, "%s: no kernel on %s", op->name, dev->name);
+  if (dev->be->avg_pool == NULL)
+    return pti_fail(PT_EDEVICE, "%s: no kernel on %s", op->name, dev->name);
   if (y->numel && !dev->be->avg_pool(dev->index, &p, pti_ptr(x), pti_ptr(y))) return NULL;
   return pti_cast(y, dtype);
 }
 
 bool avg_pool_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   const pt_arg *a = n->arg;
-  gx[0] = pt_avg_pool_grad(g[0], n->in[0].size, n->in[0].nd, a[1].ints, a[1].n, a[2].ints, a[2].n, a[3].ints, a[3].n,
-                           a[4].i, a[5].i, a[6].f, a[7].i);
+  gx[0] = pt_avg_pool_grad(g[0], n->in[0].size, n->in[0].nd, a[1].ints, a[1].n, a[2].ints, a[2].n,
+                           a[3].ints, a[3].n, a[4].i, a[5].i, a[6].f, a[7].i);
   return gx[0] != NULL;
 }
 
@@ -152,7 +157,8 @@ pt_tensor *avg_pool_grad_run(const pt_op *op, const pt_arg *arg, pt_tensor **mor
   int64_t size[PT_MAX_DIM];
   pt_arg window[4] = {arg[2], arg[3], arg[4], {.n = -1}};
   read_average(&p, arg + 5);
-  if (!read_window(op->name, &p, arg[1].ints, arg[1].n, (pt_dtype)g->dtype, window, arg[5].i, size)) return NULL;
+  if (!read_window(op->name, &p, arg[1].ints, arg[1].n, (pt_dtype)g->dtype, window, arg[5].i, size))
+    return NULL;
   if (g->nd != arg[1].n || memcmp(g->size, size, (size_t)g->nd * sizeof *size) != 0) {
     return pti_fail(PT_ESHAPE, "%s: g [%s] for windows over [%s]", op->name, pti_shape_text(g),
                     pti_sizes_text(arg[1].ints, arg[1].n));
@@ -162,13 +168,15 @@ pt_tensor *avg_pool_grad_run(const pt_op *op, const pt_arg *arg, pt_tensor **mor
   g = pti_dense_of(pti_cast(g, p.dtype));
   if (!x || !g) return NULL;
   const pti_device *dev = pti_device_at(pti_dev(x));
-  if (dev->be->avg_pool_grad == NULL) return pti_fail(PT_EDEVICE, "%s: no kernel on %s", op->name, dev->name);
+  if (dev->be->avg_pool_grad == NULL)
+    return pti_fail(PT_EDEVICE, "%s: no kernel on %s", op->name, dev->name);
   if (x->numel && !dev->be->avg_pool_grad(dev->index, &p, pti_ptr(g), pti_ptr(x))) return NULL;
   return pti_cast(x, dtype);
 }
 
 bool avg_pool_grad_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   const pt_arg *a = n->arg;
-  gx[0] = pt_avg_pool(g[0], a[2].ints, a[2].n, a[3].ints, a[3].n, a[4].ints, a[4].n, a[5].i, a[6].i, a[7].f, a[8].i);
+  gx[0] = pt_avg_pool(g[0], a[2].ints, a[2].n, a[3].ints, a[3].n, a[4].ints, a[4].n, a[5].i, a[6].i,
+                      a[7].f, a[8].i);
   return gx[0] != NULL;
 }

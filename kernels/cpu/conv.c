@@ -1,9 +1,10 @@
-/* conv.c: convolution in one to three dims, its gradient for the input (which is the transposed convolution) and
-   for the weight. Each is a series of matrix products over tiles of output positions: a tile's patches are packed
-   into scratch that stays in the second-level cache, never for a whole input. Work is cut by shape, and sums run
-   in one order, so results do not depend on threads.
+/* conv.c: convolution in one to three dims, its gradient for the input (which is the transposed
+   convolution) and for the weight. Each is a series of matrix products over tiles of output
+   positions: a tile's patches are packed into scratch that stays in the second-level cache, never
+   for a whole input. Work is cut by shape, and sums run in one order, so results do not depend on
+   threads.
 
-   x (n, c, in...)   w (o, c / groups, k...)   y (n, o, out...), all dense. */
+   x (n, c, in...) w (o, c / groups, k...) y (n, o, out...), all dense. */
 #include <stdatomic.h>
 #include <string.h>
 
@@ -47,10 +48,24 @@ typedef struct job {
 
 typedef void conv_range(void *ctx, int64_t lo, int64_t hi);
 
-static void product(const pti_conv *p, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda,
-                    const void *b, int64_t ldb, void *c, int64_t ldc, double beta) {
-  pti_gemm g = {.dtype = p->dtype, .ta = ta, .tb = tb, .m = m, .n = n, .k = k, .lda = lda, .ldb = ldb, .ldc = ldc,
-                .batch = 1, .alpha = 1, .beta = beta, .a = a, .b = b, .c = c};
+static void product(const pti_conv *p, bool ta, bool tb, int64_t m, int64_t n, int64_t k,
+                    const void *a, int64_t lda, const void *b, int64_t ldb, void *c, int64_t ldc,
+                    double beta) {
+  pti_gemm g = {.dtype = p->dtype,
+                .ta = ta,
+                .tb = tb,
+                .m = m,
+                .n = n,
+                .k = k,
+                .lda = lda,
+                .ldb = ldb,
+                .ldc = ldc,
+                .batch = 1,
+                .alpha = 1,
+                .beta = beta,
+                .a = a,
+                .b = b,
+                .c = c};
   pti_cpu_gemm(0, &g);
 }
 
@@ -66,7 +81,8 @@ static void product(const pti_conv *p, bool ta, bool tb, int64_t m, int64_t n, i
 #undef F
 
 /* `others`: units of work beside the channel blocks. */
-static bool run(job *j, const pti_conv *p, int64_t others, conv_range *f32, conv_range *f64, bool tiles) {
+static bool run(job *j, const pti_conv *p, int64_t others, conv_range *f32, conv_range *f64,
+                bool tiles) {
   j->p = p;
   j->tile = tile_size(p->c / p->groups * volume(p->k), volume(p->out), pt_dtype_size(p->dtype));
   j->ntile = j->tile ? (volume(p->out) + j->tile - 1) / j->tile : 0;
@@ -74,21 +90,25 @@ static bool run(job *j, const pti_conv *p, int64_t others, conv_range *f32, conv
   j->nblock = j->block ? (p->c / p->groups + j->block - 1) / j->block : 0;
   int64_t units = others * (tiles ? j->ntile : j->nblock);
   pti_cpu_host->parallel_for(units, 1, p->dtype == PT_F64 ? f64 : f32, j);
-  return !atomic_load(&j->failed) || pti_cpu_host->fail(PT_EMEMORY, "convolution: no memory for its scratch") != NULL;
+  return !atomic_load(&j->failed) ||
+         pti_cpu_host->fail(PT_EMEMORY, "convolution: no memory for its scratch") != NULL;
 }
 
-bool pti_cpu_conv(int dev, const pti_conv *p, const void *x, const void *w, const void *bias, void *y) {
+bool pti_cpu_conv(int dev, const pti_conv *p, const void *x, const void *w, const void *bias,
+                  void *y) {
   (void)dev;
   job j = {.x = x, .w = w, .bias = bias, .y = y};
   if (p->c == p->groups && p->o == p->groups) {
     j.p = p;
-    pti_cpu_host->parallel_for(p->n * p->c, 1, p->dtype == PT_F64 ? depthwise_f64 : depthwise_f32, &j);
+    pti_cpu_host->parallel_for(p->n * p->c, 1, p->dtype == PT_F64 ? depthwise_f64 : depthwise_f32,
+                               &j);
     return true;
   }
   return run(&j, p, p->n * p->groups, forward_f32, forward_f64, true);
 }
 
-bool pti_cpu_conv_data(int dev, const pti_conv *p, const void *g, const void *w, const void *bias, void *x) {
+bool pti_cpu_conv_data(int dev, const pti_conv *p, const void *g, const void *w, const void *bias,
+                       void *x) {
   (void)dev;
   job j = {.g = g, .w = w, .bias = bias, .y = x};
   return run(&j, p, p->n * p->groups, data_f32, data_f64, false);

@@ -1,7 +1,9 @@
 /* conv.inc.h: the loops of conv.c for one element type T; F(name) names them. */
 
-/* `n` output positions of one line, from `at`, at the input line `line` (NULL: outside, zeros) for tap `tap`. */
-static void F(take_line)(const pti_conv *p, const T *line, int64_t at, int64_t n, int64_t tap, T *to) {
+/* `n` output positions of one line, from `at`, at the input line `line` (NULL: outside, zeros) for
+   tap `tap`. */
+static void F(take_line)(const pti_conv *p, const T *line, int64_t at, int64_t n, int64_t tap,
+                         T *to) {
   int64_t step = p->stride[2], first = at * step + tap * p->dil[2] - p->pad[2], width = p->in[2];
   if (line == NULL) {
     memset(to, 0, (size_t)n * sizeof(T));
@@ -24,7 +26,8 @@ static void F(take_line)(const pti_conv *p, const T *line, int64_t at, int64_t n
 }
 
 /* The reverse: adds a line's worth of patch gradients to the input line. */
-static void F(give_line)(const pti_conv *p, T *line, int64_t at, int64_t n, int64_t tap, const T *from) {
+static void F(give_line)(const pti_conv *p, T *line, int64_t at, int64_t n, int64_t tap,
+                         const T *from) {
   int64_t step = p->stride[2], first = at * step + tap * p->dil[2] - p->pad[2], width = p->in[2];
   if (step == 1) {
     int64_t before = first < 0 ? -first : 0, until = width - first < n ? width - first : n;
@@ -37,7 +40,8 @@ static void F(give_line)(const pti_conv *p, T *line, int64_t at, int64_t n, int6
   }
 }
 
-/* Where the input line for output line `row` (depth and height in one) and tap (d, h) begins; -1 outside. */
+/* Where the input line for output line `row` (depth and height in one) and tap (d, h) begins; -1
+   outside. */
 static int64_t F(line_at)(const pti_conv *p, int64_t row, int64_t d, int64_t h) {
   int64_t z = row / p->out[1] * p->stride[0] + d * p->dil[0] - p->pad[0];
   int64_t y = row % p->out[1] * p->stride[1] + h * p->dil[1] - p->pad[1];
@@ -45,11 +49,14 @@ static int64_t F(line_at)(const pti_conv *p, int64_t row, int64_t d, int64_t h) 
   return (z * p->in[1] + y) * p->in[2];
 }
 
-/* Patches of output positions [from, from + n) of `c` channels: col (c * taps, n), or back into x where `give`. */
-static void F(patches)(const pti_conv *p, T *x, int64_t c, int64_t from, int64_t n, T *col, bool give) {
+/* Patches of output positions [from, from + n) of `c` channels: col (c * taps, n), or back into x
+   where `give`. */
+static void F(patches)(const pti_conv *p, T *x, int64_t c, int64_t from, int64_t n, T *col,
+                       bool give) {
   int64_t width = p->out[2], taps = volume(p->k), plane = volume(p->in);
   for (int64_t i = 0; i < c * taps; i++) {
-    int64_t tap = i % taps, w = tap % p->k[2], h = tap / p->k[2] % p->k[1], d = tap / p->k[2] / p->k[1];
+    int64_t tap = i % taps, w = tap % p->k[2], h = tap / p->k[2] % p->k[1],
+            d = tap / p->k[2] / p->k[1];
     T *channel = x + i / taps * plane, *to = col + i * n;
     for (int64_t at = from; at < from + n;) {
       int64_t left = width - at % width, many = from + n - at < left ? from + n - at : left;
@@ -75,13 +82,15 @@ static T *F(scratch)(job *j, int64_t rows, size_t *bytes, bool *direct) {
 static void F(forward)(void *ctx, int64_t lo, int64_t hi) {
   job *j = ctx;
   const pti_conv *p = j->p;
-  int64_t c = p->c / p->groups, o = p->o / p->groups, k = c * volume(p->k), in = volume(p->in), out = volume(p->out);
+  int64_t c = p->c / p->groups, o = p->o / p->groups, k = c * volume(p->k), in = volume(p->in),
+          out = volume(p->out);
   size_t bytes;
   bool direct;
   T *col = F(scratch)(j, k, &bytes, &direct);
   if (atomic_load(&j->failed)) return;
   for (int64_t u = lo; u < hi; u++) {
-    int64_t from = u % j->ntile * j->tile, g = u / j->ntile % p->groups, n = u / j->ntile / p->groups;
+    int64_t from = u % j->ntile * j->tile, g = u / j->ntile % p->groups,
+            n = u / j->ntile / p->groups;
     int64_t many = out - from < j->tile ? out - from : j->tile;
     T *x = (T *)(uintptr_t)j->x + (n * p->c + g * c) * in;
     T *y = (T *)j->y + (n * p->o + g * o) * out + from;
@@ -90,7 +99,8 @@ static void F(forward)(void *ctx, int64_t lo, int64_t hi) {
       for (int64_t i = 0; i < many; i++) y[r * out + i] = bias[g * o + r];
     }
     if (!direct) F(patches)(p, x, c, from, many, col, false);
-    product(p, false, false, o, many, k, w, k, direct ? x + from : col, direct ? in : many, y, out, bias ? 1 : 0);
+    product(p, false, false, o, many, k, w, k, direct ? x + from : col, direct ? in : many, y, out,
+            bias ? 1 : 0);
   }
   pti_cpu_host->free(col, bytes);
 }
@@ -106,7 +116,8 @@ static void F(data)(void *ctx, int64_t lo, int64_t hi) {
   T *col = F(scratch)(j, j->block * taps, &bytes, &direct);
   if (atomic_load(&j->failed)) return;
   for (int64_t u = lo; u < hi; u++) {
-    int64_t g = u / j->nblock % p->groups, n = u / j->nblock / p->groups, first = u % j->nblock * j->block;
+    int64_t g = u / j->nblock % p->groups, n = u / j->nblock / p->groups,
+            first = u % j->nblock * j->block;
     int64_t many = c - first < j->block ? c - first : j->block;
     T *x = (T *)j->y + (n * p->c + g * c + first) * in;
     const T *w = (const T *)j->w + g * o * k + first * taps, *bias = (const T *)j->bias;
@@ -117,15 +128,16 @@ static void F(data)(void *ctx, int64_t lo, int64_t hi) {
     }
     for (int64_t from = 0; from < out; from += j->tile) {
       int64_t n2 = out - from < j->tile ? out - from : j->tile;
-      product(p, true, false, many * taps, n2, o, w, k, gy + from, out, direct ? x + from : col, direct ? in : n2,
-              direct ? 1 : 0);
+      product(p, true, false, many * taps, n2, o, w, k, gy + from, out, direct ? x + from : col,
+              direct ? in : n2, direct ? 1 : 0);
       if (!direct) F(patches)(p, x, many, from, n2, col, true);
     }
   }
   pti_cpu_host->free(col, bytes);
 }
 
-/* Units: (group, block of input channels); a unit owns the columns of w that belong to its channels. */
+/* Units: (group, block of input channels); a unit owns the columns of w that belong to its
+   channels. */
 static void F(weight)(void *ctx, int64_t lo, int64_t hi) {
   job *j = ctx;
   const pti_conv *p = j->p;
@@ -146,7 +158,8 @@ static void F(weight)(void *ctx, int64_t lo, int64_t hi) {
       for (int64_t from = 0; from < out; from += j->tile) {
         int64_t n2 = out - from < j->tile ? out - from : j->tile;
         if (!direct) F(patches)(p, x, many, from, n2, col, false);
-        product(p, false, true, o, many * taps, n2, gy + from, out, direct ? x + from : col, direct ? in : n2, w, k, 1);
+        product(p, false, true, o, many * taps, n2, gy + from, out, direct ? x + from : col,
+                direct ? in : n2, w, k, 1);
       }
     }
   }
@@ -160,7 +173,8 @@ static void F(depthwise)(void *ctx, int64_t lo, int64_t hi) {
   int64_t taps = volume(p->k), rows = p->out[0] * p->out[1], width = p->out[2], in = volume(p->in);
   T line[512];
   for (int64_t u = lo; u < hi; u++) {
-    const T *x = (const T *)j->x + u * in, *w = (const T *)j->w + u % p->c * taps, *bias = (const T *)j->bias;
+    const T *x = (const T *)j->x + u * in, *w = (const T *)j->w + u % p->c * taps,
+            *bias = (const T *)j->bias;
     T *y = (T *)j->y + u * rows * width;
     for (int64_t i = 0; i < rows * width; i++) y[i] = bias ? bias[u % p->c] : 0;
     for (int64_t tap = 0; tap < taps; tap++) {

@@ -77,5 +77,15 @@ bool pti_cpu_nll(int dev, pti_rows r, const void *logp, const int64_t *target, c
                  void *loss, void *w, int base);
 bool pti_cpu_nll_grad(int dev, pti_rows r, const int64_t *target, const void *gloss, const void *w, void *gx,
                       int base);
+bool pti_cpu_conv(int dev, const pti_conv *p, const void *x, const void *w, const void *bias, void *y);
+bool pti_cpu_conv_data(int dev, const pti_conv *p, const void *g, const void *w, const void *bias, void *x);
+bool pti_cpu_conv_weight(int dev, const pti_conv *p, const void *x, const void *g, void *w);
+bool pti_cpu_norm(int dev, const pti_norm *p, const void *x, const void *w, const void *b, void *y, void *mean,
+                  void *rstd);
+bool pti_cpu_norm_grad(int dev, const pti_norm *p, const void *x, const void *w, const void *g, const void *mean,
+                       const void *rstd, void *gx, void *gw, void *gb);
+bool pti_cpu_max_pool(int dev, const pti_window *p, const void *x, void *y, int64_t *index, int base);
+bool pti_cpu_avg_pool(int dev, const pti_window *p, const void *x, void *y);
+bool pti_cpu_avg_pool_grad(int dev, const pti_window *p, const void *g, void *gx);
 
 #endif

@@ -1,5 +1,6 @@
-/* norm.inc.h: the loops of norm.c for one element type T (compute and sums in T and double); F(name) names them.
-   Sums run in 16 lanes of T over blocks of 1024 and then in double, so they do not depend on the CPU level. */
+/* norm.inc.h: the loops of norm.c for one element type T (compute and sums in T and double);
+   F(name) names them. Sums run in 16 lanes of T over blocks of 1024 and then in double, so they do
+   not depend on the CPU level. */
 
 static void F(moments)(const T *x, int64_t n, double shift, double *sum, double *square) {
   double s = 0, q = 0;
@@ -27,7 +28,8 @@ static void F(moments)(const T *x, int64_t n, double shift, double *sum, double 
   *square = q;
 }
 
-/* Mean and 1 / sqrt(biased variance + eps) of a row; around its first element, so that a large mean costs no digits. */
+/* Mean and 1 / sqrt(biased variance + eps) of a row; around its first element, so that a large mean
+   costs no digits. */
 static void F(statistics)(const T *x, int64_t n, bool rms, double eps, double *mean, double *rstd) {
   double shift = rms || n == 0 ? 0 : (double)x[0], s, q;
   F(moments)(x, n, shift, &s, &q);
@@ -50,7 +52,8 @@ static void F(rows)(void *ctx, int64_t lo, int64_t hi) {
     T m = (T)mean, s = (T)rstd;
     int64_t first = r % p->period * (p->n / p->inner);
     if (per_element(p) && (w || b)) {
-      for (int64_t i = 0; i < p->n && w && b; i++) y[i] = (x[i] - m) * s * w[first + i] + b[first + i];
+      for (int64_t i = 0; i < p->n && w && b; i++)
+        y[i] = (x[i] - m) * s * w[first + i] + b[first + i];
       for (int64_t i = 0; i < p->n && w && !b; i++) y[i] = (x[i] - m) * s * w[first + i];
       for (int64_t i = 0; i < p->n && !w; i++) y[i] = (x[i] - m) * s + b[first + i];
       continue;
@@ -95,12 +98,14 @@ static void F(rows_grad)(void *ctx, int64_t lo, int64_t hi) {
         dot += (double)b[l];
       }
     }
-    T mean_g = p->rms ? 0 : (T)(sum / (double)p->n), k = (T)(dot / (double)p->n * (double)s * (double)s);
+    T mean_g = p->rms ? 0 : (T)(sum / (double)p->n),
+      k = (T)(dot / (double)p->n * (double)s * (double)s);
     for (int64_t i = 0; i < p->n; i++) gx[i] = s * (gx[i] - mean_g - (x[i] - m) * k);
   }
 }
 
-/* Gradients of weight and bias: columns [lo, hi) of w summed over all rows that use them, in order of rows. */
+/* Gradients of weight and bias: columns [lo, hi) of w summed over all rows that use them, in order
+   of rows. */
 static void F(affine_grad)(void *ctx, int64_t lo, int64_t hi) {
   const norm_job *j = ctx;
   const pti_norm *p = j->p;
@@ -112,7 +117,8 @@ static void F(affine_grad)(void *ctx, int64_t lo, int64_t hi) {
       int64_t column = (from + c) % width;
       if (per_element(p)) continue;
       for (int64_t r = (from + c) / width; r < p->rows; r += p->period) {
-        const T *x = (const T *)j->x + r * p->n + column * p->inner, *g = (const T *)j->g + r * p->n + column * p->inner;
+        const T *x = (const T *)j->x + r * p->n + column * p->inner,
+                *g = (const T *)j->g + r * p->n + column * p->inner;
         T m = ((const T *)j->mean)[r];
         double s = (double)((const T *)j->rstd)[r], a = 0, b = 0;
         for (int64_t i = 0; i < p->inner; i++) {

@@ -1,6 +1,7 @@
-/* window.c: pooling over windows in one to three dims: the largest of a window with its place, the average, and
-   the gradient of the average. Windows are given by kernel, stride, padding and dilation, or are adaptive: then
-   they divide the input into `out` pieces. x (planes, in...) -> y (planes, out...), dense. Units: planes. */
+/* window.c: pooling over windows in one to three dims: the largest of a window with its place, the
+   average, and the gradient of the average. Windows are given by kernel, stride, padding and
+   dilation, or are adaptive: then they divide the input into `out` pieces. x (planes, in...) -> y
+   (planes, out...), dense. Units: planes. */
 #include <math.h>
 #include <string.h>
 
@@ -14,8 +15,8 @@ typedef struct window_job {
   int base;
 } window_job;
 
-/* Input positions from .. until (step `dil`) of window `o` in dim d, without padding; `count` with padding, as
-   far as the padded input reaches. */
+/* Input positions from .. until (step `dil`) of window `o` in dim d, without padding; `count` with
+   padding, as far as the padded input reaches. */
 typedef struct span {
   int64_t from, until, step, count;
 } span;
@@ -56,7 +57,8 @@ static int64_t plane_grain(const pti_window *p) {
   return n >= 8192 ? 1 : 8192 / (n > 0 ? n : 1);
 }
 
-bool pti_cpu_max_pool(int dev, const pti_window *p, const void *x, void *y, int64_t *index, int base) {
+bool pti_cpu_max_pool(int dev, const pti_window *p, const void *x, void *y, int64_t *index,
+                      int base) {
   (void)dev;
   window_job j = {.p = p, .x = x, .y = y, .index = index, .base = base};
   pti_cpu_host->parallel_for(p->planes, plane_grain(p), p->dtype == PT_F64 ? max_f64 : max_f32, &j);
@@ -66,13 +68,15 @@ bool pti_cpu_max_pool(int dev, const pti_window *p, const void *x, void *y, int6
 bool pti_cpu_avg_pool(int dev, const pti_window *p, const void *x, void *y) {
   (void)dev;
   window_job j = {.p = p, .x = x, .y = y};
-  pti_cpu_host->parallel_for(p->planes, plane_grain(p), p->dtype == PT_F64 ? mean_f64 : mean_f32, &j);
+  pti_cpu_host->parallel_for(p->planes, plane_grain(p), p->dtype == PT_F64 ? mean_f64 : mean_f32,
+                             &j);
   return true;
 }
 
 bool pti_cpu_avg_pool_grad(int dev, const pti_window *p, const void *g, void *gx) {
   (void)dev;
   window_job j = {.p = p, .x = g, .y = gx};
-  pti_cpu_host->parallel_for(p->planes, plane_grain(p), p->dtype == PT_F64 ? spread_f64 : spread_f32, &j);
+  pti_cpu_host->parallel_for(p->planes, plane_grain(p),
+                             p->dtype == PT_F64 ? spread_f64 : spread_f32, &j);
   return true;
 }
