@@ -1,0 +1,3 @@
+-- busted.lua: runs busted inside ptlua: build/ptlua spec/busted.lua [busted's options] FILE ...
+package.path = "./?.lua;" .. package.path
+require "busted.runner" { standalone = false }
