@@ -14,6 +14,17 @@
    value, 1.. the gradient of the first, second, third input. */
 #include "ptlua_ew.h"
 
+/* See kernels/cpu/attention.c. */
+typedef struct pti_attention {
+  pt_dtype dtype;
+  int64_t b, h, hk, lq, lk, d, dv;
+  double scale, dropout;
+  bool causal;      /* row i looks at columns 0 .. i */
+  const void *mask; /* added to the scores, or NULL */
+  int64_t mask_stride[4];
+  uint64_t seed, stream, ctr; /* of dropout */
+} pti_attention;
+
 typedef enum {
   PTI_SUM,
   PTI_PROD,
@@ -184,6 +195,12 @@ typedef struct pt_backend {
   bool (*max_pool)(int dev, const pti_window *p, const void *x, void *y, int64_t *index, int base);
   bool (*avg_pool)(int dev, const pti_window *p, const void *x, void *y);
   bool (*avg_pool_grad)(int dev, const pti_window *p, const void *g, void *gx);
+  /* lse (b, h, lq): log of the sum of exponentials of each row */
+  bool (*attention)(int dev, const pti_attention *p, const void *q, const void *k, const void *v,
+                    void *y, void *lse);
+  bool (*attention_grad)(int dev, const pti_attention *p, const void *q, const void *k,
+                         const void *v, const void *y, const void *lse, const void *g, void *gq,
+                         void *gk, void *gv);
 } pt_backend;
 
 /* The CPU's table (kernels/cpu/backend.c). */

@@ -87,5 +87,9 @@ bool pti_cpu_norm_grad(int dev, const pti_norm *p, const void *x, const void *w,
 bool pti_cpu_max_pool(int dev, const pti_window *p, const void *x, void *y, int64_t *index, int base);
 bool pti_cpu_avg_pool(int dev, const pti_window *p, const void *x, void *y);
 bool pti_cpu_avg_pool_grad(int dev, const pti_window *p, const void *g, void *gx);
+bool pti_cpu_attention(int dev, const pti_attention *p, const void *q, const void *k, const void *v, void *y,
+                       void *lse);
+bool pti_cpu_attention_grad(int dev, const pti_attention *p, const void *q, const void *k, const void *v,
+                            const void *y, const void *lse, const void *g, void *gq, void *gk, void *gv);
 
 #endif

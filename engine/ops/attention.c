@@ -1,0 +1,220 @@
+/* attention.c: scaled dot product attention. The op `attention` works on four dims and remembers
+   the log-sum-exp of each row and the random counters of its dropout; the composite gives it
+   PyTorch's face. */
+#include <math.h>
+#include <string.h>
+
+#include "node.h"
+#include "ptlua_run.h"
+#include "rng.h"
+#include "tensor.h"
+
+static pt_dtype working(const pt_tensor *x) { return x->dtype == PT_F64 ? PT_F64 : PT_F32; }
+static pt_tensor *ready(pt_tensor *x, pt_dtype dtype) { return pti_dense_of(pti_cast(x, dtype)); }
+
+/* Arguments: q k v mask causal scale dropout. mask is additive, of the working dtype, (b, h, lq,
+   lk) or broadcast. */
+static bool read_call(pti_attention *p, const pt_tensor *q, const pt_tensor *k, const pt_tensor *v,
+                      const pt_arg *arg) {
+  bool fits = q->nd == 4 && k->nd == 4 && v->nd == 4 && q->size[0] == k->size[0] &&
+              q->size[0] == v->size[0] && q->size[3] == k->size[3] && k->size[2] == v->size[2] &&
+              k->size[1] == v->size[1] && k->size[1] > 0 && q->size[1] % k->size[1] == 0;
+  if (!fits) {
+    return pti_fail(PT_ESHAPE,
+                    "scaled_dot_product_attention: query [%s], key [%s] and value [%s] do not fit "
+                    "together",
+                    pti_shape_text(q), pti_shape_text(k), pti_shape_text(v)) != NULL;
+  }
+  if (!pti_is((pt_dtype)q->dtype, PTI_FLOATS) || q->dtype != k->dtype || q->dtype != v->dtype) {
+    return pti_fail(PT_EDTYPE,
+                    "scaled_dot_product_attention: query is %s, key %s, value %s; one floating "
+                    "dtype is wanted",
+                    pt_dtype_name((pt_dtype)q->dtype), pt_dtype_name((pt_dtype)k->dtype),
+                    pt_dtype_name((pt_dtype)v->dtype)) != NULL;
+  }
+  *p = (pti_attention){.dtype = working(q),
+                       .b = q->size[0],
+                       .h = q->size[1],
+                       .hk = k->size[1],
+                       .lq = q->size[2],
+                       .lk = k->size[2],
+                       .d = q->size[3],
+                       .dv = v->size[3],
+                       .causal = arg[4].i,
+                       .scale = arg[5].f,
+                       .dropout = arg[6].f};
+  if (p->dropout >= 0 && p->dropout < 1) return true;
+  return pti_fail(PT_EARG, "scaled_dot_product_attention: dropout_p is %g, but must be in [0, 1)",
+                  p->dropout) != NULL;
+}
+
+/* Points p at the mask, expanded to (b, h, lq, lk) without memory. */
+static bool set_mask(pti_attention *p, pt_tensor *mask) {
+  if (mask == NULL) return true;
+  int64_t size[4] = {p->b, p->h, p->lq, p->lk};
+  pt_tensor *m = pti_expand_to(pti_cast(mask, p->dtype), size, 4);
+  if (m == NULL) {
+    pti_error_prefix("scaled_dot_product_attention: attn_mask");
+    return false;
+  }
+  p->mask = pti_ptr(m);
+  memcpy(p->mask_stride, m->stride, sizeof p->mask_stride);
+  return true;
+}
+
+pt_tensor *attention_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)op;
+  pt_tensor *q = arg[0].t, *k = arg[1].t, *v = arg[2].t;
+  pti_attention p;
+  if (!read_call(&p, q, k, v, arg) || !set_mask(&p, arg[3].t)) return NULL;
+  pt_dtype dtype = (pt_dtype)q->dtype;
+  int64_t size[4] = {p.b, p.h, p.lq, p.dv}, three = 3;
+  pt_tensor *y = pti_new(size, 4, p.dtype, pti_dev(q));
+  more[0] = pti_new(size, 3, p.dtype, pti_dev(q));
+  more[1] = pti_new(&three, 1, PT_I64, 0);
+  if (!y || !more[0] || !more[1]) return NULL;
+  pti_generator *r = pti_default_generator();
+  int64_t *state = (int64_t *)pti_ptr(more[1]);
+  state[0] = (int64_t)(p.seed = r->seed);
+  state[1] = (int64_t)(p.stream = r->stream);
+  state[2] = (int64_t)(p.ctr = p.dropout > 0 ? pti_generator_take(r, p.b * p.h * p.lq * p.lk) : 0);
+  if (!(q = ready(q, p.dtype)) || !(k = ready(k, p.dtype)) || !(v = ready(v, p.dtype))) return NULL;
+  const pti_device *dev = pti_device_at(pti_dev(q));
+  if (dev->be->attention == NULL)
+    return pti_fail(PT_EDEVICE, "attention: no kernel on %s", dev->name);
+  if (y->numel && !dev->be->attention(dev->index, &p, pti_ptr(q), pti_ptr(k), pti_ptr(v),
+                                      pti_ptr(y), pti_ptr(more[0]))) {
+    return NULL;
+  }
+  return pti_cast(y, dtype);
+}
+
+static bool fused_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
+  pt_tensor *q = pti_saved(n, 0), *k = pti_saved(n, 1), *v = pti_saved(n, 2);
+  pt_tensor *mask = n->in[3].size ? pti_saved(n, 3) : NULL, *y = pti_saved_out(n, 0);
+  pt_tensor *lse = pti_saved_out(n, 1), *state = pti_saved_out(n, 2), *out[3];
+  pti_attention p;
+  if (!q || !k || !v || !y || !lse || !state || !read_call(&p, q, k, v, n->arg) ||
+      !set_mask(&p, mask))
+    return false;
+  const int64_t *r = (const int64_t *)pti_ptr(state);
+  p.seed = (uint64_t)r[0];
+  p.stream = (uint64_t)r[1];
+  p.ctr = (uint64_t)r[2];
+  pt_tensor *x[5] = {q, k, v, y, g};
+  for (int i = 0; i < 5; i++) {
+    if (!(x[i] = ready(x[i], p.dtype))) return false;
+  }
+  for (int i = 0; i < 3; i++) {
+    if (!(out[i] = pti_new_like(x[i], p.dtype))) return false;
+  }
+  const pti_device *dev = pti_device_at(pti_dev(q));
+  if (!dev->be->attention_grad(dev->index, &p, pti_ptr(x[0]), pti_ptr(x[1]), pti_ptr(x[2]),
+                               pti_ptr(x[3]), pti_ptr(lse), pti_ptr(x[4]), pti_ptr(out[0]),
+                               pti_ptr(out[1]), pti_ptr(out[2]))) {
+    return false;
+  }
+  for (int i = 0; i < 3; i++) {
+    if (pti_wants(n, i) && !(gx[i] = pti_cast(out[i], (pt_dtype)n->in[i].dtype))) return false;
+  }
+  return true;
+}
+
+/* Key heads repeated for the query heads that share them, and the reverse for gradients. */
+static pt_tensor *spread_heads(pt_tensor *x, int64_t group) {
+  int64_t five[5] = {x->size[0], x->size[1], group, x->size[2], x->size[3]};
+  int64_t four[4] = {five[0], five[1] * group, five[3], five[4]};
+  return group == 1 ? x : pt_reshape(pt_expand(pt_unsqueeze(x, 2), five, 5), four, 4);
+}
+static pt_tensor *gather_heads(pt_tensor *g, const pti_edge *e, int64_t group) {
+  int64_t five[5] = {e->size[0], e->size[1], group, e->size[2], e->size[3]}, dim = 2;
+  return group == 1 ? g : pt_sum(pt_reshape(g, five, 5), &dim, 1, false, -1);
+}
+
+/* Scores as a tensor, with -inf where they are hidden. */
+static pt_tensor *all_scores(const pti_attention *p, pt_tensor *q, pt_tensor *k, pt_tensor *mask) {
+  pt_tensor *s = pt_mul(pt_matmul(q, pt_transpose(k, 2, 3)), pt_scalar(p->scale));
+  if (mask) s = pt_add(s, mask);
+  if (!p->causal) return s;
+  pt_tensor *row = pt_sequence(p->lq, 0, 1, PT_I64, 0),
+            *column = pt_sequence(p->lk, 0, 1, PT_I64, 0);
+  return pt_where(pt_gt(column, pt_unsqueeze(row, 1)), pt_scalar(-INFINITY), s);
+}
+
+/* The same from recorded calls, with all scores in memory: for second derivatives and gradients of
+   the mask. */
+static bool composed_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
+  static const int64_t last = 3;
+  pt_tensor *q = pti_saved(n, 0), *k = pti_saved(n, 1), *v = pti_saved(n, 2);
+  pt_tensor *mask = n->in[3].size ? pti_saved(n, 3) : NULL;
+  pti_attention p;
+  if (!q || !k || !v || !read_call(&p, q, k, v, n->arg)) return false;
+  if (p.dropout > 0) {
+    return pti_fail(PT_EGRAD, "scaled_dot_product_attention: no second derivative with dropout") !=
+           NULL;
+  }
+  int64_t group = p.h / p.hk;
+  k = spread_heads(k, group);
+  v = spread_heads(v, group);
+  pt_tensor *s = all_scores(&p, q, k, mask), *w = pt_softmax(s, 3);
+  w = pt_where(pt_isnan(w), pt_scalar_int(0), w); /* rows that are masked altogether */
+  pt_tensor *gw = pt_matmul(g, pt_transpose(v, 2, 3));
+  pt_tensor *gs = pt_mul(w, pt_sub(gw, pt_sum(pt_mul(gw, w), &last, 1, true, -1)));
+  pt_tensor *scale = pt_scalar(p.scale);
+  if (pti_wants(n, 0) && !(gx[0] = pt_mul(pt_matmul(gs, k), scale))) return false;
+  if (pti_wants(n, 1) && !(gx[1] = gather_heads(pt_mul(pt_matmul(pt_transpose(gs, 2, 3), q), scale),
+                                                &n->in[1], group))) {
+    return false;
+  }
+  if (pti_wants(n, 2) &&
+      !(gx[2] = gather_heads(pt_matmul(pt_transpose(w, 2, 3), g), &n->in[2], group)))
+    return false;
+  return !pti_wants(n, 3) || (gx[3] = pti_sum_to(gs, n->in[3].size, n->in[3].nd)) != NULL;
+}
+
+bool attention_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  if (g[0] == NULL)
+    return pti_fail(PT_EGRAD, "attention: only its first output is differentiable") != NULL;
+  bool composed = pt_grad_enabled() || pti_wants(n, 3);
+  return composed ? composed_gradient(n, g[0], gx) : fused_gradient(n, g[0], gx);
+}
+
+/* (l, d) and (b, l, d) as (b, h, l, d). */
+static pt_tensor *four_dims(pt_tensor *x) {
+  while (x && x->nd < 4) x = pt_unsqueeze(x, x->nd == 3 ? 1 : 0);
+  return x;
+}
+
+/* A bool mask says what may be looked at; as a number that is added, the rest is -inf. */
+static pt_tensor *additive(pt_tensor *mask, pt_dtype dtype) {
+  if (mask == NULL || mask->dtype != PT_BOOL) return mask;
+  pt_tensor *zero = pt_zeros(NULL, 0, dtype, pti_dev(mask));
+  return pt_where(mask, zero, pt_scalar(-INFINITY));
+}
+
+pt_tensor *scaled_dot_product_attention_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  pt_tensor *q = arg[0].t, *k = arg[1].t, *v = arg[2].t, *mask = arg[3].t, *x[3] = {q, k, v};
+  for (int i = 0; i < 3; i++) {
+    if (x[i]->nd < 2 || x[i]->nd > 4 || x[i]->nd != q->nd) {
+      return pti_fail(PT_ESHAPE,
+                      "%s: query [%s], key [%s] and value [%s] must all have 2, 3 or 4 dims",
+                      op->name, pti_shape_text(q), pti_shape_text(k), pti_shape_text(v));
+    }
+  }
+  bool causal = arg[5].i, grouped = arg[7].i;
+  if (q->nd == 4 && !grouped && q->size[1] != k->size[1]) {
+    return pti_fail(PT_ESHAPE, "%s: query has %lld heads, key %lld; set enable_gqa to share them",
+                    op->name, (long long)q->size[1], (long long)k->size[1]);
+  }
+  if (mask && causal)
+    return pti_fail(PT_EARG, "%s: give attn_mask or is_causal, not both", op->name);
+  double scale = arg[6].given ? arg[6].f : 1 / sqrt((double)q->size[q->nd - 1]);
+  mask = additive(mask, (pt_dtype)q->dtype);
+  if (arg[3].t && mask == NULL) return NULL;
+  if (mask && q->nd == 3 && mask->nd == 3) mask = pt_unsqueeze(mask, 1);
+  pt_tensor *y = pt_attention(four_dims(q), four_dims(k), four_dims(v), mask, causal, scale,
+                              arg[4].f, NULL, NULL);
+  for (int nd = 4; y && nd > q->nd; nd--) y = pt_select(y, nd == 4 && q->nd == 3 ? 1 : 0, 0);
+  return y;
+}
