@@ -14,6 +14,8 @@
    value, 1.. the gradient of the first, second, third input. */
 #include "ptlua_ew.h"
 
+typedef enum { PTI_SCAN_SUM, PTI_SCAN_PROD, PTI_SCAN_MAX, PTI_SCAN_MIN } pti_scan;
+
 /* See kernels/cpu/attention.c. */
 typedef struct pti_attention {
   pt_dtype dtype;
@@ -201,6 +203,15 @@ typedef struct pt_backend {
   bool (*attention_grad)(int dev, const pti_attention *p, const void *q, const void *k,
                          const void *v, const void *y, const void *lse, const void *g, void *gq,
                          void *gk, void *gv);
+  /* the first k of each line in stable order, and where they came from */
+  bool (*sort)(int dev, pti_rows r, bool descending, const void *x, int64_t k, void *y,
+               int64_t *index, int base);
+  /* x and y of a compute type; index only for extremes */
+  bool (*scan)(int dev, pti_rows r, pti_scan kind, bool reverse, const void *x, void *y,
+               int64_t *index, int base);
+  /* place of each of `count` values in its sorted line of r.n (one line for all where r.outer is 1) */
+  bool (*search)(int dev, pti_rows r, bool right, const void *sorted, const void *values,
+                 int64_t count, int64_t per_line, int64_t *index, int base);
 } pt_backend;
 
 /* The CPU's table (kernels/cpu/backend.c). */

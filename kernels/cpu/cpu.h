@@ -91,5 +91,9 @@ bool pti_cpu_attention(int dev, const pti_attention *p, const void *q, const voi
                        void *lse);
 bool pti_cpu_attention_grad(int dev, const pti_attention *p, const void *q, const void *k, const void *v,
                             const void *y, const void *lse, const void *g, void *gq, void *gk, void *gv);
+bool pti_cpu_sort(int dev, pti_rows r, bool descending, const void *x, int64_t k, void *y, int64_t *index, int base);
+bool pti_cpu_scan(int dev, pti_rows r, pti_scan kind, bool reverse, const void *x, void *y, int64_t *index, int base);
+bool pti_cpu_search(int dev, pti_rows r, bool right, const void *sorted, const void *values, int64_t count,
+                    int64_t per_line, int64_t *index, int base);
 
 #endif

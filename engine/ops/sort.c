@@ -1,0 +1,183 @@
+/* sort.c: sort and topk, running sums and extremes, search in sorted lines. */
+#include <string.h>
+
+#include "node.h"
+#include "ptlua_run.h"
+#include "tensor.h"
+
+/* A dense tensor as lines along dim. */
+static pti_rows lines(const pt_tensor *x, int dim) {
+  pti_rows r = {.dtype = (pt_dtype)x->dtype, .outer = 1, .n = x->nd ? x->size[dim] : 1, .inner = 1};
+  for (int d = 0; d < x->nd; d++) {
+    if (d < dim) r.outer *= x->size[d];
+    if (d > dim) r.inner *= x->size[d];
+  }
+  return r;
+}
+
+static const pti_device *device_of(const pt_op *op, const pt_tensor *x, bool has_kernel) {
+  const pti_device *dev = pti_device_at(pti_dev(x));
+  return has_kernel ? dev : pti_fail(PT_EDEVICE, "%s: no kernel on %s", op->name, dev->name);
+}
+
+/* The first k of the sorted line. */
+static pt_tensor *sorted(const pt_op *op, pt_tensor *x, int dim, int64_t k, bool descending,
+                         pt_tensor **index) {
+  const pti_device *dev = device_of(op, x, pti_be(pti_dev(x))->sort != NULL);
+  int64_t size[PT_MAX_DIM];
+  memcpy(size, x->size, sizeof size);
+  if (x->nd) size[dim] = k;
+  pt_tensor *y = pti_new(size, x->nd, (pt_dtype)x->dtype, pti_dev(x));
+  *index = pti_new(size, x->nd, PT_I64, pti_dev(x));
+  x = pti_dense_of(x);
+  if (!dev || !x || !y || !*index) return NULL;
+  if (pti_is((pt_dtype)x->dtype, PTI_COMPLEX))
+    return pti_fail(PT_EDTYPE, "%s: complex numbers have no order", op->name);
+  bool ok =
+      y->numel == 0 || dev->be->sort(dev->index, lines(x, dim), descending, pti_ptr(x), k,
+                                     pti_ptr(y), (int64_t *)pti_ptr(*index), pti_this.index_base);
+  return ok ? y : NULL;
+}
+
+pt_tensor *sort_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  int dim;
+  pt_tensor *x = arg[0].t;
+  if (!pti_dim(op->name, arg[1].i, x->nd, &dim)) return NULL;
+  return sorted(op, x, dim, x->nd ? x->size[dim] : 1, arg[2].i, &more[0]);
+}
+
+/* Gradients go back to where the values came from. */
+static bool put_back(pt_node *n, pt_tensor *g, int64_t dim, pt_tensor **gx) {
+  pt_tensor *index = pti_saved_out(n, 1);
+  if (g == NULL || index == NULL) return false;
+  pt_tensor *zero = pt_zeros(n->in[0].size, n->in[0].nd, (pt_dtype)g->dtype, pti_dev(g));
+  return (gx[0] = pt_scatter_add(zero, (int)dim, index, g)) != NULL;
+}
+
+bool sort_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  return put_back(n, g[0], n->arg[1].i, gx);
+}
+
+pt_tensor *topk_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  int dim;
+  pt_tensor *x = arg[0].t;
+  int64_t k = arg[1].i;
+  if (!pti_dim(op->name, arg[2].i, x->nd, &dim)) return NULL;
+  int64_t n = x->nd ? x->size[dim] : 1;
+  if (k < 0 || k > n) {
+    return pti_fail(PT_EARG, "topk: k is %lld, but dim %d of x [%s] has %lld entries", (long long)k,
+                    dim + pti_this.index_base, pti_shape_text(x), (long long)n);
+  }
+  return sorted(op, x, dim, k, arg[3].i, &more[0]);
+}
+bool topk_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  return put_back(n, g[0], n->arg[2].i, gx);
+}
+
+/* ---- running sums and extremes ---- */
+
+static pt_tensor *scan(const pt_op *op, pt_tensor *x, int64_t at, pti_scan kind, bool reverse,
+                       pt_dtype dtype, pt_tensor **index) {
+  int dim;
+  const pti_device *dev = device_of(op, x, pti_be(pti_dev(x))->scan != NULL);
+  if (!dev || !pti_dim(op->name, at, x->nd, &dim)) return NULL;
+  static const pt_dtype wide[] = {PT_F32, PT_F64, PT_I64};
+  pt_dtype compute = wide[pti_compute_of(dtype)];
+  x = pti_dense_of(pti_cast(pti_cast(x, dtype), compute));
+  pt_tensor *y = x ? pti_new_like(x, compute) : NULL;
+  if (y == NULL || (index && !(*index = pti_new_like(x, PT_I64)))) return NULL;
+  if (y->numel && !dev->be->scan(dev->index, lines(x, dim), kind, reverse, pti_ptr(x), pti_ptr(y),
+                                 index ? (int64_t *)pti_ptr(*index) : NULL, pti_this.index_base)) {
+    return NULL;
+  }
+  return pti_cast(y, dtype);
+}
+
+/* Sums and products of integers are int64 unless told otherwise. */
+static pt_dtype sum_dtype(const pt_tensor *x, const pt_arg *dtype) {
+  if (dtype->given) return (pt_dtype)dtype->i;
+  return pti_is((pt_dtype)x->dtype, PTI_INTS | PTI_BOOLS) ? PT_I64 : (pt_dtype)x->dtype;
+}
+
+pt_tensor *cumsum_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  return scan(op, arg[0].t, arg[1].i, PTI_SCAN_SUM, arg[3].i, sum_dtype(arg[0].t, &arg[2]), NULL);
+}
+bool cumsum_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  pt_tensor *t = pt_cumsum(g[0], (int)n->arg[1].i, -1, !n->arg[3].i);
+  if (t && t->dtype != n->in[0].dtype) t = pt_to_dtype(t, (pt_dtype)n->in[0].dtype);
+  return (gx[0] = t) != NULL;
+}
+
+pt_tensor *cumprod_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  return scan(op, arg[0].t, arg[1].i, PTI_SCAN_PROD, false, sum_dtype(arg[0].t, &arg[2]), NULL);
+}
+
+/* gx[k] = sum over i >= k of g[i] times the product of x[0 .. i] without x[k]. Where no x is zero
+   that is the sum of g y from the end over x; at and after a line's first zero the products are
+   made anew, from x with a one in the place of that zero; after a second zero nothing is left. */
+bool cumprod_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  pt_tensor *x = pti_saved(n, 0), *y = pti_saved_out(n, 0), *zero, *none = pt_scalar_int(0),
+            *one = pt_scalar_int(1);
+  int dim = (int)n->arg[1].i;
+  if (x == NULL || y == NULL) return false;
+  if (x->dtype != y->dtype) x = pt_to_dtype(x, (pt_dtype)y->dtype);
+  zero = pt_eq(x, none);
+  pt_tensor *count = pt_cumsum(zero, dim, PT_I64, false); /* zeros up to here */
+  pt_tensor *first = pt_logical_and(zero, pt_eq(count, one));
+  pt_tensor *plain = pt_div(pt_cumsum(pt_mul(g[0], y), dim, -1, true), pt_where(zero, one, x));
+  pt_tensor *rest =
+      pt_cumprod(pt_where(first, one, x), dim, -1); /* what y is without the first zero */
+  pt_tensor *tail = pt_where(pt_eq(count, one), pt_mul(g[0], rest), none);
+  pt_tensor *at_first = pt_cumsum(tail, dim, -1, true);
+  pt_tensor *before = pt_where(pt_eq(count, none), plain, none);
+  pt_tensor *t = pt_where(first, at_first, before);
+  if (t && t->dtype != n->in[0].dtype) t = pt_to_dtype(t, (pt_dtype)n->in[0].dtype);
+  return (gx[0] = t) != NULL;
+}
+
+pt_tensor *cummax_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  return scan(op, arg[0].t, arg[1].i, PTI_SCAN_MAX, false, (pt_dtype)arg[0].t->dtype, &more[0]);
+}
+bool cummax_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  return put_back(n, g[0], n->arg[1].i, gx);
+}
+
+pt_tensor *cummin_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  return scan(op, arg[0].t, arg[1].i, PTI_SCAN_MIN, false, (pt_dtype)arg[0].t->dtype, &more[0]);
+}
+bool cummin_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  return put_back(n, g[0], n->arg[1].i, gx);
+}
+
+/* ---- search ---- */
+
+pt_tensor *searchsorted_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  pt_tensor *sorted_in = arg[0].t, *v = arg[1].t;
+  bool lines_match = sorted_in->nd == 1 || (sorted_in->nd == v->nd && sorted_in->nd > 0);
+  for (int d = 0; lines_match && sorted_in->nd > 1 && d < v->nd - 1; d++)
+    lines_match = sorted_in->size[d] == v->size[d];
+  if (!lines_match) {
+    return pti_fail(
+        PT_ESHAPE,
+        "searchsorted: sorted [%s] and values [%s]: all dims but the last must agree, or sorted "
+        "has one dim",
+        pti_shape_text(sorted_in), pti_shape_text(v));
+  }
+  pt_tensor *both[2] = {sorted_in, v};
+  pt_dtype dtype = pti_promote((pt_dtype)sorted_in->dtype, (pt_dtype)v->dtype);
+  for (int i = 0; i < 2; i++) {
+    if (!(both[i] = pti_dense_of(pti_cast(both[i], dtype)))) return NULL;
+  }
+  const pti_device *dev = device_of(op, v, pti_be(pti_dev(v))->search != NULL);
+  pt_tensor *y = pti_new_like(v, PT_I64);
+  if (!dev || !y) return NULL;
+  pti_rows r = lines(both[0], both[0]->nd - 1);
+  int64_t per_line = v->nd ? v->size[v->nd - 1] : 1;
+  bool ok = y->numel == 0 ||
+            dev->be->search(dev->index, r, arg[2].i, pti_ptr(both[0]), pti_ptr(both[1]), y->numel,
+                            per_line, (int64_t *)pti_ptr(y), pti_this.index_base);
+  return ok ? y : NULL;
+}
