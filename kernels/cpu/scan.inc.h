@@ -19,7 +19,7 @@ static void F(scan)(void *ctx, int64_t lo, int64_t hi) {
         continue;
       }
       bool better = j->kind == PTI_SCAN_MAX ? v >= best : v <= best;
-      if (at < 0 || v != v || (best == best && better)) {
+      if (at < 0 || IS_NAN(v) || (!IS_NAN(best) && better)) {
         best = v;
         at = i;
       }

@@ -159,6 +159,7 @@ bool pti_cpu_sort(int dev, pti_rows r, bool descending, const void *x, int64_t k
 #define T float
 #define ACC double
 #define F(name) name##_f32
+#define IS_NAN(v) ((v) != (v))
 #include "scan.inc.h"
 #undef T
 #undef ACC
@@ -170,9 +171,11 @@ bool pti_cpu_sort(int dev, pti_rows r, bool descending, const void *x, int64_t k
 #undef T
 #undef ACC
 #undef F
+#undef IS_NAN
 #define T int64_t
 #define ACC uint64_t
 #define F(name) name##_i64
+#define IS_NAN(v) ((void)(v), 0)
 #include "scan.inc.h"
 #undef T
 #undef ACC
