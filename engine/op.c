@@ -217,7 +217,7 @@ bool pti_call(const pt_op *op, pt_arg *arg, pt_tensor **out) {
   } else {
     out[0] = op->run(op, arg, out + 1);
   }
-  if (out[0] == NULL) return false;
+  if (out[0] == NULL || !pti_poll()) return false; /* interrupted loops stop half way */
   return !wants_record(op, in, nin) || pti_record(op, arg, in, nin, out, op->nout, NULL);
 }
 
@@ -271,6 +271,7 @@ pt_tensor *pti_call_inplace(const pt_op *op, pt_arg *arg) {
   pt_tensor *none[PTI_MAX_OUT] = {0};
   if (record && !pti_record(op, arg, in, nin, none, 1, &node)) return NULL;
   bool ok = op->kind == PTI_ELEMENTWISE ? pti_ew_run_inplace(op, arg) : run_inplace(op, arg);
+  ok = ok && pti_poll();
   if (ok && node) ok = pti_record_output(node, x);
   if (!ok) {
     pti_node_release(node);

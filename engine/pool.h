@@ -7,13 +7,20 @@
 
 /* Calls fn(ctx, lo, hi) over disjoint pieces of [0, n), each `grain` long but the last. Pieces
    depend on n and grain only, never on the number of threads, so results do not either. The caller
-   works too; calls from inside fn run inline. fn must not fail, touch Lua or block. */
+   works too; calls from inside fn run inline. fn must not fail, touch Lua or block. When the
+   calling thread is interrupted, pieces not yet begun are left out: whoever runs an op asks
+   pti_poll() after it. */
 typedef void pti_range(void *ctx, int64_t lo, int64_t hi);
 void pti_parallel_for(int64_t n, int64_t grain, pti_range *fn, void *ctx);
 
 /* A thread that runs foreign work (a Lua worker) announces itself, so that loops and workers
-   together never use more threads than the budget. */
+   together never use more threads than the budget. Between tasks, and while it waits for others, it
+   is not busy and leaves. */
 void pti_worker_enter(void);
 void pti_worker_leave(void);
+
+/* Ends the engine's threads; the next loop makes new ones. For hosts and leak checkers that want
+   none left. */
+void pti_pool_shutdown(void);
 
 #endif
