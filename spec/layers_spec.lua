@@ -20,7 +20,10 @@ local generated = {
   ["ptlua_ops.inc.c"] = "op.h", ["ops.def"] = "op.h",
 }
 -- What the other rooms may see of the engine.
-local kernels_see = { "backend.h", "dtype.h", "iter.h", "rng.h", "scalar.h", "ptlua_ew.h", "ops.def" }
+local kernels_see = {
+  "backend.h", "dtype.h", "iter.h", "rng.h", "scalar.h", "ptlua_ew.h", "ops.def",
+  "../../engine/cpu.h", -- which loops this machine runs; by path, as kernels/cpu has a cpu.h of its own
+}
 local bindings_see = { "ptlua.h", "op.h", "base.h", "tensor.h" }
 
 local layer_of = {}
@@ -101,7 +104,8 @@ describe("layers", function()
     local allowed = set(bindings_see)
     for _, path in ipairs(sources "bindings") do
       for header in includes(path) do
-        assert(allowed[header] or own_header("bindings", header) or header:find "^l[ua]", path .. " includes " .. header)
+        local fine = allowed[header] or own_header("bindings", header) or header:find "^l[ua]"
+        assert(fine, path .. " includes " .. header)
       end
     end
   end)

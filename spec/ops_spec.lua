@@ -1,0 +1,256 @@
+-- What every op of the table promises, without a line for any op: the arguments come from its signature or from
+-- spec/support/samples.lua, the truth from differences, from float64, and from the op itself on dense inputs.
+local pt = require "pt"
+local samples = require "spec.support.samples"
+local signature = require "spec.support.signature"
+local layouts = require "spec.support.layouts"
+local gradcheck = require "spec.support.gradcheck"
+local compare = require "spec.support.compare"
+
+local total = { ops = 0, cases = 0 }
+local skipped = {}
+
+local function case() total.cases = total.cases + 1 end
+local function skip(reason) skipped[reason] = (skipped[reason] or 0) + 1 end
+
+local function outputs_of(op, args)
+  pt.manual_seed(7) -- an op that draws numbers draws the same ones each time
+  return { op.fn(table.unpack(args, 1, args.n)) }
+end
+
+local function run(op, sample, dtype, layout)
+  return outputs_of(op, samples.arguments(sample, dtype, layout))
+end
+
+local function compare_outputs(a, b, relative, absolute, what)
+  assert.equal(#a, #b)
+  for k = 1, #a do
+    local difference = compare.difference(a[k], b[k], relative, absolute)
+    if difference then error(("%s: output %d: %s"):format(what, k, difference), 0) end
+  end
+end
+
+-- The tensors of a sample that gradients are asked of, and a function of them alone.
+local function function_of(op, sample, layout)
+  local args, inputs, put = samples.arguments(sample, "float64", layout), {}, {}
+  local function collect(list, recipes)
+    for i, recipe in pairs(recipes) do
+      if samples.is_recipe(recipe) then
+        if samples.wants_grad(recipe) then
+          inputs[#inputs + 1] = list[i]
+          put[#inputs] = function(x) list[i] = x end
+        end
+      elseif type(recipe) == "table" and type(list[i]) == "table" then
+        collect(list[i], recipe)
+      end
+    end
+  end
+  collect(args, sample)
+  return function(xs)
+    for i, x in ipairs(xs) do put[i](x) end
+    return outputs_of(op, args)
+  end, inputs
+end
+
+local function each(list, fn)
+  for i, sample in ipairs(list) do
+    case()
+    local ok, err = xpcall(fn, debug.traceback, sample)
+    if not ok then error(("sample %d: %s"):format(i, err), 0) end
+  end
+end
+
+-- Memory that lives on when an op is done. Two rounds, for finalizers run one late.
+local function settled()
+  collectgarbage()
+  collectgarbage()
+  return pt.memory_stats()
+end
+
+local function probe()
+  local x = pt.tensor { 1, 2, 3 }
+  assert.same({ 2, 4, 6 }, (x + x):tolist())
+end
+
+-- A call that must fail with the op's name; the next op works.
+local function refuse(op, what, ...)
+  case()
+  local ok, err = pcall(op.fn, ...)
+  probe()
+  assert(not ok, op.name .. " accepts " .. what)
+  assert(type(err) == "string" and err:find(op.name, 1, true), ("%s, %s: the error is %s"):format(op.name, what, err))
+  return err
+end
+
+local function wrong_arguments(op, list)
+  local parameters = signature(op.sig)
+  local args = samples.arguments(list[1], "float64")
+  for i, p in ipairs(parameters) do
+    if not p.optional and i <= args.n then
+      if i == #parameters or not p.type:find "[ID]" then refuse(op, "no " .. p.name, table.unpack(args, 1, i - 1)) end
+      local bad = { table.unpack(args, 1, args.n) }
+      bad[i] = p.type == "s" and print or "?"
+      refuse(op, "a bad " .. p.name, table.unpack(bad, 1, args.n))
+    end
+    if p.type == "d" and i <= args.n and args[1].ndim then
+      local bad = { table.unpack(args, 1, args.n) }
+      for _, dim in ipairs { 0, 9, -9 } do
+        bad[i] = dim
+        refuse(op, "dim " .. dim, table.unpack(bad, 1, args.n))
+      end
+    end
+  end
+  local last = { table.unpack(args, 1, args.n) }
+  last[args.n + 1] = { nonsense = 1 }
+  local err = refuse(op, "an unknown option", table.unpack(last, 1, args.n + 1))
+  assert(err:find "nonsense", err)
+end
+
+-- Any other shapes: a result or an error that names the op, and nothing worse.
+local function odd_shapes(op, list)
+  for _, sample in ipairs(list) do
+    for _, shape in ipairs { {}, { 0 }, { 5 }, { 3, 2 }, { 7, 11 }, { 2, 0, 3 }, { 1, 1, 1, 1, 1 } } do
+      local args = samples.arguments(sample, "float64")
+      for i = 1, args.n do
+        if samples.is_recipe(sample[i]) then
+          local odd = { table.unpack(args, 1, args.n) }
+          odd[i] = pt.ones(shape, { dtype = args[i].dtype })
+          case()
+          local ok, err = pcall(op.fn, table.unpack(odd, 1, args.n))
+          assert(ok or tostring(err):find(op.name, 1, true), ("%s: the error is %s"):format(op.name, err))
+        end
+      end
+    end
+  end
+  probe()
+end
+
+local function in_place(op, list)
+  local twin = pt.tensor({ 1 })[op.name .. "_"]
+  each(list, function(sample)
+    local plain, args = run(op, sample, "float64"), samples.arguments(sample, "float64")
+    if tostring(plain[1].shape) ~= tostring(args[1].shape) or plain[1].dtype ~= args[1].dtype then return end
+    for name, layout in pairs(layouts) do
+      if name ~= "expanded" then
+        local moved = samples.arguments(sample, "float64")
+        moved[1] = layout(moved[1])
+        pt.manual_seed(7)
+        local y = twin(table.unpack(moved, 1, moved.n))
+        assert.equal(moved[1], y)
+        compare_outputs({ y }, { plain[1] }, 0, 0, name)
+      end
+    end
+  end)
+end
+
+local levels = {}
+for _, name in ipairs { "base", "avx2", "avx512" } do
+  if pcall(pt.set_cpu_level, name) then levels[#levels + 1] = name end
+end
+local best = levels[#levels]
+
+local function differentiable_specs(op, list)
+  it("has the gradient it claims, on any layout", function()
+    local any = false
+    each(list, function(sample)
+      any = gradcheck.first(function_of(op, sample)) or any
+      if list.views == false then return end
+      for _, layout in pairs(layouts) do
+        local fn, inputs = function_of(op, sample, layout)
+        gradcheck.first(fn, inputs, layouts.transposed)
+      end
+    end)
+    assert(any or not op.differentiable, op.name .. " claims a gradient, but its results have none")
+  end)
+
+  it("has a gradient that can be differentiated", function()
+    each(list, function(sample) gradcheck.second(function_of(op, sample)) end)
+  end)
+end
+
+local function value_specs(op, list)
+  it("gives in float32 what it gives in float64", function()
+    each(list, function(sample)
+      compare_outputs(run(op, sample, "float32"), run(op, sample, "float64"), 2e-5, 2e-6, "float32")
+    end)
+  end)
+
+  it("does not care how its inputs lie in memory", function()
+    if list.views == false then return skip "speaks of memory, not of values" end
+    each(list, function(sample)
+      for name, layout in pairs(layouts) do
+        local dense = run(op, sample, "float64", function(x) return layout(x):clone() end)
+        compare_outputs(run(op, sample, "float64", layout), dense, 1e-13, 1e-15, name)
+      end
+    end)
+  end)
+
+  it("takes empty and 0-dim tensors, or says why not", function()
+    each(samples.degenerate(op), function(sample)
+      local args = samples.arguments(sample, "float64")
+      local ok, err = pcall(op.fn, table.unpack(args, 1, args.n))
+      assert(ok or tostring(err):find(op.name, 1, true), err)
+    end)
+    probe()
+  end)
+
+  it("computes the same bits on each CPU level", function()
+    if #levels < 2 then return skip "the machine has one CPU level" end
+    finally(function() pt.set_cpu_level(best) end)
+    each(list, function(sample)
+      for _, dtype in ipairs { "float32", "float64" } do
+        pt.set_cpu_level "base"
+        local base = run(op, sample, dtype)
+        for k = 2, #levels do
+          pt.set_cpu_level(levels[k])
+          compare_outputs(run(op, sample, dtype), base, 0, 0, levels[k])
+        end
+      end
+    end)
+  end)
+end
+
+local function argument_specs(op, list)
+  it("refuses wrong arguments by name and goes on", function()
+    wrong_arguments(op, list)
+    odd_shapes(op, list)
+  end)
+
+  it("leaves nothing behind", function()
+    local args = samples.arguments(list[1], "float64")
+    op.fn(table.unpack(args, 1, args.n))
+    args = nil -- luacheck: ignore
+    local before = settled()
+    each(list, function(sample)
+      local fn, inputs = function_of(op, sample)
+      gradcheck.first(fn, inputs)
+      pcall(op.fn, "?")
+    end)
+    local after = settled()
+    for _, key in ipairs { "tensors", "nodes", "live_bytes" } do assert.equal(before[key], after[key], key) end
+  end)
+end
+
+describe("op table:", function()
+  for _, op in ipairs(pt.ops()) do
+    describe(op.name, function()
+      total.ops = total.ops + 1
+      local list, reason = samples.of(op)
+      if not list then
+        it("has samples", function() error(reason .. ": add a line to spec/support/samples.lua", 0) end)
+        return
+      end
+      value_specs(op, list)
+      differentiable_specs(op, list)
+      if rawget(pt, op.name .. "_") or pt.tensor({ 1 })[op.name .. "_"] then
+        it("has a twin that edits in place, through any view", function() in_place(op, list) end)
+      end
+      argument_specs(op, list)
+    end)
+  end
+
+  teardown(function()
+    print(("# [ops] %d ops, %d cases, CPU levels %s"):format(total.ops, total.cases, table.concat(levels, " ")))
+    for reason, count in pairs(skipped) do print(("# [ops] skipped %d: %s"):format(count, reason)) end
+  end)
+end)

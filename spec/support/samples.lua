@@ -1,0 +1,269 @@
+-- samples.lua: arguments for every op of the table. A sample is a list of recipes; make() turns a recipe into a
+-- value of the dtype and layout asked for, always the same one for the same place.
+--
+-- Where each required argument is a tensor or a dim, the signature is enough and an op needs no line here. Add
+-- one to `special` where shapes or values must fit together, to `domain` where a function is not defined, or
+-- not smooth, between -2 and 2.
+local pt = require "pt"
+local signature = require "spec.support.signature"
+
+local samples = {}
+
+---@class spec.Recipe
+---@field shape integer[]
+---@field range number[]? of a float tensor, {-1.9, 2.1} by default
+---@field ids integer? a tensor of ids 1 to this
+---@field list table? given elements
+---@field dtype string? fixed dtype; nil: the one asked for
+local Recipe = {}
+Recipe.__index = Recipe
+
+--- A float tensor of the dtype asked for.
+local function T(shape, low, high)
+  return setmetatable({ shape = shape, range = low and { low, high } }, Recipe)
+end
+
+--- An int64 tensor of ids from 1 to n.
+local function ids(shape, n)
+  return setmetatable({ shape = shape, ids = n, dtype = "int64" }, Recipe)
+end
+
+--- A tensor of the numbers given.
+local function given(shape, list, dtype)
+  return setmetatable({ shape = shape, list = list, dtype = dtype or "int64" }, Recipe)
+end
+
+local function bools(shape)
+  return setmetatable({ shape = shape, ids = 2, dtype = "bool" }, Recipe)
+end
+
+--- A float tensor that is data, not something to take gradients of.
+local function data(recipe)
+  recipe.data = true
+  return recipe
+end
+
+local none = setmetatable({}, { __name = "none" })
+local function dtype(name) return setmetatable({ dtype_name = name }, { __name = "dtype" }) end
+
+local domain = {
+  log = { 0.5, 3 }, sqrt = { 0.3, 2 }, rsqrt = { 0.3, 2 }, reciprocal = { 0.4, 2 },
+  div = { b = { 0.5, 2 } }, pow = { a = { 0.3, 2 }, b = { -1.9, 2.1 } },
+  floor_divide = { b = { 0.7, 2 } }, remainder = { b = { 0.7, 2 } },
+}
+
+-- One line a sample: the arguments by position. `views = false`: the op speaks of memory, not of values.
+local special = {
+  where = { { bools { 2, 3 }, T { 2, 3 }, T { 2, 3 } }, { bools { 2, 1 }, T { 3 }, T {} } },
+  view = {
+    { T { 2, 3 }, { 3, 2 } }, { T { 2, 3 }, { -1 } }, { T { 0, 3 }, { 3, 0 } }, { T {}, { 1, 1 } },
+    views = false,
+  },
+  reshape = { { T { 2, 3 }, { 3, -1 } }, { T { 0, 3 }, { 0 } }, { T {}, { 1 } } },
+  transpose = { { T { 2, 3, 2 }, 1, 3 }, { T { 0, 3 }, 1, 2 } },
+  permute = { { T { 2, 3, 2 }, { 3, 1, 2 } }, { T {}, {} } },
+  t = { { T { 2, 3 } }, { T { 3 } }, { T { 0, 2 } } },
+  expand = { { T { 2, 1 }, { 2, 3 } }, { T { 1 }, { 2, 3 } }, { T { 2, 1 }, { -1, 0 } }, { T {}, { 2 } } },
+  squeeze = { { T { 2, 1, 3 } }, { T { 2, 1, 3 }, 2 }, { T { 1, 1 } }, { T {} } },
+  unsqueeze = { { T { 2, 3 }, 2 }, { T { 0 }, -1 }, { T {}, 1 } },
+  narrow = { { T { 4, 3 }, 1, 2, 2 }, { T { 2, 3 }, 2, 1, 0 } },
+  select = { { T { 4, 3 }, 1, 2 }, { T { 2, 3 }, -1, -1 } },
+  slice = { { T { 5, 2 }, 1, 1, 5, 2 }, { T { 3, 4 }, 2, 2, 3 } },
+  as_strided = { { T { 4, 3 }, { 2, 2 }, { 3, 1 }, 1 }, { T { 4 }, { 3, 2 }, { 1, 1 }, 0 }, views = false },
+  as_strided_scatter = { { T { 3, 4 }, T { 2, 2 }, { 2, 2 }, { 4, 1 }, 1 } },
+  to_dtype = { { T { 2, 3 }, dtype "float64" }, { T { 2, 3 }, dtype "int64" } },
+  to_device = { { T { 2, 3 }, "cpu" } },
+  cat = { { { T { 2, 3 }, T { 1, 3 } } }, { { T { 2, 3 }, T { 2, 2 }, T { 2, 0 } }, 2 } },
+  stack = { { { T { 2, 3 }, T { 2, 3 } } }, { { T {}, T {} } }, { { T { 2, 3 }, T { 2, 3 } }, -1 } },
+  fill = { { T { 2, 3 }, 2.5 }, { T { 2, 3 }, T {} }, { T { 0 }, 1 } },
+  copy = { { T { 2, 3 }, T { 2, 3 } }, { T { 2, 3 }, T { 3 } }, { T { 2, 0 }, T { 1, 1 } } },
+  masked_fill = { { T { 2, 3 }, bools { 2, 3 }, 1.5 }, { T { 2, 3 }, bools { 3 }, T {} } },
+  masked_select = { { T { 2, 3 }, bools { 2, 3 } }, { T { 0 }, bools { 0 } } },
+  index_select = {
+    { T { 4, 3 }, 1, ids({ 5 }, 4) }, { T { 2, 3 }, 2, given({ 2 }, { 3, -1 }) },
+    { T { 2, 3 }, 1, ids({ 0 }, 1) },
+  },
+  index_add = { { T { 4, 3 }, 1, ids({ 2 }, 4), T { 2, 3 } }, { T { 2, 3 }, 2, given({ 2 }, { 2, 2 }), T { 2, 2 } } },
+  index_copy = { { T { 4, 3 }, 1, given({ 2 }, { 3, 1 }), T { 2, 3 } } },
+  gather = { { T { 3, 4 }, 2, ids({ 3, 2 }, 4) }, { T { 3, 4 }, 1, ids({ 2, 4 }, 3) } },
+  scatter = {
+    { T { 3, 4 }, 2, given({ 2, 2 }, { 1, 3, 4, 2 }), T { 2, 2 } }, { T { 3, 4 }, 1, ids({ 1, 2 }, 3), 2.5 },
+  },
+  scatter_add = { { T { 3, 4 }, 2, ids({ 3, 2 }, 4), T { 3, 2 } } },
+  mm = { { T { 2, 3 }, T { 3, 4 } }, { T { 0, 3 }, T { 3, 2 } }, { T { 2, 0 }, T { 0, 2 } } },
+  bmm = { { T { 2, 2, 3 }, T { 2, 3, 2 } }, { T { 0, 2, 3 }, T { 0, 3, 1 } } },
+  mv = { { T { 2, 3 }, T { 3 } } },
+  dot = { { T { 3 }, T { 3 } }, { T { 0 }, T { 0 } } },
+  matmul = {
+    { T { 2, 3 }, T { 3, 2 } }, { T { 3 }, T { 3 } }, { T { 2, 3 }, T { 3 } }, { T { 3 }, T { 3, 2 } },
+    { T { 2, 1, 2, 3 }, T { 2, 3, 2 } }, { T { 2, 2, 3 }, T { 3, 2 } }, { T { 2, 0 }, T { 0, 3 } },
+  },
+  linear = {
+    { T { 2, 3 }, T { 4, 3 }, T { 4 } }, { T { 2, 2, 3 }, T { 4, 3 } }, { T { 3 }, T { 2, 3 }, T { 2 } },
+    { T { 0, 3 }, T { 2, 3 } },
+  },
+  addmm = { { T { 2, 4 }, T { 2, 3 }, T { 3, 4 } }, { T { 4 }, T { 2, 3 }, T { 3, 4 } } },
+  mse_loss = { { T { 2, 3 }, T { 2, 3 } }, { T { 2, 3 }, T { 2, 3 }, "sum" }, { T { 2, 3 }, T { 2, 3 }, "none" } },
+  nll_loss = {
+    { T { 3, 4 }, ids({ 3 }, 4) }, { T { 3, 4 }, ids({ 3 }, 4), data(T({ 4 }, 0.5, 2)), 2, "sum" },
+    { T { 2, 3, 2 }, ids({ 2, 2 }, 3), none, -100, "none" },
+  },
+  nll_loss_forward = { { T { 3, 4 }, ids({ 3 }, 4) }, { T { 3, 4 }, ids({ 3 }, 4), data(T({ 4 }, 0.5, 2)), 2, "sum" } },
+  cross_entropy = {
+    { T { 3, 4 }, ids({ 3 }, 4) }, { T { 3, 4 }, ids({ 3 }, 4), data(T({ 4 }, 0.5, 2)), 2, "sum", 0.1 },
+    { T { 2, 3, 2 }, ids({ 2, 2 }, 3), none, -100, "none" }, { T { 3, 4 }, T({ 3, 4 }, 0.1, 1) },
+  },
+  convolution = {
+    { T { 2, 4, 5 }, T { 2, 2, 3 }, T { 2 }, { 2 }, { 1 }, { 1 }, 2 },
+    { T { 1, 2, 4, 4 }, T { 2, 2, 2, 2 }, none, { 1, 2 }, { 1, 0 }, { 2, 1 } },
+    { T { 1, 2, 3 }, T { 2, 1, 2 }, T { 1 }, { 2 }, { 1 }, { 1 }, 1, true, { 1 } },
+  },
+  convolution_weight = { { T { 2, 2, 5 }, T { 2, 3, 3 }, { 3, 2, 3 } } },
+  row_norm = {
+    { T { 4, 3 }, T { 3 }, T { 3 }, 3, 1, 3, false, 1e-5 }, { T { 4, 3 }, T { 3 }, none, 3, 1, 3, true, 1e-5 },
+  },
+  max_pool = {
+    { T { 1, 2, 6 }, { 2 } }, { T { 1, 1, 4, 5 }, { 3, 2 }, { 2, 1 }, { 1, 0 } },
+    { T { 1, 7 }, { 3 }, none, none, none, false, true },
+  },
+  avg_pool = { { T { 1, 2, 6 }, { 2 } }, { T { 1, 1, 4, 5 }, { 3, 2 }, { 2, 1 }, { 1, 0 }, true, false } },
+  avg_pool_grad = { { T { 1, 2, 3 }, { 1, 2, 6 }, { 2 } } },
+  sequence = { { 5, 1, 2, dtype "int64", "cpu" }, { 3, 0.5, 0.25, dtype "float64", "cpu" } },
+  random = { { T { 2, 3 }, "normal", 0, 1 }, { T { 2, 3 }, "uniform", 0, 1 }, { T { 2, 3 }, "bernoulli", 0.5, 0 } },
+  randperm = { { 5 }, { 0 } },
+}
+
+-- A recipe for a parameter that the signature alone explains; nil where it does not.
+local function derive(op, p, full)
+  if p.type == "T" or p.type == "A" then
+    local range = domain[op.name]
+    if range and range[1] == nil then range = range[p.name] end
+    return T({ 2, 3 }, range and range[1], range and range[2])
+  elseif p.type == "d" then return full and 1 or 2
+  elseif p.type == "D" then return { 2 }
+  elseif p.type == "b" then return full
+  end
+end
+
+-- Samples that follow from the signature: without the optional arguments, and with those that can be guessed.
+local function derived(op)
+  local parameters = signature(op.sig)
+  local short, long, open = {}, {}, true
+  for i, p in ipairs(parameters) do
+    local recipe = derive(op, p, true)
+    if not p.optional then
+      short[i] = derive(op, p, false)
+      if short[i] == nil then return nil, ("no sample for %s:%s"):format(p.name, p.type) end
+    end
+    open = open and recipe ~= nil and (not p.optional or p.type:find "[dDb]")
+    if open then long[i] = recipe end
+  end
+  return #long > #short and { short, long } or { short }
+end
+
+--- Samples of an op; nil and what is missing where there are none.
+---@return table[]? list, string? reason
+function samples.of(op)
+  if special[op.name] then return special[op.name] end
+  return derived(op)
+end
+
+--- Shapes that only an op whose arguments are all tensors of one shape must survive: empty and 0-dim.
+function samples.degenerate(op)
+  local list = special[op.name] == nil and derived(op)
+  local out = {}
+  for _, shape in ipairs { {}, { 0 }, { 2, 0 }, { 0, 3 } } do
+    for _, sample in ipairs(list or {}) do
+      local args = {}
+      for i, v in pairs(sample) do
+        args[i] = samples.is_recipe(v) and T(shape, v.range and v.range[1], v.range and v.range[2]) or v
+        if v == 2 or type(v) == "table" and v[1] == 2 and not samples.is_recipe(v) then args[i] = 1 end
+      end
+      out[#out + 1] = args
+    end
+  end
+  return out
+end
+
+function samples.is_recipe(v) return getmetatable(v) == Recipe end
+
+--- Whether gradients are asked of what a recipe makes.
+function samples.wants_grad(recipe) return recipe.dtype == nil and not recipe.data end
+
+-- A number in [0, 1) that depends on its place only.
+local function noise(place, seed)
+  local h = (place * 0x9E3779B97F4A7C15 + seed * 0xD1B54A32D192ED03) & 0x7FFFFFFFFFFFFFFF
+  h = ((h ~ (h >> 29)) * 0xBF58476D1CE4E5B9) & 0x7FFFFFFFFFFFFFFF
+  return ((h ~ (h >> 32)) % 1000003) / 1000003
+end
+
+-- Distinct values spread over the range in mixed order, at least half a cell apart, so that ties, kinks and
+-- orders do not depend on a step of the difference quotient.
+local function spread(n, low, high, seed)
+  local order, list = {}, {}
+  for i = 1, n do order[i] = i end
+  for i = n, 2, -1 do
+    local j = 1 + math.floor(noise(i, seed) * i)
+    order[i], order[j] = order[j], order[i]
+  end
+  for i = 1, n do
+    list[i] = low + (high - low) * (order[i] - 1 + 0.25 + 0.5 * noise(i, seed + 77)) / n
+  end
+  return list
+end
+
+local function numel(shape)
+  local n = 1
+  for _, size in ipairs(shape) do n = n * size end
+  return n
+end
+samples.numel = numel
+
+-- A dense tensor made of a flat list.
+local function tensor(list, shape, name)
+  if #list == 0 then return pt.zeros(shape, { dtype = pt[name] }) end
+  return pt.tensor(list, { dtype = pt[name] }):reshape(shape)
+end
+
+local function elements(recipe, seed)
+  local n = numel(recipe.shape)
+  if recipe.list then return recipe.list end
+  local list = {}
+  if not recipe.ids then
+    local range = recipe.range or { -1.9, 2.1 }
+    return spread(n, range[1], range[2], seed)
+  end
+  for i = 1, n do list[i] = 1 + math.floor(noise(i, seed) * recipe.ids) end
+  if recipe.dtype == "bool" then
+    for i = 1, n do list[i] = list[i] == 1 end
+  end
+  return list
+end
+
+--- The value of a recipe, or of anything else that stands in a sample, at position `place`.
+---@param layout (fun(x: pt.Tensor): pt.Tensor)? how a tensor lies in memory; dense by default
+function samples.make(recipe, dtype_name, place, layout)
+  if recipe == none then return nil end
+  if type(recipe) ~= "table" then return recipe end
+  if recipe.dtype_name then return pt[recipe.dtype_name] end
+  if samples.is_recipe(recipe) then
+    local x = tensor(elements(recipe, place), recipe.shape, recipe.dtype or dtype_name)
+    return layout and layout(x) or x
+  end
+  local list = {}
+  for i, v in ipairs(recipe) do list[i] = samples.make(v, dtype_name, place * 10 + i, layout) end
+  return list
+end
+
+--- All arguments of a sample, with their number, as for table.unpack.
+function samples.arguments(sample, dtype_name, layout)
+  local args, n = {}, 0
+  for i in pairs(sample) do
+    if math.type(i) == "integer" then n = math.max(n, i) end
+  end
+  for i = 1, n do args[i] = samples.make(sample[i], dtype_name, i, layout) end
+  args.n = n
+  return args
+end
+
+return samples
