@@ -60,9 +60,10 @@ MAIN := $(BUILD)/bindings/main.o
 GEN  := $(addprefix build/gen/,ptlua_ops.h ptlua_ops.inc.c ptlua_run.h ptlua_ids.h ptlua_ew.h)
 SCRIPTS := $(shell find scripts/pt -name '*.lua' 2>/dev/null)
 TARGETS := $(addprefix $(BUILD)/,ptlua libptlua.so libptlua.a pt.so)
-SPEC_C  := $(patsubst spec/c/%.c,$(BUILD)/spec/%,$(wildcard spec/c/*.c))
-LUA_SOURCES = $(shell git ls-files -co --exclude-standard '*.lua' | sort)
-C_SOURCES   = $(shell git ls-files -co --exclude-standard '*.c' '*.h' | sort)
+# Hosts in C, and in C++ where there is a compiler for it; each exits with 0 if all holds.
+SPEC_C   := $(patsubst spec/c/%.c,$(BUILD)/spec/%,$(wildcard spec/c/*.c))
+SPEC_CXX := $(if $(shell command -v $(CXX)),$(patsubst spec/c/%.cpp,$(BUILD)/spec/%-cpp,$(wildcard spec/c/*.cpp)))
+C_SOURCES   = $(shell git ls-files -co --exclude-standard '*.c' '*.h' '*.cpp')
 
 # As many jobs as cores, each one's output in one piece; targets that show progress start a make of their own.
 ifeq ($(MAKELEVEL),0)
@@ -154,10 +155,14 @@ lint: deps-test
 	@$(LUA) spec/run.lua lint
 
 # All that the specs of one build run.
-specs: $(TARGETS) $(SPEC_C)
+specs: $(TARGETS) $(SPEC_C) $(SPEC_CXX)
+HOST_FLAGS = -Iengine -Ibuild/gen $(OPT) $(CFLAGS) $(LDFLAGS_ALL) -MMD -MP -MF $@.d
 $(BUILD)/spec/%: spec/c/%.c $(BUILD)/libptlua.a
 	@mkdir -p $(@D)
-	$(call say,cc)$(CC) -Iengine -Ibuild/gen $(CFLAGS_ALL) $(LDFLAGS_ALL) -MMD -MP -o $@ $< $(BUILD)/libptlua.a -llua5.4 $(LIBS)
+	$(call say,cc)$(CC) $(WARN) $(HOST_FLAGS) -o $@ $< $(BUILD)/libptlua.a -llua5.4 $(LIBS)
+$(BUILD)/spec/%-cpp: spec/c/%.cpp $(BUILD)/libptlua.so
+	@mkdir -p $(@D)
+	$(call say,c++)$(CXX) -Wall -Wextra -Werror $(HOST_FLAGS) -o $@ $< -L$(BUILD) -lptlua -Wl,-rpath,'$$ORIGIN/..' -llua5.4 $(LIBS)
 
 format:
 	clang-format -i $(C_SOURCES)
@@ -209,4 +214,4 @@ help:
 	  'make install      PREFIX=/usr/local DESTDIR= ;  make uninstall' \
 	  'make clean'
 
--include $(OBJ:.o=.d) $(MAIN:.o=.d) $(SPEC_C:=.d)
+-include $(OBJ:.o=.d) $(MAIN:.o=.d) $(SPEC_C:=.d) $(SPEC_CXX:=.d)

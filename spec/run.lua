@@ -64,7 +64,7 @@ end
 
 local function lint()
   check("luacheck", "luacheck -q --no-color .")
-  check("clang-format", "git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format --dry-run --Werror")
+  check("clang-format", "git ls-files -co --exclude-standard '*.c' '*.h' '*.cpp' | xargs clang-format --dry-run --Werror")
 end
 
 -- What a sanitizer needs to know. OpenBLAS is not instrumented: what it does between its own threads is its own.
@@ -76,9 +76,8 @@ local environment = {
 local function specs(build, filter)
   local kind = build:match "[^/]+$"
   local env = environment[kind] or ""
-  for _, source in ipairs(list "ls spec/c/*.c 2>/dev/null") do
-    local program = build .. "/spec/" .. source:match "([^/]+)%.c$"
-    if not filter then check(program, env .. program) end
+  for _, program in ipairs(list("find " .. build .. "/spec -type f -executable | sort")) do
+    if not filter or program:find(filter) then check(program, env .. program) end
   end
   local options = kind == "build" and "" or "--exclude-tags=" .. kind .. ",plain"
   for _, file in ipairs(list "find spec -name '*_spec.lua' | sort") do

@@ -43,6 +43,11 @@ local function data(recipe)
   return recipe
 end
 
+--- A tensor of the numbers given, of the dtype asked for.
+local function listed(shape, list)
+  return setmetatable({ shape = shape, list = list }, Recipe)
+end
+
 local none = setmetatable({}, { __name = "none" })
 local function dtype(name) return setmetatable({ dtype_name = name }, { __name = "dtype" }) end
 
@@ -128,6 +133,20 @@ local special = {
   },
   avg_pool = { { T { 1, 2, 6 }, { 2 } }, { T { 1, 1, 4, 5 }, { 3, 2 }, { 2, 1 }, { 1, 0 }, true, false } },
   avg_pool_grad = { { T { 1, 2, 3 }, { 1, 2, 6 }, { 2 } } },
+  topk = { { T { 2, 4 }, 2 }, { T { 4, 3 }, 2, 1, false }, { T { 3 }, 0 }, { T {}, 1 } },
+  cumsum = { { T { 2, 3 }, 2 }, { T { 2, 3 }, 1, none, true }, { T { 2, 0 }, 1 }, { T {}, 1 } },
+  searchsorted = {
+    { listed({ 2, 4 }, { 1, 3, 5, 7, 2, 4, 6, 8 }), listed({ 2, 3 }, { 0, 5, 9, 2, 3, 8 }) },
+    { listed({ 3 }, { 1, 2, 2 }), listed({ 2 }, { 2, 1.5 }), true },
+  },
+  attention = {
+    { T { 1, 2, 3, 2 }, T { 1, 2, 4, 2 }, T { 1, 2, 4, 2 }, T { 1, 1, 3, 4 }, false, 0.7, 0 },
+    { T { 1, 2, 3, 2 }, T { 1, 2, 3, 2 }, T { 1, 2, 3, 2 }, none, true, 0.7, 0 },
+  },
+  scaled_dot_product_attention = {
+    { T { 2, 3, 2 }, T { 2, 4, 2 }, T { 2, 4, 2 } }, { T { 2, 3, 2 }, T { 2, 3, 2 }, T { 2, 3, 2 }, none, 0, true },
+    { T { 2, 3, 2 }, T { 2, 4, 2 }, T { 2, 4, 2 }, bools { 3, 4 } },
+  },
   sequence = { { 5, 1, 2, dtype "int64", "cpu" }, { 3, 0.5, 0.25, dtype "float64", "cpu" } },
   random = { { T { 2, 3 }, "normal", 0, 1 }, { T { 2, 3 }, "uniform", 0, 1 }, { T { 2, 3 }, "bernoulli", 0.5, 0 } },
   randperm = { { 5 }, { 0 } },
