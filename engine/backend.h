@@ -16,6 +16,27 @@
 
 typedef enum { PTI_SCAN_SUM, PTI_SCAN_PROD, PTI_SCAN_MAX, PTI_SCAN_MIN } pti_scan;
 
+/* One layer and direction of a recurrent network; see kernels/cpu/rnn.c. */
+typedef enum { PTI_LSTM, PTI_GRU, PTI_RNN_TANH, PTI_RNN_RELU } pti_rnn_kind;
+typedef struct pti_rnn {
+  pt_dtype dtype;
+  pti_rnn_kind kind;
+  int64_t t, n, h;
+  const int64_t *batch; /* rows of each step, or NULL: n */
+  bool reverse;
+} pti_rnn;
+typedef struct pti_rnn_data {
+  const void *x_gates, *w_hh, *b_hh; /* b_hh: of the GRU only, where it is not part of x_gates */
+  void *hn, *cn;                     /* (n, h): initial states that become the last ones */
+  void *y, *saved, *h_before;        /* (rows, h), (rows, 4 h), (rows, h) */
+  void *cells, *c_before; /* LSTM: tanh of the cell after each step; the cell before it */
+  const void *g_y;        /* backward: gradient of y, or NULL */
+  void *g_gates,
+      *g_pre; /* (rows, gates h): of x_gates, and of h w_hh' + b_hh; one buffer but for the GRU */
+  void *g_h0,
+      *g_c0; /* (n, h): gradients of the last states that become those of the initial ones */
+} pti_rnn_data;
+
 /* See kernels/cpu/attention.c. */
 typedef struct pti_attention {
   pt_dtype dtype;
@@ -212,6 +233,8 @@ typedef struct pt_backend {
   /* place of each of `count` values in its sorted line of r.n (one line for all where r.outer is 1) */
   bool (*search)(int dev, pti_rows r, bool right, const void *sorted, const void *values,
                  int64_t count, int64_t per_line, int64_t *index, int base);
+  bool (*rnn)(int dev, const pti_rnn *p, const pti_rnn_data *d);
+  bool (*rnn_grad)(int dev, const pti_rnn *p, const pti_rnn_data *d);
 } pt_backend;
 
 /* The CPU's table (kernels/cpu/backend.c). */

@@ -132,12 +132,8 @@ static bool check_gradient(const pt_node *node, int i, const pt_tensor *g) {
                   pti_shape_text(g), pti_sizes_text(e->size, e->nd)) != NULL;
 }
 
-/* One node: hooks, then the vjp, then its gradients flow on. */
-static bool visit(walk *w, pt_node *node) {
-  if (!pti_poll() || !run_hooks(node)) return false;
-  if (w->x) capture(w, node);
-  if (node->op == NULL) return arrive(w, node);
-  pt_tensor *gx[PTI_MAX_IN] = {0};
+/* The vjp, and its gradients flow on. gx has room for one gradient per input. */
+static bool propagate(walk *w, pt_node *node, pt_tensor **gx) {
   if (!node->op->vjp(node, node->g, gx)) return false;
   for (int i = 0; i < node->nin; i++) {
     if (gx[i] == NULL || node->in[i].node == NULL) continue;
@@ -146,6 +142,20 @@ static bool visit(walk *w, pt_node *node) {
   }
   if (!(w->flags & (PT_RETAIN_GRAPH | PT_CREATE_GRAPH))) pti_node_free_saved(node);
   return true;
+}
+
+static bool visit(walk *w, pt_node *node) {
+  pt_tensor *few[16] = {0}, **gx = few;
+  if (!pti_poll() || !run_hooks(node)) return false;
+  if (w->x) capture(w, node);
+  if (node->op == NULL) return arrive(w, node);
+  if (node->nin <= (int)PTI_COUNT(few)) return propagate(w, node, gx);
+  size_t bytes = (size_t)node->nin * sizeof *gx;
+  if ((gx = pti_alloc(bytes)) == NULL) return false;
+  memset(gx, 0, bytes);
+  bool ok = propagate(w, node, gx);
+  pti_free(gx, bytes);
+  return ok;
 }
 
 static void drop_gradients(pt_node *node) {

@@ -188,7 +188,7 @@ bool pti_record(const pt_op *op, const pt_arg *arg, pt_tensor *const *in, int ni
   unsigned save_in, save_out;
   what_to_save(op, n, &save_in, &save_out);
   for (int i = 0; i < nin && ok; i++) {
-    if (in[i] && (save_in >> i & 1)) ok = save(n, in[i], i, -1);
+    if (in[i] && i < 32 && (save_in >> i & 1)) ok = save(n, in[i], i, -1);
   }
   for (int k = 0; k < nout && ok; k++) {
     if (out[k] && (save_out >> k & 1)) ok = save(n, out[k], -1, k);

@@ -10,6 +10,7 @@
 
 #include "elementwise.h"
 #include "expr.h"
+#include "mem.h"
 #include "node.h"
 #include "ptlua_run.h"
 #include "tensor.h"
@@ -167,58 +168,86 @@ const pt_op *pti_op_find(const char *name) {
 
 /* ---- calls ---- */
 
-/* The tensor arguments in order, lists spelled out; -1 on failure. */
-static int gather_inputs(const pt_op *op, const pt_arg *arg, pt_tensor **in) {
-  int n = 0, device = -1;
+/* The tensor arguments of a call in order, lists spelled out. */
+typedef struct inputs {
+  pt_tensor **v;
+  int n;
+  size_t bytes; /* of v where the few do not suffice */
+  pt_tensor *few[16];
+} inputs;
+
+static void drop_inputs(inputs *in) {
+  if (in->v != in->few) pti_free(in->v, in->bytes);
+}
+
+static bool room_for_inputs(const pt_op *op, const pt_arg *arg, inputs *in) {
+  size_t n = 0;
+  for (int i = 0; i < op->narg; i++)
+    n += op->param[i].type == 'L' && arg[i].n > 0 ? (size_t)arg[i].n : 1;
+  in->n = 0;
+  in->v = in->few;
+  if (n <= PTI_COUNT(in->few)) return true;
+  in->bytes = n * sizeof *in->v;
+  return (in->v = pti_alloc(in->bytes)) != NULL;
+}
+
+/* All tensors of a call are on one device; 0-dim ones of the CPU go anywhere. */
+static bool same_device(const pt_op *op, const pti_param_spec *p, const pt_tensor *t, int *device) {
+  if (t->nd == 0 && pti_dev(t) == 0) return true;
+  if (*device >= 0 && pti_dev(t) != *device) {
+    return pti_fail(PT_EDEVICE, "%s: %s is on %s, the tensors before it on %s; move it with :to()",
+                    op->name, p->name, pt_device_name(pti_dev(t)), pt_device_name(*device)) != NULL;
+  }
+  *device = pti_dev(t);
+  return true;
+}
+
+static bool gather_inputs(const pt_op *op, const pt_arg *arg, inputs *in) {
+  int device = -1;
+  if (!room_for_inputs(op, arg, in)) return false;
   for (int i = 0; i < op->narg; i++) {
     const pti_param_spec *p = &op->param[i];
     bool list = p->type == 'L';
     if (!list && p->type != 'T' && p->type != 'A') continue;
-    int many = list ? arg[i].n : 1;
-    if (n + many > PTI_MAX_IN) {
-      pti_fail(PT_EARG, "%s: %d tensors, but at most %d at once", op->name, many, PTI_MAX_IN);
-      return -1;
-    }
-    for (int k = 0; k < many; k++) {
+    for (int k = 0; k < (list ? arg[i].n : 1); k++) {
       pt_tensor *t = list ? arg[i].list[k] : arg[i].t;
-      in[n++] = t;
+      in->v[in->n++] = t;
       if (t == NULL && (p->optional || list)) continue;
-      if (t == NULL) return -1;                    /* an earlier call of the chain failed */
-      if (t->nd == 0 && pti_dev(t) == 0) continue; /* numbers go anywhere */
-      if (device >= 0 && pti_dev(t) != device) {
-        pti_fail(PT_EDEVICE, "%s: %s is on %s, the tensors before it on %s; move it with :to()",
-                 op->name, p->name, pt_device_name(pti_dev(t)), pt_device_name(device));
-        return -1;
+      if (t == NULL ||
+          !same_device(op, p, t, &device)) { /* NULL: an earlier call of the chain failed */
+        drop_inputs(in);
+        return false;
       }
-      device = pti_dev(t);
     }
   }
-  return n;
+  return true;
 }
 
-static bool wants_record(const pt_op *op, pt_tensor *const *in, int nin) {
+static bool wants_record(const pt_op *op, const inputs *in) {
   if (pti_this.no_grad || op->vjp == NULL) return false;
-  for (int i = 0; i < nin; i++) {
-    if (in[i] && pti_needs_grad(in[i]) && (op->kind != PTI_ELEMENTWISE || op->grad[i])) return true;
+  for (int i = 0; i < in->n; i++) {
+    if (in->v[i] && pti_needs_grad(in->v[i]) && (op->kind != PTI_ELEMENTWISE || op->grad[i]))
+      return true;
   }
   return false;
 }
 
+/* A row marked "T!" edits its first argument: hand it a copy. */
+static pt_tensor *run_on_copy(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  pt_arg copy[PTI_MAX_ARG];
+  memcpy(copy, arg, (size_t)op->narg * sizeof *arg);
+  copy[0].t = pti_new_like(arg[0].t, (pt_dtype)arg[0].t->dtype);
+  return pti_copy_into(copy[0].t, arg[0].t) ? op->run(op, copy, more) : NULL;
+}
+
 bool pti_call(const pt_op *op, pt_arg *arg, pt_tensor **out) {
-  pt_tensor *in[PTI_MAX_IN];
-  int nin = gather_inputs(op, arg, in);
-  if (nin < 0) return false;
-  if (op->param[0].inplace) { /* the run edits a copy */
-    pt_arg copy[PTI_MAX_ARG];
-    memcpy(copy, arg, (size_t)op->narg * sizeof *arg);
-    copy[0].t = pti_new_like(arg[0].t, (pt_dtype)arg[0].t->dtype);
-    if (!pti_copy_into(copy[0].t, arg[0].t)) return false;
-    out[0] = op->run(op, copy, out + 1);
-  } else {
-    out[0] = op->run(op, arg, out + 1);
-  }
-  if (out[0] == NULL || !pti_poll()) return false; /* interrupted loops stop half way */
-  return !wants_record(op, in, nin) || pti_record(op, arg, in, nin, out, op->nout, NULL);
+  inputs in;
+  if (!gather_inputs(op, arg, &in)) return false;
+  out[0] = op->param[0].inplace ? run_on_copy(op, arg, out + 1) : op->run(op, arg, out + 1);
+  bool ok = out[0] != NULL && pti_poll(); /* interrupted loops stop half way */
+  if (ok && wants_record(op, &in)) ok = pti_record(op, arg, in.v, in.n, out, op->nout, NULL);
+  drop_inputs(&in);
+  return ok;
 }
 
 /* ---- in place ---- */
@@ -254,22 +283,26 @@ static bool run_inplace(const pt_op *op, pt_arg *arg) {
   return pti_writable(op->name, x) && op->run(op, copy, more);
 }
 
-pt_tensor *pti_call_inplace(const pt_op *op, pt_arg *arg) {
-  pt_tensor *in[PTI_MAX_IN], *x = arg[0].t;
-  int nin = gather_inputs(op, arg, in);
-  if (nin < 0) return NULL;
-  if (!op->inplace) return pti_fail(PT_EARG, "%s has no in-place form", op->name);
-  bool history = wants_record(op, in, nin) || (!pti_this.no_grad && pti_needs_grad(x));
+/* An op without a gradient was done to x: what x was made from is forgotten. */
+static void forget(pt_tensor *x) {
+  if (x->root) return;
+  pti_node_release(x->node);
+  x->node = NULL;
+  x->rebased++;
+}
+
+static pt_tensor *edit(const pt_op *op, pt_arg *arg, const inputs *in) {
+  pt_tensor *x = arg[0].t;
+  bool record = wants_record(op, in), history = record || (!pti_this.no_grad && pti_needs_grad(x));
   if (history && !editable(op, x)) return NULL;
-  bool record = wants_record(op, in, nin);
-  if (record && !pti_is((pt_dtype)x->dtype, PTI_FLOATS)) {
+  if (record && !pti_is((pt_dtype)x->dtype, PTI_FLOATS | PTI_COMPLEX)) {
     return pti_fail(PT_EDTYPE, "%s_: x is %s and cannot take part in a gradient", op->name,
                     pt_dtype_name((pt_dtype)x->dtype));
   }
-  /* Recorded in two halves: inputs with the versions they had before the edit, the output after it. */
+  /* Recorded in two halves: inputs with the versions they had before the edit, then the output. */
   pt_node *node = NULL;
   pt_tensor *none[PTI_MAX_OUT] = {0};
-  if (record && !pti_record(op, arg, in, nin, none, 1, &node)) return NULL;
+  if (record && !pti_record(op, arg, in->v, in->n, none, 1, &node)) return NULL;
   bool ok = op->kind == PTI_ELEMENTWISE ? pti_ew_run_inplace(op, arg) : run_inplace(op, arg);
   ok = ok && pti_poll();
   if (ok && node) ok = pti_record_output(node, x);
@@ -278,11 +311,16 @@ pt_tensor *pti_call_inplace(const pt_op *op, pt_arg *arg) {
     return NULL;
   }
   if (node) return pti_rebase(x, node) ? x : NULL;
-  if (history && x->root == NULL) { /* an op without a gradient: what x was is forgotten */
-    pti_node_release(x->node);
-    x->node = NULL;
-    x->rebased++;
-  }
+  if (history) forget(x);
+  return x;
+}
+
+pt_tensor *pti_call_inplace(const pt_op *op, pt_arg *arg) {
+  inputs in;
+  if (!op->inplace) return pti_fail(PT_EARG, "%s has no in-place form", op->name);
+  if (!gather_inputs(op, arg, &in)) return NULL;
+  pt_tensor *x = edit(op, arg, &in);
+  drop_inputs(&in);
   return x;
 }
 

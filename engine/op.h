@@ -6,7 +6,7 @@
 #include "base.h"
 #include "dtype.h"
 
-enum { PTI_MAX_ARG = 12, PTI_MAX_OUT = 4, PTI_MAX_IN = 64 };
+enum { PTI_MAX_ARG = 12, PTI_MAX_OUT = 4 };
 
 /* One argument of a call, as the signature says. */
 typedef struct pt_arg {

@@ -95,5 +95,7 @@ bool pti_cpu_sort(int dev, pti_rows r, bool descending, const void *x, int64_t k
 bool pti_cpu_scan(int dev, pti_rows r, pti_scan kind, bool reverse, const void *x, void *y, int64_t *index, int base);
 bool pti_cpu_search(int dev, pti_rows r, bool right, const void *sorted, const void *values, int64_t count,
                     int64_t per_line, int64_t *index, int base);
+bool pti_cpu_rnn(int dev, const pti_rnn *p, const pti_rnn_data *d);
+bool pti_cpu_rnn_grad(int dev, const pti_rnn *p, const pti_rnn_data *d);
 
 #endif
