@@ -235,6 +235,13 @@ typedef struct pt_backend {
                  int64_t count, int64_t per_line, int64_t *index, int base);
   bool (*rnn)(int dev, const pti_rnn *p, const pti_rnn_data *d);
   bool (*rnn_grad)(int dev, const pti_rnn *p, const pti_rnn_data *d);
+  /* by channel: x (outer, n, inner), n channels. Mean and biased variance; sums of g and of g (x -
+     mean); a x + b z + c, where b and z may be NULL */
+  bool (*channel_moments)(int dev, pti_rows r, const void *x, void *mean, void *var);
+  bool (*channel_dots)(int dev, pti_rows r, const void *g, const void *x, const void *mean,
+                       void *sum, void *dot);
+  bool (*channel_affine)(int dev, pti_rows r, const void *a, const void *x, const void *b,
+                         const void *z, const void *c, void *y);
 } pt_backend;
 
 /* The CPU's table (kernels/cpu/backend.c). */

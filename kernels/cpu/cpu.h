@@ -97,5 +97,9 @@ bool pti_cpu_search(int dev, pti_rows r, bool right, const void *sorted, const v
                     int64_t per_line, int64_t *index, int base);
 bool pti_cpu_rnn(int dev, const pti_rnn *p, const pti_rnn_data *d);
 bool pti_cpu_rnn_grad(int dev, const pti_rnn *p, const pti_rnn_data *d);
+bool pti_cpu_channel_moments(int dev, pti_rows r, const void *x, void *mean, void *var);
+bool pti_cpu_channel_dots(int dev, pti_rows r, const void *g, const void *x, const void *mean, void *sum, void *dot);
+bool pti_cpu_channel_affine(int dev, pti_rows r, const void *a, const void *x, const void *b, const void *z,
+                            const void *c, void *y);
 
 #endif

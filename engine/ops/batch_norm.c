@@ -1,0 +1,147 @@
+/* batch_norm.c: normalisation by the statistics of a batch, and by given ones; x (n, c, ...).
+   Running statistics are kept in Lua's nn. With m and v the mean and biased variance of a channel,
+   y = a x + c where a = weight / sqrt(v + eps) and c = bias - a m. */
+
+#include "node.h"
+#include "ptlua_run.h"
+#include "tensor.h"
+
+static pt_dtype working(const pt_tensor *x) { return x->dtype == PT_F64 ? PT_F64 : PT_F32; }
+static pt_tensor *ready(pt_tensor *x, pt_dtype dtype) {
+  return x ? pti_dense_of(pti_cast(x, dtype)) : NULL;
+}
+
+static bool read_channels(const char *op, const pt_tensor *x, const pt_tensor *const *vector, int n,
+                          pti_rows *r) {
+  if (x->nd < 2 || !pti_is((pt_dtype)x->dtype, PTI_FLOATS)) {
+    return pti_fail(PT_ESHAPE,
+                    "%s: x [%s] of %s must be floating and have dims (batch, channels, ...)", op,
+                    pti_shape_text(x), pt_dtype_name((pt_dtype)x->dtype)) != NULL;
+  }
+  *r = (pti_rows){.dtype = working(x), .outer = x->size[0], .n = x->size[1], .inner = 1};
+  for (int d = 2; d < x->nd; d++) r->inner *= x->size[d];
+  for (int i = 0; i < n; i++) {
+    if (vector[i] == NULL || (vector[i]->nd == 1 && vector[i]->size[0] == r->n)) continue;
+    return pti_fail(PT_ESHAPE,
+                    "%s: x [%s] has %lld channels, but a weight, bias or statistic has [%s]", op,
+                    pti_shape_text(x), (long long)r->n, pti_shape_text(vector[i])) != NULL;
+  }
+  return true;
+}
+
+/* A vector of c numbers as (1, c, 1, ...), to broadcast against x. */
+static pt_tensor *across(pt_tensor *v, const pt_tensor *x) {
+  int64_t size[PT_MAX_DIM];
+  for (int d = 0; d < x->nd; d++) size[d] = d == 1 ? x->size[1] : 1;
+  return v ? pt_view(v, size, x->nd) : NULL;
+}
+
+/* Sum over all dims but channels. */
+static pt_tensor *by_channel(pt_tensor *x) {
+  int64_t dims[PT_MAX_DIM] = {0};
+  if (x == NULL) return NULL;
+  for (int d = 2; d < x->nd; d++) dims[d - 1] = d;
+  return pt_sum(x, dims, x->nd - 1, false, -1);
+}
+
+/* y = a x + b z + c by channel; a, b, c of the working dtype. */
+static pt_tensor *affine(const pti_rows *r, pt_tensor *a, pt_tensor *x, pt_tensor *b, pt_tensor *z,
+                         pt_tensor *c) {
+  pt_tensor *y = x && a && c ? pti_new_like(x, r->dtype) : NULL;
+  if (y == NULL || !(a = ready(a, r->dtype)) || !(c = ready(c, r->dtype)) ||
+      (b && !(b = ready(b, r->dtype))))
+    return NULL;
+  const pti_device *dev = pti_device_at(pti_dev(x));
+  if (dev->be->channel_affine == NULL)
+    return pti_fail(PT_EDEVICE, "batch_norm: no kernel on %s", dev->name);
+  bool ok = y->numel == 0 ||
+            dev->be->channel_affine(dev->index, *r, pti_ptr(a), pti_ptr(x), b ? pti_ptr(b) : NULL,
+                                    z ? pti_ptr(z) : NULL, pti_ptr(c), pti_ptr(y));
+  return ok ? y : NULL;
+}
+
+static pt_tensor *run(const pti_rows *r, const pt_arg *arg, pt_tensor **more) {
+  pt_tensor *x = ready(arg[0].t, r->dtype), *w = arg[1].t, *b = arg[2].t;
+  for (int k = 0; k < 2; k++) more[k] = pti_new(&r->n, 1, r->dtype, pti_dev(arg[0].t));
+  if (!x || !more[0] || !more[1]) return NULL;
+  const pti_device *dev = pti_device_at(pti_dev(x));
+  if (dev->be->channel_moments == NULL)
+    return pti_fail(PT_EDEVICE, "batch_norm: no kernel on %s", dev->name);
+  if (r->n &&
+      !dev->be->channel_moments(dev->index, *r, pti_ptr(x), pti_ptr(more[0]), pti_ptr(more[1])))
+    return NULL;
+  pt_tensor *a = pt_rsqrt(pt_add(more[1], pt_scalar(arg[3].f)));
+  if (w) a = pt_mul(a, w);
+  pt_tensor *c = pt_neg(pt_mul(a, more[0]));
+  if (b) c = pt_add(c, b);
+  return pti_cast(affine(r, a, x, NULL, NULL, c), (pt_dtype)arg[0].t->dtype);
+}
+
+pt_tensor *batch_norm_train_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)op;
+  pti_rows r;
+  const pt_tensor *x = arg[0].t, *vector[] = {arg[1].t, arg[2].t};
+  if (!read_channels("batch_norm", x, vector, 2, &r)) return NULL;
+  if (r.outer * r.inner < 2) {
+    return pti_fail(PT_ESHAPE,
+                    "batch_norm: x [%s] has %lld values a channel; training needs more than 1",
+                    pti_shape_text(x), (long long)(r.outer * r.inner));
+  }
+  bool was = pt_set_grad_enabled(false);
+  pt_tensor *y = run(&r, arg, more);
+  pt_set_grad_enabled(was);
+  return y;
+}
+
+/* gx = a (g - sum(g) / m) - a xhat sum(g xhat) / m   gw = sum(g xhat)   gb = sum(g) */
+static bool fused_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
+  pti_rows r;
+  pt_tensor *x = pti_saved(n, 0), *w = n->in[1].size ? pti_saved(n, 1) : NULL;
+  pt_tensor *mean = pti_saved_out(n, 1), *var = pti_saved_out(n, 2);
+  if (!x || !mean || !var || !read_channels("batch_norm", x, NULL, 0, &r)) return false;
+  x = ready(x, r.dtype);
+  g = ready(g, r.dtype);
+  pt_tensor *sum = pti_new_like(mean, r.dtype), *dot = pti_new_like(mean, r.dtype);
+  if (!x || !g || !sum || !dot) return false;
+  const pti_device *dev = pti_device_at(pti_dev(x));
+  if (r.n && !dev->be->channel_dots(dev->index, r, pti_ptr(g), pti_ptr(x), pti_ptr(mean),
+                                    pti_ptr(sum), pti_ptr(dot))) {
+    return false;
+  }
+  pt_tensor *rstd = pt_rsqrt(pt_add(var, pt_scalar(n->arg[3].f))), *a = w ? pt_mul(rstd, w) : rstd;
+  if (pti_wants(n, 0)) {
+    pt_tensor *share = pt_scalar(-1.0 / (double)(r.outer * r.inner));
+    pt_tensor *b = pt_mul(pt_mul(a, pt_square(rstd)), pt_mul(dot, share));
+    pt_tensor *c = pt_sub(pt_mul(pt_mul(a, sum), share), pt_mul(b, mean));
+    if (!(gx[0] = pti_cast(affine(&r, a, g, b, x, c), (pt_dtype)n->in[0].dtype))) return false;
+  }
+  if (pti_wants(n, 1) && !(gx[1] = pti_cast(pt_mul(dot, rstd), (pt_dtype)n->in[1].dtype)))
+    return false;
+  return !pti_wants(n, 2) || (gx[2] = pti_cast(sum, (pt_dtype)n->in[2].dtype)) != NULL;
+}
+
+/* The same from recorded calls. */
+static bool composed_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
+  pti_rows r;
+  pt_tensor *x = pti_saved(n, 0), *w = n->in[1].size ? pti_saved(n, 1) : NULL;
+  if (!x || !read_channels("batch_norm", x, NULL, 0, &r)) return false;
+  pt_tensor *share = pt_scalar(1.0 / (double)(r.outer * r.inner));
+  pt_tensor *centred = pt_sub(x, across(pt_mul(by_channel(x), share), x));
+  pt_tensor *var = pt_mul(by_channel(pt_square(centred)), share);
+  pt_tensor *rstd = pt_rsqrt(pt_add(var, pt_scalar(n->arg[3].f)));
+  pt_tensor *xhat = pt_mul(centred, across(rstd, x));
+  pt_tensor *sum = by_channel(g), *dot = by_channel(pt_mul(g, xhat));
+  if (pti_wants(n, 0)) {
+    pt_tensor *inner = pt_sub(g, across(pt_mul(sum, share), x));
+    inner = pt_sub(inner, pt_mul(xhat, across(pt_mul(dot, share), x)));
+    if (!(gx[0] = pt_mul(inner, across(w ? pt_mul(rstd, w) : rstd, x)))) return false;
+  }
+  if (pti_wants(n, 1) && !(gx[1] = dot)) return false;
+  return !pti_wants(n, 2) || (gx[2] = sum) != NULL;
+}
+
+bool batch_norm_train_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  if (g[0] == NULL)
+    return pti_fail(PT_EGRAD, "batch_norm: its statistics are not differentiable") != NULL;
+  return pt_grad_enabled() ? composed_gradient(n, g[0], gx) : fused_gradient(n, g[0], gx);
+}
