@@ -131,9 +131,10 @@ deps deps-test:
 	  *.pc) pkg-config --exists $${probe%.pc} 2>/dev/null ;; \
 	  *) command -v $$probe >/dev/null ;; esac || missing="$$missing $${need#*:}"; done; \
 	[ -n "$$missing" ] || exit 0; echo "installing$$missing"; \
+	command -v apt-get >/dev/null || { echo 'no apt-get here: install these by hand'; exit 1; }; \
 	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	$$sudo apt-get update -qq && \
-	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null
+	$$sudo env DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes apt-get install -y -qq --no-install-recommends $$missing >/dev/null
 
 run: deps
 	@$(MAKE) --no-print-directory all

@@ -6,6 +6,7 @@ local signature = require "spec.support.signature"
 local layouts = require "spec.support.layouts"
 local gradcheck = require "spec.support.gradcheck"
 local compare = require "spec.support.compare"
+local naive = require "spec.support.naive"
 
 local total = { ops = 0, cases = 0 }
 local skipped = {}
@@ -168,7 +169,46 @@ local function differentiable_specs(op, list)
   end)
 end
 
+-- A tensor, or a list of them, as the arrays of naive.lua; other values as they are.
+local function plain(v)
+  if type(v) == "table" and not v.shape then
+    local list = {}
+    for i, x in ipairs(v) do list[i] = plain(x) end
+    return list
+  elseif type(v) ~= "number" and type(v) ~= "boolean" and type(v) ~= "nil" and type(v) ~= "string" then
+    return { shape = { table.unpack(v.shape) }, list = compare.elements(v) }
+  end
+  return v
+end
+
+local function reference_of(op)
+  local fn = naive.scalar[op.name]
+  if fn then return function(...) return naive.map(fn, ...) end end
+  return naive.array[op.name]
+end
+
+local function agrees(op, reference, sample)
+  local args = samples.arguments(sample, "float64")
+  local got, arrays = outputs_of(op, args), {}
+  for i = 1, args.n do arrays[i] = plain(args[i]) end
+  for k, want in ipairs { reference(table.unpack(arrays, 1, args.n)) } do
+    local have = plain(got[k])
+    assert.same(want.shape, have.shape)
+    local difference = compare.lists(have.list, want.list, 1e-12, 1e-14)
+    if difference then error(("output %d, %s"):format(k, difference), 0) end
+  end
+end
+
 local function value_specs(op, list)
+  local reference = reference_of(op)
+  if reference then
+    it("gives what its naive reference gives", function()
+      each(list, function(sample) agrees(op, reference, sample) end)
+    end)
+  else
+    skip "no naive reference"
+  end
+
   it("gives in float32 what it gives in float64", function()
     each(list, function(sample)
       compare_outputs(run(op, sample, "float32"), run(op, sample, "float64"), 2e-5, 2e-6, "float32")

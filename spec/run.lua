@@ -64,7 +64,8 @@ end
 
 local function lint()
   check("luacheck", "luacheck -q --no-color .")
-  check("clang-format", "git ls-files -co --exclude-standard '*.c' '*.h' '*.cpp' | xargs clang-format --dry-run --Werror")
+  local files = "git ls-files -co --exclude-standard '*.c' '*.h' '*.cpp'"
+  check("clang-format", files .. " | xargs clang-format --dry-run --Werror")
 end
 
 -- What a sanitizer needs to know. OpenBLAS is not instrumented: what it does between its own threads is its own.

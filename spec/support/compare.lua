@@ -19,18 +19,22 @@ local function same(a, b, relative, absolute)
   return math.abs(a - b) <= absolute + relative * math.max(math.abs(a), math.abs(b))
 end
 
---- nil where x and y agree, else what differs. relative and absolute: 0 by default, equal bits but for -0.
-function compare.difference(x, y, relative, absolute)
-  if tostring(x.shape) ~= tostring(y.shape) then
-    return ("shape %s against %s"):format(x.shape, y.shape)
-  end
-  local a, b = compare.elements(x), compare.elements(y)
+--- nil where two flat lists agree, else what differs. relative and absolute: 0 by default, equal but for -0.
+function compare.lists(a, b, relative, absolute)
   if #a ~= #b then return ("%d elements against %d"):format(#a, #b) end
   for i = 1, #a do
     if not same(a[i], b[i], relative or 0, absolute or 0) then
       return ("element %d: %s against %s"):format(i, a[i], b[i])
     end
   end
+end
+
+--- The same for two tensors, shapes included.
+function compare.difference(x, y, relative, absolute)
+  if tostring(x.shape) ~= tostring(y.shape) then
+    return ("shape %s against %s"):format(x.shape, y.shape)
+  end
+  return compare.lists(compare.elements(x), compare.elements(y), relative, absolute)
 end
 
 return compare
