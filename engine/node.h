@@ -12,6 +12,7 @@ typedef struct pti_edge {
   uint8_t out;   /* which output of node */
   uint8_t nd;    /* geometry of the input, to which its gradient is reduced */
   uint8_t dtype;
+  uint8_t device;
   const int64_t *size;
   int64_t offset; /* of the input in its storage, in elements */
 } pti_edge;

@@ -107,9 +107,10 @@ static void parse_saves(pt_op *op) {
     bool found = false;
     for (int i = 0, in = 0; i < op->narg; i++) {
       const pti_param_spec *p = &op->param[i];
-      if (p->type != 'T' && p->type != 'A') continue;
+      if (p->type != 'T' && p->type != 'A' && p->type != 'L') continue;
       if (strlen(p->name) == n && strncmp(p->name, w, n) == 0) {
-        op->save_in |= 1u << in;
+        /* of a list, as many as x may have dims: what is indexed by it */
+        op->save_in |= (p->type == 'L' ? (1u << PT_MAX_DIM) - 1 : 1u) << in;
         found = true;
       }
       in++;

@@ -1,0 +1,252 @@
+/* index.c: reading and writing by ids. Every id is checked before a kernel sees it and none is clamped; ids count
+   from pti_this.index_base, and only index and index_put take negative ones. Kernels work on dense tensors seen as
+   (outer, n, inner); what is not, is copied there and back. */
+#include "ops.h"
+
+/* ---- along one dim, by a row of ids: index_select, index_add, index_copy ---- */
+
+/* The dim and the checked ids of a call; ids are one row (or one id). */
+static bool read_row(const pt_op *op, const pt_arg *arg, int *dim, pt_tensor **id) {
+  pt_tensor *x = arg[0].t, *index = arg[2].t;
+  if (!pti_dim(op->name, arg[1].i, x->nd, dim)) return false;
+  if (index->nd > 1) {
+    return pti_fail(PT_ESHAPE, "%s: index [%s] must have one dim", op->name, pti_shape_text(index)) != NULL;
+  }
+  *id = pti_ids(op->name, "index", index);
+  return *id && pti_check_ids(op->name, "index", *id, x->nd ? x->size[*dim] : 1, false);
+}
+
+pt_tensor *index_select_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  pt_tensor *x = pti_dense_of(arg[0].t), *id;
+  int dim;
+  if (x == NULL || !read_row(op, arg, &dim, &id)) return NULL;
+  int64_t size[PT_MAX_DIM];
+  memcpy(size, x->size, sizeof size);
+  size[dim] = id->numel;
+  pt_tensor *y = pti_new(size, x->nd, (pt_dtype)x->dtype, pti_dev(x));
+  const pti_device *dev = pti_home(x);
+  if (y == NULL || !pti_has(op->name, dev, dev->be->index_select != NULL)) return NULL;
+  bool ok = y->numel == 0 ||
+            dev->be->index_select(dev->index, pti_rows_of(x, dim), pti_ptr(x), (const int64_t *)pti_ptr(id),
+                                  id->numel, pti_ptr(y), pti_this.index_base, false);
+  return ok ? y : NULL;
+}
+
+/* Calls an op with an in-place twin on zeros of an input's shape. */
+static pt_tensor *into_zeros(int id, const pti_edge *e, int64_t dim, pt_tensor *index, pt_tensor *src) {
+  pt_arg arg[] = {{.t = pti_zeros_for(e, src), .given = true},
+                  {.i = dim, .given = true},
+                  {.t = index, .given = true},
+                  {.t = src, .given = true}};
+  return arg[0].t && index ? pti_call_inplace(pti_op_at(id), arg) : NULL;
+}
+
+bool index_select_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  gx[0] = into_zeros(PTI_OP_index_add, &n->in[0], n->arg[1].i, pti_saved(n, 1), g[0]);
+  return gx[0] != NULL;
+}
+
+/* src has the shape of x but for `dim`, where it has one entry for each id. */
+static bool check_src(const pt_op *op, const pt_tensor *x, int dim, const pt_tensor *id, const pt_tensor *src) {
+  bool fits = src->nd == x->nd;
+  for (int d = 0; d < x->nd && fits; d++) fits = src->size[d] == (d == dim ? id->numel : x->size[d]);
+  if (fits) return pti_same_dtype(op->name, "x", x, "src", src);
+  int64_t want[PT_MAX_DIM];
+  memcpy(want, x->size, sizeof want);
+  want[dim] = id->numel;
+  return pti_fail(PT_ESHAPE, "%s: src [%s], but x [%s] with %lld ids wants [%s]", op->name, pti_shape_text(src),
+                  pti_shape_text(x), (long long)id->numel, pti_sizes_text(want, x->nd)) != NULL;
+}
+
+static pt_tensor *write_rows(const pt_op *op, const pt_arg *arg, bool add) {
+  pt_tensor *x = arg[0].t, *id, *src;
+  int dim;
+  if (!read_row(op, arg, &dim, &id) || !check_src(op, x, dim, id, arg[3].t)) return NULL;
+  src = pti_dense_of(arg[3].t);
+  const pti_device *dev = pti_home(x);
+  bool have = add ? dev->be->index_add != NULL : dev->be->index_copy != NULL;
+  if (src == NULL || !pti_has(op->name, dev, have)) return NULL;
+  if (src->numel == 0) return x;
+  bool ok = (add ? dev->be->index_add : dev->be->index_copy)(
+      dev->index, pti_rows_of(x, dim), pti_ptr(x), (const int64_t *)pti_ptr(id), id->numel, pti_ptr(src),
+      pti_this.index_base, false);
+  return ok ? x : NULL;
+}
+
+pt_tensor *index_add_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  return write_rows(op, arg, true);
+}
+
+bool index_add_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  if (pti_wants(n, 0)) gx[0] = g[0];
+  if (!pti_wants(n, 2)) return true;
+  gx[2] = pt_index_select(g[0], (int)n->arg[1].i, pti_saved(n, 1));
+  return gx[2] != NULL;
+}
+
+pt_tensor *index_copy_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  return write_rows(op, arg, false);
+}
+
+bool index_copy_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  pt_tensor *id = pti_saved(n, 1);
+  const pti_edge *src = &n->in[2];
+  if (id == NULL) return false;
+  if (pti_wants(n, 0)) {
+    pt_tensor *zero = pt_zeros(src->size, src->nd, (pt_dtype)g[0]->dtype, pti_dev(g[0]));
+    if (!(gx[0] = pt_index_copy(g[0], (int)n->arg[1].i, id, zero))) return false;
+  }
+  return !pti_wants(n, 2) || (gx[2] = pt_index_select(g[0], (int)n->arg[1].i, id)) != NULL;
+}
+
+/* ---- element by element along one dim: gather, scatter, scatter_add ---- */
+
+/* index has the dims of x and, but for `dim`, is nowhere larger: it speaks of the corner of x that it covers. */
+static bool read_corner(const pt_op *op, const pt_arg *arg, int *dim, pt_tensor **id) {
+  const pt_tensor *x = arg[0].t, *index = arg[2].t;
+  if (!pti_dim(op->name, arg[1].i, x->nd, dim)) return false;
+  bool fits = index->nd == x->nd || index->numel == 0 || (x->nd == 0 && index->nd == 1);
+  for (int d = 0; d < x->nd && fits && index->numel; d++) fits = d == *dim || index->size[d] <= x->size[d];
+  if (!fits) {
+    return pti_fail(PT_ESHAPE, "%s: index [%s] for x [%s]: it must have the same dims and, but for dim %lld, be no larger",
+                    op->name, pti_shape_text(index), pti_shape_text(x), pti_shown(*dim)) != NULL;
+  }
+  *id = pti_ids(op->name, "index", arg[2].t);
+  return *id && pti_check_ids(op->name, "index", *id, x->nd ? x->size[*dim] : 1, false);
+}
+
+/* x as far as `like` reaches in all dims but `dim` (-1: in all dims). */
+static pt_tensor *corner(pt_tensor *x, const pt_tensor *like, int dim) {
+  pti_geometry q = pti_geometry_of(x);
+  for (int d = 0; d < x->nd; d++) q.size[d] = d == dim ? x->size[d] : like->size[d];
+  return pti_view_at(x, &q, false);
+}
+
+pt_tensor *gather_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  pt_tensor *id;
+  int dim;
+  if (!read_corner(op, arg, &dim, &id)) return NULL;
+  pt_tensor *y = pti_new(id->size, id->nd, (pt_dtype)arg[0].t->dtype, pti_dev(arg[0].t));
+  if (y == NULL || y->numel == 0) return y;
+  pt_tensor *x = pti_dense_of(corner(arg[0].t, id, dim));
+  const pti_device *dev = pti_home(y);
+  if (x == NULL || !pti_has(op->name, dev, dev->be->gather != NULL)) return NULL;
+  bool ok = dev->be->gather(dev->index, pti_rows_of(x, dim), pti_ptr(x), (const int64_t *)pti_ptr(id),
+                            x->nd ? id->size[dim] : id->numel, pti_ptr(y), pti_this.index_base);
+  return ok ? y : NULL;
+}
+
+bool gather_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  if (g[0]->numel == 0) return (gx[0] = pti_zeros_for(&n->in[0], g[0])) != NULL;
+  gx[0] = into_zeros(PTI_OP_scatter_add, &n->in[0], n->arg[1].i, pti_saved(n, 1), g[0]);
+  return gx[0] != NULL;
+}
+
+/* What is scattered: the part of src that index covers, or a number as often as there are ids. */
+static pt_tensor *scattered(const pt_op *op, const pt_tensor *x, pt_tensor *src, const pt_tensor *id) {
+  if (src->nd == 0 && id->nd > 0) {
+    if (pti_dev(src) != pti_dev(x)) src = pti_to_device(src, pti_dev(x));
+    return pti_expand_to(pti_cast(src, (pt_dtype)x->dtype), id->size, id->nd);
+  }
+  bool fits = src->nd == id->nd;
+  for (int d = 0; d < id->nd && fits; d++) fits = id->size[d] <= src->size[d];
+  if (!fits) {
+    return pti_fail(PT_ESHAPE, "%s: src [%s] is smaller than index [%s]", op->name, pti_shape_text(src),
+                    pti_shape_text(id));
+  }
+  if (src->wrapped) src = pti_cast(src, (pt_dtype)x->dtype);
+  return src && pti_same_dtype(op->name, "x", x, "src", src) ? corner(src, id, -1) : NULL;
+}
+
+static pt_tensor *scatter_into(const pt_op *op, const pt_arg *arg, bool add) {
+  pt_tensor *x = arg[0].t, *id;
+  int dim;
+  if (!read_corner(op, arg, &dim, &id)) return NULL;
+  if (id->numel == 0) return x;
+  pt_tensor *src = pti_dense_of(scattered(op, x, arg[3].t, id)), *part = corner(x, id, dim);
+  pt_tensor *y = pti_dense_of(part);
+  const pti_device *dev = pti_home(x);
+  if (src == NULL || y == NULL || !pti_has(op->name, dev, dev->be->scatter != NULL)) return NULL;
+  bool ok = dev->be->scatter(dev->index, pti_rows_of(y, dim), pti_ptr(y), (const int64_t *)pti_ptr(id),
+                             x->nd ? id->size[dim] : id->numel, pti_ptr(src), pti_this.index_base, add);
+  if (ok && y != part) ok = pti_copy_into(part, y);
+  return ok ? x : NULL;
+}
+
+/* The gradient of src: g at the ids, in the corner of src that they covered. */
+static pt_tensor *scattered_grad(pt_node *n, pt_tensor *g, pt_tensor *id) {
+  const pti_edge *e = &n->in[2];
+  pt_tensor *part = pt_gather(g, (int)n->arg[1].i, id);
+  if (part == NULL) return NULL;
+  if (e->nd != part->nd) return pti_grad_to(part, e); /* it was one number */
+  bool whole = memcmp(part->size, e->size, e->nd * sizeof *e->size) == 0;
+  pti_geometry q = pti_geometry_dense(e->size, e->nd);
+  memcpy(q.size, part->size, sizeof q.size);
+  return whole ? part : pti_embed(e, &q, part);
+}
+
+pt_tensor *scatter_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  return scatter_into(op, arg, false);
+}
+
+bool scatter_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  pt_tensor *id = pti_saved(n, 1);
+  if (id == NULL) return false;
+  if (pti_wants(n, 0) && !(gx[0] = pt_scatter(g[0], (int)n->arg[1].i, id, pt_scalar(0)))) return false;
+  return !pti_wants(n, 2) || (gx[2] = scattered_grad(n, g[0], id)) != NULL;
+}
+
+pt_tensor *scatter_add_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  return scatter_into(op, arg, true);
+}
+
+bool scatter_add_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  if (pti_wants(n, 0)) gx[0] = g[0];
+  return !pti_wants(n, 2) || (gx[2] = scattered_grad(n, g[0], pti_saved(n, 1))) != NULL;
+}
+
+/* ---- masks ---- */
+
+pt_tensor *nonzero_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  bool was = pt_set_grad_enabled(false);
+  pt_tensor *x = arg[0].t->dtype == PT_BOOL ? arg[0].t : pt_ne(arg[0].t, pt_scalar_int(0));
+  pt_set_grad_enabled(was);
+  int64_t one = 1, count = 0;
+  int nd = arg[0].t->nd;
+  x = pti_dense_of(x);
+  if (x == NULL) return NULL;
+  const pti_device *dev = pti_home(x);
+  if (!pti_has(op->name, dev, dev->be->nonzero != NULL)) return NULL;
+  const int64_t *size = nd ? x->size : &one;
+  const uint8_t *data = (const uint8_t *)pti_ptr(x);
+  if (x->numel && !dev->be->nonzero(dev->index, nd ? nd : 1, size, data, &count, NULL, 0)) return NULL;
+  pt_tensor *y = pti_new((int64_t[]){count, nd}, 2, PT_I64, pti_dev(x));
+  if (y == NULL || y->numel == 0) return y;
+  bool ok = dev->be->nonzero(dev->index, nd, size, data, &count, (int64_t *)pti_ptr(y), pti_this.index_base);
+  return ok ? y : NULL;
+}
+
+pt_tensor *masked_select_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  pt_tensor *x = arg[0].t, *mask = arg[1].t;
+  int64_t size[PT_MAX_DIM], flat = -1;
+  int nd;
+  if (mask->dtype != PT_BOOL) {
+    return pti_fail(PT_EDTYPE, "%s: mask is %s, but must be bool", op->name,
+                    pt_dtype_name((pt_dtype)mask->dtype));
+  }
+  if (!pti_broadcast(op->name, (const pt_tensor *[]){x, mask}, 2, size, &nd)) return NULL;
+  x = pt_expand(x, size, nd);
+  mask = pt_expand(mask, size, nd);
+  if (x == NULL || mask == NULL) return NULL;
+  if (x->numel == 0) return pt_reshape(x, (int64_t[]){0}, 1);
+  pt_tensor *at = pt_nonzero(pt_reshape(mask, &flat, 1));
+  return pt_index_select(pt_reshape(x, &flat, 1), 0, pt_select(at, 1, 0));
+}

@@ -1,0 +1,278 @@
+/* reduce.c: one number from many. All but the extremes with positions go through one loop over an iterator whose
+   output stands still in the reduced dims; reductions of nothing never reach a kernel. */
+#include <math.h>
+
+#include "ops.h"
+
+/* Which dims are reduced, and what is left. */
+typedef struct plan {
+  bool in[PT_MAX_DIM];
+  int nd;
+  int64_t size[PT_MAX_DIM];   /* of the result */
+  int64_t kept[PT_MAX_DIM];   /* of the result with the reduced dims as 1 */
+  int64_t stride[PT_MAX_DIM]; /* of the result in the dims of x */
+  int64_t count;              /* elements that become one */
+} plan;
+
+static bool plan_of(const char *op, const pt_tensor *x, const pt_arg *dims, bool keepdim, plan *p) {
+  *p = (plan){.count = 1};
+  if (!pti_dim_set(op, dims, x->nd, p->in)) return false;
+  if (dims->given && dims->n == 0) { /* an empty list is all dims, as in PyTorch */
+    for (int d = 0; d < x->nd; d++) p->in[d] = true;
+  }
+  for (int d = 0; d < x->nd; d++) {
+    p->kept[d] = p->in[d] ? 1 : x->size[d];
+    if (p->in[d]) p->count *= x->size[d];
+    if (!p->in[d] || keepdim) p->size[p->nd++] = p->kept[d];
+  }
+  pti_geometry q = pti_geometry_dense(p->kept, x->nd);
+  memcpy(p->stride, q.stride, sizeof p->stride);
+  return true;
+}
+
+/* For extremes, which have no neutral element. */
+static bool not_empty(const char *op, const pt_tensor *x, const plan *p) {
+  if (x->numel > 0 || p->count > 0) return true;
+  return pti_fail(PT_ESHAPE, "%s: x [%s] has no elements to choose from", op, pti_shape_text(x)) != NULL;
+}
+
+/* `neutral`: the result where nothing is reduced. */
+static pt_tensor *reduce(const char *op, pti_reduction kind, pt_tensor *x, const plan *p, pt_dtype dtype,
+                         double scale, double neutral) {
+  pt_tensor *y = pti_new(p->size, p->nd, dtype, pti_dev(x));
+  if (y == NULL) return NULL;
+  if (x->numel == 0) return pti_fill_value(y, neutral, neutral == 1) ? y : NULL;
+  const pti_device *dev = pti_home(x);
+  pti_operand operand[] = {{pti_ptr(y), dtype, x->nd, p->kept, p->stride},
+                           {pti_ptr(x), (pt_dtype)x->dtype, x->nd, x->size, x->stride}};
+  pti_iter it;
+  pti_iter_init(&it, x->nd, x->size, operand, 2);
+  if (!pti_has(op, dev, dev->be->reduce != NULL)) return NULL;
+  return dev->be->reduce(dev->index, kind, &it, scale, pti_this.index_base) ? y : NULL;
+}
+
+/* A reduced tensor at the shape it had with the reduced dims kept as 1, so that it broadcasts against x. */
+static pt_tensor *with_dims(pt_tensor *y, const pti_edge *e, const pt_arg *dims) {
+  bool in[PT_MAX_DIM];
+  int64_t kept[PT_MAX_DIM];
+  pt_arg all = *dims;
+  all.given = dims->given && dims->n > 0;
+  if (y == NULL || !pti_dim_set("sum", &all, e->nd, in)) return NULL;
+  for (int d = 0; d < e->nd; d++) kept[d] = in[d] ? 1 : e->size[d];
+  return y->nd == e->nd ? y : pt_reshape(y, kept, e->nd);
+}
+
+/* ---- sum, mean ---- */
+
+pt_tensor *sum_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  pt_tensor *x = arg[0].t;
+  plan p;
+  bool whole = pti_is((pt_dtype)x->dtype, PTI_INTS | PTI_BOOLS);
+  pt_dtype dtype = arg[3].given ? (pt_dtype)arg[3].i : whole ? PT_I64 : (pt_dtype)x->dtype;
+  if (!plan_of(op->name, x, &arg[1], arg[2].i, &p)) return NULL;
+  if (pti_compute_of((pt_dtype)x->dtype) != pti_compute_of(dtype)) x = pti_cast(x, dtype);
+  return x ? reduce(op->name, PTI_SUM, x, &p, dtype, 1, 0) : NULL;
+}
+
+bool sum_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  const pti_edge *e = &n->in[0];
+  pt_tensor *wide = pti_grad_as(with_dims(g[0], e, &n->arg[1]), e);
+  gx[0] = wide ? pt_expand(wide, e->size, e->nd) : NULL;
+  return gx[0] != NULL;
+}
+
+pt_tensor *mean_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  plan p;
+  if (!pti_floating(op->name, "x", arg[0].t)) return NULL;
+  if (!plan_of(op->name, arg[0].t, &arg[1], arg[2].i, &p)) return NULL;
+  double scale = p.count ? 1 / (double)p.count : 1;
+  return reduce(op->name, PTI_SUM, arg[0].t, &p, (pt_dtype)arg[0].t->dtype, scale, NAN);
+}
+
+bool mean_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  const pti_edge *e = &n->in[0];
+  int64_t numel = pti_edge_numel(e);
+  double share = numel ? (double)g[0]->numel / (double)numel : 1;
+  pt_tensor *wide = with_dims(pt_mul(g[0], pt_scalar(share)), e, &n->arg[1]);
+  gx[0] = wide ? pt_expand(wide, e->size, e->nd) : NULL;
+  return gx[0] != NULL;
+}
+
+/* ---- product ---- */
+
+pt_tensor *prod_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  pt_tensor *x = arg[0].t;
+  plan p;
+  pt_dtype dtype = pti_is((pt_dtype)x->dtype, PTI_INTS | PTI_BOOLS) ? PT_I64 : (pt_dtype)x->dtype;
+  if (!plan_of(op->name, x, &arg[1], arg[2].i, &p)) return NULL;
+  return reduce(op->name, PTI_PROD, x, &p, dtype, 1, 1);
+}
+
+/* y[:, i] = product of x[:, j] over all j < i (or j > i), by doubling the reach. */
+static pt_tensor *product_before(pt_tensor *x, bool after) {
+  int64_t n = x->size[1], one[] = {x->size[0], 1};
+  pt_tensor *edge = pt_ones(one, 2, (pt_dtype)x->dtype, pti_dev(x));
+  pt_tensor *part[2] = {after ? pt_narrow(x, 1, 1, n - 1) : edge, after ? edge : pt_narrow(x, 1, 0, n - 1)};
+  pt_tensor *y = pt_cat(part, 2, 1);
+  for (int64_t reach = 1; reach < n && y; reach *= 2) {
+    pt_tensor *low = pt_narrow(y, 1, 0, n - reach), *high = pt_narrow(y, 1, reach, n - reach);
+    pt_tensor *both = pt_mul(low, high);
+    part[0] = after ? both : pt_narrow(y, 1, 0, reach);
+    part[1] = after ? pt_narrow(y, 1, n - reach, reach) : both;
+    y = pt_cat(part, 2, 1);
+  }
+  return y;
+}
+
+/* For each element of x the product of the others it is multiplied with: right also where x has zeros. */
+static pt_tensor *product_of_others(pt_tensor *x, const bool *in) {
+  int64_t order[PT_MAX_DIM], back[PT_MAX_DIM], n = 1;
+  int k = 0;
+  for (int reduced = 0; reduced < 2; reduced++) {
+    for (int d = 0; d < x->nd; d++) {
+      if (in[d] != reduced) continue;
+      if (reduced) n *= x->size[d];
+      back[d] = k;
+      order[k++] = d;
+    }
+  }
+  pt_tensor *sorted = pt_permute(x, order, x->nd);
+  if (sorted == NULL) return NULL;
+  pt_tensor *row = pt_reshape(sorted, (int64_t[]){x->numel / n, n}, 2);
+  if (row == NULL) return NULL;
+  row = pt_mul(product_before(row, false), product_before(row, true));
+  return pt_permute(pt_reshape(row, sorted->size, sorted->nd), back, x->nd);
+}
+
+bool prod_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  const pti_edge *e = &n->in[0];
+  pt_tensor *x = pti_saved(n, 0), *y = pti_saved_out(n, 0);
+  bool in[PT_MAX_DIM];
+  double zeros;
+  pt_arg dims = n->arg[1];
+  dims.given = dims.given && dims.n > 0;
+  if (x == NULL || y == NULL || !pti_dim_set(n->op->name, &dims, e->nd, in)) return false;
+  if (x->numel == 0) return (gx[0] = pti_zeros_for(e, g[0])) != NULL;
+  if (!pt_item(pt_any(pt_eq(x, pt_scalar(0)), NULL, -1, false), &zeros)) return false;
+  pt_tensor *wide = with_dims(g[0], e, &n->arg[1]);
+  if (zeros != 0) gx[0] = pt_mul(wide, product_of_others(x, in));
+  else gx[0] = pt_div(pt_mul(wide, with_dims(y, e, &n->arg[1])), x);
+  return gx[0] != NULL;
+}
+
+/* ---- extremes ---- */
+
+static pt_tensor *extreme(const pt_op *op, const pt_arg *arg, pti_reduction kind) {
+  plan p;
+  if (!plan_of(op->name, arg[0].t, &arg[1], arg[2].i, &p) || !not_empty(op->name, arg[0].t, &p)) return NULL;
+  return reduce(op->name, kind, arg[0].t, &p, (pt_dtype)arg[0].t->dtype, 1, 0);
+}
+
+/* Equal extremes share the gradient evenly. */
+static bool share_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  const pti_edge *e = &n->in[0];
+  pt_tensor *x = pti_saved(n, 0), *y = with_dims(pti_saved_out(n, 0), e, &n->arg[1]);
+  pt_tensor *wide = with_dims(g[0], e, &n->arg[1]), *hit = pt_to_dtype(pt_eq(x, y), e->dtype);
+  if (wide == NULL || hit == NULL) return false;
+  pt_tensor *share = pt_div(wide, pti_sum_to(hit, wide->size, wide->nd));
+  gx[0] = pt_mul(hit, share);
+  return gx[0] != NULL;
+}
+
+pt_tensor *amax_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  return extreme(op, arg, PTI_MAX);
+}
+bool amax_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) { return share_vjp(n, g, gx); }
+
+pt_tensor *amin_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  return extreme(op, arg, PTI_MIN);
+}
+bool amin_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) { return share_vjp(n, g, gx); }
+
+/* The extreme along one dim and where the first of equals stands. */
+static pt_tensor *extreme_dim(const pt_op *op, const pt_arg *arg, pt_tensor **more, bool max) {
+  pt_tensor *x = pti_dense_of(arg[0].t);
+  int dim;
+  plan p;
+  if (x == NULL || !pti_dim(op->name, arg[1].i, x->nd, &dim)) return NULL;
+  int64_t only = dim;
+  pt_arg dims = {.ints = &only, .n = 1, .given = x->nd > 0};
+  if (!plan_of(op->name, x, &dims, arg[2].i, &p) || !not_empty(op->name, x, &p)) return NULL;
+  pt_tensor *y = pti_new(p.size, p.nd, (pt_dtype)x->dtype, pti_dev(x));
+  more[0] = pti_new(p.size, p.nd, PT_I64, pti_dev(x));
+  const pti_device *dev = pti_home(x);
+  if (y == NULL || more[0] == NULL || !pti_has(op->name, dev, dev->be->extreme != NULL)) return NULL;
+  bool ok = y->numel == 0 || dev->be->extreme(dev->index, pti_rows_of(x, dim), max, pti_ptr(x), pti_ptr(y),
+                                              (int64_t *)pti_ptr(more[0]), pti_this.index_base);
+  return ok ? y : NULL;
+}
+
+static bool chosen_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  const pti_edge *e = &n->in[0];
+  if (g[0] == NULL) return true;
+  pt_tensor *at = pti_saved_out(n, 1);
+  if (at == NULL) return false;
+  if (e->nd == 0) return (gx[0] = g[0]) != NULL;
+  int dim = (int)(n->arg[1].i < 0 ? n->arg[1].i + e->nd : n->arg[1].i);
+  bool keepdim = n->arg[2].i;
+  pt_arg arg[] = {{.t = pti_zeros_for(e, g[0]), .given = true},
+                  {.i = dim, .given = true},
+                  {.t = keepdim ? at : pt_unsqueeze(at, dim), .given = true},
+                  {.t = keepdim ? g[0] : pt_unsqueeze(g[0], dim), .given = true}};
+  if (arg[0].t) gx[0] = pti_call_inplace(pti_op_at(PTI_OP_scatter_add), arg);
+  return gx[0] != NULL;
+}
+
+pt_tensor *max_dim_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  return extreme_dim(op, arg, more, true);
+}
+bool max_dim_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) { return chosen_vjp(n, g, gx); }
+
+pt_tensor *min_dim_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  return extreme_dim(op, arg, more, false);
+}
+bool min_dim_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) { return chosen_vjp(n, g, gx); }
+
+/* The position alone; without a dim that in the elements in a row, for which they must lie in order. */
+static pt_tensor *position(const pt_op *op, const pt_arg *arg, pti_reduction kind) {
+  pt_tensor *x = arg[0].t;
+  int dim = 0;
+  plan p;
+  if (arg[1].given && !pti_dim(op->name, arg[1].i, x->nd, &dim)) return NULL;
+  int64_t only = dim;
+  pt_arg dims = {.ints = &only, .n = 1, .given = arg[1].given && x->nd > 0};
+  if (!plan_of(op->name, x, &dims, arg[2].i, &p) || !not_empty(op->name, x, &p)) return NULL;
+  if (!dims.given) x = pti_dense_of(x);
+  return x ? reduce(op->name, kind, x, &p, PT_I64, 1, 0) : NULL;
+}
+
+pt_tensor *argmax_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  return position(op, arg, PTI_ARGMAX);
+}
+pt_tensor *argmin_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  return position(op, arg, PTI_ARGMIN);
+}
+
+/* ---- truth ---- */
+
+static pt_tensor *truth(const pt_op *op, const pt_arg *arg, pti_reduction kind, double neutral) {
+  plan p;
+  if (!plan_of(op->name, arg[0].t, &arg[1], arg[2].i, &p)) return NULL;
+  return reduce(op->name, kind, arg[0].t, &p, PT_BOOL, 1, neutral);
+}
+
+pt_tensor *any_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  return truth(op, arg, PTI_ANY, 0);
+}
+pt_tensor *all_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  return truth(op, arg, PTI_ALL, 1);
+}

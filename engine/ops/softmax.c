@@ -1,0 +1,46 @@
+/* softmax.c: softmax and its logarithm along one dim. Backward runs one fused kernel; where a graph of the gradient
+   is wanted it is the same formula in ops. */
+#include "ops.h"
+
+static pt_tensor *run(const pt_op *op, const pt_arg *arg, bool log) {
+  int dim;
+  if (!pti_floating(op->name, "x", arg[0].t) || !pti_dim(op->name, arg[1].i, arg[0].t->nd, &dim)) return NULL;
+  pt_tensor *x = pti_dense_of(arg[0].t), *y = x ? pti_new_like(x, (pt_dtype)x->dtype) : NULL;
+  if (y == NULL || y->numel == 0) return y;
+  const pti_device *dev = pti_home(x);
+  if (!pti_has(op->name, dev, dev->be->softmax != NULL)) return NULL;
+  return dev->be->softmax(dev->index, pti_rows_of(x, dim), log, pti_ptr(x), pti_ptr(y)) ? y : NULL;
+}
+
+/* softmax: y (g - sum(g y))    log_softmax: g - exp(y) sum(g) */
+static pt_tensor *composed(pt_tensor *y, pt_tensor *g, int64_t dim, bool log) {
+  if (log) return pt_sub(g, pt_mul(pt_exp(y), pt_sum(g, &dim, 1, true, -1)));
+  return pt_mul(y, pt_sub(g, pt_sum(pt_mul(g, y), &dim, 1, true, -1)));
+}
+
+static bool vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx, bool log) {
+  pt_tensor *y = pti_saved_out(n, 0);
+  int dim;
+  if (y == NULL || !pti_dim(n->op->name, n->arg[1].i, y->nd, &dim)) return false;
+  const pti_device *dev = pti_home(y);
+  if (pt_grad_enabled() || dev->be->softmax_grad == NULL) {
+    return (gx[0] = composed(y, g[0], dim, log)) != NULL;
+  }
+  pt_tensor *dense = pti_dense_of(g[0]), *out = dense ? pti_new_like(y, (pt_dtype)y->dtype) : NULL;
+  if (out == NULL) return false;
+  gx[0] = out;
+  return out->numel == 0 || dev->be->softmax_grad(dev->index, pti_rows_of(y, dim), log, pti_ptr(y),
+                                                  pti_ptr(dense), pti_ptr(out));
+}
+
+pt_tensor *softmax_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  return run(op, arg, false);
+}
+bool softmax_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) { return vjp(n, g, gx, false); }
+
+pt_tensor *log_softmax_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  return run(op, arg, true);
+}
+bool log_softmax_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) { return vjp(n, g, gx, true); }
