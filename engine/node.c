@@ -63,7 +63,10 @@ static pt_node *node_new(const pt_op *op, const pt_arg *arg, pt_tensor *const *i
   for (int i = 0; i < nin; i++) {
     if (in[i] == NULL) continue;
     pti_edge *e = &n->in[i];
-    *e = (pti_edge){.nd = in[i]->nd, .dtype = in[i]->dtype, .device = (uint8_t)pti_dev(in[i]), .offset = in[i]->offset};
+    *e = (pti_edge){.nd = in[i]->nd,
+                    .dtype = in[i]->dtype,
+                    .device = (uint8_t)pti_dev(in[i]),
+                    .offset = in[i]->offset};
     e->size = memcpy(carve(&at, e->nd * sizeof(int64_t)), in[i]->size, e->nd * sizeof(int64_t));
   }
   for (int i = 0; i < narg; i++) copy_arg(&op->param[i], &n->arg[i], &arg[i], &at);

@@ -1,6 +1,6 @@
-/* advanced.c: index and index_put, x[ids, ids, ...] with an entry for each dim: a tensor of ids, a bool mask, or
-   nothing for the whole dim. All ids together become one row of ids over the indexed dims, so that the kernels of
-   index_select, index_copy and index_add do the work. */
+/* advanced.c: index and index_put, x[ids, ids, ...] with an entry for each dim: a tensor of ids, a
+   bool mask, or nothing for the whole dim. All ids together become one row of ids over the indexed
+   dims, so that the kernels of index_select, index_copy and index_add do the work. */
 #include "ops.h"
 
 typedef struct plan {
@@ -12,9 +12,10 @@ typedef struct plan {
   int ncommon;
   int64_t common[PT_MAX_DIM]; /* shape of the ids, broadcast together */
   int nd;
-  int64_t size[PT_MAX_DIM]; /* of the result: the common shape stands where the indexed dims stood */
-  pt_tensor *flat;          /* one dense id for each place of the common shape */
-  pti_rows rows;            /* x in that order, around the indexed dims */
+  int64_t
+      size[PT_MAX_DIM]; /* of the result: the common shape stands where the indexed dims stood */
+  pt_tensor *flat;      /* one dense id for each place of the common shape */
+  pti_rows rows;        /* x in that order, around the indexed dims */
 } plan;
 
 /* A mask stands for as many id tensors as it has dims. */
@@ -22,13 +23,15 @@ static bool spell_mask(plan *p, const pt_tensor *x, pt_tensor *mask, int entry, 
   bool fits = mask->nd > 0 && *at + mask->nd <= x->nd;
   for (int d = 0; d < mask->nd && fits; d++) fits = mask->size[d] == x->size[*at + d];
   if (!fits) {
-    return pti_fail(PT_ESHAPE, "%s: mask [%s] (entry %d) does not fit x [%s] from dim %lld on", p->op,
-                    pti_shape_text(mask), entry + pti_this.index_base, pti_shape_text(x), pti_shown(*at)) != NULL;
+    return pti_fail(PT_ESHAPE, "%s: mask [%s] (entry %d) does not fit x [%s] from dim %lld on",
+                    p->op, pti_shape_text(mask), entry + pti_this.index_base, pti_shape_text(x),
+                    pti_shown(*at)) != NULL;
   }
   pt_tensor *where = pt_nonzero(mask);
   for (int d = 0; d < mask->nd; d++) {
     if (where == NULL) return false;
-    p->id[(*at)++] = pti_view(where, &where->size[0], &where->stride[0], 1, where->offset + d, false);
+    p->id[(*at)++] =
+        pti_view(where, &where->size[0], &where->stride[0], 1, where->offset + d, false);
   }
   return true;
 }
@@ -42,8 +45,8 @@ static bool spell_out(plan *p, const pt_tensor *x, const pt_arg *list) {
       continue;
     }
     if (at >= x->nd) {
-      return pti_fail(PT_EINDEX, "%s: %d entries for x [%s] of %d dims", p->op, list->n, pti_shape_text(x),
-                      x->nd) != NULL;
+      return pti_fail(PT_EINDEX, "%s: %d entries for x [%s] of %d dims", p->op, list->n,
+                      pti_shape_text(x), x->nd) != NULL;
     }
     if (t && t->dtype == PT_U8) {
       return pti_fail(PT_EDTYPE, "%s: entry %d is uint8; ids are int64, masks are bool", p->op,
@@ -56,7 +59,8 @@ static bool spell_out(plan *p, const pt_tensor *x, const pt_arg *list) {
   return true;
 }
 
-/* PyTorch's rule: indexed dims that stand side by side are replaced in place, others move to the front. */
+/* PyTorch's rule: indexed dims that stand side by side are replaced in place, others move to the
+ * front. */
 static void put_in_order(plan *p, const pt_tensor *x) {
   int last = -1, k = 0;
   p->first = -1;
@@ -111,12 +115,13 @@ static bool plan_of(plan *p, const char *op, const pt_tensor *x, const pt_arg *l
   for (int d = 0; d < x->nd; d++) {
     if (p->id[d]) given[n++] = p->id[d];
   }
-  if (ok && n) ok = pti_broadcast(op, given, n, p->common, &p->ncommon) && (p->flat = flat_ids(p, x)) != NULL;
+  if (ok && n)
+    ok = pti_broadcast(op, given, n, p->common, &p->ncommon) && (p->flat = flat_ids(p, x)) != NULL;
   pt_set_grad_enabled(was);
   if (!ok) return false;
   if (x->nd - n + p->ncommon > PT_MAX_DIM) {
-    return pti_fail(PT_ESHAPE, "%s: the result would have %d dims, but at most %d are supported", op,
-                    x->nd - n + p->ncommon, PT_MAX_DIM) != NULL;
+    return pti_fail(PT_ESHAPE, "%s: the result would have %d dims, but at most %d are supported",
+                    op, x->nd - n + p->ncommon, PT_MAX_DIM) != NULL;
   }
   for (int i = 0; i < x->nd; i++) {
     int64_t size = x->size[p->order[i]];
@@ -151,8 +156,8 @@ pt_tensor *index_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   x = pti_dense_of(in_order(&p, x));
   const pti_device *dev = pti_home(y);
   if (x == NULL || !pti_has(op->name, dev, dev->be->index_select != NULL)) return NULL;
-  bool ok = dev->be->index_select(dev->index, p.rows, pti_ptr(x), (const int64_t *)pti_ptr(p.flat), p.flat->numel,
-                                  pti_ptr(y), pti_this.index_base, true);
+  bool ok = dev->be->index_select(dev->index, p.rows, pti_ptr(x), (const int64_t *)pti_ptr(p.flat),
+                                  p.flat->numel, pti_ptr(y), pti_this.index_base, true);
   return ok ? y : NULL;
 }
 
@@ -205,8 +210,8 @@ pt_tensor *index_put_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   if (y == NULL || !pti_has(op->name, dev, have)) return NULL;
   if (p.flat->alias->storage == x->alias->storage && !(p.flat = pt_clone(p.flat))) return NULL;
   bool ok = (add ? dev->be->index_add : dev->be->index_copy)(
-      dev->index, p.rows, pti_ptr(y), (const int64_t *)pti_ptr(p.flat), p.flat->numel, pti_ptr(value),
-      pti_this.index_base, true);
+      dev->index, p.rows, pti_ptr(y), (const int64_t *)pti_ptr(p.flat), p.flat->numel,
+      pti_ptr(value), pti_this.index_base, true);
   if (ok && y != part) ok = pti_copy_into(part, y);
   return ok ? x : NULL;
 }

@@ -1,6 +1,7 @@
-/* index.c: reading and writing by ids. Every id is checked before a kernel sees it and none is clamped; ids count
-   from pti_this.index_base, and only index and index_put take negative ones. Kernels work on dense tensors seen as
-   (outer, n, inner); what is not, is copied there and back. */
+/* index.c: reading and writing by ids. Every id is checked before a kernel sees it and none is
+   clamped; ids count from pti_this.index_base, and only index and index_put take negative ones.
+   Kernels work on dense tensors seen as (outer, n, inner); what is not, is copied there and back.
+ */
 #include "ops.h"
 
 /* ---- along one dim, by a row of ids: index_select, index_add, index_copy ---- */
@@ -10,7 +11,8 @@ static bool read_row(const pt_op *op, const pt_arg *arg, int *dim, pt_tensor **i
   pt_tensor *x = arg[0].t, *index = arg[2].t;
   if (!pti_dim(op->name, arg[1].i, x->nd, dim)) return false;
   if (index->nd > 1) {
-    return pti_fail(PT_ESHAPE, "%s: index [%s] must have one dim", op->name, pti_shape_text(index)) != NULL;
+    return pti_fail(PT_ESHAPE, "%s: index [%s] must have one dim", op->name,
+                    pti_shape_text(index)) != NULL;
   }
   *id = pti_ids(op->name, "index", index);
   return *id && pti_check_ids(op->name, "index", *id, x->nd ? x->size[*dim] : 1, false);
@@ -27,14 +29,15 @@ pt_tensor *index_select_run(const pt_op *op, const pt_arg *arg, pt_tensor **more
   pt_tensor *y = pti_new(size, x->nd, (pt_dtype)x->dtype, pti_dev(x));
   const pti_device *dev = pti_home(x);
   if (y == NULL || !pti_has(op->name, dev, dev->be->index_select != NULL)) return NULL;
-  bool ok = y->numel == 0 ||
-            dev->be->index_select(dev->index, pti_rows_of(x, dim), pti_ptr(x), (const int64_t *)pti_ptr(id),
-                                  id->numel, pti_ptr(y), pti_this.index_base, false);
+  bool ok = y->numel == 0 || dev->be->index_select(dev->index, pti_rows_of(x, dim), pti_ptr(x),
+                                                   (const int64_t *)pti_ptr(id), id->numel,
+                                                   pti_ptr(y), pti_this.index_base, false);
   return ok ? y : NULL;
 }
 
 /* Calls an op with an in-place twin on zeros of an input's shape. */
-static pt_tensor *into_zeros(int id, const pti_edge *e, int64_t dim, pt_tensor *index, pt_tensor *src) {
+static pt_tensor *into_zeros(int id, const pti_edge *e, int64_t dim, pt_tensor *index,
+                             pt_tensor *src) {
   pt_arg arg[] = {{.t = pti_zeros_for(e, src), .given = true},
                   {.i = dim, .given = true},
                   {.t = index, .given = true},
@@ -48,15 +51,18 @@ bool index_select_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 }
 
 /* src has the shape of x but for `dim`, where it has one entry for each id. */
-static bool check_src(const pt_op *op, const pt_tensor *x, int dim, const pt_tensor *id, const pt_tensor *src) {
+static bool check_src(const pt_op *op, const pt_tensor *x, int dim, const pt_tensor *id,
+                      const pt_tensor *src) {
   bool fits = src->nd == x->nd;
-  for (int d = 0; d < x->nd && fits; d++) fits = src->size[d] == (d == dim ? id->numel : x->size[d]);
+  for (int d = 0; d < x->nd && fits; d++)
+    fits = src->size[d] == (d == dim ? id->numel : x->size[d]);
   if (fits) return pti_same_dtype(op->name, "x", x, "src", src);
   int64_t want[PT_MAX_DIM];
   memcpy(want, x->size, sizeof want);
   want[dim] = id->numel;
-  return pti_fail(PT_ESHAPE, "%s: src [%s], but x [%s] with %lld ids wants [%s]", op->name, pti_shape_text(src),
-                  pti_shape_text(x), (long long)id->numel, pti_sizes_text(want, x->nd)) != NULL;
+  return pti_fail(PT_ESHAPE, "%s: src [%s], but x [%s] with %lld ids wants [%s]", op->name,
+                  pti_shape_text(src), pti_shape_text(x), (long long)id->numel,
+                  pti_sizes_text(want, x->nd)) != NULL;
 }
 
 static pt_tensor *write_rows(const pt_op *op, const pt_arg *arg, bool add) {
@@ -69,8 +75,8 @@ static pt_tensor *write_rows(const pt_op *op, const pt_arg *arg, bool add) {
   if (src == NULL || !pti_has(op->name, dev, have)) return NULL;
   if (src->numel == 0) return x;
   bool ok = (add ? dev->be->index_add : dev->be->index_copy)(
-      dev->index, pti_rows_of(x, dim), pti_ptr(x), (const int64_t *)pti_ptr(id), id->numel, pti_ptr(src),
-      pti_this.index_base, false);
+      dev->index, pti_rows_of(x, dim), pti_ptr(x), (const int64_t *)pti_ptr(id), id->numel,
+      pti_ptr(src), pti_this.index_base, false);
   return ok ? x : NULL;
 }
 
@@ -104,15 +110,19 @@ bool index_copy_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 
 /* ---- element by element along one dim: gather, scatter, scatter_add ---- */
 
-/* index has the dims of x and, but for `dim`, is nowhere larger: it speaks of the corner of x that it covers. */
+/* index has the dims of x and, but for `dim`, is nowhere larger: it speaks of the corner of x that
+ * it covers. */
 static bool read_corner(const pt_op *op, const pt_arg *arg, int *dim, pt_tensor **id) {
   const pt_tensor *x = arg[0].t, *index = arg[2].t;
   if (!pti_dim(op->name, arg[1].i, x->nd, dim)) return false;
   bool fits = index->nd == x->nd || index->numel == 0 || (x->nd == 0 && index->nd == 1);
-  for (int d = 0; d < x->nd && fits && index->numel; d++) fits = d == *dim || index->size[d] <= x->size[d];
+  for (int d = 0; d < x->nd && fits && index->numel; d++)
+    fits = d == *dim || index->size[d] <= x->size[d];
   if (!fits) {
-    return pti_fail(PT_ESHAPE, "%s: index [%s] for x [%s]: it must have the same dims and, but for dim %lld, be no larger",
-                    op->name, pti_shape_text(index), pti_shape_text(x), pti_shown(*dim)) != NULL;
+    return pti_fail(
+               PT_ESHAPE,
+               "%s: index [%s] for x [%s]: it must have the same dims and, but for dim %lld, be no larger",
+               op->name, pti_shape_text(index), pti_shape_text(x), pti_shown(*dim)) != NULL;
   }
   *id = pti_ids(op->name, "index", arg[2].t);
   return *id && pti_check_ids(op->name, "index", *id, x->nd ? x->size[*dim] : 1, false);
@@ -135,8 +145,9 @@ pt_tensor *gather_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   pt_tensor *x = pti_dense_of(corner(arg[0].t, id, dim));
   const pti_device *dev = pti_home(y);
   if (x == NULL || !pti_has(op->name, dev, dev->be->gather != NULL)) return NULL;
-  bool ok = dev->be->gather(dev->index, pti_rows_of(x, dim), pti_ptr(x), (const int64_t *)pti_ptr(id),
-                            x->nd ? id->size[dim] : id->numel, pti_ptr(y), pti_this.index_base);
+  bool ok =
+      dev->be->gather(dev->index, pti_rows_of(x, dim), pti_ptr(x), (const int64_t *)pti_ptr(id),
+                      x->nd ? id->size[dim] : id->numel, pti_ptr(y), pti_this.index_base);
   return ok ? y : NULL;
 }
 
@@ -147,7 +158,8 @@ bool gather_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 }
 
 /* What is scattered: the part of src that index covers, or a number as often as there are ids. */
-static pt_tensor *scattered(const pt_op *op, const pt_tensor *x, pt_tensor *src, const pt_tensor *id) {
+static pt_tensor *scattered(const pt_op *op, const pt_tensor *x, pt_tensor *src,
+                            const pt_tensor *id) {
   if (src->nd == 0 && id->nd > 0) {
     if (pti_dev(src) != pti_dev(x)) src = pti_to_device(src, pti_dev(x));
     return pti_expand_to(pti_cast(src, (pt_dtype)x->dtype), id->size, id->nd);
@@ -155,8 +167,8 @@ static pt_tensor *scattered(const pt_op *op, const pt_tensor *x, pt_tensor *src,
   bool fits = src->nd == id->nd;
   for (int d = 0; d < id->nd && fits; d++) fits = id->size[d] <= src->size[d];
   if (!fits) {
-    return pti_fail(PT_ESHAPE, "%s: src [%s] is smaller than index [%s]", op->name, pti_shape_text(src),
-                    pti_shape_text(id));
+    return pti_fail(PT_ESHAPE, "%s: src [%s] is smaller than index [%s]", op->name,
+                    pti_shape_text(src), pti_shape_text(id));
   }
   if (src->wrapped) src = pti_cast(src, (pt_dtype)x->dtype);
   return src && pti_same_dtype(op->name, "x", x, "src", src) ? corner(src, id, -1) : NULL;
@@ -171,8 +183,9 @@ static pt_tensor *scatter_into(const pt_op *op, const pt_arg *arg, bool add) {
   pt_tensor *y = pti_dense_of(part);
   const pti_device *dev = pti_home(x);
   if (src == NULL || y == NULL || !pti_has(op->name, dev, dev->be->scatter != NULL)) return NULL;
-  bool ok = dev->be->scatter(dev->index, pti_rows_of(y, dim), pti_ptr(y), (const int64_t *)pti_ptr(id),
-                             x->nd ? id->size[dim] : id->numel, pti_ptr(src), pti_this.index_base, add);
+  bool ok =
+      dev->be->scatter(dev->index, pti_rows_of(y, dim), pti_ptr(y), (const int64_t *)pti_ptr(id),
+                       x->nd ? id->size[dim] : id->numel, pti_ptr(src), pti_this.index_base, add);
   if (ok && y != part) ok = pti_copy_into(part, y);
   return ok ? x : NULL;
 }
@@ -197,7 +210,8 @@ pt_tensor *scatter_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
 bool scatter_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   pt_tensor *id = pti_saved(n, 1);
   if (id == NULL) return false;
-  if (pti_wants(n, 0) && !(gx[0] = pt_scatter(g[0], (int)n->arg[1].i, id, pt_scalar(0)))) return false;
+  if (pti_wants(n, 0) && !(gx[0] = pt_scatter(g[0], (int)n->arg[1].i, id, pt_scalar(0))))
+    return false;
   return !pti_wants(n, 2) || (gx[2] = scattered_grad(n, g[0], id)) != NULL;
 }
 
@@ -226,10 +240,12 @@ pt_tensor *nonzero_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   if (!pti_has(op->name, dev, dev->be->nonzero != NULL)) return NULL;
   const int64_t *size = nd ? x->size : &one;
   const uint8_t *data = (const uint8_t *)pti_ptr(x);
-  if (x->numel && !dev->be->nonzero(dev->index, nd ? nd : 1, size, data, &count, NULL, 0)) return NULL;
+  if (x->numel && !dev->be->nonzero(dev->index, nd ? nd : 1, size, data, &count, NULL, 0))
+    return NULL;
   pt_tensor *y = pti_new((int64_t[]){count, nd}, 2, PT_I64, pti_dev(x));
   if (y == NULL || y->numel == 0) return y;
-  bool ok = dev->be->nonzero(dev->index, nd, size, data, &count, (int64_t *)pti_ptr(y), pti_this.index_base);
+  bool ok = dev->be->nonzero(dev->index, nd, size, data, &count, (int64_t *)pti_ptr(y),
+                             pti_this.index_base);
   return ok ? y : NULL;
 }
 

@@ -1,5 +1,5 @@
-/* inplace.c: ops whose main use is their in-place twin. Each run edits arg[0].t, which is dense and the op's own;
-   the gradient with respect to the old x is what is left of x in the result. */
+/* inplace.c: ops whose main use is their in-place twin. Each run edits arg[0].t, which is dense and
+   the op's own; the gradient with respect to the old x is what is left of x in the result. */
 #include <math.h>
 
 #include "ops.h"
@@ -15,13 +15,16 @@ pt_tensor *zero_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
 }
 bool zero_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) { return no_gradient(n, g, gx); }
 
-/* A number, or a tensor of one; fractions are cut off where x holds integers, what does not fit is refused. */
+/* A number, or a tensor of one; fractions are cut off where x holds integers, what does not fit is
+ * refused. */
 static bool check_value(const char *op, const pt_tensor *x, const pt_tensor *value) {
   double v;
   if (value->nd > 0) {
-    return pti_fail(PT_ESHAPE, "%s: value [%s] is not a single number", op, pti_shape_text(value)) != NULL;
+    return pti_fail(PT_ESHAPE, "%s: value [%s] is not a single number", op,
+                    pti_shape_text(value)) != NULL;
   }
-  if (!pti_is((pt_dtype)x->dtype, PTI_INTS) || !pti_is((pt_dtype)value->dtype, PTI_FLOATS)) return true;
+  if (!pti_is((pt_dtype)x->dtype, PTI_INTS) || !pti_is((pt_dtype)value->dtype, PTI_FLOATS))
+    return true;
   if (!pt_item(value, &v)) return false;
   if (v >= -9223372036854775808.0 && v < 9223372036854775808.0) return true;
   return pti_fail(PT_EARG, "%s: value %g cannot be stored in x of dtype %s", op, v,
@@ -72,12 +75,14 @@ pt_tensor *masked_fill_run(const pt_op *op, const pt_arg *arg, pt_tensor **more)
   const pt_tensor *t[] = {x, mask, value, x};
   pti_operand operand[PTI_COUNT(t)];
   for (size_t i = 0; i < PTI_COUNT(t); i++) {
-    operand[i] = (pti_operand){pti_ptr(t[i]), (pt_dtype)t[i]->dtype, t[i]->nd, t[i]->size, t[i]->stride};
+    operand[i] =
+        (pti_operand){pti_ptr(t[i]), (pt_dtype)t[i]->dtype, t[i]->nd, t[i]->size, t[i]->stride};
   }
   pti_iter it;
   pti_iter_init(&it, x->nd, x->size, operand, PTI_COUNT(t));
   const pti_device *dev = pti_home(x);
-  bool ok = it.n == 0 || dev->be->ew(dev->index, PTI_EW_where, 0, pti_compute_of((pt_dtype)x->dtype), &it, NULL);
+  bool ok = it.n == 0 ||
+            dev->be->ew(dev->index, PTI_EW_where, 0, pti_compute_of((pt_dtype)x->dtype), &it, NULL);
   return ok ? x : NULL;
 }
 

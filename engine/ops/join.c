@@ -35,10 +35,12 @@ static bool joined_size(const char *op, const pt_arg *x, int dim, int64_t *size)
     for (int d = 0; d < m->nd && fits; d++) fits = d == dim || t->size[d] == m->size[d];
     if (!fits) {
       return pti_fail(PT_ESHAPE, "%s: x[%d] [%s] does not join [%s] along dim %lld", op,
-                      i + pti_this.index_base, pti_shape_text(t), pti_shape_text(m), pti_shown(dim)) != NULL;
+                      i + pti_this.index_base, pti_shape_text(t), pti_shape_text(m),
+                      pti_shown(dim)) != NULL;
     }
     if (!pti_add(size[dim], t->size[dim], &size[dim])) {
-      return pti_fail(PT_ESHAPE, "%s: the sizes add up to more than memory can address", op) != NULL;
+      return pti_fail(PT_ESHAPE, "%s: the sizes add up to more than memory can address", op) !=
+             NULL;
     }
   }
   return true;
@@ -51,8 +53,10 @@ pt_tensor *cat_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   int dim;
   if (!check_list(op->name, x)) return NULL;
   const pt_tensor *m = model_of(x);
-  if (m->nd == 0) return pti_fail(PT_ESHAPE, "%s: tensors without dims cannot be joined; use stack", op->name);
-  if (!pti_dim(op->name, arg[1].i, m->nd, &dim) || !joined_size(op->name, x, dim, size)) return NULL;
+  if (m->nd == 0)
+    return pti_fail(PT_ESHAPE, "%s: tensors without dims cannot be joined; use stack", op->name);
+  if (!pti_dim(op->name, arg[1].i, m->nd, &dim) || !joined_size(op->name, x, dim, size))
+    return NULL;
   pt_tensor *y = pti_new(size, m->nd, pti_result_type(x->list, x->n), pti_dev(m));
   if (y == NULL) return NULL;
   pti_geometry part = pti_geometry_of(y);
@@ -86,7 +90,8 @@ pt_tensor *stack_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   (void)more;
   const pt_arg *x = &arg[0];
   int dim;
-  if (!check_list(op->name, x) || !pti_dim(op->name, arg[1].i, x->list[0]->nd + 1, &dim)) return NULL;
+  if (!check_list(op->name, x) || !pti_dim(op->name, arg[1].i, x->list[0]->nd + 1, &dim))
+    return NULL;
   const pt_tensor *m = x->list[0];
   size_t bytes = (size_t)x->n * sizeof(pt_tensor *);
   pt_tensor **row = pti_alloc(bytes), *y = NULL;
@@ -94,8 +99,8 @@ pt_tensor *stack_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   for (int i = 0; i < x->n; i++) {
     const pt_tensor *t = x->list[i];
     if (t->nd != m->nd || memcmp(t->size, m->size, m->nd * sizeof *m->size) != 0) {
-      pti_fail(PT_ESHAPE, "%s: x[%d] is [%s], x[%d] is [%s]", op->name, pti_this.index_base, pti_shape_text(m),
-               i + pti_this.index_base, pti_shape_text(t));
+      pti_fail(PT_ESHAPE, "%s: x[%d] is [%s], x[%d] is [%s]", op->name, pti_this.index_base,
+               pti_shape_text(m), i + pti_this.index_base, pti_shape_text(t));
       goto done;
     }
     if (!(row[i] = pt_unsqueeze(x->list[i], dim))) goto done;

@@ -19,15 +19,16 @@ static pt_tensor *reduced(pt_tensor *x, reduction r) {
   return r == SUM ? pt_sum(x, NULL, -1, false, -1) : pt_mean(x, NULL, -1, false);
 }
 
-/* PyTorch warns where shapes differ and broadcasts, which is nearly always a mistake: here it is an error. */
+/* PyTorch warns where shapes differ and broadcasts, which is nearly always a mistake: here it is an
+ * error. */
 pt_tensor *mse_loss_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   (void)more;
   pt_tensor *x = arg[0].t, *target = arg[1].t;
   reduction r = reduction_of(op->name, arg[2].s);
   if (r == UNKNOWN) return NULL;
   if (x->nd != target->nd || memcmp(x->size, target->size, x->nd * sizeof *x->size) != 0) {
-    return pti_fail(PT_ESHAPE, "%s: x [%s] and target [%s] differ in shape; reshape or expand one", op->name,
-                    pti_shape_text(x), pti_shape_text(target));
+    return pti_fail(PT_ESHAPE, "%s: x [%s] and target [%s] differ in shape; reshape or expand one",
+                    op->name, pti_shape_text(x), pti_shape_text(target));
   }
   return reduced(pt_square(pt_sub(x, target)), r);
 }
@@ -39,11 +40,13 @@ static int class_dim(const pt_tensor *x) { return x->nd > 1; }
 
 /* weight has one entry for each class. */
 static bool check_input(const char *op, const pt_tensor *x, const pt_tensor *weight) {
-  if (x->nd == 0) return pti_fail(PT_ESHAPE, "%s: x has no dims, but wants classes (n, c, ...)", op) != NULL;
+  if (x->nd == 0)
+    return pti_fail(PT_ESHAPE, "%s: x has no dims, but wants classes (n, c, ...)", op) != NULL;
   if (!pti_floating(op, "x", x)) return false;
   int64_t classes = x->size[class_dim(x)];
   if (weight == NULL) return true;
-  if (weight->nd == 1 && weight->size[0] == classes) return pti_same_dtype(op, "x", x, "weight", weight);
+  if (weight->nd == 1 && weight->size[0] == classes)
+    return pti_same_dtype(op, "x", x, "weight", weight);
   return pti_fail(PT_ESHAPE, "%s: weight [%s] for %lld classes", op, pti_shape_text(weight),
                   (long long)classes) != NULL;
 }
@@ -57,12 +60,13 @@ static bool check_target_shape(const char *op, const pt_tensor *x, const pt_tens
   int64_t want[PT_MAX_DIM];
   for (int d = 0; d < x->nd - 1; d++) want[d] = x->size[d < c ? d : d + 1];
   return pti_fail(PT_ESHAPE, "%s: target [%s] for x [%s]: class ids have the shape [%s]", op,
-                  pti_shape_text(target), pti_shape_text(x), pti_sizes_text(want, x->nd - 1)) != NULL;
+                  pti_shape_text(target), pti_shape_text(x),
+                  pti_sizes_text(want, x->nd - 1)) != NULL;
 }
 
 /* Dense int64 ids, each a class or the one to ignore. */
-static pt_tensor *checked_target(const char *op, const pt_tensor *x, pt_tensor *target, const pt_tensor *weight,
-                                 int64_t ignore) {
+static pt_tensor *checked_target(const char *op, const pt_tensor *x, pt_tensor *target,
+                                 const pt_tensor *weight, int64_t ignore) {
   if (!check_input(op, x, weight) || !check_target_shape(op, x, target)) return NULL;
   int64_t classes = x->size[class_dim(x)], base = pti_this.index_base;
   target = pti_ids(op, "target", target);
@@ -73,7 +77,8 @@ static pt_tensor *checked_target(const char *op, const pt_tensor *x, pt_tensor *
                   (long long)base, (long long)(classes - 1 + base));
 }
 
-/* loss, total weight, and the weight of every target (0 where it is ignored): all that backward needs. */
+/* loss, total weight, and the weight of every target (0 where it is ignored): all that backward
+ * needs. */
 pt_tensor *nll_loss_forward_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   const char *name = "nll_loss";
   pt_tensor *x = arg[0].t, *weight = arg[2].t;
@@ -89,9 +94,10 @@ pt_tensor *nll_loss_forward_run(const pt_op *op, const pt_arg *arg, pt_tensor **
   if (x == NULL || loss == NULL || w == NULL || (arg[2].t && weight == NULL)) return NULL;
   const pti_device *dev = pti_home(x);
   if (!pti_has(name, dev, dev->be->nll != NULL)) return NULL;
-  if (target->numel && !dev->be->nll(dev->index, pti_rows_of(x, class_dim(x)), pti_ptr(x),
-                                     (const int64_t *)pti_ptr(target), weight ? pti_ptr(weight) : NULL, ignore,
-                                     pti_ptr(loss), pti_ptr(w), pti_this.index_base)) {
+  if (target->numel &&
+      !dev->be->nll(dev->index, pti_rows_of(x, class_dim(x)), pti_ptr(x),
+                    (const int64_t *)pti_ptr(target), weight ? pti_ptr(weight) : NULL, ignore,
+                    pti_ptr(loss), pti_ptr(w), pti_this.index_base)) {
     return NULL;
   }
   bool was = pt_set_grad_enabled(false);
@@ -107,7 +113,8 @@ pt_tensor *nll_loss_forward_run(const pt_op *op, const pt_arg *arg, pt_tensor **
 bool nll_loss_forward_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   const pti_edge *e = &n->in[0];
   if (g[0] == NULL || !pti_wants(n, 0)) return true;
-  pt_tensor *target = pti_saved(n, 1), *total = pt_detach(pti_saved_out(n, 1)), *w = pt_detach(pti_saved_out(n, 2));
+  pt_tensor *target = pti_saved(n, 1), *total = pt_detach(pti_saved_out(n, 1)),
+            *w = pt_detach(pti_saved_out(n, 2));
   if (target == NULL || total == NULL || w == NULL) return false;
   pt_tensor *each = reduction_of("nll_loss", n->arg[4].s) == MEAN ? pt_div(g[0], total) : g[0];
   each = pt_expand(each, w->size, w->nd);
@@ -120,12 +127,15 @@ bool nll_loss_forward_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   if (out->numel == 0) return true;
   if (!pt_grad_enabled() && dev->be->nll_grad) {
     each = pti_dense_of(each);
-    return each && dev->be->nll_grad(dev->index, pti_rows_of(out, dim), (const int64_t *)pti_ptr(target),
-                                     pti_ptr(each), pti_ptr(w), pti_ptr(out), pti_this.index_base);
+    return each &&
+           dev->be->nll_grad(dev->index, pti_rows_of(out, dim), (const int64_t *)pti_ptr(target),
+                             pti_ptr(each), pti_ptr(w), pti_ptr(out), pti_this.index_base);
   }
   /* Ignored targets have weight 0, so any class will do for them. */
-  pt_tensor *some = pt_masked_fill(target, pt_eq(w, pt_scalar(0)), pt_scalar_int(pti_this.index_base));
-  gx[0] = pt_scatter_add(out, dim, pt_unsqueeze(some, dim), pt_unsqueeze(pt_neg(pt_mul(each, w)), dim));
+  pt_tensor *some =
+      pt_masked_fill(target, pt_eq(w, pt_scalar(0)), pt_scalar_int(pti_this.index_base));
+  gx[0] =
+      pt_scatter_add(out, dim, pt_unsqueeze(some, dim), pt_unsqueeze(pt_neg(pt_mul(each, w)), dim));
   return gx[0] != NULL;
 }
 
@@ -170,7 +180,8 @@ static pt_tensor *against_probabilities(const entropy *q) {
 
 static pt_tensor *against_ids(const entropy *q) {
   pt_tensor *total;
-  pt_tensor *nll = pt_nll_loss_forward(q->logp, q->target, q->weight, q->ignore, q->reduction, &total, NULL);
+  pt_tensor *nll =
+      pt_nll_loss_forward(q->logp, q->target, q->weight, q->ignore, q->reduction, &total, NULL);
   if (nll == NULL || q->smoothing == 0) return nll;
   pt_tensor *skip = pt_eq(q->target, pt_scalar_int(q->ignore));
   pt_tensor *smooth = pt_masked_fill(minus_sum(q, q->logp), skip, pt_scalar(0));
@@ -183,18 +194,25 @@ static pt_tensor *against_ids(const entropy *q) {
 pt_tensor *cross_entropy_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   (void)more;
   pt_tensor *x = arg[0].t;
-  entropy q = {.op = op->name, .target = arg[1].t, .weight = arg[2].t, .ignore = arg[3].i,
-               .reduction = arg[4].s, .smoothing = arg[5].f, .dim = class_dim(x)};
+  entropy q = {.op = op->name,
+               .target = arg[1].t,
+               .weight = arg[2].t,
+               .ignore = arg[3].i,
+               .reduction = arg[4].s,
+               .smoothing = arg[5].f,
+               .dim = class_dim(x)};
   q.r = reduction_of(op->name, q.reduction);
   if (q.r == UNKNOWN) return NULL;
   if (!(q.smoothing >= 0 && q.smoothing <= 1)) {
-    return pti_fail(PT_EARG, "%s: label_smoothing %g is not between 0 and 1", op->name, q.smoothing);
+    return pti_fail(PT_EARG, "%s: label_smoothing %g is not between 0 and 1", op->name,
+                    q.smoothing);
   }
-  bool probabilities = pti_is((pt_dtype)q.target->dtype, PTI_FLOATS) && q.target->nd == x->nd && x->nd > 0;
+  bool probabilities =
+      pti_is((pt_dtype)q.target->dtype, PTI_FLOATS) && q.target->nd == x->nd && x->nd > 0;
   if (probabilities) {
     if (memcmp(x->size, q.target->size, x->nd * sizeof *x->size) != 0) {
-      return pti_fail(PT_ESHAPE, "%s: x [%s] and class probabilities [%s] differ in shape", op->name,
-                      pti_shape_text(x), pti_shape_text(q.target));
+      return pti_fail(PT_ESHAPE, "%s: x [%s] and class probabilities [%s] differ in shape",
+                      op->name, pti_shape_text(x), pti_shape_text(q.target));
     }
     if (!check_input(op->name, x, q.weight)) return NULL;
   } else {

@@ -1,11 +1,11 @@
-/* matmul.c: products of matrices. A transposed operand is passed to gemm as a flag; only what is dense in neither
-   order is copied. Gradients are products again. */
+/* matmul.c: products of matrices. A transposed operand is passed to gemm as a flag; only what is
+   dense in neither order is copied. Gradients are products again. */
 #include "ops.h"
 
 /* ---- one call of gemm ---- */
 
-/* How gemm sees a matrix of r rows and c columns: the distance between its rows, or between its columns where it
-   is stored transposed. */
+/* How gemm sees a matrix of r rows and c columns: the distance between its rows, or between its
+   columns where it is stored transposed. */
 typedef struct matrix {
   const void *data;
   bool t;
@@ -18,7 +18,8 @@ static bool matrix_of(pt_tensor **x, matrix *m) {
     const pt_tensor *t = *x;
     int d = t->nd - 2;
     int64_t r = t->size[d], c = t->size[d + 1], sr = t->stride[d], sc = t->stride[d + 1];
-    bool rows = (c == 1 || sc == 1) && (r == 1 || sr >= c), columns = (r == 1 || sr == 1) && (c == 1 || sc >= r);
+    bool rows = (c == 1 || sc == 1) && (r == 1 || sr >= c),
+         columns = (r == 1 || sr == 1) && (c == 1 || sc >= r);
     if (rows || columns || copied) {
       m->data = pti_ptr(t);
       m->t = !rows && columns;
@@ -36,12 +37,19 @@ static bool matrix_of(pt_tensor **x, matrix *m) {
 static bool multiply(const char *op, pt_tensor *a, pt_tensor *b, pt_tensor *c, double beta) {
   int d = a->nd - 2;
   const pti_device *dev = pti_home(c);
-  pti_gemm g = {.dtype = (pt_dtype)c->dtype, .m = a->size[d], .k = a->size[d + 1], .n = b->size[d + 1],
-                .batch = d ? a->size[0] : 1, .alpha = 1, .beta = beta, .c = pti_ptr(c)};
+  pti_gemm g = {.dtype = (pt_dtype)c->dtype,
+                .m = a->size[d],
+                .k = a->size[d + 1],
+                .n = b->size[d + 1],
+                .batch = d ? a->size[0] : 1,
+                .alpha = 1,
+                .beta = beta,
+                .c = pti_ptr(c)};
   matrix ma, mb;
   if (c->numel == 0) return true;
   if (g.k == 0) return beta == 1 || pti_fill_value(c, 0, 0);
-  if (!matrix_of(&a, &ma) || !matrix_of(&b, &mb) || !pti_has(op, dev, dev->be->gemm != NULL)) return false;
+  if (!matrix_of(&a, &ma) || !matrix_of(&b, &mb) || !pti_has(op, dev, dev->be->gemm != NULL))
+    return false;
   g.a = ma.data;
   g.ta = ma.t;
   g.lda = ma.ld;
@@ -62,18 +70,21 @@ static bool inner_fits(const char *op, const pt_tensor *x, const pt_tensor *y) {
   int kx = x->nd - 1, ky = y->nd > 1 ? y->nd - 2 : 0;
   if (x->size[kx] == y->size[ky]) return pti_same_dtype(op, "x", x, "y", y);
   const char *hint = "";
-  if (y->nd > 1 && x->size[kx] == y->size[y->nd - 1]) hint = y->nd == 2 ? "; did you mean y:t()?" : "; did you mean y:transpose(-2, -1)?";
-  else if (x->nd > 1 && x->size[kx - 1] == y->size[ky]) hint = x->nd == 2 ? "; did you mean x:t()?" : "; did you mean x:transpose(-2, -1)?";
-  return pti_fail(PT_ESHAPE, "%s: x [%s] and y [%s]: %lld ~= %lld%s", op, pti_shape_text(x), pti_shape_text(y),
-                  (long long)x->size[kx], (long long)y->size[ky], hint) != NULL;
+  if (y->nd > 1 && x->size[kx] == y->size[y->nd - 1])
+    hint = y->nd == 2 ? "; did you mean y:t()?" : "; did you mean y:transpose(-2, -1)?";
+  else if (x->nd > 1 && x->size[kx - 1] == y->size[ky])
+    hint = x->nd == 2 ? "; did you mean x:t()?" : "; did you mean x:transpose(-2, -1)?";
+  return pti_fail(PT_ESHAPE, "%s: x [%s] and y [%s]: %lld ~= %lld%s", op, pti_shape_text(x),
+                  pti_shape_text(y), (long long)x->size[kx], (long long)y->size[ky], hint) != NULL;
 }
 
 static bool has_dims(const char *op, const pt_tensor *x, int nx, const pt_tensor *y, int ny) {
   static const char *const kind[] = {"", "a vector", "a matrix", "a batch of matrices (b, n, k)"};
   if (x->nd == nx && y->nd == ny) return true;
   const pt_tensor *bad = x->nd != nx ? x : y;
-  return pti_fail(PT_ESHAPE, "%s: %s [%s] is not %s%s", op, bad == x ? "x" : "y", pti_shape_text(bad),
-                  kind[bad == x ? nx : ny], nx > 0 && bad->nd > 0 ? "; matmul takes any dims" : "") != NULL;
+  return pti_fail(PT_ESHAPE, "%s: %s [%s] is not %s%s", op, bad == x ? "x" : "y",
+                  pti_shape_text(bad), kind[bad == x ? nx : ny],
+                  nx > 0 && bad->nd > 0 ? "; matmul takes any dims" : "") != NULL;
 }
 
 /* ---- mm, bmm ---- */
@@ -96,8 +107,9 @@ pt_tensor *bmm_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   pt_tensor *x = arg[0].t, *y = arg[1].t;
   if (!has_dims(op->name, x, 3, y, 3)) return NULL;
   if (x->size[0] != y->size[0]) {
-    return pti_fail(PT_ESHAPE, "%s: x [%s] has %lld matrices, y [%s] has %lld", op->name, pti_shape_text(x),
-                    (long long)x->size[0], pti_shape_text(y), (long long)y->size[0]);
+    return pti_fail(PT_ESHAPE, "%s: x [%s] has %lld matrices, y [%s] has %lld", op->name,
+                    pti_shape_text(x), (long long)x->size[0], pti_shape_text(y),
+                    (long long)y->size[0]);
   }
   if (!inner_fits(op->name, x, y)) return NULL;
   int64_t size[] = {x->size[0], x->size[1], y->size[2]};
@@ -115,20 +127,24 @@ bool bmm_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 /* x (..., i) as (n, i), which memory may not allow. */
 static pt_tensor *as_rows(pt_tensor *x) {
   if (x == NULL || x->nd == 2) return x;
-  return pt_reshape(x, (int64_t[]){x->numel / pti_max64(x->size[x->nd - 1], 1), x->size[x->nd - 1]}, 2);
+  return pt_reshape(x, (int64_t[]){x->numel / pti_max64(x->size[x->nd - 1], 1), x->size[x->nd - 1]},
+                    2);
 }
 
-static bool linear_fits(const char *op, const pt_tensor *x, const pt_tensor *w, const pt_tensor *b) {
+static bool linear_fits(const char *op, const pt_tensor *x, const pt_tensor *w,
+                        const pt_tensor *b) {
   if (w->nd != 2) {
-    return pti_fail(PT_ESHAPE, "%s: weight [%s] is not a matrix (out, in)", op, pti_shape_text(w)) != NULL;
+    return pti_fail(PT_ESHAPE, "%s: weight [%s] is not a matrix (out, in)", op,
+                    pti_shape_text(w)) != NULL;
   }
   if (x->nd == 0 || x->size[x->nd - 1] != w->size[1]) {
-    return pti_fail(PT_ESHAPE, "%s: x [%s] has %lld features, weight wants %lld", op, pti_shape_text(x),
-                    (long long)(x->nd ? x->size[x->nd - 1] : 0), (long long)w->size[1]) != NULL;
+    return pti_fail(PT_ESHAPE, "%s: x [%s] has %lld features, weight wants %lld", op,
+                    pti_shape_text(x), (long long)(x->nd ? x->size[x->nd - 1] : 0),
+                    (long long)w->size[1]) != NULL;
   }
   if (b && (b->nd != 1 || b->size[0] != w->size[0])) {
-    return pti_fail(PT_ESHAPE, "%s: bias [%s] for weight [%s], which gives %lld features", op, pti_shape_text(b),
-                    pti_shape_text(w), (long long)w->size[0]) != NULL;
+    return pti_fail(PT_ESHAPE, "%s: bias [%s] for weight [%s], which gives %lld features", op,
+                    pti_shape_text(b), pti_shape_text(w), (long long)w->size[0]) != NULL;
   }
   return pti_same_dtype(op, "x", x, "weight", w) && (!b || pti_same_dtype(op, "x", x, "bias", b));
 }
@@ -143,7 +159,8 @@ pt_tensor *linear_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   size[x->nd - 1] = out;
   pt_tensor *y = pti_new(size, x->nd, (pt_dtype)x->dtype, pti_dev(x));
   if (y == NULL || (b && !pti_copy_into(y, b))) return NULL;
-  pti_geometry q = {.nd = 2, .size = {in, out}, .stride = {w->stride[1], w->stride[0]}, .offset = w->offset};
+  pti_geometry q = {
+      .nd = 2, .size = {in, out}, .stride = {w->stride[1], w->stride[0]}, .offset = w->offset};
   pt_tensor *wt = pti_view_at(w, &q, false), *rows = x;
   if (x->nd != 2) { /* the same without history: the node is linear's own */
     int64_t flat[] = {in ? x->numel / in : y->numel / pti_max64(out, 1), in}, stride[2];
@@ -221,7 +238,8 @@ pt_tensor *matmul_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   (void)more;
   pt_tensor *x = arg[0].t, *y = arg[1].t;
   if (x->nd == 0 || y->nd == 0) {
-    return pti_fail(PT_ESHAPE, "%s: %s is a single number; use mul", op->name, x->nd == 0 ? "x" : "y");
+    return pti_fail(PT_ESHAPE, "%s: %s is a single number; use mul", op->name,
+                    x->nd == 0 ? "x" : "y");
   }
   if (!inner_fits(op->name, x, y)) return NULL;
   if (x->nd == 2 && y->nd == 2) return pt_mm(x, y);
@@ -231,7 +249,9 @@ pt_tensor *matmul_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   if (row) x = pt_unsqueeze(x, 0);
   if (column) y = pt_unsqueeze(y, 1);
   if (x == NULL || y == NULL) return NULL;
-  pt_tensor *z = x->nd == 2 && y->nd == 2 ? pt_mm(x, y) : y->nd == 2 ? folded(x, y) : batched(op->name, x, y);
+  pt_tensor *z = x->nd == 2 && y->nd == 2 ? pt_mm(x, y)
+                 : y->nd == 2             ? folded(x, y)
+                                          : batched(op->name, x, y);
   if (row) z = pt_select(z, -2, 0);
   return column ? pt_select(z, -1, 0) : z;
 }

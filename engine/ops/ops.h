@@ -1,5 +1,5 @@
-/* ops.h: what several files of ops/ share: geometry of views, checks of dims, dtypes and ids with their messages,
-   and the places gradients are written into. An op's own rules stay in its file. */
+/* ops.h: what several files of ops/ share: geometry of views, checks of dims, dtypes and ids with
+   their messages, and the places gradients are written into. An op's own rules stay in its file. */
 #ifndef PTI_OPS_H
 #define PTI_OPS_H
 
@@ -22,17 +22,20 @@ bool pti_has(const char *op, const pti_device *dev, bool kernel);
 /* A position or dim as the user wrote it: negative ones count from the end in every language. */
 static inline long long pti_shown(int64_t at) { return at < 0 ? at : at + pti_this.index_base; }
 
-/* Marks the dims of a list, or all of them where it was left out; refuses one that stands there twice. */
+/* Marks the dims of a list, or all of them where it was left out; refuses one that stands there
+ * twice. */
 bool pti_dim_set(const char *op, const pt_arg *dims, int nd, bool *in);
 /* Refuses two tensors of different dtypes, naming both. */
-bool pti_same_dtype(const char *op, const char *a, const pt_tensor *x, const char *b, const pt_tensor *y);
+bool pti_same_dtype(const char *op, const char *a, const pt_tensor *x, const char *b,
+                    const pt_tensor *y);
 /* Refuses what is not floating. */
 bool pti_floating(const char *op, const char *name, const pt_tensor *x);
 
 /* An index tensor as dense int64; refuses floats and bools. */
 pt_tensor *pti_ids(const char *op, const char *name, pt_tensor *index);
-/* The place of the first dense int64 id that does not name one of n entries (negative ones count from the end where
-   `wrap`; *skip is let through), or -1. Kernels of other devices check for themselves: their ids stay there. */
+/* The place of the first dense int64 id that does not name one of n entries (negative ones count
+   from the end where `wrap`; *skip is let through), or -1. Kernels of other devices check for
+   themselves: their ids stay there. */
 int64_t pti_bad_id(const pt_tensor *id, int64_t n, bool wrap, const int64_t *skip);
 /* The same as an error. */
 bool pti_check_ids(const char *op, const char *name, const pt_tensor *id, int64_t n, bool wrap);
@@ -53,7 +56,8 @@ pti_geometry pti_geometry_of(const pt_tensor *x);
 pti_geometry pti_geometry_dense(const int64_t *size, int nd);
 /* x's memory under that geometry; `tracked` as in pti_view. */
 pt_tensor *pti_view_at(pt_tensor *x, const pti_geometry *q, bool tracked);
-/* The strides under which x is seen with other sizes of the same number of elements; false where only a copy can. */
+/* The strides under which x is seen with other sizes of the same number of elements; false where
+ * only a copy can. */
 bool pti_view_strides(const pt_tensor *x, const int64_t *size, int nd, int64_t *stride);
 /* x (outer, n, inner) around one dim; a 0-dim x has one entry. */
 pti_rows pti_rows_of(const pt_tensor *x, int dim);

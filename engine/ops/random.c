@@ -1,5 +1,6 @@
-/* random.c: ops that make numbers. Every draw takes its counters from the thread's generator, so that element i of
-   the n-th draw is the same number for any number of threads and on any device. */
+/* random.c: ops that make numbers. Every draw takes its counters from the thread's generator, so
+   that element i of the n-th draw is the same number for any number of threads and on any device.
+ */
 #include <math.h>
 
 #include "mem.h"
@@ -17,14 +18,17 @@ pt_tensor *sequence_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   if (y == NULL || n == 0) return y;
   const pti_device *dev = pti_home(y);
   if (!pti_has(op->name, dev, dev->be->arange != NULL)) return NULL;
-  bool ok = dev->be->arange(dev->index, (pt_dtype)y->dtype, pti_ptr(y), n, start, step, istart, istep);
+  bool ok =
+      dev->be->arange(dev->index, (pt_dtype)y->dtype, pti_ptr(y), n, start, step, istart, istep);
   return ok ? y : NULL;
 }
 
 /* Number of a distribution, -1 where there is none of that name. */
 static int kind_of(const char *name) {
-  static const char *const all[] = {[PTI_RAND_UNIFORM] = "uniform", [PTI_RAND_NORMAL] = "normal",
-                                    [PTI_RAND_INT] = "int", [PTI_RAND_BERNOULLI] = "bernoulli",
+  static const char *const all[] = {[PTI_RAND_UNIFORM] = "uniform",
+                                    [PTI_RAND_NORMAL] = "normal",
+                                    [PTI_RAND_INT] = "int",
+                                    [PTI_RAND_BERNOULLI] = "bernoulli",
                                     [PTI_RAND_EXPONENTIAL] = "exponential"};
   for (size_t i = 0; i < PTI_COUNT(all); i++) {
     if (strcmp(all[i], name) == 0) return (int)i;
@@ -32,14 +36,17 @@ static int kind_of(const char *name) {
   return -1;
 }
 
-static bool check_distribution(const char *op, int kind, const char *name, const pt_tensor *x, double a, double b) {
+static bool check_distribution(const char *op, int kind, const char *name, const pt_tensor *x,
+                               double a, double b) {
   const char *wrong = NULL;
   bool whole = kind == PTI_RAND_INT || kind == PTI_RAND_BERNOULLI;
   switch (kind) {
   case PTI_RAND_UNIFORM: wrong = a <= b ? NULL : "the upper bound lies below the lower one"; break;
   case PTI_RAND_NORMAL: wrong = b >= 0 ? NULL : "the standard deviation is negative"; break;
   case PTI_RAND_INT: wrong = a < b ? NULL : "the range holds no number"; break;
-  case PTI_RAND_BERNOULLI: wrong = a >= 0 && a <= 1 ? NULL : "the probability is not between 0 and 1"; break;
+  case PTI_RAND_BERNOULLI:
+    wrong = a >= 0 && a <= 1 ? NULL : "the probability is not between 0 and 1";
+    break;
   case PTI_RAND_EXPONENTIAL: wrong = a > 0 ? NULL : "the rate is not positive"; break;
   default: wrong = "there is no such distribution"; break;
   }
@@ -58,8 +65,8 @@ pt_tensor *random_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   if (!pti_has(op->name, dev, dev->be->random != NULL)) return NULL;
   pti_generator *r = pti_default_generator();
   uint64_t ctr = pti_generator_take(r, x->numel);
-  bool ok = dev->be->random(dev->index, (pti_random_kind)kind, (pt_dtype)x->dtype, pti_ptr(x), x->numel, r->seed,
-                            r->stream, ctr, a, b);
+  bool ok = dev->be->random(dev->index, (pti_random_kind)kind, (pt_dtype)x->dtype, pti_ptr(x),
+                            x->numel, r->seed, r->stream, ctr, a, b);
   return ok ? x : NULL;
 }
 

@@ -1,5 +1,6 @@
-/* reduce.c: one number from many. All but the extremes with positions go through one loop over an iterator whose
-   output stands still in the reduced dims; reductions of nothing never reach a kernel. */
+/* reduce.c: one number from many. All but the extremes with positions go through one loop over an
+   iterator whose output stands still in the reduced dims; reductions of nothing never reach a
+   kernel. */
 #include <math.h>
 
 #include "ops.h"
@@ -33,12 +34,13 @@ static bool plan_of(const char *op, const pt_tensor *x, const pt_arg *dims, bool
 /* For extremes, which have no neutral element. */
 static bool not_empty(const char *op, const pt_tensor *x, const plan *p) {
   if (x->numel > 0 || p->count > 0) return true;
-  return pti_fail(PT_ESHAPE, "%s: x [%s] has no elements to choose from", op, pti_shape_text(x)) != NULL;
+  return pti_fail(PT_ESHAPE, "%s: x [%s] has no elements to choose from", op, pti_shape_text(x)) !=
+         NULL;
 }
 
 /* `neutral`: the result where nothing is reduced. */
-static pt_tensor *reduce(const char *op, pti_reduction kind, pt_tensor *x, const plan *p, pt_dtype dtype,
-                         double scale, double neutral) {
+static pt_tensor *reduce(const char *op, pti_reduction kind, pt_tensor *x, const plan *p,
+                         pt_dtype dtype, double scale, double neutral) {
   pt_tensor *y = pti_new(p->size, p->nd, dtype, pti_dev(x));
   if (y == NULL) return NULL;
   if (x->numel == 0) return pti_fill_value(y, neutral, neutral == 1) ? y : NULL;
@@ -51,7 +53,8 @@ static pt_tensor *reduce(const char *op, pti_reduction kind, pt_tensor *x, const
   return dev->be->reduce(dev->index, kind, &it, scale, pti_this.index_base) ? y : NULL;
 }
 
-/* A reduced tensor at the shape it had with the reduced dims kept as 1, so that it broadcasts against x. */
+/* A reduced tensor at the shape it had with the reduced dims kept as 1, so that it broadcasts
+ * against x. */
 static pt_tensor *with_dims(pt_tensor *y, const pti_edge *e, const pt_arg *dims) {
   bool in[PT_MAX_DIM];
   int64_t kept[PT_MAX_DIM];
@@ -115,7 +118,8 @@ pt_tensor *prod_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
 static pt_tensor *product_before(pt_tensor *x, bool after) {
   int64_t n = x->size[1], one[] = {x->size[0], 1};
   pt_tensor *edge = pt_ones(one, 2, (pt_dtype)x->dtype, pti_dev(x));
-  pt_tensor *part[2] = {after ? pt_narrow(x, 1, 1, n - 1) : edge, after ? edge : pt_narrow(x, 1, 0, n - 1)};
+  pt_tensor *part[2] = {after ? pt_narrow(x, 1, 1, n - 1) : edge,
+                        after ? edge : pt_narrow(x, 1, 0, n - 1)};
   pt_tensor *y = pt_cat(part, 2, 1);
   for (int64_t reach = 1; reach < n && y; reach *= 2) {
     pt_tensor *low = pt_narrow(y, 1, 0, n - reach), *high = pt_narrow(y, 1, reach, n - reach);
@@ -127,7 +131,8 @@ static pt_tensor *product_before(pt_tensor *x, bool after) {
   return y;
 }
 
-/* For each element of x the product of the others it is multiplied with: right also where x has zeros. */
+/* For each element of x the product of the others it is multiplied with: right also where x has
+ * zeros. */
 static pt_tensor *product_of_others(pt_tensor *x, const bool *in) {
   int64_t order[PT_MAX_DIM], back[PT_MAX_DIM], n = 1;
   int k = 0;
@@ -167,7 +172,8 @@ bool prod_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 
 static pt_tensor *extreme(const pt_op *op, const pt_arg *arg, pti_reduction kind) {
   plan p;
-  if (!plan_of(op->name, arg[0].t, &arg[1], arg[2].i, &p) || !not_empty(op->name, arg[0].t, &p)) return NULL;
+  if (!plan_of(op->name, arg[0].t, &arg[1], arg[2].i, &p) || !not_empty(op->name, arg[0].t, &p))
+    return NULL;
   return reduce(op->name, kind, arg[0].t, &p, (pt_dtype)arg[0].t->dtype, 1, 0);
 }
 
@@ -206,9 +212,11 @@ static pt_tensor *extreme_dim(const pt_op *op, const pt_arg *arg, pt_tensor **mo
   pt_tensor *y = pti_new(p.size, p.nd, (pt_dtype)x->dtype, pti_dev(x));
   more[0] = pti_new(p.size, p.nd, PT_I64, pti_dev(x));
   const pti_device *dev = pti_home(x);
-  if (y == NULL || more[0] == NULL || !pti_has(op->name, dev, dev->be->extreme != NULL)) return NULL;
-  bool ok = y->numel == 0 || dev->be->extreme(dev->index, pti_rows_of(x, dim), max, pti_ptr(x), pti_ptr(y),
-                                              (int64_t *)pti_ptr(more[0]), pti_this.index_base);
+  if (y == NULL || more[0] == NULL || !pti_has(op->name, dev, dev->be->extreme != NULL))
+    return NULL;
+  bool ok = y->numel == 0 ||
+            dev->be->extreme(dev->index, pti_rows_of(x, dim), max, pti_ptr(x), pti_ptr(y),
+                             (int64_t *)pti_ptr(more[0]), pti_this.index_base);
   return ok ? y : NULL;
 }
 
@@ -238,7 +246,8 @@ pt_tensor *min_dim_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
 }
 bool min_dim_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) { return chosen_vjp(n, g, gx); }
 
-/* The position alone; without a dim that in the elements in a row, for which they must lie in order. */
+/* The position alone; without a dim that in the elements in a row, for which they must lie in
+ * order. */
 static pt_tensor *position(const pt_op *op, const pt_arg *arg, pti_reduction kind) {
   pt_tensor *x = arg[0].t;
   int dim = 0;

@@ -1,5 +1,6 @@
-/* shape.c: ops that change geometry: views (which share memory and know their base), and the copies that go with
-   them. A view's gradient is the inverse view, or zeros with the gradient written where the view lay. */
+/* shape.c: ops that change geometry: views (which share memory and know their base), and the copies
+   that go with them. A view's gradient is the inverse view, or zeros with the gradient written
+   where the view lay. */
 #include "ops.h"
 
 /* ---- the same elements under other sizes ---- */
@@ -9,7 +10,8 @@ static bool fill_in_sizes(const char *op, const pt_tensor *x, const pt_arg *arg,
   int64_t known = 1;
   int open = -1;
   if (arg->n > PT_MAX_DIM) {
-    return pti_fail(PT_ESHAPE, "%s: %d dims, but at most %d are supported", op, arg->n, PT_MAX_DIM) != NULL;
+    return pti_fail(PT_ESHAPE, "%s: %d dims, but at most %d are supported", op, arg->n,
+                    PT_MAX_DIM) != NULL;
   }
   const char *text = pti_sizes_text(arg->ints, arg->n);
   for (int d = 0; d < arg->n; d++) {
@@ -24,12 +26,13 @@ static bool fill_in_sizes(const char *op, const pt_tensor *x, const pt_arg *arg,
     }
   }
   if (open >= 0 && known == 0) {
-    return pti_fail(PT_ESHAPE, "%s: size [%s]: -1 could be anything, as the other sizes hold no element", op,
+    return pti_fail(PT_ESHAPE,
+                    "%s: size [%s]: -1 could be anything, as the other sizes hold no element", op,
                     text) != NULL;
   }
   if (open >= 0 ? x->numel % known != 0 : x->numel != known) {
-    return pti_fail(PT_ESHAPE, "%s: x [%s] has %lld elements, which do not fill [%s]", op, pti_shape_text(x),
-                    (long long)x->numel, text) != NULL;
+    return pti_fail(PT_ESHAPE, "%s: x [%s] has %lld elements, which do not fill [%s]", op,
+                    pti_shape_text(x), (long long)x->numel, text) != NULL;
   }
   if (open >= 0) size[open] = x->numel / known;
   return true;
@@ -41,9 +44,10 @@ pt_tensor *view_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   int64_t size[PT_MAX_DIM], stride[PT_MAX_DIM];
   if (!fill_in_sizes(op->name, x, &arg[1], size)) return NULL;
   if (!pti_view_strides(x, size, arg[1].n, stride)) {
-    return pti_fail(PT_ESHAPE, "%s: x [%s] with strides [%s] cannot be seen as [%s] without a copy; use reshape",
-                    op->name, pti_shape_text(x), pti_sizes_text(x->stride, x->nd),
-                    pti_sizes_text(size, arg[1].n));
+    return pti_fail(
+        PT_ESHAPE,
+        "%s: x [%s] with strides [%s] cannot be seen as [%s] without a copy; use reshape", op->name,
+        pti_shape_text(x), pti_sizes_text(x->stride, x->nd), pti_sizes_text(size, arg[1].n));
   }
   return pti_view(x, size, stride, arg[1].n, x->offset, true);
 }
@@ -66,10 +70,11 @@ pt_tensor *flatten_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   (void)more;
   pt_tensor *x = arg[0].t;
   int from, to, nd = 0;
-  if (!pti_dim(op->name, arg[1].i, x->nd, &from) || !pti_dim(op->name, arg[2].i, x->nd, &to)) return NULL;
+  if (!pti_dim(op->name, arg[1].i, x->nd, &from) || !pti_dim(op->name, arg[2].i, x->nd, &to))
+    return NULL;
   if (from > to) {
-    return pti_fail(PT_EARG, "%s: start_dim %lld comes after end_dim %lld", op->name, pti_shown(from),
-                    pti_shown(to));
+    return pti_fail(PT_EARG, "%s: start_dim %lld comes after end_dim %lld", op->name,
+                    pti_shown(from), pti_shown(to));
   }
   int64_t size[PT_MAX_DIM] = {1}, merged = 1;
   for (int d = 0; d < x->nd; d++) {
@@ -101,8 +106,8 @@ pt_tensor *unsqueeze_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   int dim;
   if (!pti_dim(op->name, arg[1].i, x->nd + 1, &dim)) return NULL;
   if (x->nd == PT_MAX_DIM) {
-    return pti_fail(PT_ESHAPE, "%s: x [%s] has %d dims already, the most that are supported", op->name,
-                    pti_shape_text(x), PT_MAX_DIM);
+    return pti_fail(PT_ESHAPE, "%s: x [%s] has %d dims already, the most that are supported",
+                    op->name, pti_shape_text(x), PT_MAX_DIM);
   }
   pti_geometry q = pti_geometry_of(x);
   size_t tail = (size_t)(x->nd - dim) * sizeof *q.size;
@@ -121,7 +126,8 @@ pt_tensor *transpose_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   (void)more;
   pt_tensor *x = arg[0].t;
   int a, b;
-  if (!pti_dim(op->name, arg[1].i, x->nd, &a) || !pti_dim(op->name, arg[2].i, x->nd, &b)) return NULL;
+  if (!pti_dim(op->name, arg[1].i, x->nd, &a) || !pti_dim(op->name, arg[2].i, x->nd, &b))
+    return NULL;
   pti_geometry q = pti_geometry_of(x);
   if (x->nd) {
     q.size[a] = x->size[b];
@@ -153,7 +159,8 @@ pt_tensor *permute_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   bool seen[PT_MAX_DIM];
   if (!pti_dim_set(op->name, &arg[1], x->nd, seen)) return NULL;
   if (arg[1].n != x->nd) {
-    return pti_fail(PT_EARG, "%s: %d dims given for x [%s] of %d", op->name, arg[1].n, pti_shape_text(x), x->nd);
+    return pti_fail(PT_EARG, "%s: %d dims given for x [%s] of %d", op->name, arg[1].n,
+                    pti_shape_text(x), x->nd);
   }
   pti_geometry q = {.nd = x->nd, .offset = x->offset};
   for (int i = 0; i < x->nd; i++) {
@@ -167,7 +174,8 @@ pt_tensor *permute_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
 bool permute_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   int nd = n->arg[1].n;
   int64_t back[PT_MAX_DIM];
-  for (int i = 0; i < nd; i++) back[n->arg[1].ints[i] < 0 ? n->arg[1].ints[i] + nd : n->arg[1].ints[i]] = i;
+  for (int i = 0; i < nd; i++)
+    back[n->arg[1].ints[i] < 0 ? n->arg[1].ints[i] + nd : n->arg[1].ints[i]] = i;
   gx[0] = pt_permute(g[0], back, nd);
   return gx[0] != NULL;
 }
@@ -180,15 +188,16 @@ pt_tensor *expand_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   pti_geometry q = {.nd = arg[1].n, .offset = x->offset};
   int lead = q.nd - x->nd;
   if (lead < 0 || q.nd > PT_MAX_DIM) {
-    return pti_fail(PT_ESHAPE, "%s: x [%s] has %d dims, size [%s] has %d", op->name, pti_shape_text(x), x->nd,
-                    pti_sizes_text(arg[1].ints, q.nd), q.nd);
+    return pti_fail(PT_ESHAPE, "%s: x [%s] has %d dims, size [%s] has %d", op->name,
+                    pti_shape_text(x), x->nd, pti_sizes_text(arg[1].ints, q.nd), q.nd);
   }
   for (int d = 0; d < q.nd; d++) {
     int64_t have = d < lead ? 1 : x->size[d - lead], want = arg[1].ints[d];
     if (want == -1 && d >= lead) want = have;
     if (want < 0 || (have != want && have != 1)) {
-      return pti_fail(PT_ESHAPE, "%s: x [%s] does not expand to [%s]: dim %lld has %lld entries", op->name,
-                      pti_shape_text(x), pti_sizes_text(arg[1].ints, q.nd), pti_shown(d), (long long)have);
+      return pti_fail(PT_ESHAPE, "%s: x [%s] does not expand to [%s]: dim %lld has %lld entries",
+                      op->name, pti_shape_text(x), pti_sizes_text(arg[1].ints, q.nd), pti_shown(d),
+                      (long long)have);
     }
     q.size[d] = want;
     q.stride[d] = have == want && d >= lead ? x->stride[d - lead] : 0;
@@ -215,8 +224,8 @@ static bool narrow_of(const char *op, const pt_arg *arg, pti_geometry *q) {
   int64_t n = q->size[d], start = arg[2].i < 0 ? arg[2].i + n : arg[2].i, length = arg[3].i;
   if (start < 0 || length < 0 || start > n - length) {
     return pti_fail(PT_EINDEX, "%s: %lld entries from %lld on, but dim %lld of [%s] has %lld", op,
-                    (long long)length, pti_shown(arg[2].i), pti_shown(d), pti_sizes_text(q->size, q->nd),
-                    (long long)n) != NULL;
+                    (long long)length, pti_shown(arg[2].i), pti_shown(d),
+                    pti_sizes_text(q->size, q->nd), (long long)n) != NULL;
   }
   q->size[d] = length;
   q->offset += length ? start * q->stride[d] : 0;
@@ -229,7 +238,8 @@ static bool select_of(const char *op, const pt_arg *arg, pti_geometry *q) {
   int64_t n = q->size[d], at = arg[2].i < 0 ? arg[2].i + n : arg[2].i;
   if (at < 0 || at >= n) {
     return pti_fail(PT_EINDEX, "%s: index %lld of dim %lld of [%s], which has %lld entries", op,
-                    pti_shown(arg[2].i), pti_shown(d), pti_sizes_text(q->size, q->nd), (long long)n) != NULL;
+                    pti_shown(arg[2].i), pti_shown(d), pti_sizes_text(q->size, q->nd),
+                    (long long)n) != NULL;
   }
   q->offset += at * q->stride[d];
   size_t tail = (size_t)(q->nd - d - 1) * sizeof *q->size;
@@ -239,17 +249,20 @@ static bool select_of(const char *op, const pt_arg *arg, pti_geometry *q) {
   return true;
 }
 
-/* `stop` belongs to the slice; one that comes before `start` (also the one before the first, -n - 1) gives none. */
+/* `stop` belongs to the slice; one that comes before `start` (also the one before the first, -n -
+ * 1) gives none. */
 static bool slice_of(const char *op, const pt_arg *arg, pti_geometry *q) {
   int d;
   if (!part_of_dim(op, &arg[1], q, &d)) return false;
   int64_t n = q->size[d], step = arg[4].i;
-  int64_t start = arg[2].i < 0 ? arg[2].i + n : arg[2].i, stop = arg[3].i < 0 ? arg[3].i + n : arg[3].i;
-  if (step < 1) return pti_fail(PT_EARG, "%s: step %lld is not positive", op, (long long)step) != NULL;
+  int64_t start = arg[2].i < 0 ? arg[2].i + n : arg[2].i,
+          stop = arg[3].i < 0 ? arg[3].i + n : arg[3].i;
+  if (step < 1)
+    return pti_fail(PT_EARG, "%s: step %lld is not positive", op, (long long)step) != NULL;
   if (start < 0 || start > n || stop < -1 || stop >= n) {
     return pti_fail(PT_EINDEX, "%s: entries %lld to %lld of dim %lld of [%s], which has %lld", op,
-                    pti_shown(arg[2].i), pti_shown(arg[3].i), pti_shown(d), pti_sizes_text(q->size, q->nd),
-                    (long long)n) != NULL;
+                    pti_shown(arg[2].i), pti_shown(arg[3].i), pti_shown(d),
+                    pti_sizes_text(q->size, q->nd), (long long)n) != NULL;
   }
   q->size[d] = stop < start ? 0 : (stop - start) / step + 1;
   q->offset += q->size[d] ? start * q->stride[d] : 0;
@@ -274,24 +287,30 @@ pt_tensor *narrow_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   (void)more;
   return part_run(op, arg, narrow_of);
 }
-bool narrow_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) { return part_vjp(n, g, gx, narrow_of); }
+bool narrow_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  return part_vjp(n, g, gx, narrow_of);
+}
 
 pt_tensor *select_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   (void)more;
   return part_run(op, arg, select_of);
 }
-bool select_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) { return part_vjp(n, g, gx, select_of); }
+bool select_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  return part_vjp(n, g, gx, select_of);
+}
 
 pt_tensor *slice_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   (void)more;
   return part_run(op, arg, slice_of);
 }
-bool slice_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) { return part_vjp(n, g, gx, slice_of); }
+bool slice_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  return part_vjp(n, g, gx, slice_of);
+}
 
 /* ---- any geometry ---- */
 
-static bool read_geometry(const char *op, const pt_arg *size, const pt_arg *stride, int64_t offset, pt_dtype dtype,
-                          pti_geometry *q) {
+static bool read_geometry(const char *op, const pt_arg *size, const pt_arg *stride, int64_t offset,
+                          pt_dtype dtype, pti_geometry *q) {
   int64_t numel;
   size_t bytes;
   if (size->n != stride->n) {
@@ -316,7 +335,8 @@ pt_tensor *as_strided_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) 
   if (!read_geometry(op->name, &arg[1], &arg[2], arg[3].i, (pt_dtype)x->dtype, &q)) return NULL;
   /* The gradient is laid out as x's elements, in order: strides of the input are not recorded. */
   if (pt_grad_enabled() && pti_needs_grad(x) && !pti_dense(x)) {
-    return pti_fail(PT_EGRAD, "%s: x [%s] needs a gradient but is not dense in memory; use x:contiguous()",
+    return pti_fail(PT_EGRAD,
+                    "%s: x [%s] needs a gradient but is not dense in memory; use x:contiguous()",
                     op->name, pti_shape_text(x));
   }
   pt_tensor *y = pti_view_at(x, &q, true);
@@ -337,8 +357,10 @@ bool as_strided_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   pti_geometry q;
   int64_t lo, hi, have = pti_edge_numel(e), offset = n->arg[3].i - e->offset;
   if (g[0]->numel == 0 || have == 0) return (gx[0] = pti_zeros_for(e, g[0])) != NULL;
-  if (!read_geometry(n->op->name, &n->arg[1], &n->arg[2], offset, (pt_dtype)e->dtype, &q)) return false;
-  if (!pti_extent(q.size, q.stride, q.nd, &lo, &hi)) return false; /* the run has passed the same check */
+  if (!read_geometry(n->op->name, &n->arg[1], &n->arg[2], offset, (pt_dtype)e->dtype, &q))
+    return false;
+  if (!pti_extent(q.size, q.stride, q.nd, &lo, &hi))
+    return false; /* the run has passed the same check */
   /* A row that holds x's elements and all others that the view reached in the storage. */
   int64_t from = pti_min64(lo + offset, 0), length = pti_max64(hi + offset, have) - from;
   q.offset -= from;

@@ -1,10 +1,11 @@
-/* softmax.c: softmax and its logarithm along one dim. Backward runs one fused kernel; where a graph of the gradient
-   is wanted it is the same formula in ops. */
+/* softmax.c: softmax and its logarithm along one dim. Backward runs one fused kernel; where a graph
+   of the gradient is wanted it is the same formula in ops. */
 #include "ops.h"
 
 static pt_tensor *run(const pt_op *op, const pt_arg *arg, bool log) {
   int dim;
-  if (!pti_floating(op->name, "x", arg[0].t) || !pti_dim(op->name, arg[1].i, arg[0].t->nd, &dim)) return NULL;
+  if (!pti_floating(op->name, "x", arg[0].t) || !pti_dim(op->name, arg[1].i, arg[0].t->nd, &dim))
+    return NULL;
   pt_tensor *x = pti_dense_of(arg[0].t), *y = x ? pti_new_like(x, (pt_dtype)x->dtype) : NULL;
   if (y == NULL || y->numel == 0) return y;
   const pti_device *dev = pti_home(x);
@@ -43,4 +44,6 @@ pt_tensor *log_softmax_run(const pt_op *op, const pt_arg *arg, pt_tensor **more)
   (void)more;
   return run(op, arg, true);
 }
-bool log_softmax_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) { return vjp(n, g, gx, true); }
+bool log_softmax_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  return vjp(n, g, gx, true);
+}

@@ -13,14 +13,16 @@ bool pti_dim_set(const char *op, const pt_arg *dims, int nd, bool *in) {
     int d;
     if (!pti_dim(op, dims->ints[i], nd, &d)) return false;
     if (in[d]) {
-      return pti_fail(PT_EARG, "%s: dim %d stands twice in the list", op, d + pti_this.index_base) != NULL;
+      return pti_fail(PT_EARG, "%s: dim %d stands twice in the list", op,
+                      d + pti_this.index_base) != NULL;
     }
     in[d] = true;
   }
   return true;
 }
 
-bool pti_same_dtype(const char *op, const char *a, const pt_tensor *x, const char *b, const pt_tensor *y) {
+bool pti_same_dtype(const char *op, const char *a, const pt_tensor *x, const char *b,
+                    const pt_tensor *y) {
   if (x->dtype == y->dtype) return true;
   return pti_fail(PT_EDTYPE, "%s: %s is %s and %s is %s; convert one with :to()", op, a,
                   pt_dtype_name((pt_dtype)x->dtype), b, pt_dtype_name((pt_dtype)y->dtype)) != NULL;
@@ -35,7 +37,8 @@ bool pti_floating(const char *op, const char *name, const pt_tensor *x) {
 pt_tensor *pti_ids(const char *op, const char *name, pt_tensor *index) {
   if (index == NULL) return NULL;
   if (!pti_is((pt_dtype)index->dtype, PTI_INTS)) {
-    return pti_fail(PT_EDTYPE, "%s: %s is %s, but ids are int64", op, name, pt_dtype_name((pt_dtype)index->dtype));
+    return pti_fail(PT_EDTYPE, "%s: %s is %s, but ids are int64", op, name,
+                    pt_dtype_name((pt_dtype)index->dtype));
   }
   return pti_dense_of(pti_cast(index, PT_I64));
 }
@@ -66,10 +69,11 @@ bool pti_check_ids(const char *op, const char *name, const pt_tensor *id, int64_
   long long v = ((const int64_t *)pti_ptr(id))[at], base = pti_this.index_base;
   const char *where = pti_position_text(id, at);
   if (n == 0) {
-    return pti_fail(PT_EINDEX, "%s: %s %lld at position %s, but there are no entries", op, name, v, where) != NULL;
+    return pti_fail(PT_EINDEX, "%s: %s %lld at position %s, but there are no entries", op, name, v,
+                    where) != NULL;
   }
-  return pti_fail(PT_EINDEX, "%s: %s %lld at position %s is not from %lld to %lld", op, name, v, where, base,
-                  (long long)n - 1 + base) != NULL;
+  return pti_fail(PT_EINDEX, "%s: %s %lld at position %s is not from %lld to %lld", op, name, v,
+                  where, base, (long long)n - 1 + base) != NULL;
 }
 
 /* ---- geometry ---- */
@@ -102,7 +106,8 @@ bool pti_view_strides(const pt_tensor *x, const int64_t *size, int nd, int64_t *
     memcpy(stride, q.stride, sizeof q.stride);
     return true;
   }
-  /* From the last dim on: each run of dims that lie one in another takes as many new dims as fill it. */
+  /* From the last dim on: each run of dims that lie one in another takes as many new dims as fill
+   * it. */
   int to = nd - 1;
   int64_t step = x->stride[x->nd - 1], run = 1, filled = 1;
   for (int d = x->nd - 1; d >= 0; d--) {
@@ -153,7 +158,8 @@ pt_tensor *pti_grad_as(pt_tensor *g, const pti_edge *e) {
 
 pt_tensor *pti_grad_to(pt_tensor *g, const pti_edge *e) {
   if (g == NULL) return NULL;
-  int lead = e->nd > g->nd ? e->nd - g->nd : 0; /* leading dims of size 1 that the result did not have */
+  int lead =
+      e->nd > g->nd ? e->nd - g->nd : 0; /* leading dims of size 1 that the result did not have */
   g = pti_sum_to(g, e->size + lead, e->nd - lead);
   if (lead) g = pt_reshape(g, e->size, e->nd);
   return pti_grad_as(g, e);
