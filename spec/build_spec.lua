@@ -1,0 +1,46 @@
+-- What `make` leaves in build/: what the libraries need, what they export, and that a stock Lua takes the module.
+
+local function output(command)
+  local pipe = assert(io.popen(command .. " 2>&1"))
+  local text = pipe:read "a"
+  return text, (pipe:close())
+end
+
+local function needed(library)
+  return output("readelf -d " .. library):gsub("[^\n]*%f[%u]SONAME[^\n]*", "")
+end
+
+describe("build #plain", function()
+  it("leaves a shared library that brings its Lua", function()
+    assert.truthy(needed("build/libptlua.so"):find("liblua5.4.so.0", 1, true))
+  end)
+
+  it("leaves a module that finds Lua in its host", function()
+    assert.falsy(needed("build/pt.so"):find "liblua")
+  end)
+
+  it("links no driver and no editor into the libraries", function()
+    for _, library in ipairs { "build/libptlua.so", "build/pt.so" } do
+      for _, name in ipairs { "libcuda", "libedit", "libreadline", "libgomp" } do
+        assert.falsy(needed(library):find(name, 1, true), library .. " needs " .. name)
+      end
+    end
+  end)
+
+  it("exports the public names and nothing else", function()
+    for name in output("nm -D --defined-only build/libptlua.so"):gmatch " [TBDRVW] ([^\n@]+)" do
+      assert(name:find "^pt_" or name:find "^luaopen_pt", "libptlua.so exports " .. name)
+    end
+  end)
+
+  it("runs in a stock Lua", function()
+    local text, ok = output [[LUA_CPATH="build/?.so" lua5.4 -e 'print(require "pt".ones(2, 2):sum():item())']]
+    assert(ok, text)
+    assert.equal("4.0\n", text)
+  end)
+
+  it("is complete: a second make has nothing to do", function()
+    local text = output "env -u MAKEFLAGS -u MAKELEVEL make -n"
+    assert.falsy(text:find " %-c " or text:find " %-o ", text)
+  end)
+end)
