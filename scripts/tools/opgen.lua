@@ -74,16 +74,20 @@ local function signature(row)
   return ({ "x:T", "a:A b:A", "a:A b:A c:A" })[n]
 end
 
-local ctype = { T = "pt_tensor *", A = "pt_tensor *", i = "int64_t ", p = "int64_t ", d = "int ", b = "bool ", f = "double ",
-  n = "double ", y = "int ", v = "int ", s = "const char *" }
+local ctype = {
+  T = "pt_tensor *", A = "pt_tensor *", i = "int64_t ", p = "int64_t ", d = "int ", b = "bool ", f = "double ",
+  n = "double ", y = "int ", v = "int ", s = "const char *",
+}
 
 -- How C passes one parameter, and how that becomes a pt_arg.
 local function c_parameter(name, type, optional)
   local value
   if type == "L" then
-    return ("pt_tensor *const *%s, int n%s"):format(name, name), ("{.list = %s, .n = n%s, .given = true}"):format(name, name)
+    return ("pt_tensor *const *%s, int n%s"):format(name, name),
+      ("{.list = %s, .n = n%s, .given = true}"):format(name, name)
   elseif type == "I" or type == "D" then
-    return ("const int64_t *%s, int n%s"):format(name, name), ("{.ints = %s, .n = n%s, .given = n%s >= 0}"):format(name, name, name)
+    return ("const int64_t *%s, int n%s"):format(name, name),
+      ("{.ints = %s, .n = n%s, .given = n%s >= 0}"):format(name, name, name)
   elseif type == "T" or type == "A" then value = ("{.t = %s, .given = %s != NULL}"):format(name, name)
   elseif type == "d" or type == "i" or type == "p" then
     value = ("{.i = %s, .given = %s}"):format(name, optional and name .. " != INT_MIN" or "true")
@@ -113,8 +117,10 @@ local function c_function(row)
     first = false
   end
   local proto = ("pt_tensor *pt_%s(%s)"):format(row.name, table.concat(params, ", "))
-  local body = { proto, " {\n  pt_arg arg[] = {", table.concat(args, ", "), "};\n  pt_tensor *out[PTI_MAX_OUT] = {0};\n",
-    ("  if (!pti_call(pti_op_at(PTI_OP_%s), arg, out)) return NULL;\n"):format(row.name) }
+  local body = {
+    proto, " {\n  pt_arg arg[] = {", table.concat(args, ", "), "};\n  pt_tensor *out[PTI_MAX_OUT] = {0};\n",
+    ("  if (!pti_call(pti_op_at(PTI_OP_%s), arg, out)) return NULL;\n"):format(row.name),
+  }
   for i, name in ipairs(more) do body[#body + 1] = ("  if (%s) *%s = out[%d];\n"):format(name, name, i) end
   body[#body + 1] = "  return out[0];\n}\n"
   return proto, table.concat(body)
@@ -138,7 +144,9 @@ for _, row in ipairs(rows(text)) do
   inc[#inc + 1] = body
   ids[#ids + 1] = ("  PTI_OP_%s,\n"):format(row.name)
   if elementwise[row.kind] then kernels[#kernels + 1] = ("  PTI_EW_%s,\n"):format(row.name)
-  else run[#run + 1] = ("pt_tensor *%s_run(const pt_op *op, const pt_arg *arg, pt_tensor **more);\n"):format(row.name) end
+  else
+    run[#run + 1] = ("pt_tensor *%s_run(const pt_op *op, const pt_arg *arg, pt_tensor **more);\n"):format(row.name)
+  end
   if row.kind == "FUNC" then
     run[#run + 1] = ("bool %s_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx);\n"):format(row.name)
   end
