@@ -1,0 +1,28 @@
+--- Classes. `local A = class("A", Base)`; `function A:init(...)` fills a new instance; `A(...)` makes one.
+--
+-- A class is a callable table and the metatable of its instances; an instance is a plain table. Nothing hides in
+-- closures, so both can be sent to a worker.
+
+local function new(self_class, ...)
+  local self = setmetatable({}, self_class)
+  self:init(...)
+  return self
+end
+
+---@param name string
+---@param base? table
+---@return table
+local function class(name, base)
+  local made = { init = not base and function() end or nil }
+  for key, value in pairs(base or {}) do -- Lua looks metamethods up in the class itself: they are copied
+    if type(key) == "string" and key:sub(1, 2) == "__" then made[key] = value end
+  end
+  made.__name, made.__index = name, made
+  return setmetatable(made, {
+    __index = base,
+    __call = new,
+    __tostring = function(self) return "class " .. self.__name end,
+  })
+end
+
+return class

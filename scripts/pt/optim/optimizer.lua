@@ -1,0 +1,174 @@
+--- What all optimizers share: parameter groups, state, state dicts. A kind of optimizer adds its options (`defaults`),
+--- the names of what it keeps for each parameter (`slots`) and `update`, one call of C for all tensors of a group.
+--
+-- A group's state is kept as lists beside the group's parameters: state[g].exp_avg[i] belongs to
+-- param_groups[g].params[i]. `update` fills them on the first step.
+
+local pt = require "pt"
+local core = require "pt.core"
+local class = require "pt.class"
+local fail = require "pt.fail"
+local nearest = require "pt.nearest"
+local signature = require "pt.signature"
+
+---@class pt.optim.Optimizer
+---@field param_groups table[] the options of each group, and its params; may be changed between steps
+local Optimizer = class("Optimizer")
+
+local function name_of(self) return getmetatable(self).__name end
+
+local function keys(t)
+  local list = {}
+  for key in pairs(t) do list[#list + 1] = key end
+  table.sort(list)
+  return list
+end
+
+-- What a number must be, by name; betas are checked one by one.
+local function check_options(self, group)
+  for name, value in pairs(group) do
+    local numbers = name == "betas" and value or type(value) == "number" and { value } or {}
+    for _, number in ipairs(numbers) do
+      if not (number >= 0 and (name ~= "betas" or number < 1)) then
+        fail("%s: %s must be %s, got %s", name_of(self), name,
+          name == "betas" and "at least 0 and less than 1" or "0 or more", number)
+      end
+    end
+  end
+  if group.nesterov and (group.momentum <= 0 or group.dampening ~= 0) then
+    fail("%s: nesterov needs a momentum above 0 and no dampening", name_of(self))
+  end
+end
+
+---@param params pt.Tensor[]|table[] tensors, or groups `{params = {...}, lr = ...}`
+---@param defaults table options for groups that do not set their own
+function Optimizer:init(params, defaults)
+  self.defaults, self.param_groups, self.state, self._seen = defaults, {}, {}, {}
+  if params[1] == nil then
+    fail("%s: the list of parameters is empty; pass model:parameters()", name_of(self))
+  end
+  if type(params[1]) ~= "table" then params = { { params = params } } end
+  for _, group in ipairs(params) do self:add_param_group(group) end
+end
+
+---@param group table `{params = {...}, lr = ...}`
+function Optimizer:add_param_group(group)
+  local name, made = name_of(self), {}
+  for key, value in pairs(self.defaults) do made[key] = value end
+  for key, value in pairs(group) do
+    if key ~= "params" and made[key] == nil then
+      local known = keys(self.defaults)
+      local close = nearest(tostring(key), known)
+      fail("%s: unknown option '%s' in a group; %s", name, key,
+        close and ("did you mean '%s'?"):format(close) or "it takes " .. table.concat(known, ", "))
+    end
+    made[key] = value
+  end
+  check_options(self, made)
+  if type(made.params) ~= "table" then fail("%s: a group needs params, a list of tensors", name) end
+  for i, p in ipairs(made.params) do
+    if not pt.is_tensor(p) then fail("%s: parameter %d must be a tensor, got a %s", name, i, type(p)) end
+    if not p.is_leaf then fail("%s: parameter %d is the result of an op, not a leaf; optimize the leaf", name, i) end
+    if self._seen[p] then fail("%s: parameter %d is listed twice", name, i) end
+    self._seen[p] = true
+  end
+  self.param_groups[#self.param_groups + 1], self.state[#self.state + 1] = made, {}
+end
+
+--- Clears the gradients.
+---@param options? {set_to_none: boolean} false: fills them with zeros instead
+Optimizer.zero_grad = signature("zero_grad", "set_to_none:b=true", function(self, set_to_none)
+  for _, group in ipairs(self.param_groups) do core.zero_grad(group.params, set_to_none) end
+end)
+
+--- One update of every parameter that has a gradient.
+---@param closure? fun(): any computes the loss (and its gradients) anew; step returns what it returns
+function Optimizer:step(closure)
+  local loss = closure and closure()
+  for g, group in ipairs(self.param_groups) do self.update(group.params, self.state[g], group) end
+  return loss
+end
+
+--- What the optimizer remembers and its options: `{state = {[i] = {...}}, param_groups = {...}}`, where parameters
+--- are numbered from 1 through all groups. The tensors are the optimizer's own.
+---@return table
+function Optimizer:state_dict()
+  local dict, count = { state = {}, param_groups = {} }, 0
+  for g, group in ipairs(self.param_groups) do
+    local copy = {}
+    for key, value in pairs(group) do copy[key] = value end
+    copy.params = {}
+    for i = 1, #group.params do
+      count = count + 1
+      copy.params[i] = count
+      for _, slot in ipairs(self.slots) do
+        local value = self.state[g][slot] and self.state[g][slot][i]
+        if value ~= nil then
+          dict.state[count] = dict.state[count] or {}
+          dict.state[count][slot] = value
+        end
+      end
+    end
+    dict.param_groups[g] = copy
+  end
+  return dict
+end
+
+-- Whether `dict` fits the optimizer; raises where it does not.
+local function check_state(self, dict)
+  local name = name_of(self)
+  if type(dict) ~= "table" or type(dict.param_groups) ~= "table" or type(dict.state) ~= "table" then
+    fail("load_state_dict: expected what %s:state_dict() returned", name)
+  end
+  if #dict.param_groups ~= #self.param_groups then
+    fail("load_state_dict: %s has %d groups, the state dict %d", name, #self.param_groups, #dict.param_groups)
+  end
+  for g, group in ipairs(self.param_groups) do
+    local ids = dict.param_groups[g].params
+    if type(ids) ~= "table" or #ids ~= #group.params then
+      fail("load_state_dict: group %d of %s has %d parameters, the state dict %d", g, name, #group.params, #(ids or {}))
+    end
+    for i, p in ipairs(group.params) do
+      for slot, value in pairs(dict.state[ids[i]] or {}) do
+        if pt.is_tensor(value) and tostring(value.shape) ~= tostring(p.shape) then
+          fail("load_state_dict: %s of parameter %d is %s, the parameter %s", slot, ids[i], value.shape, p.shape)
+        end
+      end
+    end
+  end
+end
+
+--- Continues where the optimizer that made the dict was; tensors are copied.
+---@param dict table
+function Optimizer:load_state_dict(dict)
+  check_state(self, dict)
+  for g, group in ipairs(self.param_groups) do
+    local saved, state = dict.param_groups[g], {}
+    for key in pairs(self.defaults) do
+      if saved[key] ~= nil then group[key] = saved[key] end
+    end
+    for _, slot in ipairs(self.slots) do
+      local list = {}
+      for i, p in ipairs(group.params) do
+        local value = (dict.state[saved.params[i]] or {})[slot]
+        list[i] = pt.is_tensor(value) and value:detach():to(p.dtype):clone() or value
+      end
+      if next(list) then state[slot] = list end
+    end
+    self.state[g] = state
+  end
+end
+
+function Optimizer.__tostring(self)
+  local lines = {}
+  for g, group in ipairs(self.param_groups) do
+    lines[#lines + 1] = ("  group %d: %d parameters"):format(g, #group.params)
+    for _, key in ipairs(keys(self.defaults)) do
+      local value = group[key]
+      lines[#lines + 1] = ("    %s: %s"):format(key, type(value) == "table" and table.concat(value, ", ") or value)
+    end
+  end
+  return ("%s (\n%s\n)"):format(name_of(self), table.concat(lines, "\n"))
+end
+
+return Optimizer
