@@ -181,6 +181,15 @@ PT_API bool pt_is_shared(const pt_tensor *x);
    NULL or a list of key, value, ..., NULL. */
 PT_API bool pt_save(const char *path, const char *const *name, pt_tensor *const *x, int n,
                     const char *const *meta);
+/* A safetensors file that was found to be whole and consistent. Entries and metadata are numbered from 0. */
+typedef struct pt_archive pt_archive;
+PT_API pt_archive *pt_archive_open(const char *path);
+PT_API void pt_archive_close(pt_archive *a);
+PT_API int64_t pt_archive_count(const pt_archive *a);
+PT_API const char *pt_archive_name(const pt_archive *a, int64_t i);
+PT_API pt_tensor *pt_archive_tensor(const pt_archive *a, int64_t i); /* reads it */
+/* Key and value of one entry of the metadata; NULL after the last. */
+PT_API const char *pt_archive_meta(const pt_archive *a, int64_t i, const char **value);
 
 /* ---- Lua states for hosts ---- */
 

@@ -1,0 +1,141 @@
+/* file.c: reading and replacing files. Replacing is: write a temporary file in the same folder, fsync it, rename it
+   over the old one, fsync the folder. The temporary name is fixed, so that nothing piles up, and locked, so that two
+   writers do not mix; after waiting for the lock the name may have moved on, which is checked. */
+#include "io/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { CHUNK = 1 << 24 }; /* bytes between two looks at the interrupt flag */
+
+static bool fail_errno(const char *path, const char *what) {
+  char buffer[128];
+  return pti_fail(PT_EIO, "%s: %s: %s", path, what, strerror_r(errno, buffer, sizeof buffer)) !=
+         NULL;
+}
+
+int pti_file_open(const char *path, int64_t *size) {
+  struct stat st;
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not make us wait */
+  if (fd < 0 || fstat(fd, &st) < 0) {
+    fail_errno(path, "cannot open");
+  } else if (!S_ISREG(st.st_mode)) {
+    pti_fail(PT_EIO, "%s: not a regular file", path);
+  } else {
+    *size = st.st_size;
+    return fd;
+  }
+  if (fd >= 0) close(fd);
+  return -1;
+}
+
+bool pti_file_read(int fd, const char *path, void *data, int64_t bytes, int64_t offset) {
+  char *at = data;
+  while (bytes > 0) {
+    if (!pti_poll()) return false;
+    ssize_t got = pread(fd, at, (size_t)pti_min64(bytes, CHUNK), offset);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail_errno(path, "cannot read");
+    if (got == 0)
+      return pti_fail(PT_EIO, "%s: byte %lld: the file ends early", path, (long long)offset) !=
+             NULL;
+    at += got;
+    bytes -= got;
+    offset += got;
+  }
+  return true;
+}
+
+/* Opens and locks the temporary file; tries again where its last owner has renamed or removed it meanwhile. */
+static int open_locked(const char *temp) {
+  for (;;) {
+    struct stat mine, named;
+    int fd = open(temp, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (fd < 0) return -1;
+    while (flock(fd, LOCK_EX) < 0 && errno == EINTR) {
+      if (pti_poll()) continue;
+      close(fd);
+      return -1;
+    }
+    if (fstat(fd, &mine) == 0 && lstat(temp, &named) == 0 && mine.st_ino == named.st_ino &&
+        mine.st_dev == named.st_dev) {
+      return fd;
+    }
+    close(fd);
+  }
+}
+
+static void outfile_free(pti_outfile *f) {
+  if (f->fd >= 0) close(f->fd);
+  free(f->path);
+  free(f->temp);
+  *f = (pti_outfile){.fd = -1};
+}
+
+bool pti_outfile_open(pti_outfile *f, const char *path) {
+  struct stat st;
+  *f = (pti_outfile){.fd = -1};
+  f->path = realpath(path, NULL);
+  bool exists = f->path != NULL;
+  if (!exists && errno == ENOENT) f->path = strdup(path);
+  if (f->path == NULL) return fail_errno(path, "cannot write");
+  bool known = exists && stat(f->path, &st) == 0;
+  if (known && !S_ISREG(st.st_mode)) {
+    outfile_free(f);
+    return pti_fail(PT_EIO, "%s: not a regular file", path) != NULL;
+  }
+  if (asprintf(&f->temp, "%s.tmp", f->path) < 0) {
+    f->temp = NULL;
+  } else if ((f->fd = open_locked(f->temp)) >= 0 && ftruncate(f->fd, 0) == 0) {
+    if (known && fchmod(f->fd, st.st_mode & 07777) < 0)
+      errno = 0; /* the mode is kept where that is allowed */
+    return true;
+  }
+  fail_errno(path, "cannot write");
+  outfile_free(f);
+  return false;
+}
+
+bool pti_outfile_write(pti_outfile *f, const void *data, size_t bytes) {
+  const char *at = data;
+  while (bytes > 0) {
+    if (!pti_poll()) return false;
+    ssize_t put = write(f->fd, at, bytes < CHUNK ? bytes : CHUNK);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return fail_errno(f->path, "cannot write");
+    at += put;
+    bytes -= (size_t)put;
+  }
+  return true;
+}
+
+/* Makes the rename last. Not every file system can; the data itself is safe by now. */
+static void sync_folder(const char *path) {
+  const char *slash = strrchr(path, '/');
+  char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+  int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+  if (fd >= 0) {
+    fsync(fd);
+    close(fd);
+  }
+  free(folder);
+}
+
+bool pti_outfile_close(pti_outfile *f, bool ok) {
+  if (ok && (fsync(f->fd) < 0 || rename(f->temp, f->path) < 0))
+    ok = fail_errno(f->path, "cannot write");
+  if (ok) {
+    sync_folder(f->path);
+  } else {
+    unlink(f->temp);
+  }
+  outfile_free(f);
+  return ok;
+}
