@@ -1,0 +1,86 @@
+/* binding.h: what the files of the Lua module share. The rules of this room:
+
+   - A Lua error (longjmp) must not cross an open pt_scope. So: make the Lua objects that results need, begin the
+     scope, call the engine with pt_* and raw Lua reads alone, end the scope, and raise last (pl_raise).
+   - Ids, dims and positions count from 1 in Lua and from 0 in C; lua_arg.c and lua_index.c are the only files
+     that convert.
+   - All errors go out through pl_raise, which adds the script's line. */
+#ifndef PTL_BINDING_H
+#define PTL_BINDING_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "base.h"
+#include "op.h"
+#include "ptlua.h"
+
+/* What a Lua object for a tensor holds. `magic` tells it from other userdata without a look at metatables. */
+typedef struct pl_box {
+  const void *magic;
+  pt_tensor *t; /* retained; NULL after close, and in a box that waits for its tensor */
+} pl_box;
+
+/* ---- boxes (lua_tensor.c) ---- */
+
+/* The tensor at index i, or NULL where there is another value. */
+pt_tensor *pl_tensor_at(lua_State *L, int i);
+/* The same for arguments: raises "op: name must be a tensor, got ..." */
+pt_tensor *pl_check_tensor(lua_State *L, int i, const char *op, const char *name);
+/* Pushes an empty box, to be filled with pl_fill once the scope that owns the tensor is about to end. */
+pl_box *pl_new_box(lua_State *L);
+/* Retains t and counts its bytes towards the next step of the collector. */
+void pl_fill(lua_State *L, pl_box *box, pt_tensor *t);
+
+/* ---- errors (lua_error.c) ---- */
+
+/* Raises the engine's last error, with the line of the script in parentheses. Never returns. */
+int pl_raise(lua_State *L);
+/* Records an error and raises it. The text begins with the name of the function: "sum: ...". */
+int pl_error(lua_State *L, pt_status code, const char *format, ...) PTI_PRINTF(3, 4);
+/* What stands at index i, for a message: "a string", "nil", "3.5", "a tensor [2, 3]". Pushes the text. */
+const char *pl_describe(lua_State *L, int i);
+/* Pushes "; did you mean 'x'?" for the name of the table at index `names` (a list of strings, or a table with
+   string keys) nearest to `name`, or "". */
+const char *pl_suggest(lua_State *L, const char *name, int names);
+
+/* ---- dtypes and devices (lua_arg.c) ---- */
+
+/* Dtypes are userdata that print as "float32" and compare with ==; one per dtype and state. */
+void pl_push_dtype(lua_State *L, pt_dtype dtype);
+/* A dtype object or a name ("float32"); -1 where there is another value. */
+int pl_dtype_at(lua_State *L, int i);
+/* A list that prints as [2, 3]. */
+void pl_push_sizes(lua_State *L, const int64_t *size, int nd);
+
+/* ---- parts of the module: each adds its functions to the table on top of the stack, `pt.core` ---- */
+void pl_open_tensor(lua_State *L);
+void pl_open_index(lua_State *L);
+void pl_open_op(lua_State *L);
+void pl_open_optim(lua_State *L);  /* sgd_step adam_step zero_grad */
+void pl_open_io(lua_State *L);     /* save load read_idx */
+void pl_open_system(lua_State *L); /* clock, threads, seeds, memory, terminal */
+void pl_open_worker(lua_State *L); /* what pool.lua is made of */
+
+/* ---- the scripts, packed into the library (build/gen/scripts.c, by scripts/tools/embed.lua) ---- */
+
+typedef struct pl_script {
+  const char *name; /* "pt.nn.module"; "pt" is scripts/pt/init.lua */
+  const char *text;
+  size_t size;
+} pl_script;
+extern const pl_script pl_scripts[]; /* ends with a NULL name */
+
+/* ---- Lua states (host.c) ---- */
+
+/* A state with the standard libraries and the module in package.loaded.pt, its chunks called "=[pt]/nn/module.lua";
+   NULL with the engine's error recorded. `config` as for pt_vm_open; used by hosts and by the workers of a pool. */
+lua_State *pl_open_state(const pt_vm_config *config);
+void pl_close_state(lua_State *L);
+/* For lua_pcall: an error object as it is, or a string with the traceback kept in the registry. */
+int pl_traceback(lua_State *L);
+
+/* The module. `package.loaded.pt` and the scripts' searchers are set up by it. */
+int luaopen_pt(lua_State *L);
+
+#endif
