@@ -4,19 +4,42 @@
 --     function(self, in_features, out_features, bias) ... end)
 --
 -- makes `Linear(16, 10)`, `Linear(16, 10, false)` and `Linear(16, 10, {bias = false})` the same call with
--- checked values. Types: i integer, n number, b boolean, s string, T tensor, l list, f function, a anything.
--- `?` after the type: may be left out (or false, PyTorch's None); `=value`: the default.
+-- checked values. Types: i integer, n number, b boolean, s string, T tensor, A tensor or number, I list of
+-- integers, D dim or list of dims, y dtype, l list, f function, a anything. `?` after the type: may be
+-- left out (or false, PyTorch's None); `=value`: the default.
 
-local pt = require "pt"
+local core = require "pt.core"
 local fail = require "pt.fail"
 local nearest = require "pt.nearest"
 
+local function is_number(v) return type(v) == "number" end
+local function is_integer(v) return is_number(v) and math.tointeger(v) ~= nil end
+
+local function is_integers(v)
+  if type(v) ~= "table" then return false end
+  for _, n in ipairs(v) do
+    if not is_integer(n) then return false end
+  end
+  return true
+end
+
+local function is_dtype(v)
+  for _, dtype in pairs(core.dtypes) do
+    if dtype == v then return true end
+  end
+  return false
+end
+
 local kinds = {
-  i = { "an integer", function(v) return type(v) == "number" and math.tointeger(v) ~= nil end },
-  n = { "a number", function(v) return type(v) == "number" end },
+  i = { "an integer", is_integer },
+  n = { "a number", is_number },
+  A = { "a tensor or a number", function(v) return is_number(v) or type(v) == "boolean" or core.is_tensor(v) end },
+  I = { "a list of integers", is_integers },
+  D = { "a dim or a list of dims", function(v) return is_integer(v) or is_integers(v) end },
+  y = { "a dtype", is_dtype },
   b = { "true or false", function(v) return type(v) == "boolean" end },
   s = { "a string", function(v) return type(v) == "string" end },
-  T = { "a tensor", pt.is_tensor },
+  T = { "a tensor", core.is_tensor },
   l = { "a list", function(v) return type(v) == "table" end },
   f = { "a function", function(v) return type(v) == "function" or type(v) == "table" end },
   a = { "a value", function() return true end },
@@ -52,11 +75,17 @@ local function describe(value)
   return tostring(value)
 end
 
+-- Whether a last table holds options. A place that takes a table takes it, except that sizes and dims have no names.
+local function is_options(table, param)
+  if type(table) ~= "table" or getmetatable(table) ~= nil then return false end
+  if param and param.kind:find "[la]" then return false end
+  return not (param and param.kind:find "[ID]") or type(next(table)) == "string"
+end
+
 -- The values of `given` (n of them, perhaps with an options table last) in the order of the parameters.
 local function arrange(owner, params, defaults, given, n)
   local last = given[n]
-  if n > 0 and type(last) == "table" and getmetatable(last) == nil
-    and (n > #params or not params[n].kind:find("[la]")) then
+  if n > 0 and is_options(last, params[n]) then
     given[n], n = nil, n - 1
     for name, value in pairs(last) do
       local at = params[name] or unknown(owner, params, name)

@@ -1,0 +1,329 @@
+--- Tensors out of nothing: sizes come as numbers or as a list, options in a last table.
+--
+--   pt.zeros(2, 3)    pt.zeros({2, 3}, {dtype = pt.int64, device = "cuda"})    pt.randn(3, {requires_grad = true})
+
+local core = require "pt.core"
+local fail = require "pt.fail"
+local nearest = require "pt.nearest"
+
+local define, made = require "pt.define"()
+local Tensor = core.Tensor
+local sequence, permutation = core.fn "sequence", core.fn "randperm"
+local draw = Tensor.random_ -- the twin of the table: draw(x, kind, a, b)
+
+---@class pt.TensorOptions
+---@field dtype? pt.Dtype
+---@field device? string
+---@field requires_grad? boolean
+
+-- ---- arguments ----
+
+local known = { dtype = true, device = true, requires_grad = true }
+
+local function is_options(v)
+  return type(v) == "table" and getmetatable(v) == nil and type(next(v)) ~= "number"
+end
+
+-- The options, checked; an empty table where there are none.
+local function check(name, options)
+  if options == nil then return {} end
+  if not is_options(options) then fail("%s: options must be a table like {dtype = pt.float32}", name) end
+  for key in pairs(options) do
+    if not known[key] then
+      local close = nearest(tostring(key), { "dtype", "device", "requires_grad" })
+      fail("%s: unknown option '%s'; %s", name, key,
+        close and ("did you mean '%s'?"):format(close) or "it takes dtype, device, requires_grad")
+    end
+  end
+  return options
+end
+
+-- Sizes and options of (2, 3, options?) or ({2, 3}, options?).
+local function read(name, ...)
+  local n, first = select("#", ...), ...
+  if type(first) == "table" and (n > 1 or not is_options(first) or next(first) == nil) then
+    if n > 2 then fail("%s: takes a list of sizes and options, got %d arguments", name, n) end
+    return first, check(name, (select(2, ...)))
+  end
+  local sizes, options = { ... }, nil
+  if n > 0 and type(sizes[n]) == "table" then
+    sizes[n], options, n = nil, sizes[n], n - 1
+  end
+  for i = 1, n do
+    if math.type(sizes[i]) == nil then fail("%s: size %d must be an integer, got a %s", name, i, type(sizes[i])) end
+  end
+  return sizes, check(name, options)
+end
+
+local function finish(x, options)
+  return options.requires_grad and x:requires_grad_() or x
+end
+
+-- An empty tensor with what the options leave open taken from `like`.
+local function blank(sizes, options, like)
+  return core.empty(sizes, options.dtype or like and like.dtype, options.device or like and like.device)
+end
+
+local function type_of(value)
+  if type(value) == "boolean" then return core.dtypes.bool end
+  return math.type(value) == "integer" and core.dtypes.int64 or core.get_default_dtype()
+end
+
+-- ---- one value everywhere: pt.zeros, pt.zeros_like(x), x:new_zeros(...) ----
+
+-- Each fills an empty tensor.
+local fillers = {
+  empty = { "uninitialised elements", function(x) return x end },
+  zeros = { "zeros", function(x) return x:zero_() end },
+  ones = { "ones", function(x) return x:fill_(1) end },
+  rand = { "random numbers, uniform in [0, 1)", function(x) return draw(x, "uniform", 0, 1) end },
+  randn = { "random numbers of the standard normal distribution", function(x) return draw(x, "normal", 0, 1) end },
+}
+
+for name, entry in pairs(fillers) do
+  local help, fill = entry[1], entry[2]
+  define(name, "size... options...", "a tensor of " .. help, function(...)
+    local sizes, options = read(name, ...)
+    return finish(fill(blank(sizes, options)), options)
+  end)
+  define(name .. "_like", "x:T options...", help .. " in the shape of x", function(x, options)
+    options = check(name .. "_like", options)
+    return finish(fill(blank(x.shape, options, x)), options)
+  end)
+  made.methods["new_" .. name] = function(x, ...)
+    local sizes, options = read("new_" .. name, ...)
+    return finish(fill(blank(sizes, options, x)), options)
+  end
+end
+
+local function full(name, sizes, value, options, like)
+  options = check(name, options)
+  local list = type(sizes) == "number" and { sizes } or sizes
+  if type(list) ~= "table" then fail("%s: sizes must be a list, got a %s", name, type(sizes)) end
+  local dtype = options.dtype or like and like.dtype or type_of(value)
+  return finish(core.empty(list, dtype, options.device or like and like.device):fill_(value), options)
+end
+
+define("full", "size... value options...", "a tensor of one value: pt.full({2, 3}, 7)", function(size, value, options)
+  return full("full", size, value, options)
+end)
+
+define("full_like", "x:T value options...", "value in the shape of x", function(x, value, options)
+  return full("full_like", x.shape, value, options, x)
+end)
+
+function made.methods.new_full(x, size, value, options) return full("new_full", size, value, options, x) end
+
+-- ---- given values ----
+
+define("tensor", "value... options...", "a number, a nested list or another tensor, copied", function(value, options)
+  options = check("tensor", options)
+  return finish(core.tensor(value, options.dtype, options.device), options)
+end)
+
+function made.methods.new_tensor(x, value, options)
+  options = check("new_tensor", options)
+  return finish(core.tensor(value, options.dtype or x.dtype, options.device or x.device), options)
+end
+
+define("eye", "n m... options...", "ones on the diagonal of an n by m matrix, zeros elsewhere", function(n, m, options)
+  if type(m) == "table" then m, options = nil, m end
+  m, options = m or n, check("eye", options)
+  local x = blank({ n, m }, options):zero_()
+  if x:numel() > 0 then x:as_strided({ math.min(n, m) }, { m + 1 }):fill_(1) end
+  return finish(x, options)
+end)
+
+-- ---- ranges ----
+
+-- Numbers with the options that may follow them.
+local function numbers(name, ...)
+  local list = { ... }
+  local options = check(name, type(list[#list]) == "table" and table.remove(list) or nil)
+  for i, v in ipairs(list) do
+    if type(v) ~= "number" then fail("%s: argument %d must be a number, got a %s", name, i, type(v)) end
+    if v ~= v or v == math.huge or v == -math.huge then fail("%s: argument %d is %s", name, i, v) end
+  end
+  return list, options
+end
+
+local function whole(list)
+  for _, v in ipairs(list) do
+    if math.type(v) ~= "integer" then return false end
+  end
+  return true
+end
+
+define("arange", "from... to step... options...",
+  "from to to, both included, as Lua's for: arange(5), arange(2, 6), arange(0, 1, 0.25)", function(...)
+    local list, options = numbers("arange", ...)
+    local from, to, step = list[1], list[2], list[3] or 1
+    if #list == 1 then from, to = 1, list[1] end
+    if #list < 1 or #list > 3 then fail("arange: takes 1 to 3 numbers, got %d", #list) end
+    if step == 0 then fail("arange: step is 0") end
+    local n
+    if whole(list) then
+      n = (to - from) // step + 1
+    else
+      n = math.floor((to - from) / step + 1e-9) + 1 -- to is hit in spite of rounding
+    end
+    local one_short = #list == 1 and to == 0 -- arange(0) is empty
+    if n <= 0 and not one_short then fail("arange: from %s to %s in steps of %s is no range", from, to, step) end
+    local dtype = options.dtype or (whole(list) and core.dtypes.int64 or core.get_default_dtype())
+    return finish(sequence(n, from, step, dtype, options.device or "cpu"), options)
+  end)
+
+-- `steps` numbers from a to b as floats.
+local function evenly(name, a, b, steps, options)
+  steps = math.tointeger(steps)
+  if not steps or steps < 0 then fail("%s: steps must be an integer, 0 or more", name) end
+  local dtype = options.dtype or core.get_default_dtype()
+  local step = steps > 1 and (b - a) / (steps - 1) or 0
+  local x = sequence(steps, a, step, dtype, options.device or "cpu")
+  if steps > 1 then x:narrow(1, steps, 1):fill_(b) end -- exactly, in spite of rounding
+  return x
+end
+
+define("linspace", "from to steps options...", "steps numbers from from to to, evenly spaced", function(...)
+  local list, options = numbers("linspace", ...)
+  if #list ~= 3 then fail("linspace: takes from, to and steps, got %d numbers", #list) end
+  return finish(evenly("linspace", list[1], list[2], list[3], options), options)
+end)
+
+define("logspace", "from to steps base... options...", "base (10) to evenly spaced powers", function(...)
+  local list, options = numbers("logspace", ...)
+  if #list < 3 or #list > 4 then fail("logspace: takes from, to, steps and base, got %d numbers", #list) end
+  local powers = evenly("logspace", list[1], list[2], list[3], { dtype = core.dtypes.float64, device = options.device })
+  local x = core.tensor(list[4] or 10.0, core.dtypes.float64, options.device):pow(powers)
+  return finish(x:to_dtype(options.dtype or core.get_default_dtype()), options)
+end)
+
+-- ---- random numbers ----
+
+-- Bounds of (to) or (from, to).
+local function bounds(name, from, to)
+  if to == nil then from, to = 1, from end
+  from, to = math.tointeger(from), math.tointeger(to)
+  if not from or not to then fail("%s: bounds must be integers", name) end
+  if from > to then fail("%s: from %d to %d is no range", name, from, to) end
+  return from, to
+end
+
+define("randint", "from... to size options...", "random integers from 1, or from, to to", function(from, to, ...)
+  local size, options = ...
+  if type(to) == "table" then from, to, size, options = 1, from, to, size end
+  from, to = bounds("randint", from, to)
+  options = check("randint", options)
+  local sizes = type(size) == "number" and { size } or size or {}
+  local x = core.empty(sizes, options.dtype or core.dtypes.int64, options.device)
+  return finish(draw(x, "int", from, to + 1), options)
+end)
+
+define("randint_like", "x:T from... to options...", "random integers in the shape of x", function(x, from, to, options)
+  if type(to) == "table" then to, options = nil, to end
+  from, to = bounds("randint_like", from, to)
+  options = check("randint_like", options)
+  return finish(draw(blank(x.shape, options, x), "int", from, to + 1), options)
+end)
+
+define("randperm", "n options...", "1 to n in random order", function(n, options)
+  options = check("randperm", options)
+  local x = permutation(n)
+  if options.dtype then x = x:to_dtype(options.dtype) end
+  if options.device then x = x:to_device(options.device) end
+  return x
+end)
+
+define("normal", "mean std size... options...",
+  "random numbers of a normal distribution; mean and std are numbers (with a size) or tensors",
+  function(mean, std, size, options)
+    local like = core.is_tensor(mean) and mean or core.is_tensor(std) and std
+    if like then return draw(made.functions.empty_like(mean + 0 * std), "normal", 0, 1) * std + mean end
+    options = check("normal", options)
+    return finish(draw(blank(type(size) == "number" and { size } or size or {}, options), "normal", mean, std), options)
+  end)
+
+--- A tensor of zeros and ones, where x holds the probabilities of ones.
+define("bernoulli", "x:T", "1 with probability x, else 0", function(x)
+  return draw(made.functions.empty_like(x), "uniform", 0, 1):lt(x):to_dtype(x.dtype)
+end)
+
+define("multinomial", "x:T num_samples:i replacement:b=false",
+  "num_samples ids drawn from each row of weights x", function(x, n, replacement)
+    if x.ndim < 1 or x.ndim > 2 then fail("multinomial: x %s must have 1 or 2 dims", tostring(x.shape)) end
+    local weights = x:detach()
+    if n < 1 then fail("multinomial: num_samples is %d", n) end
+    if weights:lt(0):any():item() or weights:isnan():any():item() or weights:sum(-1):le(0):any():item() then
+      fail("multinomial: weights must not be negative, and not all zero")
+    end
+    if replacement then
+      local sums = weights:cumsum(-1)
+      local total = sums:narrow(-1, -1, 1)
+      local at = core.empty({ table.unpack(x.shape, 1, x.ndim - 1) }, x.dtype, x.device)
+      at = at:unsqueeze(-1):expand(x.ndim == 2 and { x:size(1), n } or { n }):contiguous()
+      return sums:searchsorted(draw(at, "uniform", 0, 1) * total, true):minimum(x:size(-1))
+    end
+    if n > x:size(-1) or weights:gt(0):sum(-1):lt(n):any():item() then
+      fail("multinomial: %d draws without replacement, but fewer weights above 0", n)
+    end
+    local race = draw(made.functions.empty_like(weights), "exponential", 1, 0) -- the shortest time to wait wins
+    local _, ids = (weights / race):topk(n)
+    return ids
+  end)
+
+-- In place.
+
+define("uniform_", "x:T from:n=0 to:n=1", "random numbers, uniform in [from, to)", function(x, from, to)
+  return draw(x, "uniform", from, to)
+end)
+
+define("normal_", "x:T mean:n=0 std:n=1", "random numbers of a normal distribution", function(x, mean, std)
+  return draw(x, "normal", mean, std)
+end)
+
+define("bernoulli_", "x:T p:A=0.5", "1 with probability p (a number, or a tensor of them), else 0", function(x, p)
+  if not core.is_tensor(p) then return draw(x, "bernoulli", p, 0) end
+  return x:copy_(made.functions.bernoulli(p))
+end)
+
+define("exponential_", "x:T rate:n=1", "random numbers of an exponential distribution", function(x, rate)
+  return draw(x, "exponential", rate, 0)
+end)
+
+define("random_", "x:T from:i? to:i?",
+  "random integers from from to to: random_(6) throws dice; without bounds, all that the dtype holds exactly",
+  function(x, from, to)
+    if not from then
+      local bits = { float32 = 24, float16 = 11, bfloat16 = 8, bool = 1, uint8 = 8, int8 = 7, int16 = 15, int32 = 31 }
+      return draw(x, "int", 0, 1 << (bits[tostring(x.dtype)] or 53))
+    end
+    from, to = bounds("random_", from, to)
+    return draw(x, "int", from, to + 1)
+  end)
+
+define("log_normal_", "x:T mean:n=1 std:n=2", "random numbers whose logarithms are normal", function(x, mean, std)
+  return draw(x, "normal", mean, std):exp_()
+end)
+
+define("cauchy_", "x:T median:n=0 sigma:n=1", "random numbers of a Cauchy distribution", function(x, median, sigma)
+  local angle = (draw(x, "uniform", 0, 1) - 0.5) * math.pi
+  return x:copy_(angle:sin() / angle:cos() * sigma + median)
+end)
+
+define("geometric_", "x:T p:n", "random counts of trials up to the first success", function(x, p)
+  if not (p > 0 and p < 1) then fail("geometric_: p is %s, but must lie between 0 and 1", p) end
+  local u = draw(core.empty(x.shape, core.dtypes.float64, x.device), "uniform", 0, 1)
+  return x:copy_(((1 - u):log() / math.log(1 - p)):ceil():maximum(1))
+end)
+
+-- ---- classes ----
+
+define("one_hot", "x:T num_classes:i=-1", "a 1 at the class ids of x in a new last dim of zeros", function(x, classes)
+  if x:numel() > 0 and x:min():item() < 1 then fail("one_hot: class ids count from 1") end
+  if classes == -1 then classes = x:numel() > 0 and x:max():item() or 0 end
+  local sizes = { table.unpack(x.shape) }
+  sizes[#sizes + 1] = classes
+  return core.empty(sizes, core.dtypes.int64, x.device):zero_():scatter_(-1, x:unsqueeze(-1), 1)
+end)
+
+return made

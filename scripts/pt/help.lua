@@ -1,0 +1,82 @@
+--- What functions exist and what they take: pt.help("sum"), pt.help(pt.sum), pt.ops().
+
+local core = require "pt.core"
+local docs = require "pt.define".docs
+local nearest = require "pt.nearest"
+
+local define, made = require "pt.define"()
+
+local types = {
+  T = "tensor", A = "tensor or number", L = "list of tensors", d = "dim", D = "dim or dims", i = "integer",
+  p = "position", I = "list of integers", n = "number", f = "number", b = "boolean", s = "string", y = "dtype",
+  v = "device", l = "list", a = "any",
+}
+
+local kinds = {
+  FUNC = "op", COMP = "op made of others", PLAIN = "op", UNARY = "element-wise", UNARYP = "element-wise",
+  BINARY = "element-wise", TERNARY = "element-wise", COMPARE = "element-wise", TEST = "element-wise",
+  lua = "Lua over the ops",
+}
+
+define("ops", "...", "all functions: a list of {name, sig, help, kind, differentiable, inplace}", function()
+  local list, seen = {}, {}
+  for _, op in pairs(docs) do -- a name of the table that was redefined in Lua is the one in Lua
+    list[#list + 1], seen[op.name] = op, true
+  end
+  for _, op in ipairs(core.ops()) do
+    if not seen[op.name] then list[#list + 1] = op end
+  end
+  table.sort(list, function(a, b) return a.name < b.name end)
+  return list
+end)
+
+local function find(what)
+  local names = {}
+  for i, op in ipairs(made.functions.ops()) do
+    if op.name == what or op.fn == what then return op end
+    if type(what) == "function" and op.kind ~= "lua" and core.fn(op.name) == what then return op end
+    names[i] = op.name
+  end
+  return nil, names
+end
+
+-- "x:T dim:D? keepdim:b=false -> values:T indices:T" in words.
+local function call(op)
+  local inputs, outputs = op.sig:match "^(.-)%s*%->%s*(.*)$"
+  local words = {}
+  for word in (inputs or op.sig):gmatch "%S+" do
+    local name, default = word:match "^([%w_]+)[^=]*=?(.*)$"
+    if default and default ~= "" then name = name .. " = " .. default end
+    words[#words + 1] = word:find("?", 1, true) and "[" .. name .. "]" or name
+  end
+  local text = ("%s(%s)"):format(op.name, table.concat(words, ", "))
+  return outputs and text .. " -> " .. outputs:gsub(":%w+", ""):gsub("%s+", ", ") or text
+end
+
+local function describe(op)
+  local lines = { "pt." .. call(op), "  " .. op.help }
+  for name, kind in op.sig:gsub("%->.*", ""):gmatch "([%w_]+):(%a)" do
+    lines[#lines + 1] = ("    %-14s %s"):format(name, types[kind])
+  end
+  local notes = { kinds[op.kind] or op.kind }
+  if op.sig:find "^%w+:T" then notes[#notes + 1] = ("also x:%s(...)"):format(op.name) end
+  if op.inplace and op.name:sub(-1) ~= "_" then notes[#notes + 1] = ("in place as x:%s_(...)"):format(op.name) end
+  if not op.differentiable then notes[#notes + 1] = "not differentiable" end
+  lines[#lines + 1] = "  " .. table.concat(notes, "; ")
+  return table.concat(lines, "\n")
+end
+
+define("help", "...", "prints what a function does and takes; without a name, the names of all", function(what)
+  if what == nil then
+    local names = {}
+    for i, op in ipairs(made.functions.ops()) do names[i] = op.name end
+    print(table.concat(names, " "))
+    return
+  end
+  local op, names = find(what)
+  if op then return print(describe(op)) end
+  local close = type(what) == "string" and nearest(what, names)
+  print(("no function '%s'%s"):format(tostring(what), close and ("; did you mean '%s'?"):format(close) or ""))
+end)
+
+return made
