@@ -32,6 +32,8 @@ end
 
 ---@return fun(name: string, sig: string, help: string, fn: function): function define
 ---@return pt.Made made
+---@return fun(name: string, of: string) alias another name for a function
+---@return fun(name: string) inplace x:name_(...), which writes x:name(...) into x
 local function new()
   local made = { functions = {}, methods = {} }
 
@@ -46,7 +48,21 @@ local function new()
     }
     return fn
   end
-  return define, made
+
+  local function alias(name, of)
+    local fn = made.functions[of] or core.functions[of]
+    made.functions[name], made.methods[name] = fn, made.methods[of] or core.Tensor[of]
+    made.methods[name .. "_"] = made.methods[of .. "_"] or core.Tensor[of .. "_"]
+    local help = "another name of " .. of
+    docs[name] = { name = name, sig = "...", help = help, kind = "lua", differentiable = true, fn = fn }
+  end
+
+  local function inplace(name)
+    local fn = made.methods[name] or core.Tensor[name]
+    made.methods[name .. "_"] = function(x, ...) return x:copy_(fn(x, ...)) end
+    if docs[name] then docs[name].inplace = true end
+  end
+  return define, made, alias, inplace
 end
 
 return setmetatable({ docs = docs }, { __call = new })

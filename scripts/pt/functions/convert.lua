@@ -1,0 +1,59 @@
+--- Other dtypes, other devices.
+
+local core = require "pt.core"
+local fail = require "pt.fail"
+
+local define, made = require "pt.define"()
+local methods = made.methods
+
+local function cast(x, dtype) return x.dtype == dtype and x or x:to_dtype(dtype) end
+local function move(x, device) return x.device == device and x or x:to_device(device) end
+
+-- x:to(dtype), x:to(device), x:to(device, dtype), x:to(other), x:to{dtype = ..., device = ...}
+define("to", "x:T target... dtype...", "x with another dtype, on another device, or like a tensor", function(x, a, b)
+  local dtype, device
+  for _, v in ipairs { a or false, b or false } do
+    if type(v) == "string" and not core.dtypes[v] then device = v
+    elseif core.is_tensor(v) then dtype, device = v.dtype, v.device
+    elseif type(v) == "table" then
+      for key in pairs(v) do
+        if key ~= "dtype" and key ~= "device" and key ~= "non_blocking" then
+          fail("to: unknown option '%s'; it takes dtype, device, non_blocking", tostring(key))
+        end
+      end
+      dtype, device = v.dtype or dtype, v.device or device
+    elseif v then dtype = core.dtypes[v] or v end
+  end
+  if not (dtype or device) then fail("to: takes a dtype, a device or a tensor") end
+  if dtype then x = cast(x, dtype) end
+  return device and move(x, device) or x
+end)
+
+for name, dtype in pairs {
+  float = "float32", double = "float64", half = "float16", bfloat16 = "bfloat16", long = "int64", int = "int32",
+  short = "int16", char = "int8", byte = "uint8", bool = "bool",
+} do
+  methods[name] = function(x) return cast(x, core.dtypes[dtype]) end
+end
+
+function methods.cpu(x) return move(x, "cpu") end
+
+---@param device? string|integer "cuda:0" or 0
+function methods.cuda(x, device)
+  if type(device) == "number" then device = "cuda:" .. device end
+  return move(x, device or "cuda")
+end
+
+function methods.type_as(x, other) return cast(x, other.dtype) end
+
+--- The dtype, or x converted to one.
+function methods.type(x, dtype)
+  if dtype == nil then return x.dtype end
+  return cast(x, dtype)
+end
+
+function methods.pin_memory(x) return x end
+
+function methods.nbytes(x) return x:numel() * x.dtype.itemsize end
+
+return made

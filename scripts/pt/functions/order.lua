@@ -1,0 +1,201 @@
+--- Order: sorted forms, ranks, what is unique, how often.
+
+local core = require "pt.core"
+local fail = require "pt.fail"
+local dims = require "pt.dims"
+
+local define, made = require "pt.define"()
+local cat, where, sequence, searchsorted = core.fn "cat", core.fn "where", core.fn "sequence", core.fn "searchsorted"
+local int64 = core.dtypes.int64
+
+local function ids(x, n) return sequence(n, 1, 1, int64, x.device) end
+
+define("argsort", "x:T dim:i=-1 descending:b=false stable:b=false", "the ids that sort x along dim",
+  function(x, dim, descending)
+    local _, indices = x:sort(dim, descending)
+    return indices
+  end)
+
+define("msort", "x:T", "x sorted along its first dim", function(x) return (x:sort(1)) end)
+
+-- Entry k of each line along dim, with the dim kept.
+local function pick(x, dim, k) return x:narrow(dim, k, 1) end
+
+local function finish(x, dim, keepdim) return keepdim and x or x:squeeze(dim) end
+
+define("kthvalue", "x:T k:i dim:i=-1 keepdim:b=false", "the k-th smallest along dim, and where it stands",
+  function(x, k, dim, keepdim)
+    local n = x.ndim == 0 and 1 or x:size(dim)
+    if k < 1 or k > n then fail("kthvalue: k is %d, but dim %d has %d entries", k, dim, n) end
+    if x.ndim == 0 then return x:clone(), x:new_ones({}, { dtype = int64 }) end
+    local values, indices = x:sort(dim)
+    return finish(pick(values, dim, k), dim, keepdim), finish(pick(indices, dim, k), dim, keepdim)
+  end)
+
+-- The middle of x along dim: the lower one of two; NaN where there is one.
+local function middle(x, dim, keepdim)
+  if x.ndim == 0 then return x:clone(), x:new_ones({}, { dtype = int64 }) end
+  local n = x:size(dim)
+  if n == 0 then fail("median: dim %d has no elements", dim) end
+  local values, indices = x:sort(dim)
+  local spoilt = pick(values, dim, n):isnan() -- NaN is sorted last
+  local value = where(spoilt, pick(values, dim, n), pick(values, dim, (n + 1) // 2))
+  local index = where(spoilt, pick(indices, dim, n), pick(indices, dim, (n + 1) // 2))
+  return finish(value, dim, keepdim), finish(index, dim, keepdim)
+end
+
+define("median", "x:T dim:i? keepdim:b=false", "the median, the lower one of two; with dim, values and ids",
+  function(x, dim, keepdim)
+    if dim then return middle(x, dim, keepdim) end
+    return (middle(x:reshape(-1), 1, false))
+  end)
+
+define("nanmedian", "x:T dim:i? keepdim:b=false", "the median of what is not NaN; with dim, values and ids",
+  function(x, dim, keepdim)
+    local line, along = x, dim
+    if not dim or x.ndim == 0 then line, along = x:reshape(-1), 1 end
+    local values, indices = line:sort(along)
+    local count = line:isnan():logical_not():sum(along, true)
+    local at = ((count + 1):floor_divide(2)):maximum(1)
+    local value, index = values:gather(along, at), indices:gather(along, at)
+    if not dim then return value:reshape({}) end
+    return finish(value, along, keepdim), finish(index, along, keepdim)
+  end)
+
+-- Ids of the first element of the run that each element of sorted lines (last dim) belongs to.
+local function run_starts(sorted)
+  local n = sorted:size(-1)
+  local at = ids(sorted, n):expand(sorted.shape)
+  if n < 2 then return at end
+  local first = sorted:narrow(-1, 2, n - 1):ne(sorted:narrow(-1, 1, n - 1))
+  first = cat({ first:narrow(-1, 1, 1):logical_or(true), first }, -1)
+  return (where(first, at, 1):cummax(-1))
+end
+
+define("mode", "x:T dim:i=-1 keepdim:b=false", "the commonest value along dim, the smallest of several, and its id",
+  function(x, dim, keepdim)
+    if x.ndim == 0 then return x:clone(), x:new_ones({}, { dtype = int64 }) end
+    local values, indices = x:transpose(dim, -1):sort(-1)
+    local length = ids(x, values:size(-1)) - run_starts(values)
+    local at = length:argmax(-1, true)
+    local function result(t)
+      t = t:gather(-1, at):transpose(dim, -1)
+      return finish(t, dim, keepdim)
+    end
+    return result(values), result(indices)
+  end)
+
+-- ---- quantiles ----
+
+local between = {
+  linear = function(below, above, part) return below + (above - below) * part end,
+  lower = function(below) return below end,
+  higher = function(below, above, part) return where(part:gt(0), above, below) end,
+  midpoint = function(below, above, part) return where(part:gt(0), (below + above) / 2, below) end,
+  nearest = function(below, above, part) return where(part:gt(0.5), above, below) end,
+}
+
+-- Quantiles along dim of what is not NaN, in a new first dim where q is a list; also which lines hold a NaN.
+local function quantiles(op, x, q, dim, keepdim, interpolation)
+  local mix = between[interpolation]
+  if not mix then
+    fail("%s: interpolation '%s' is not linear, lower, higher, midpoint or nearest", op, interpolation)
+  end
+  q = core.is_tensor(q) and q or core.tensor(q, x.dtype, x.device)
+  local kept = dim and 1 or x.ndim -- dims of size 1 that keepdim leaves
+  if not dim then x, dim = x:reshape(-1), 1 end
+  dim = dims.at(op, dim, x.ndim)
+  local lines = x:unsqueeze(-1):transpose(dim, -1):squeeze(dim)
+  local values, missing = (lines:sort(-1)), lines:isnan()
+  local count = missing:logical_not():sum(-1, true)
+  local place = ((count - 1):maximum(0) * q:reshape(-1)) -- from 0, for each quantile
+  local low = place:floor()
+  local at = low:to_dtype(int64) + 1
+  local y = mix(values:gather(-1, at), values:gather(-1, (at + 1):minimum(count:maximum(1))), place - low)
+  local bad = missing:any(-1, true):expand(y.shape)
+  local function finished(t)
+    if keepdim then
+      for _ = 1, kept do t = t:unsqueeze(dim) end
+    end
+    t = t:movedim(-1, 1)
+    return q.ndim == 0 and t:select(1, 1) or t
+  end
+  return finished(y), finished(bad)
+end
+
+define("quantile", "x:T q:a dim:i? keepdim:b=false interpolation:s=linear", "the q-quantiles along dim, q from 0 to 1",
+  function(x, q, dim, keepdim, interpolation)
+    local y, bad = quantiles("quantile", x, q, dim, keepdim, interpolation)
+    return where(bad, 0 / 0, y)
+  end)
+
+define("nanquantile", "x:T q:a dim:i? keepdim:b=false interpolation:s=linear", "the q-quantiles of what is not NaN",
+  function(x, q, dim, keepdim, interpolation)
+    return (quantiles("nanquantile", x, q, dim, keepdim, interpolation))
+  end)
+
+-- ---- what is there, and how often ----
+
+-- Values of runs of equal neighbours in a vector; for each element the number of its run; lengths of the runs.
+local function runs(x)
+  local n = x:numel()
+  if n == 0 then return x, ids(x, 0), ids(x, 0) end
+  local first = cat { x:new_ones({ 1 }, { dtype = core.dtypes.bool }), x:narrow(1, 2, n - 1):ne(x:narrow(1, 1, n - 1)) }
+  local starts = first:nonzero():reshape(-1)
+  local stops = cat { starts:narrow(1, 2, starts:numel() - 1), starts:new_full({ 1 }, n + 1) }
+  return x:index_select(1, starts), first:cumsum(1, { dtype = int64 }), stops - starts
+end
+
+-- values, then what was asked for.
+local function answer(values, inverse, counts)
+  if inverse then return values, inverse, counts end
+  return values, counts
+end
+
+define("unique", "x:T sorted:b=true return_inverse:b=false return_counts:b=false",
+  "the different elements in order; also for each element of x where it stands in them, and how often they occur",
+  function(x, _, want_inverse, want_counts)
+    local sorted, order = x:reshape(-1):sort(1)
+    local values, run, counts = runs(sorted)
+    local inverse = want_inverse and run:scatter(1, order, run):reshape(x.shape) or nil
+    return answer(values, inverse, want_counts and counts or nil)
+  end)
+
+define("unique_consecutive", "x:T return_inverse:b=false return_counts:b=false",
+  "the elements without those equal to the one before", function(x, want_inverse, want_counts)
+    local values, run, counts = runs(x:reshape(-1))
+    return answer(values, want_inverse and run:reshape(x.shape) or nil, want_counts and counts or nil)
+  end)
+
+define("bincount", "x:T weights:T? minlength:i=0", "how often each id from 1 occurs in x, or the sum of its weights",
+  function(x, weights, minlength)
+    if x.ndim ~= 1 then fail("bincount: x %s must have 1 dim", tostring(x.shape)) end
+    if x:is_floating_point() then fail("bincount: x must hold integers, not %s", tostring(x.dtype)) end
+    local n = 0
+    if x:numel() > 0 then
+      local least = x:amin():item()
+      if least < 1 then fail("bincount: x holds %d, but ids count from 1", least) end
+      n = x:amax():item()
+    end
+    weights = weights or x:new_ones(x.shape, { dtype = int64 })
+    return weights:new_zeros(math.max(n, minlength)):index_add_(1, x, weights)
+  end)
+
+define("histc", "x:T bins:i=100 min:n=0 max:n=0", "how many elements lie in each of equal bins from min to max",
+  function(x, bins, min, max)
+    if bins < 1 then fail("histc: bins is %d, but must be 1 or more", bins) end
+    x = x:detach():reshape(-1)
+    if min == 0 and max == 0 and x:numel() > 0 then min, max = x:amin():item(), x:amax():item() end
+    if min > max then fail("histc: min %s is above max %s", min, max) end
+    if min == max then min, max = min - 1, max + 1 end
+    x = x:masked_select(x:ge(min):logical_and(x:le(max)))
+    local at = ((x - min) * (bins / (max - min))):floor():to_dtype(int64) + 1
+    return x:new_zeros(bins):index_add_(1, at:minimum(bins), x:new_ones(x:numel()))
+  end)
+
+define("bucketize", "x:T boundaries:T right:b=false", "where the elements of x would go into sorted boundaries",
+  function(x, boundaries, right)
+    return searchsorted(boundaries, x:reshape(-1), right):reshape(x.shape)
+  end)
+
+return made

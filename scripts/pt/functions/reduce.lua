@@ -1,0 +1,189 @@
+--- Many elements to few: extremes, spread, norms, statistics.
+
+local core = require "pt.core"
+local fail = require "pt.fail"
+local dims = require "pt.dims"
+
+local define, made, _, inplace = require "pt.define"()
+local functions = made.functions
+local where = core.fn "where"
+
+-- ---- extremes ----
+
+-- max and min: of all elements, along a dim (values and ids), or of two tensors.
+local function extreme(name, sig, help, whole, along, pair)
+  whole, along, pair = core.fn(whole), core.fn(along), core.fn(pair)
+  local with_dim = function(x, dim, keepdim)
+    if dim == nil then return whole(x) end
+    return along(x, dim, keepdim)
+  end
+  with_dim = define(name, sig, help, with_dim)
+  local function call(x, other, ...)
+    if other == nil and select("#", ...) == 0 then return whole(x) end
+    if core.is_tensor(other) then return pair(x, other) end
+    return with_dim(x, other, ...)
+  end
+  functions[name], made.methods[name] = call, call
+end
+
+extreme("max", "x:T dim:i? keepdim:b=false",
+  "the largest element; with dim, values and ids; of two tensors, the larger", "amax", "max_dim", "maximum")
+extreme("min", "x:T dim:i? keepdim:b=false",
+  "the smallest element; with dim, values and ids; of two tensors, the smaller", "amin", "min_dim", "minimum")
+
+define("aminmax", "x:T dim:D? keepdim:b=false", "the smallest and the largest over dims", function(x, dim, keepdim)
+  return x:amin(dim, keepdim), x:amax(dim, keepdim)
+end)
+
+-- ---- spread ----
+
+-- Variance, and the mean with its dims kept.
+local function spread(op, x, dim, correction, keepdim)
+  local n = dims.count(op, x, dim)
+  local mean = x:mean(dim, true)
+  return (x - mean):square():sum(dim, keepdim) / math.max(0, n - correction), mean
+end
+
+local function shaped(mean, dim, keepdim)
+  if keepdim then return mean end
+  return dim and mean:squeeze(dim) or mean:reshape({})
+end
+
+define("var", "x:T dim:D? correction:n=1 keepdim:b=false", "variance over dims: squares over n - correction",
+  function(x, dim, correction, keepdim) return (spread("var", x, dim, correction, keepdim)) end)
+
+define("std", "x:T dim:D? correction:n=1 keepdim:b=false", "standard deviation over dims",
+  function(x, dim, correction, keepdim) return (spread("std", x, dim, correction, keepdim)):sqrt() end)
+
+define("var_mean", "x:T dim:D? correction:n=1 keepdim:b=false", "variance and mean over dims",
+  function(x, dim, correction, keepdim)
+    local var, mean = spread("var_mean", x, dim, correction, keepdim)
+    return var, shaped(mean, dim, keepdim)
+  end)
+
+define("std_mean", "x:T dim:D? correction:n=1 keepdim:b=false", "standard deviation and mean over dims",
+  function(x, dim, correction, keepdim)
+    local var, mean = spread("std_mean", x, dim, correction, keepdim)
+    return var:sqrt(), shaped(mean, dim, keepdim)
+  end)
+
+-- ---- norms ----
+
+-- The root of a sum of squares, whose gradient at 0 is 0.
+local function root(squares)
+  local zero = squares:eq(0)
+  return squares:masked_fill(zero, 1):sqrt():masked_fill(zero, 0)
+end
+
+define("norm", "x:T p:a=fro dim:D? keepdim:b=false", "the p-norm over dims (2 by default; math.huge, 0 and any p)",
+  function(x, p, dim, keepdim)
+    if p == "fro" or p == 2 then return root(x:square():sum(dim, keepdim)) end
+    if type(p) ~= "number" then fail("norm: p must be a number or 'fro', got %s", tostring(p)) end
+    if p == math.huge then return x:abs():amax(dim, keepdim) end
+    if p == -math.huge then return x:abs():amin(dim, keepdim) end
+    if p == 0 then return x:ne(0):sum(dim, keepdim):to_dtype(x.dtype) end
+    if p == 1 then return x:abs():sum(dim, keepdim) end
+    return x:abs():pow(p):sum(dim, keepdim):pow(1 / p)
+  end)
+
+define("dist", "x:T y:T p:n=2", "the p-norm of x - y", function(x, y, p) return functions.norm(x - y, p) end)
+
+-- ---- sums ----
+
+define("logsumexp", "x:T dim:D keepdim:b=false", "log of the sum of exp(x) over dims, without overflow",
+  function(x, dim, keepdim)
+    local top = x:detach():amax(dim, true)
+    top = top:masked_fill(top:abs():eq(math.huge), 0)
+    local y = (x - top):exp():sum(dim, keepdim):log()
+    return y + (keepdim and top or top:squeeze(dim))
+  end)
+
+define("nansum", "x:T dim:D? keepdim:b=false", "sum over dims, NaN counting as 0", function(x, dim, keepdim)
+  return x:masked_fill(x:isnan(), 0):sum(dim, keepdim)
+end)
+
+define("nanmean", "x:T dim:D? keepdim:b=false", "mean over dims of what is not NaN", function(x, dim, keepdim)
+  return functions.nansum(x, dim, keepdim) / x:isnan():logical_not():sum(dim, keepdim)
+end)
+
+define("count_nonzero", "x:T dim:D?", "how many elements are not zero", function(x, dim) return x:ne(0):sum(dim) end)
+
+define("sum_to_size", "x:T size:I", "x summed to a shape that would broadcast to that of x", function(x, size)
+  local lead, over = x.ndim - #size, {}
+  for d, n in ipairs(x.shape) do
+    local want = d > lead and size[d - lead] or 1
+    if want ~= n and want ~= 1 or lead < 0 then
+      fail("sum_to_size: %s does not come from [%s]", tostring(x.shape), table.concat(size, ", "))
+    end
+    if d <= lead or want ~= n then over[#over + 1] = d end
+  end
+  return #over > 0 and x:sum(over, true):reshape(size) or x
+end)
+
+define("logcumsumexp", "x:T dim:i", "log of the running sums of exp(x) along dim", function(x, dim)
+  local top = x:detach():amax(dim, true)
+  top = top:masked_fill(top:abs():eq(math.huge), 0)
+  return (x - top):exp():cumsum(dim):log() + top
+end)
+
+inplace "cumsum"
+inplace "cumprod"
+
+-- ---- differences and areas ----
+
+define("diff", "x:T n:i=1 dim:i=-1", "differences of neighbours along dim, n times", function(x, n, dim)
+  for _ = 1, n do
+    local m = x:size(dim)
+    if m == 0 then return x end
+    local later, earlier = x:narrow(dim, math.min(2, m), m - 1), x:narrow(dim, 1, m - 1)
+    x = tostring(x.dtype) == "bool" and later:logical_xor(earlier) or later - earlier
+  end
+  return x
+end)
+
+define("trapezoid", "y:T x:a? dx:n=1 dim:i=-1", "the area under y along dim, at places x or dx apart",
+  function(y, x, dx, dim)
+    if type(x) == "number" then x, dx = nil, x end
+    local n = y:size(dim)
+    if n < 2 then return y:sum(dim) * 0 end
+    local middle = (y:narrow(dim, 2, n - 1) + y:narrow(dim, 1, n - 1)) / 2
+    if not x then return middle:sum(dim) * dx end
+    local width = functions.diff(x, 1, x.ndim == 1 and 1 or dim)
+    if x.ndim == 1 then
+      local view = {}
+      for d = 1, y.ndim do view[d] = d == dims.at("trapezoid", dim, y.ndim) and -1 or 1 end
+      width = width:reshape(view)
+    end
+    return (middle * width):sum(dim)
+  end)
+
+-- ---- statistics ----
+
+define("cov", "x:T correction:i=1", "covariances of variables (rows) over observations (columns)",
+  function(x, correction)
+    if x.ndim > 2 then fail("cov: x %s has more than 2 dims", tostring(x.shape)) end
+    local rows = x.ndim == 2 and x or x:reshape(1, -1)
+    local centred = rows - rows:mean(2, true)
+    local y = centred:mm(centred:t()) / math.max(0, rows:size(2) - correction)
+    return x.ndim == 2 and y or y:reshape({})
+  end)
+
+define("corrcoef", "x:T", "correlations of variables (rows) over observations (columns)", function(x)
+  local c = functions.cov(x)
+  if c.ndim == 0 then return c / c end
+  local deviation = c:diagonal():sqrt()
+  local y = c / deviation:unsqueeze(2) / deviation:unsqueeze(1)
+  return y:clamp(-1, 1)
+end)
+
+define("renorm", "x:T p:n dim:i maxnorm:n", "entries of dim scaled down to a p-norm of at most maxnorm",
+  function(x, p, dim, maxnorm)
+    local others = {}
+    for d = 1, x.ndim do
+      if d ~= dims.at("renorm", dim, x.ndim) then others[#others + 1] = d end
+    end
+    local norm = functions.norm(x, p, others, true)
+    return x * where(norm:gt(maxnorm), maxnorm / (norm + 1e-7), 1)
+  end)
+
+return made

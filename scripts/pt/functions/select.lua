@@ -1,0 +1,187 @@
+--- Elements by place: conditions, ids, diagonals, triangles.
+
+local core = require "pt.core"
+local fail = require "pt.fail"
+local dims = require "pt.dims"
+
+local define, made, _, inplace = require "pt.define"()
+local functions, methods = made.functions, made.methods
+local choose, sequence = core.fn "where", core.fn "sequence"
+
+-- ---- conditions ----
+
+define("where", "cond:T x... y...", "x where cond is true, else y; cond alone: ids of its true elements by dim",
+  function(cond, x, y)
+    if x ~= nil or y ~= nil then return choose(cond, x, y) end
+    return functions.nonzero_by_dim(cond)
+  end)
+methods.where = functions.where
+
+--- The positions of nonzero elements as a list of id vectors, one for each dim.
+function functions.nonzero_by_dim(x)
+  local at, list = x:nonzero(), {}
+  for d = 1, x.ndim do list[d] = at:select(2, d) end
+  return list
+end
+
+define("argwhere", "x:T", "positions of the nonzero elements, (count, ndim)", function(x) return x:nonzero() end)
+
+define("masked_scatter", "x:T mask:T source:T", "x with the elements of source, in order, where mask is true",
+  function(x, mask, source)
+    mask = mask:expand(x.shape)
+    local count = mask:sum():item()
+    if count > source:numel() then
+      fail("masked_scatter: mask has %d true elements, but source only %d", count, source:numel())
+    end
+    if count == 0 then return x:clone() end
+    local at = mask:reshape(-1):cumsum(1, { dtype = core.dtypes.int64 }):maximum(1)
+    at = at:minimum(source:numel())
+    return choose(mask, source:reshape(-1):index_select(1, at):reshape(x.shape), x)
+  end)
+inplace "masked_scatter"
+
+-- ---- ids ----
+
+define("take", "x:T index:T", "elements of x read as a row, by id", function(x, index)
+  return x:reshape(-1):index_select(1, index:reshape(-1)):reshape(index.shape)
+end)
+
+define("take_along_dim", "x:T index:T dim:i?", "gather that broadcasts; without dim, take", function(x, index, dim)
+  if not dim then return functions.take(x, index) end
+  dim = dims.at("take_along_dim", dim, x.ndim)
+  local from, by = x.shape, index.shape
+  for d = 1, x.ndim do
+    if d ~= dim then
+      from[d] = math.max(from[d], by[d])
+      by[d] = from[d]
+    end
+  end
+  return x:expand(from):gather(dim, index:expand(by))
+end)
+
+define("index_fill", "x:T dim:i index:T value:A", "x with value in the entries index of dim",
+  function(x, dim, index, value)
+    local shape = x.shape
+    shape[dims.at("index_fill", dim, x.ndim)] = index:numel()
+    local fill = core.is_tensor(value) and value:to_dtype(x.dtype) or core.tensor(value, x.dtype, x.device)
+    return x:index_copy(dim, index, fill:expand(shape))
+  end)
+inplace "index_fill"
+
+--- The elements of x, read as a row, are set (or added to) at ids.
+function methods.put_(x, index, source, accumulate)
+  local row = x:reshape(-1)
+  row = row:index_put({ index:reshape(-1) }, source:reshape(-1), accumulate or false)
+  return x:copy_(row:reshape(x.shape))
+end
+
+-- ---- writing into a copy ----
+
+define("select_scatter", "x:T src:T dim:i index:i", "x with src as entry index of dim", function(x, src, dim, index)
+  local y = x:clone()
+  y:select(dim, index):copy_(src)
+  return y
+end)
+
+define("slice_scatter", "x:T src:T dim:i=1 from:i=1 to:i=-1 step:i=1", "x with src at entries from to to of dim",
+  function(x, src, dim, from, to, step)
+    local y = x:clone()
+    y:slice(dim, from, to, step):copy_(src)
+    return y
+  end)
+
+define("diagonal_scatter", "x:T src:T offset:i=0 dim1:i=1 dim2:i=2", "x with src on a diagonal",
+  function(x, src, offset, dim1, dim2)
+    local y = x:clone()
+    functions.diagonal(y, offset, dim1, dim2):copy_(src)
+    return y
+  end)
+
+-- ---- diagonals ----
+
+define("diagonal", "x:T offset:i=0 dim1:i=1 dim2:i=2", "a diagonal of two dims, as the last dim of a view",
+  function(x, offset, dim1, dim2)
+    if x.ndim < 2 then fail("diagonal: x %s has fewer than 2 dims", tostring(x.shape)) end
+    dim1, dim2 = dims.at("diagonal", dim1, x.ndim), dims.at("diagonal", dim2, x.ndim)
+    if dim1 == dim2 then fail("diagonal: dim1 and dim2 are both %d", dim1) end
+    if x.requires_grad then x = x:contiguous() end
+    local shape, stride, start = x.shape, x:stride(), x:storage_offset()
+    local rows, columns = shape[dim1] + math.min(offset, 0), shape[dim2] - math.max(offset, 0)
+    local length = math.max(0, math.min(rows, columns))
+    if length > 0 then start = start + (offset < 0 and -offset * stride[dim1] or offset * stride[dim2]) end
+    local step = stride[dim1] + stride[dim2]
+    for _, d in ipairs { math.max(dim1, dim2), math.min(dim1, dim2) } do
+      table.remove(shape, d)
+      table.remove(stride, d)
+    end
+    shape[#shape + 1], stride[#stride + 1] = length, step
+    return x:as_strided(shape, stride, start)
+  end)
+
+define("diag_embed", "x:T offset:i=0 dim1:i=-2 dim2:i=-1", "matrices of zeros with the last dim of x as a diagonal",
+  function(x, offset, dim1, dim2)
+    local n = x:size(-1)
+    local side = n + math.abs(offset)
+    local shape = { table.unpack(x.shape, 1, x.ndim - 1) }
+    local stride, step = { 0 }, side * side
+    for d = #shape, 1, -1 do
+      stride[d], step = step, step * shape[d]
+    end
+    local start = offset < 0 and -offset * side or offset
+    stride[#shape + 1] = side + 1
+    shape[#shape + 1], shape[#shape + 2] = side, side
+    local y = x:new_zeros(shape):as_strided_scatter(x, x.shape, stride, start)
+    return y:movedim({ -2, -1 }, { dim1, dim2 })
+  end)
+
+define("diag", "x:T diagonal:i=0", "the diagonal of a matrix; of a vector, the matrix with that diagonal",
+  function(x, diagonal)
+    if x.ndim == 1 then return functions.diag_embed(x, diagonal) end
+    if x.ndim ~= 2 then fail("diag: x %s is neither vector nor matrix", tostring(x.shape)) end
+    return functions.diagonal(x, diagonal):clone()
+  end)
+
+define("diagflat", "x:T offset:i=0", "the matrix with the elements of x as a diagonal", function(x, offset)
+  return functions.diag_embed(x:reshape(-1), offset)
+end)
+
+define("trace", "x:T", "the sum of the diagonal of a matrix", function(x)
+  if x.ndim ~= 2 then fail("trace: x %s is not a matrix", tostring(x.shape)) end
+  return functions.diagonal(x):sum()
+end)
+
+--- A value all along the diagonal.
+function methods.fill_diagonal_(x, value)
+  functions.diagonal(x):fill_(value)
+  return x
+end
+
+-- ---- triangles ----
+
+-- Column minus row, (n, m).
+local function offsets(n, m, device)
+  local int64 = core.dtypes.int64
+  return sequence(m, 1, 1, int64, device):unsqueeze(1) - sequence(n, 1, 1, int64, device):unsqueeze(2)
+end
+
+local function triangle(op, x, outside, diagonal)
+  if x.ndim < 2 then fail("%s: x %s has fewer than 2 dims", op, tostring(x.shape)) end
+  local offset = offsets(x:size(-2), x:size(-1), x.device)
+  return x:masked_fill(offset[outside](offset, diagonal), 0)
+end
+
+define("tril", "x:T diagonal:i=0", "the lower triangle of matrices, zeros above", function(x, diagonal)
+  return triangle("tril", x, "gt", diagonal)
+end)
+define("triu", "x:T diagonal:i=0", "the upper triangle of matrices, zeros below", function(x, diagonal)
+  return triangle("triu", x, "lt", diagonal)
+end)
+inplace "tril"
+inplace "triu"
+
+define("tril_indices", "row:i col:i offset:i=0", "positions of the lower triangle, (2, count)",
+  function(row, col, offset) return offsets(row, col, "cpu"):le(offset):nonzero():t():contiguous() end)
+define("triu_indices", "row:i col:i offset:i=0", "positions of the upper triangle, (2, count)",
+  function(row, col, offset) return offsets(row, col, "cpu"):ge(offset):nonzero():t():contiguous() end)
+
+return made
