@@ -134,11 +134,6 @@ local function body(list, ndim, indent, format, width)
   return "[" .. table.concat(parts, "," .. ("\n"):rep(ndim - 1) .. (" "):rep(indent + 1)) .. "]"
 end
 
--- add -> AddBackward0, log_softmax -> LogSoftmaxBackward0
-local function class_of(op)
-  return op:gsub("^%l", string.upper):gsub("_(%w)", string.upper) .. "Backward0"
-end
-
 -- What follows the elements, a piece each.
 local function suffixes(x)
   local list = {}
@@ -148,8 +143,7 @@ local function suffixes(x)
   if empty and x.ndim ~= 1 then add("size=(%s)", table.concat(x.shape, ", ")) end
   local usual = x.dtype == core.get_default_dtype() or not empty and (dtype == "int64" or dtype == "bool")
   if not usual then add("dtype=pt.%s", dtype) end
-  local op = x.grad_fn
-  if op then add("grad_fn=<%s>", class_of(op)) elseif x.requires_grad then add("requires_grad=True") end
+  if x.grad_fn then add("grad_fn=%s", x.grad_fn) elseif x.requires_grad then add("requires_grad=True") end
   return list
 end
 
@@ -177,5 +171,6 @@ local function text(x)
   return table.concat(out)
 end
 
-made.metamethods = { __tostring = text }
+core.metatable.__tostring = text
+
 return made

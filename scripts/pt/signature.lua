@@ -75,17 +75,18 @@ local function describe(value)
   return tostring(value)
 end
 
--- Whether a last table holds options. A place that takes a table takes it, except that sizes and dims have no names.
-local function is_options(table, param)
+-- Whether a last table holds options. A place that takes a table takes it, except one whose keys are our names.
+local function is_options(table, param, params)
   if type(table) ~= "table" or getmetatable(table) ~= nil then return false end
-  if param and param.kind:find "[la]" then return false end
-  return not (param and param.kind:find "[ID]") or type(next(table)) == "string"
+  local key = next(table)
+  if not (param and param.kind:find "[laID]") then return true end
+  return type(key) == "string" and (params[key] ~= nil or param.kind:find "[ID]" ~= nil)
 end
 
 -- The values of `given` (n of them, perhaps with an options table last) in the order of the parameters.
 local function arrange(owner, params, defaults, given, n)
   local last = given[n]
-  if n > 0 and is_options(last, params[n]) then
+  if n > 0 and is_options(last, params[n], params) then
     given[n], n = nil, n - 1
     for name, value in pairs(last) do
       local at = params[name] or unknown(owner, params, name)
