@@ -41,14 +41,19 @@ alias("divide", "div")
 
 -- ---- bounds ----
 
-define("clamp_min", "x:T min:A", "the larger of x and min", function(x, min) return where(x:lt(min), min, x) end)
-define("clamp_max", "x:T max:A", "the smaller of x and max", function(x, max) return where(x:gt(max), max, x) end)
+-- At a bound that is a number the gradient is 0; a tensor and x that are equal share it.
+define("clamp_min", "x:T min:A", "the larger of x and min", function(x, min)
+  return core.is_tensor(min) and x:maximum(min) or where(x:le(min), min, x)
+end)
+define("clamp_max", "x:T max:A", "the smaller of x and max", function(x, max)
+  return core.is_tensor(max) and x:minimum(max) or where(x:ge(max), max, x)
+end)
 
 define("clamp", "x:T min:A? max:A?", "x held between min and max; one of them may be missing", function(x, min, max)
   if min == nil and max == nil then fail("clamp: takes min, max or both") end
-  if min == nil then return functions.clamp_max(x, max) end
-  if max == nil then return functions.clamp_min(x, min) end
-  return x:clamp_between(min, max)
+  if type(min) == "number" and type(max) == "number" then return x:clamp_between(min, max) end
+  if min ~= nil then x = functions.clamp_min(x, min) end
+  return max ~= nil and functions.clamp_max(x, max) or x
 end)
 for _, name in ipairs { "clamp", "clamp_min", "clamp_max" } do inplace(name) end
 alias("clip", "clamp")
