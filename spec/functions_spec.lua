@@ -9,6 +9,7 @@ local names = {
   pt = pt, math = math, x = x,
   y = pt.tensor { { 0.5, 2, -1 }, { 1, 4, -3 } },
   v = pt.tensor { 3.0, 1, 2, 2, 5 },
+  tostring = tostring,
   m = pt.tensor { { 1.0, 2, 3 }, { 4, 5, 6 }, { 7, 8, 10 } },
   k = pt.tensor { 2, 1, 3, 2, 2 },
   b = pt.tensor { { true, false, true }, { false, false, true } },
@@ -349,6 +350,17 @@ local cases = {
     "grad(function(z) return z:cosine_similarity(y) end)",
     { { 0.2337323, 0.1448481, -0.1218041 }, { -0.06720051, 0.2365458, -0.1424651 } },
   },
+  -- windows and dtypes
+  { "pt.hann_window(5)", { 0.0, 0.3454915, 0.9045085, 0.9045085, 0.3454914 } },
+  { "pt.hann_window(4, false)", { 0.0, 0.75, 0.7499999, 0.0 } },
+  { "pt.hamming_window(4, {dtype = pt.float64})", { 0.08, 0.54, 1.0, 0.54 } },
+  { "tostring(pt.result_type(k, 1.5))", "float32" },
+  { "tostring(pt.result_type(x, pt.tensor(1.5, {dtype = pt.float64})))", "float32" },
+  { "tostring(pt.promote_types(pt.uint8, pt.int8))", "int16" },
+  { "tostring(pt.promote_types(pt.int64, pt.float16))", "float16" },
+  { "tostring(pt.promote_types(pt.float16, pt.bfloat16))", "float32" },
+  { "pt.can_cast(pt.float32, pt.int32)", false },
+  { "pt.can_cast(pt.bool, pt.uint8)", true },
 }
 
 local function plain(value)

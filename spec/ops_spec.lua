@@ -1,6 +1,7 @@
 -- What every op of the table promises, without a line for any op: the arguments come from its signature or from
 -- spec/support/samples.lua, the truth from differences, from float64, and from the op itself on dense inputs.
 local pt = require "pt"
+local core = require "pt.core"
 local samples = require "spec.support.samples"
 local signature = require "spec.support.signature"
 local layouts = require "spec.support.layouts"
@@ -127,7 +128,7 @@ local function odd_shapes(op, list)
 end
 
 local function in_place(op, list)
-  local twin = pt.tensor({ 1 })[op.name .. "_"]
+  local twin = core.fn(op.name .. "_")
   each(list, function(sample)
     local plain, args = run(op, sample, "float64"), samples.arguments(sample, "float64")
     if tostring(plain[1].shape) ~= tostring(args[1].shape) or plain[1].dtype ~= args[1].dtype then return end
@@ -272,7 +273,8 @@ local function argument_specs(op, list)
 end
 
 describe("op table:", function()
-  for _, op in ipairs(pt.ops()) do
+  for _, op in ipairs(core.ops()) do
+    op.fn = core.fn(op.name) -- of the table, where a function in Lua has the same name
     describe(op.name, function()
       total.ops = total.ops + 1
       local list, reason = samples.of(op)
@@ -282,7 +284,7 @@ describe("op table:", function()
       end
       value_specs(op, list)
       differentiable_specs(op, list)
-      if rawget(pt, op.name .. "_") or pt.tensor({ 1 })[op.name .. "_"] then
+      if op.inplace then
         it("has a twin that edits in place, through any view", function() in_place(op, list) end)
       end
       argument_specs(op, list)

@@ -198,6 +198,26 @@ define("logspace", "from to steps base... options...", "base (10) to evenly spac
   return finish(x:to_dtype(options.dtype or core.get_default_dtype()), options)
 end)
 
+-- ---- windows ----
+
+-- alpha - (1 - alpha) cos(2 pi i / n): one period, or symmetric where `periodic` is false.
+local function window(name, n, periodic, alpha, options)
+  if type(periodic) == "table" then periodic, options = nil, periodic end
+  options = check(name, options)
+  n = math.tointeger(n) or fail("%s: the length must be an integer", name)
+  local dtype, turns = options.dtype or core.get_default_dtype(), periodic == false and n - 1 or n
+  if n < 2 then return finish(blank({ n }, options):fill_(1), options) end
+  local angles = sequence(n, 0.0, 2 * math.pi / turns, core.dtypes.float64, options.device or "cpu")
+  return finish((alpha - (1 - alpha) * angles:cos()):to_dtype(dtype), options)
+end
+
+define("hann_window", "n periodic... options...", "a raised cosine of n points", function(n, periodic, options)
+  return window("hann_window", n, periodic, 0.5, options)
+end)
+
+define("hamming_window", "n periodic... options...", "a raised cosine of n points that does not reach 0",
+  function(n, periodic, options) return window("hamming_window", n, periodic, 0.54, options) end)
+
 -- ---- random numbers ----
 
 -- Bounds of (to) or (from, to).

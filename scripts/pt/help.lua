@@ -18,13 +18,13 @@ local kinds = {
   lua = "Lua over the ops",
 }
 
-define("ops", "...", "all functions: a list of {name, sig, help, kind, differentiable, inplace}", function()
+define("ops", "...", "all functions: a list of {name, sig, help, kind, differentiable, inplace, fn}", function()
   local list, seen = {}, {}
   for _, op in pairs(docs) do -- a name of the table that was redefined in Lua is the one in Lua
     list[#list + 1], seen[op.name] = op, true
   end
   for _, op in ipairs(core.ops()) do
-    if not seen[op.name] then list[#list + 1] = op end
+    if not seen[op.name] then list[#list + 1], op.fn = op, core.fn(op.name) end
   end
   table.sort(list, function(a, b) return a.name < b.name end)
   return list
@@ -34,7 +34,6 @@ local function find(what)
   local names = {}
   for i, op in ipairs(made.functions.ops()) do
     if op.name == what or op.fn == what then return op end
-    if type(what) == "function" and op.kind ~= "lua" and core.fn(op.name) == what then return op end
     names[i] = op.name
   end
   return nil, names

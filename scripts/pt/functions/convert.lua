@@ -52,6 +52,34 @@ function methods.type(x, dtype)
   return cast(x, dtype)
 end
 
+-- ---- which dtype comes out ----
+
+-- What stands for a number or tensor in a calculation that has no elements.
+local function probe(v)
+  if not core.is_tensor(v) or v.ndim == 0 then return v end
+  local sizes = {}
+  for d = 1, v.ndim do sizes[d] = 0 end
+  return core.empty(sizes, v.dtype)
+end
+
+define("result_type", "...", "the dtype of what is made of two tensors or numbers", function(a, b)
+  return core.fn "add"(probe(a), probe(b)).dtype
+end)
+
+define("promote_types", "...", "the smallest dtype that holds what two dtypes hold", function(a, b)
+  return core.fn "add"(core.empty({ 0 }, a), core.empty({ 0 }, b)).dtype
+end)
+
+-- bool, integers, floats, complex numbers.
+local function category(dtype)
+  if dtype == core.dtypes.bool then return 0 end
+  return dtype.is_complex and 3 or dtype.is_floating_point and 2 or 1
+end
+
+define("can_cast", "...", "whether one dtype may become another without losing its kind", function(from, to)
+  return category(from) <= category(to)
+end)
+
 function methods.pin_memory(x) return x end
 
 function methods.nbytes(x) return x:numel() * x.dtype.itemsize end
