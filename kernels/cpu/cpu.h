@@ -17,6 +17,12 @@ extern const pt_host *pti_cpu_host;
 /* Loops work on blocks of at most this many elements of a compute type. */
 enum { PTI_BLOCK = 1024, PTI_PIECE = 32768 /* elements that are worth a thread's attention */ };
 
+typedef union pti_block {
+  float f[PTI_BLOCK];
+  double d[PTI_BLOCK];
+  int64_t i[PTI_BLOCK];
+} pti_block;
+
 /* out and in are dense; out may be one of in. */
 typedef void pti_ew_loop(void *out, const void *const *in, const double *param, int64_t n);
 /* n elements at `from`, `stride` bytes apart, as dense numbers of a compute type; and back. */
@@ -37,13 +43,31 @@ typedef void pti_row_loop(pti_sum *acc, int64_t *best, const void *x, int64_t n,
 /* Folds x[j] into acc[j] for n neighbours, all at position `at`. */
 typedef void pti_column_loop(pti_sum *acc, int64_t *best, const void *x, int64_t n, int64_t at);
 
+/* Softmax, for float and double. exp: y = exp(x - shift), and the sum of y; dot: the sum of x u; for a row, or
+   added to the sum of each column. pass: y of x and u and numbers a and b of the row (or of each column). */
+typedef double pti_exp_row_loop(void *y, const void *x, double shift, int64_t n);
+typedef void pti_exp_column_loop(void *y, const void *x, const void *shift, double *sum, int64_t n);
+typedef double pti_dot_row_loop(const void *x, const void *u, int64_t n);
+typedef void pti_dot_column_loop(const void *x, const void *u, double *sum, int64_t n);
+typedef void pti_pass_loop(void *y, const void *x, const void *u, const void *a, const void *b, bool column,
+                           int64_t n);
+
 typedef struct pti_cpu_loops {
   pti_ew_loop *ew[PTI_NEW][4][PTI_NCOMPUTE]; /* NULL where the row has none */
+  bool gives_bool[PTI_NEW];                  /* uint8_t is written, not the compute type */
   pti_load_loop *load[PT_NDTYPE][PTI_NCOMPUTE];
   pti_store_loop *store[PT_NDTYPE][PTI_NCOMPUTE];
   pti_move_loop *move[5]; /* by log2 of the element's size */
   pti_row_loop *row[PTI_NREDUCE][PTI_NCOMPUTE];
   pti_column_loop *column[PTI_NREDUCE][PTI_NCOMPUTE];
+  pti_exp_row_loop *exp_row[2];
+  pti_exp_column_loop *exp_column[2];
+  pti_dot_row_loop *dot_row[2];
+  pti_dot_column_loop *dot_column[2];
+  pti_pass_loop *scale_pass[2];    /* x a */
+  pti_pass_loop *log_pass[2];      /* x - a - b */
+  pti_pass_loop *grad_pass[2];     /* x (u - a) */
+  pti_pass_loop *log_grad_pass[2]; /* u - exp(x) a */
 } pti_cpu_loops;
 
 extern const pti_cpu_loops pti_cpu_loops_base, pti_cpu_loops_avx2, pti_cpu_loops_avx512;

@@ -1,0 +1,207 @@
+/* table.c: the loops of one CPU level. Compiled once per level with -DPT_LEVEL=base (avx2, avx512), that level's
+   instruction flags, and -O3 -fno-math-errno -fno-trapping-math -fwrapv -ffp-contract=off: integers wrap around,
+   and a multiplication and an addition stay two roundings, so every level gives the same bits. Everything here is
+   static but the table: two levels must never share a function, or the linker would keep one of them for both. */
+#include <string.h>
+
+#include "../scalar.h"
+#include "cpu.h"
+
+#define GLUE3(a, b) a##b
+#define GLUE(a, b) GLUE3(a, b)
+#define DROP(...)
+#define KEEP(...) __VA_ARGS__
+
+/* No iteration of the next loop depends on another, whatever the pointers look like. */
+#if defined(__clang__)
+#define PTI_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define PTI_INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define PTI_INDEPENDENT
+#endif
+
+enum { LANES = 16 };
+
+/* C leaves out of range conversions undefined; here they give what x86's instruction does. */
+static inline int64_t float_to_int(float x) {
+  return x >= -0x1p63f && x < 0x1p63f ? (int64_t)x : INT64_MIN;
+}
+static inline int64_t double_to_int(double x) { return x >= -0x1p63 && x < 0x1p63 ? (int64_t)x : INT64_MIN; }
+static inline int64_t half_to_int(uint16_t x) { return float_to_int(pti_f16_load(x)); }
+static inline int64_t brain_to_int(uint16_t x) { return float_to_int(pti_bf16_load(x)); }
+
+#define VALUE_FLT KEEP
+#define VALUE_NUM KEEP
+#define VALUE_ALL KEEP
+#define VALUE_INT DROP
+#define GRADIENT KEEP
+#define HALF_TO_T pti_f16_load
+#define BRAIN_TO_T pti_bf16_load
+#define FLOAT_TO_T
+#define DOUBLE_TO_T
+#define S double
+#define MEMBER f
+
+#define T float
+#define PT_S f
+#define F(name) name##_f32
+#define T_TO_INT float_to_int
+#define LOWEST (-HUGE_VALF)
+#define HIGHEST HUGE_VALF
+#include "convert.inc.h"
+#include "ew.inc.h"
+#include "reduce.inc.h"
+#include "softmax.inc.h"
+#undef T
+#undef PT_S
+#undef F
+#undef T_TO_INT
+#undef LOWEST
+#undef HIGHEST
+
+#define T double
+#define PT_S d
+#define F(name) name##_f64
+#define T_TO_INT double_to_int
+#define LOWEST (-HUGE_VAL)
+#define HIGHEST HUGE_VAL
+#include "convert.inc.h"
+#include "ew.inc.h"
+#include "reduce.inc.h"
+#include "softmax.inc.h"
+#undef T
+#undef PT_S
+#undef F
+#undef T_TO_INT
+#undef LOWEST
+#undef HIGHEST
+
+#undef VALUE_FLT
+#undef VALUE_INT
+#undef GRADIENT
+#undef HALF_TO_T
+#undef BRAIN_TO_T
+#undef FLOAT_TO_T
+#undef DOUBLE_TO_T
+#undef S
+#undef MEMBER
+#define VALUE_FLT DROP
+#define VALUE_INT KEEP
+#define GRADIENT DROP
+#define HALF_TO_T half_to_int
+#define BRAIN_TO_T brain_to_int
+#define FLOAT_TO_T float_to_int
+#define DOUBLE_TO_T double_to_int
+#define S int64_t
+#define MEMBER i
+
+#define T int64_t
+#define PT_S i
+#define F(name) name##_i64
+#define T_TO_INT
+#define LOWEST INT64_MIN
+#define HIGHEST INT64_MAX
+#include "convert.inc.h"
+#include "ew.inc.h"
+#include "reduce.inc.h"
+#undef T
+#undef F
+
+#define E uint8_t
+#define F(name) name##_1
+#include "move.inc.h"
+#undef E
+#undef F
+#define E uint16_t
+#define F(name) name##_2
+#include "move.inc.h"
+#undef E
+#undef F
+#define E uint32_t
+#define F(name) name##_4
+#include "move.inc.h"
+#undef E
+#undef F
+#define E uint64_t
+#define F(name) name##_8
+#include "move.inc.h"
+#undef E
+#undef F
+typedef struct sixteen {
+  uint64_t part[2];
+} sixteen;
+#define E sixteen
+#define F(name) name##_16
+#include "move.inc.h"
+#undef E
+#undef F
+
+/* Rows of the element-wise table: {value, gradients} for float, double, int64_t. */
+#define FLOATS_FLT KEEP
+#define FLOATS_NUM KEEP
+#define FLOATS_ALL KEEP
+#define FLOATS_INT DROP
+#define INTS_FLT DROP
+#define INTS_NUM KEEP
+#define INTS_ALL KEEP
+#define INTS_INT KEEP
+#define VALUE(name, dtypes)                                                                        \
+  {FLOATS_##dtypes([PTI_CF32] = name##_0_f32, [PTI_CF64] = name##_0_f64, )                         \
+       INTS_##dtypes([PTI_CI64] = name##_0_i64)}
+#define GRAD(name, k) {name##_##k##_f32, name##_##k##_f64, NULL}
+#define UNARY(name, dtypes, ...) [PTI_EW_##name] = {VALUE(name, dtypes), GRAD(name, 1)},
+#define UNARYP UNARY
+#define BINARY(name, dtypes, ...) [PTI_EW_##name] = {VALUE(name, dtypes), GRAD(name, 1), GRAD(name, 2)},
+#define TERNARY(name, dtypes, ...)                                                                 \
+  [PTI_EW_##name] = {VALUE(name, dtypes), GRAD(name, 1), GRAD(name, 2), GRAD(name, 3)},
+#define COMPARE(name, dtypes, ...) [PTI_EW_##name] = {VALUE(name, dtypes)},
+#define TEST COMPARE
+
+#define CONVERT(way, dtype) [dtype] = {way##_##dtype##_f32, way##_##dtype##_f64, way##_##dtype##_i64}
+#define REALS(way)                                                                                 \
+  CONVERT(way, PT_F32), CONVERT(way, PT_F64), CONVERT(way, PT_F16), CONVERT(way, PT_BF16),         \
+      CONVERT(way, PT_I64), CONVERT(way, PT_I32), CONVERT(way, PT_I16), CONVERT(way, PT_I8),       \
+      CONVERT(way, PT_U8), CONVERT(way, PT_BOOL)
+#define EACH(name) {name##_f32, name##_f64, name##_i64}
+#define FLOATS(name) {name##_f32, name##_f64}
+#define REDUCTIONS(way)                                                                            \
+  [PTI_SUM] = EACH(way##_sum), [PTI_PROD] = EACH(way##_prod), [PTI_MAX] = EACH(way##_max),         \
+  [PTI_MIN] = EACH(way##_min), [PTI_ANY] = EACH(way##_any), [PTI_ALL] = EACH(way##_all),           \
+  [PTI_ARGMAX] = EACH(way##_argmax), [PTI_ARGMIN] = EACH(way##_argmin), [PTI_SUMSQ] = EACH(way##_sumsq)
+
+const pti_cpu_loops GLUE(pti_cpu_loops_, PT_LEVEL) = {
+    .ew =
+        {
+#include "ops.def"
+        },
+#undef UNARY
+#undef UNARYP
+#undef BINARY
+#undef TERNARY
+#undef COMPARE
+#undef TEST
+#define UNARY(...)
+#define UNARYP(...)
+#define BINARY(...)
+#define TERNARY(...)
+#define COMPARE(name, ...) [PTI_EW_##name] = true,
+#define TEST COMPARE
+    .gives_bool =
+        {
+#include "ops.def"
+        },
+    .load = {REALS(load)},
+    .store = {REALS(store)},
+    .move = {move_1, move_2, move_4, move_8, move_16},
+    .row = {REDUCTIONS(row)},
+    .column = {REDUCTIONS(column)},
+    .exp_row = FLOATS(exp_row),
+    .exp_column = FLOATS(exp_column),
+    .dot_row = FLOATS(dot_row),
+    .dot_column = FLOATS(dot_column),
+    .scale_pass = FLOATS(scale_pass),
+    .log_pass = FLOATS(log_pass),
+    .grad_pass = FLOATS(grad_pass),
+    .log_grad_pass = FLOATS(log_grad_pass),
+};

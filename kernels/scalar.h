@@ -1,0 +1,449 @@
+/* scalar.h: the words of ops.def (EXP, TANH, MAX2, ...) for one number of each compute type: float, double, int64_t.
+
+   Read by C and by CUDA C++. In C a word picks its function by PT_S, the letter of the type being compiled (f, d
+   or i), in C++ by overloading; K(c) is c in the type T. Functions that loops should be able to vectorise on every
+   CPU level have no branches, no tables indexed by more than a few bits, no calls, and no fused multiply-adds, so
+   that all levels give the same bits: EXP, LOG, TANH, SIGMOID, rounding and comparisons for both floating types,
+   and for float also SIN, COS, TAN, ERF, POW and the relatives of EXP and LOG. Their error is below 1.5 units in the
+   last place. The others are the C library's. Integer functions wrap around and never trap. */
+#ifndef PTI_SCALAR_H
+#define PTI_SCALAR_H
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __CUDACC__
+#define PT_FN static __host__ __device__ __forceinline__
+#else
+#define PT_FN static inline
+#endif
+
+#define PT_GLUE2(name, letter) pt_##name##_##letter
+#define PT_GLUE(name, letter) PT_GLUE2(name, letter)
+#ifdef __cplusplus
+#define PT_NAME(name, letter) pt_##name
+#define PT_WORD(name) pt_##name
+#else
+#define PT_NAME(name, letter) PT_GLUE2(name, letter)
+#define PT_WORD(name) PT_GLUE(name, PT_S)
+#endif
+
+#define K(c) ((T)(c))
+#define ABS(x) PT_WORD(abs)(x)
+#define ACOS(x) PT_WORD(acos)(x)
+#define ASIN(x) PT_WORD(asin)(x)
+#define ATAN(x) PT_WORD(atan)(x)
+#define ATAN2(a, b) PT_WORD(atan2)(a, b)
+#define CEIL(x) PT_WORD(ceil)(x)
+#define COS(x) PT_WORD(cos)(x)
+#define COSH(x) PT_WORD(cosh)(x)
+#define DIGAMMA(x) PT_WORD(digamma)(x)
+#define ERF(x) PT_WORD(erf)(x)
+#define ERFC(x) PT_WORD(erfc)(x)
+#define EXP(x) PT_WORD(exp)(x)
+#define EXP2(x) PT_WORD(exp2)(x)
+#define EXPM1(x) PT_WORD(expm1)(x)
+#define FLOOR(x) PT_WORD(floor)(x)
+#define FLOORDIV(a, b) PT_WORD(floordiv)(a, b) /* a / b rounded down */
+#define FMOD(a, b) PT_WORD(fmod)(a, b)         /* remainder with the sign of a */
+#define LGAMMA(x) PT_WORD(lgamma)(x)
+#define LOG(x) PT_WORD(log)(x)
+#define LOG10(x) PT_WORD(log10)(x)
+#define LOG1P(x) PT_WORD(log1p)(x)
+#define LOG2(x) PT_WORD(log2)(x)
+#define MAX2(a, b) PT_WORD(max2)(a, b) /* NaN wins */
+#define MIN2(a, b) PT_WORD(min2)(a, b)
+#define POW(a, b) PT_WORD(pow)(a, b)
+#define POWGA(g, a, b) PT_WORD(powga)(g, a, b) /* gradients of POW; finite where the limit is */
+#define POWGB(g, a, b, y) PT_WORD(powgb)(g, a, b, y)
+#define REMAINDER(a, b) PT_WORD(remainder)(a, b) /* with the sign of b */
+#define ROUND(x) PT_WORD(round)(x)               /* halves go to the even neighbour */
+#define SIGMOID(x) PT_WORD(sigmoid)(x)
+#define SIGN(x) PT_WORD(sign)(x)
+#define SIN(x) PT_WORD(sin)(x)
+#define SINH(x) PT_WORD(sinh)(x)
+#define SQRT(x) PT_WORD(sqrt)(x)
+#define TAN(x) PT_WORD(tan)(x)
+#define TANH(x) PT_WORD(tanh)(x)
+#define TRUNC(x) PT_WORD(trunc)(x)
+
+typedef union pt_pun_f {
+  float f;
+  uint32_t u;
+  int32_t i;
+} pt_pun_f;
+typedef union pt_pun_d {
+  double d;
+  uint64_t u;
+  int64_t i;
+} pt_pun_d;
+PT_FN uint32_t pt_bits_f(float x) {
+  pt_pun_f v;
+  v.f = x;
+  return v.u;
+}
+PT_FN float pt_from_f(uint32_t u) {
+  pt_pun_f v;
+  v.u = u;
+  return v.f;
+}
+PT_FN uint64_t pt_bits_d(double x) {
+  pt_pun_d v;
+  v.d = x;
+  return v.u;
+}
+PT_FN double pt_from_d(uint64_t u) {
+  pt_pun_d v;
+  v.u = u;
+  return v.d;
+}
+/* Adding and subtracting these rounds to an integer, which the low bits of the sum hold meanwhile. */
+#define PT_MAGIC_F 12582912.0f         /* 1.5 * 2^23 */
+#define PT_MAGIC_D 6755399441055744.0 /* 1.5 * 2^52 */
+
+/* ---- signs, comparisons, rounding: the same text for float (T float, bit U) and double ---- */
+
+#define PT_SIMPLE(T, L, U, TOP, LIMIT)                                                             \
+  PT_FN T PT_NAME(abs, L)(T x) { return PT_GLUE(from, L)(PT_GLUE(bits, L)(x) & ~TOP); }            \
+  PT_FN T PT_NAME(withsign, L)(T x, T y) {                                                         \
+    return PT_GLUE(from, L)((PT_GLUE(bits, L)(x) & ~TOP) | (PT_GLUE(bits, L)(y) & TOP));           \
+  }                                                                                                \
+  PT_FN T PT_NAME(sign, L)(T x) { return x > 0 ? (T)1 : x < 0 ? (T)-1 : x; }                       \
+  PT_FN T PT_NAME(max2, L)(T a, T b) { return (a > b) | (a != a) ? a : b; }                        \
+  PT_FN T PT_NAME(min2, L)(T a, T b) { return (a < b) | (a != a) ? a : b; }                        \
+  PT_FN T PT_NAME(round, L)(T x) {                                                                 \
+    T a = PT_NAME(abs, L)(x), r = (a + LIMIT) - LIMIT;                                             \
+    return a < LIMIT ? PT_NAME(withsign, L)(r, x) : x;                                             \
+  }                                                                                                \
+  PT_FN T PT_NAME(floor, L)(T x) {                                                                 \
+    T r = PT_NAME(round, L)(x);                                                                    \
+    return r > x ? r - 1 : r;                                                                      \
+  }                                                                                                \
+  PT_FN T PT_NAME(ceil, L)(T x) {                                                                  \
+    T r = PT_NAME(round, L)(x);                                                                    \
+    return PT_NAME(withsign, L)(r < x ? r + 1 : r, x);                                             \
+  }                                                                                                \
+  PT_FN T PT_NAME(trunc, L)(T x) {                                                                 \
+    return PT_NAME(withsign, L)(PT_NAME(floor, L)(PT_NAME(abs, L)(x)), x);                         \
+  }
+PT_SIMPLE(float, f, uint32_t, 0x80000000u, 8388608.0f)
+PT_SIMPLE(double, d, uint64_t, 0x8000000000000000u, 4503599627370496.0)
+
+PT_FN float PT_NAME(sqrt, f)(float x) { return sqrtf(x); }
+PT_FN double PT_NAME(sqrt, d)(double x) { return sqrt(x); }
+
+/* ---- exponential and logarithm ---- */
+
+/* e^x = 2^n e^r with |r| <= ln 2 / 2; 2^n in two factors, so that results may be denormal. Where x is NaN the
+   integers are garbage and the polynomial is NaN. */
+PT_FN float PT_NAME(exp, f)(float x) {
+  x = x < -104.0f ? -104.0f : x > 89.0f ? 89.0f : x;
+  float t = x * 1.44269504f + PT_MAGIC_F, n = t - PT_MAGIC_F;
+  int32_t i = (int32_t)(pt_bits_f(t) - 0x4b400000u), half = i >> 1;
+  float r = x - n * 0.693359375f - n * -2.12194440e-4f;
+  float p = 1.9875691500e-4f;
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * (r * r) + r + 1.0f;
+  return p * pt_from_f((uint32_t)(half + 127) << 23) * pt_from_f((uint32_t)(i - half + 127) << 23);
+}
+PT_FN double PT_NAME(exp, d)(double x) {
+  x = x < -746.0 ? -746.0 : x > 710.0 ? 710.0 : x;
+  double t = x * 1.4426950408889634 + PT_MAGIC_D, n = t - PT_MAGIC_D;
+  double th = n * 0.5 + PT_MAGIC_D;
+  uint64_t half = pt_bits_d(th) - 0x4338000000000000u, i = pt_bits_d(t) - 0x4338000000000000u;
+  double r = x - n * 0x1.62e42fee00000p-1 - n * 0x1.a39ef35793c76p-33;
+  double p = 1.0 / 6227020800.0; /* Taylor: the next term is below 2^-57 */
+  p = p * r + 1.0 / 479001600.0;
+  p = p * r + 1.0 / 39916800.0;
+  p = p * r + 1.0 / 3628800.0;
+  p = p * r + 1.0 / 362880.0;
+  p = p * r + 1.0 / 40320.0;
+  p = p * r + 1.0 / 5040.0;
+  p = p * r + 1.0 / 720.0;
+  p = p * r + 1.0 / 120.0;
+  p = p * r + 1.0 / 24.0;
+  p = p * r + 1.0 / 6.0;
+  p = p * r + 0.5;
+  p = p * (r * r) + r + 1.0;
+  return p * pt_from_d((half + 1023) << 52) * pt_from_d((i - half + 1023) << 52);
+}
+
+/* log x = k ln 2 + log(1 + f) with sqrt(1/2) <= 1 + f < sqrt 2, by the series of (2 + s) / (2 - s), s = f / (2 + f). */
+PT_FN float PT_NAME(log, f)(float x) {
+  float scaled = x < 1.17549435e-38f ? x * 33554432.0f : x, shift = x < 1.17549435e-38f ? 25.0f : 0.0f;
+  uint32_t u = pt_bits_f(scaled) + (0x3f800000u - 0x3f3504f3u);
+  float k = (float)((int32_t)(u >> 23) - 127) - shift;
+  float f = pt_from_f((u & 0x007fffffu) + 0x3f3504f3u) - 1.0f;
+  float s = f / (2.0f + f), z = s * s, w = z * z, half = 0.5f * f * f;
+  float t1 = w * (0.40000972152f + w * 0.24279078841f);
+  float t2 = z * (0.66666662693f + w * 0.28498786688f);
+  float y = s * (half + (t1 + t2)) + k * 9.0580006145e-06f - half + f + k * 6.9313812256e-01f;
+  y = x < HUGE_VALF ? y : x;
+  y = x > 0 ? y : -HUGE_VALF;
+  return x < 0 || x != x ? NAN : y;
+}
+PT_FN double PT_NAME(log, d)(double x) {
+  double scaled = x < 2.2250738585072014e-308 ? x * 18014398509481984.0 : x;
+  double shift = x < 2.2250738585072014e-308 ? 54.0 : 0.0;
+  uint64_t u = pt_bits_d(scaled) + (0x3ff0000000000000u - 0x3fe6a09e667f3bcdu);
+  double k = pt_from_d((u >> 52) + 0x4338000000000000u) - (PT_MAGIC_D + 1023.0) - shift;
+  double f = pt_from_d((u & 0x000fffffffffffffu) + 0x3fe6a09e667f3bcdu) - 1.0;
+  double s = f / (2.0 + f), z = s * s, w = z * z, half = 0.5 * f * f;
+  double t1 = w * (3.999999999940941908e-01 + w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01));
+  double t2 = z * (6.666666666666735130e-01 +
+                   w * (2.857142874366239149e-01 + w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01)));
+  double y = s * (half + (t1 + t2)) + k * 1.90821492927058770002e-10 - half + f + k * 6.93147180369123816490e-01;
+  y = x < HUGE_VAL ? y : x;
+  y = x > 0 ? y : -HUGE_VAL;
+  return x < 0 || x != x ? (double)NAN : y;
+}
+
+/* The relatives, for float by way of double. */
+PT_FN float PT_NAME(exp2, f)(float x) { return (float)PT_NAME(exp, d)((double)x * 0.6931471805599453); }
+PT_FN float PT_NAME(log2, f)(float x) { return (float)(PT_NAME(log, d)((double)x) * 1.4426950408889634); }
+PT_FN float PT_NAME(log10, f)(float x) { return (float)(PT_NAME(log, d)((double)x) * 0.4342944819032518); }
+PT_FN float PT_NAME(log1p, f)(float x) {
+  double a = x, u = 1.0 + a, lost = (a - (u - 1.0)) / u;
+  lost = u > 0 && u < HUGE_VAL ? lost : 0;
+  return x == 0 ? x : (float)(PT_NAME(log, d)(u) + lost);
+}
+PT_FN float PT_NAME(expm1, f)(float x) {
+  double a = x, e = PT_NAME(exp, d)(a) - 1.0, small = a + a * a * (0.5 + a * (1.0 / 6.0 + a * (1.0 / 24.0)));
+  return a < 0.001 && a > -0.001 ? (x == 0 ? x : (float)small) : (float)e;
+}
+PT_FN double PT_NAME(exp2, d)(double x) { return exp2(x); }
+PT_FN double PT_NAME(log2, d)(double x) { return log2(x); }
+PT_FN double PT_NAME(log10, d)(double x) { return log10(x); }
+PT_FN double PT_NAME(log1p, d)(double x) { return log1p(x); }
+PT_FN double PT_NAME(expm1, d)(double x) { return expm1(x); }
+
+/* ---- sigmoid, tanh, erf ---- */
+
+PT_FN float PT_NAME(sigmoid, f)(float x) {
+  float e = PT_NAME(exp, f)(-PT_NAME(abs, f)(x));
+  return (x >= 0 ? 1.0f : e) / (1.0f + e);
+}
+PT_FN double PT_NAME(sigmoid, d)(double x) {
+  double e = PT_NAME(exp, d)(-PT_NAME(abs, d)(x));
+  return (x >= 0 ? 1.0 : e) / (1.0 + e);
+}
+PT_FN float PT_NAME(tanh, f)(float x) {
+  float a = PT_NAME(abs, f)(x), z = x * x;
+  float big = 1.0f - 2.0f / (PT_NAME(exp, f)(a + a) + 1.0f);
+  float p = -5.70498872745e-3f;
+  p = p * z + 2.06390887954e-2f;
+  p = p * z - 5.37397155531e-2f;
+  p = p * z + 1.33314422036e-1f;
+  p = p * z - 3.33332819422e-1f;
+  return a < 0.625f ? p * z * x + x : PT_NAME(withsign, f)(big, x);
+}
+PT_FN double PT_NAME(tanh, d)(double x) {
+  double a = PT_NAME(abs, d)(x), z = x * x;
+  double big = 1.0 - 2.0 / (PT_NAME(exp, d)(a + a) + 1.0);
+  double p = (-9.64399179425052238628e-1 * z - 9.92877231001918586564e1) * z - 1.61468768441708447952e3;
+  double q = ((z + 1.12811678491632931402e2) * z + 2.23548839060100448583e3) * z + 4.84406305325125486048e3;
+  return a < 0.625 ? x + x * z * (p / q) : PT_NAME(withsign, d)(big, x);
+}
+PT_FN float PT_NAME(erf, f)(float x) {
+  float a = PT_NAME(abs, f)(x), z = x * x;
+  float u = (-1.72853470e-5f * a + 3.83197126e-4f) * z + (-3.88396438e-3f * a + 2.42546219e-2f);
+  u = ((u * a - 1.06777877e-1f) * a - 6.34846687e-1f) * a - 1.28717512e-1f;
+  float big = 1.0f - PT_NAME(exp, f)(u * a - a);
+  float p = -5.96761703e-4f;
+  p = p * z + 4.99119423e-3f;
+  p = p * z - 2.67681349e-2f;
+  p = p * z + 1.12819925e-1f;
+  p = p * z - 3.76125336e-1f;
+  p = p * z + 1.28379166e-1f;
+  return a > 0.927734375f ? PT_NAME(withsign, f)(big, x) : p * x + x;
+}
+PT_FN double PT_NAME(erf, d)(double x) { return erf(x); }
+
+/* ---- circular functions ---- */
+
+/* x >= 0 in quarter turns: the fraction (-1/2 .. 1/2), exact to 2^-54 for any float; *quadrant: the whole part in
+   its two low bits. x is taken as m 2^(8 k) with m < 2^32; row k holds 2^(8 k) 2 / pi, whole turns left out, in
+   three parts of which the products of the first two with m are exact. */
+PT_FN double pt_quarter_turns(float x, uint64_t *quadrant) {
+  static const double part[14][3] = {
+      {0x1.45f306e000000p-1, -0x1.b1bbeb0000000p-32, 0x1.4fe13abe8fa9ap-59},
+      {0x1.7cc1b72000000p+1, 0x1.c882a54000000p-29, -0x1.ec54170565912p-63},
+      {0x1.836e4e4000000p+0, 0x1.054a7f0000000p-30, 0x1.3abe8fa9a6ee0p-59},
+      {0x1.b727221000000p+1, -0x1.5ac07b0000000p-29, -0x1.505c1596447e5p-57},
+      {0x1.27220a9000000p+1, 0x1.3f84eb0000000p-29, -0x1.70565911f924fp-59},
+      {0x1.220a950000000p+1, -0x1.ec54170000000p-31, -0x1.596447e493ad5p-61},
+      {0x1.529fc20000000p-4, 0x1.d5f47d8000000p-30, -0x1.96447e493ad4dp-57},
+      {0x1.29fc276000000p+0, -0x1.05c1598000000p-29, 0x1.bb81b6c52b328p-57},
+      {0x1.fc2757e000000p+0, -0x1.c159644000000p-29, -0x1.f924eb53361dep-59},
+      {0x1.3abe900000000p-3, -0x1.5964480000000p-29, 0x1.b6c52b3278872p-57},
+      {0x1.abe8faa000000p+1, -0x1.6447e48000000p-29, -0x1.3ad4cd8778df8p-57},
+      {0x1.e8fa9a7000000p+1, -0x1.1f924f0000000p-31, 0x1.2b32788720840p-57},
+      {0x1.f534ddc000000p+0, 0x1.b6c52c0000000p-33, -0x1.9b0ef1bef806cp-58},
+      {0x1.34ddc0e000000p+0, -0x1.275a998000000p-30, -0x1.8778df7c035d4p-57}};
+  int32_t k = ((int32_t)(pt_bits_f(x) >> 23) - 150) >> 3;
+  k = k < 0 ? 0 : k > 13 ? 13 : k;
+  double m = (double)x * pt_from_d((uint64_t)(1023 - 8 * k) << 52);
+  double a = m * part[k][0], b = m * part[k][1];
+  double ta = a + PT_MAGIC_D, fa = a - (ta - PT_MAGIC_D);
+  double tb = b + PT_MAGIC_D, fb = b - (tb - PT_MAGIC_D);
+  double f = fa + fb + m * part[k][2], tf = f + PT_MAGIC_D;
+  *quadrant = pt_bits_d(ta) + pt_bits_d(tb) + pt_bits_d(tf);
+  return f - (tf - PT_MAGIC_D);
+}
+PT_FN double pt_sin_quarter(double f) { /* sin(f pi / 2), |f| <= 1/2 */
+  double z = f * f;
+  double p = 1.6044118478735982e-4; /* Taylor */
+  p = p * z - 4.6817541353186881e-3;
+  p = p * z + 7.9692626246167046e-2;
+  p = p * z - 6.4596409750624625e-1;
+  return f * (p * z + 1.5707963267948966);
+}
+PT_FN double pt_cos_quarter(double f) {
+  double z = f * f;
+  double p = -2.5202042373060605e-5;
+  p = p * z + 9.1926027483942658e-4;
+  p = p * z - 2.0863480763352961e-2;
+  p = p * z + 2.5366950790104802e-1;
+  p = p * z - 1.2337005501361698;
+  return p * z + 1.0;
+}
+PT_FN float PT_NAME(sin, f)(float x) {
+  uint64_t q;
+  double f = pt_quarter_turns(PT_NAME(abs, f)(x), &q);
+  double y = q & 1 ? pt_cos_quarter(f) : pt_sin_quarter(f);
+  y = q & 2 ? -y : y;
+  return (float)(x < 0 ? -y : x == 0 ? x : y);
+}
+PT_FN float PT_NAME(cos, f)(float x) {
+  uint64_t q;
+  double f = pt_quarter_turns(PT_NAME(abs, f)(x), &q);
+  double y = q & 1 ? pt_sin_quarter(f) : pt_cos_quarter(f);
+  return (float)((q + 1) & 2 ? -y : y);
+}
+PT_FN float PT_NAME(tan, f)(float x) {
+  uint64_t q;
+  double f = pt_quarter_turns(PT_NAME(abs, f)(x), &q), s = pt_sin_quarter(f), c = pt_cos_quarter(f);
+  double y = q & 1 ? -c / s : s / c;
+  return (float)(x < 0 ? -y : x == 0 ? x : y);
+}
+
+/* ---- from the C library ---- */
+
+#define PT_LIBM(name)                                                                              \
+  PT_FN float PT_NAME(name, f)(float x) { return name##f(x); }                                     \
+  PT_FN double PT_NAME(name, d)(double x) { return name(x); }
+#define PT_LIBM2(name)                                                                             \
+  PT_FN float PT_NAME(name, f)(float a, float b) { return name##f(a, b); }                         \
+  PT_FN double PT_NAME(name, d)(double a, double b) { return name(a, b); }
+PT_LIBM(acos)
+PT_LIBM(asin)
+PT_LIBM(atan)
+PT_LIBM(cosh)
+PT_LIBM(erfc)
+PT_LIBM(sinh)
+PT_LIBM2(atan2)
+PT_LIBM2(fmod)
+PT_FN double PT_NAME(sin, d)(double x) { return sin(x); }
+PT_FN double PT_NAME(cos, d)(double x) { return cos(x); }
+PT_FN double PT_NAME(tan, d)(double x) { return tan(x); }
+PT_FN double PT_NAME(pow, d)(double a, double b) { return pow(a, b); }
+
+/* C's lgamma writes a global. */
+PT_FN double PT_NAME(lgamma, d)(double x) {
+#if defined(__GLIBC__) && !defined(__CUDA_ARCH__)
+  int sign;
+  return lgamma_r(x, &sign);
+#else
+  return lgamma(x);
+#endif
+}
+PT_FN float PT_NAME(lgamma, f)(float x) { return (float)PT_NAME(lgamma, d)(x); }
+/* Reflected to x > 0, raised above 6 by the recurrence, then Stirling's series. A pole gives NaN, zero infinity. */
+PT_FN double PT_NAME(digamma, d)(double x) {
+  double y = 0;
+  if (x == 0) return PT_NAME(withsign, d)(HUGE_VAL, -x);
+  if (x < 0) {
+    if (x == PT_NAME(floor, d)(x)) return (double)NAN;
+    y = -3.14159265358979323846 / tan(3.14159265358979323846 * (x - PT_NAME(round, d)(x)));
+    x = 1 - x;
+  }
+  for (; x < 10; x += 1) y -= 1 / x;
+  double z = 1 / (x * x);
+  double s = z * (1.0 / 12 - z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z * (1.0 / 132 - z * (691.0 / 32760))))));
+  return y + log(x) - 0.5 / x - s;
+}
+PT_FN float PT_NAME(digamma, f)(float x) { return (float)PT_NAME(digamma, d)(x); }
+
+/* ---- powers ---- */
+
+/* By way of double: 2^-53 of error in the logarithm leaves 0.5 units of the float. */
+PT_FN float PT_NAME(pow, f)(float a, float b) {
+  double u = PT_NAME(abs, f)(a), half = 0.5 * (double)b;
+  bool whole = PT_NAME(round, d)(b) == (double)b, odd = whole && PT_NAME(round, d)(half) != half;
+  double y = PT_NAME(exp, d)((double)b * PT_NAME(log, d)(u));
+  bool minus = (pt_bits_f(a) >> 31) != 0;
+  y = minus && odd ? -y : y;
+  y = a < 0 && a > -HUGE_VALF && !whole ? (double)NAN : y;
+  y = a != a ? (double)a : b != b ? (double)b : y;
+  return a == 1.0f || b == 0 || (a == -1.0f && PT_NAME(abs, f)(b) == HUGE_VALF) ? 1.0f : (float)y;
+}
+#define PT_POW_GRADIENTS(T, L)                                                                     \
+  PT_FN T PT_NAME(powga, L)(T g, T a, T b) { return b == 0 ? 0 * g : g * (b * PT_NAME(pow, L)(a, b - 1)); } \
+  PT_FN T PT_NAME(powgb, L)(T g, T a, T b, T y) {                                                  \
+    return (a == 0) & (b >= 0) ? 0 * g : g * (y * PT_NAME(log, L)(a));                             \
+  }
+PT_POW_GRADIENTS(float, f)
+PT_POW_GRADIENTS(double, d)
+
+/* ---- division that rounds down ---- */
+
+#define PT_FLOOR_DIVISION(T, L)                                                                    \
+  PT_FN T PT_NAME(remainder, L)(T a, T b) {                                                        \
+    T r = PT_NAME(fmod, L)(a, b);                                                                  \
+    return r != 0 && (r < 0) != (b < 0) ? r + b : r;                                               \
+  }                                                                                                \
+  PT_FN T PT_NAME(floordiv, L)(T a, T b) {                                                         \
+    T r = PT_NAME(fmod, L)(a, b), q = (a - r) / b;                                                 \
+    if (b == 0) return a / b;                                                                      \
+    if (r != 0 && (r < 0) != (b < 0)) q -= 1;                                                      \
+    T n = PT_NAME(round, L)(q); /* q is whole but for the rounding of the division */              \
+    return q == 0 ? PT_NAME(withsign, L)(0, a / b) : n;                                            \
+  }
+PT_FLOOR_DIVISION(float, f)
+PT_FLOOR_DIVISION(double, d)
+
+/* ---- integers ---- */
+
+PT_FN int64_t PT_NAME(abs, i)(int64_t x) { return x < 0 ? (int64_t)(0 - (uint64_t)x) : x; }
+PT_FN int64_t PT_NAME(sign, i)(int64_t x) { return (x > 0) - (x < 0); }
+PT_FN int64_t PT_NAME(max2, i)(int64_t a, int64_t b) { return a > b ? a : b; }
+PT_FN int64_t PT_NAME(min2, i)(int64_t a, int64_t b) { return a < b ? a : b; }
+PT_FN int64_t PT_NAME(round, i)(int64_t x) { return x; }
+PT_FN int64_t PT_NAME(floor, i)(int64_t x) { return x; }
+PT_FN int64_t PT_NAME(ceil, i)(int64_t x) { return x; }
+PT_FN int64_t PT_NAME(trunc, i)(int64_t x) { return x; }
+PT_FN int64_t PT_NAME(fmod, i)(int64_t a, int64_t b) { return b == 0 || b == -1 ? 0 : a % b; }
+PT_FN int64_t PT_NAME(remainder, i)(int64_t a, int64_t b) {
+  int64_t r = PT_NAME(fmod, i)(a, b);
+  return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+}
+PT_FN int64_t PT_NAME(floordiv, i)(int64_t a, int64_t b) {
+  if (b == 0) return 0;
+  if (b == -1) return (int64_t)(0 - (uint64_t)a);
+  int64_t q = a / b;
+  return a % b != 0 && (a < 0) != (b < 0) ? q - 1 : q;
+}
+/* A negative power is what is left of the fraction: 0, but for 1 and -1. */
+PT_FN int64_t PT_NAME(pow, i)(int64_t a, int64_t b) {
+  if (b < 0) return a == 1 ? 1 : a == -1 ? (b & 1 ? -1 : 1) : 0;
+  uint64_t y = 1, u = (uint64_t)a;
+  for (; b > 0; b >>= 1, u *= u) y = b & 1 ? y * u : y;
+  return (int64_t)y;
+}
+
+#endif
