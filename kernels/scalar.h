@@ -99,33 +99,33 @@ PT_FN double pt_from_d(uint64_t u) {
   return v.d;
 }
 /* Adding and subtracting these rounds to an integer, which the low bits of the sum hold meanwhile. */
-#define PT_MAGIC_F 12582912.0f         /* 1.5 * 2^23 */
+#define PT_MAGIC_F 12582912.0f        /* 1.5 * 2^23 */
 #define PT_MAGIC_D 6755399441055744.0 /* 1.5 * 2^52 */
 
 /* ---- signs, comparisons, rounding: the same text for float (T float, bit U) and double ---- */
 
-#define PT_SIMPLE(T, L, U, TOP, LIMIT)                                                             \
-  PT_FN T PT_NAME(abs, L)(T x) { return PT_GLUE(from, L)(PT_GLUE(bits, L)(x) & ~TOP); }            \
-  PT_FN T PT_NAME(withsign, L)(T x, T y) {                                                         \
-    return PT_GLUE(from, L)((PT_GLUE(bits, L)(x) & ~TOP) | (PT_GLUE(bits, L)(y) & TOP));           \
-  }                                                                                                \
-  PT_FN T PT_NAME(sign, L)(T x) { return x > 0 ? (T)1 : x < 0 ? (T)-1 : x; }                       \
-  PT_FN T PT_NAME(max2, L)(T a, T b) { return (a > b) | (a != a) ? a : b; }                        \
-  PT_FN T PT_NAME(min2, L)(T a, T b) { return (a < b) | (a != a) ? a : b; }                        \
-  PT_FN T PT_NAME(round, L)(T x) {                                                                 \
-    T a = PT_NAME(abs, L)(x), r = (a + LIMIT) - LIMIT;                                             \
-    return a < LIMIT ? PT_NAME(withsign, L)(r, x) : x;                                             \
-  }                                                                                                \
-  PT_FN T PT_NAME(floor, L)(T x) {                                                                 \
-    T r = PT_NAME(round, L)(x);                                                                    \
-    return r > x ? r - 1 : r;                                                                      \
-  }                                                                                                \
-  PT_FN T PT_NAME(ceil, L)(T x) {                                                                  \
-    T r = PT_NAME(round, L)(x);                                                                    \
-    return PT_NAME(withsign, L)(r < x ? r + 1 : r, x);                                             \
-  }                                                                                                \
-  PT_FN T PT_NAME(trunc, L)(T x) {                                                                 \
-    return PT_NAME(withsign, L)(PT_NAME(floor, L)(PT_NAME(abs, L)(x)), x);                         \
+#define PT_SIMPLE(T, L, U, TOP, LIMIT)                                                   \
+  PT_FN T PT_NAME(abs, L)(T x) { return PT_GLUE(from, L)(PT_GLUE(bits, L)(x) & ~TOP); }  \
+  PT_FN T PT_NAME(withsign, L)(T x, T y) {                                               \
+    return PT_GLUE(from, L)((PT_GLUE(bits, L)(x) & ~TOP) | (PT_GLUE(bits, L)(y) & TOP)); \
+  }                                                                                      \
+  PT_FN T PT_NAME(sign, L)(T x) { return x > 0 ? (T)1 : x < 0 ? (T)-1 : x; }             \
+  PT_FN T PT_NAME(max2, L)(T a, T b) { return (a > b) | (a != a) ? a : b; }              \
+  PT_FN T PT_NAME(min2, L)(T a, T b) { return (a < b) | (a != a) ? a : b; }              \
+  PT_FN T PT_NAME(round, L)(T x) {                                                       \
+    T a = PT_NAME(abs, L)(x), r = (a + LIMIT) - LIMIT;                                   \
+    return a < LIMIT ? PT_NAME(withsign, L)(r, x) : x;                                   \
+  }                                                                                      \
+  PT_FN T PT_NAME(floor, L)(T x) {                                                       \
+    T r = PT_NAME(round, L)(x);                                                          \
+    return r > x ? r - 1 : r;                                                            \
+  }                                                                                      \
+  PT_FN T PT_NAME(ceil, L)(T x) {                                                        \
+    T r = PT_NAME(round, L)(x);                                                          \
+    return PT_NAME(withsign, L)(r < x ? r + 1 : r, x);                                   \
+  }                                                                                      \
+  PT_FN T PT_NAME(trunc, L)(T x) {                                                       \
+    return PT_NAME(withsign, L)(PT_NAME(floor, L)(PT_NAME(abs, L)(x)), x);               \
   }
 PT_SIMPLE(float, f, uint32_t, 0x80000000u, 8388608.0f)
 PT_SIMPLE(double, d, uint64_t, 0x8000000000000000u, 4503599627370496.0)
@@ -175,7 +175,8 @@ PT_FN double PT_NAME(exp, d)(double x) {
 
 /* log x = k ln 2 + log(1 + f) with sqrt(1/2) <= 1 + f < sqrt 2, by the series of (2 + s) / (2 - s), s = f / (2 + f). */
 PT_FN float PT_NAME(log, f)(float x) {
-  float scaled = x < 1.17549435e-38f ? x * 33554432.0f : x, shift = x < 1.17549435e-38f ? 25.0f : 0.0f;
+  float scaled = x < 1.17549435e-38f ? x * 33554432.0f : x,
+        shift = x < 1.17549435e-38f ? 25.0f : 0.0f;
   uint32_t u = pt_bits_f(scaled) + (0x3f800000u - 0x3f3504f3u);
   float k = (float)((int32_t)(u >> 23) - 127) - shift;
   float f = pt_from_f((u & 0x007fffffu) + 0x3f3504f3u) - 1.0f;
@@ -194,26 +195,36 @@ PT_FN double PT_NAME(log, d)(double x) {
   double k = pt_from_d((u >> 52) + 0x4338000000000000u) - (PT_MAGIC_D + 1023.0) - shift;
   double f = pt_from_d((u & 0x000fffffffffffffu) + 0x3fe6a09e667f3bcdu) - 1.0;
   double s = f / (2.0 + f), z = s * s, w = z * z, half = 0.5 * f * f;
-  double t1 = w * (3.999999999940941908e-01 + w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01));
+  double t1 = w * (3.999999999940941908e-01 +
+                   w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01));
   double t2 = z * (6.666666666666735130e-01 +
-                   w * (2.857142874366239149e-01 + w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01)));
-  double y = s * (half + (t1 + t2)) + k * 1.90821492927058770002e-10 - half + f + k * 6.93147180369123816490e-01;
+                   w * (2.857142874366239149e-01 +
+                        w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01)));
+  double y = s * (half + (t1 + t2)) + k * 1.90821492927058770002e-10 - half + f +
+             k * 6.93147180369123816490e-01;
   y = x < HUGE_VAL ? y : x;
   y = x > 0 ? y : -HUGE_VAL;
   return x < 0 || x != x ? (double)NAN : y;
 }
 
 /* The relatives, for float by way of double. */
-PT_FN float PT_NAME(exp2, f)(float x) { return (float)PT_NAME(exp, d)((double)x * 0.6931471805599453); }
-PT_FN float PT_NAME(log2, f)(float x) { return (float)(PT_NAME(log, d)((double)x) * 1.4426950408889634); }
-PT_FN float PT_NAME(log10, f)(float x) { return (float)(PT_NAME(log, d)((double)x) * 0.4342944819032518); }
+PT_FN float PT_NAME(exp2, f)(float x) {
+  return (float)PT_NAME(exp, d)((double)x * 0.6931471805599453);
+}
+PT_FN float PT_NAME(log2, f)(float x) {
+  return (float)(PT_NAME(log, d)((double)x) * 1.4426950408889634);
+}
+PT_FN float PT_NAME(log10, f)(float x) {
+  return (float)(PT_NAME(log, d)((double)x) * 0.4342944819032518);
+}
 PT_FN float PT_NAME(log1p, f)(float x) {
   double a = x, u = 1.0 + a, lost = (a - (u - 1.0)) / u;
   lost = u > 0 && u < HUGE_VAL ? lost : 0;
   return x == 0 ? x : (float)(PT_NAME(log, d)(u) + lost);
 }
 PT_FN float PT_NAME(expm1, f)(float x) {
-  double a = x, e = PT_NAME(exp, d)(a) - 1.0, small = a + a * a * (0.5 + a * (1.0 / 6.0 + a * (1.0 / 24.0)));
+  double a = x, e = PT_NAME(exp, d)(a) - 1.0,
+         small = a + a * a * (0.5 + a * (1.0 / 6.0 + a * (1.0 / 24.0)));
   return a < 0.001 && a > -0.001 ? (x == 0 ? x : (float)small) : (float)e;
 }
 PT_FN double PT_NAME(exp2, d)(double x) { return exp2(x); }
@@ -245,8 +256,10 @@ PT_FN float PT_NAME(tanh, f)(float x) {
 PT_FN double PT_NAME(tanh, d)(double x) {
   double a = PT_NAME(abs, d)(x), z = x * x;
   double big = 1.0 - 2.0 / (PT_NAME(exp, d)(a + a) + 1.0);
-  double p = (-9.64399179425052238628e-1 * z - 9.92877231001918586564e1) * z - 1.61468768441708447952e3;
-  double q = ((z + 1.12811678491632931402e2) * z + 2.23548839060100448583e3) * z + 4.84406305325125486048e3;
+  double p =
+      (-9.64399179425052238628e-1 * z - 9.92877231001918586564e1) * z - 1.61468768441708447952e3;
+  double q = ((z + 1.12811678491632931402e2) * z + 2.23548839060100448583e3) * z +
+             4.84406305325125486048e3;
   return a < 0.625 ? x + x * z * (p / q) : PT_NAME(withsign, d)(big, x);
 }
 PT_FN float PT_NAME(erf, f)(float x) {
@@ -334,11 +347,11 @@ PT_FN float PT_NAME(tan, f)(float x) {
 
 /* ---- from the C library ---- */
 
-#define PT_LIBM(name)                                                                              \
-  PT_FN float PT_NAME(name, f)(float x) { return name##f(x); }                                     \
+#define PT_LIBM(name)                                          \
+  PT_FN float PT_NAME(name, f)(float x) { return name##f(x); } \
   PT_FN double PT_NAME(name, d)(double x) { return name(x); }
-#define PT_LIBM2(name)                                                                             \
-  PT_FN float PT_NAME(name, f)(float a, float b) { return name##f(a, b); }                         \
+#define PT_LIBM2(name)                                                     \
+  PT_FN float PT_NAME(name, f)(float a, float b) { return name##f(a, b); } \
   PT_FN double PT_NAME(name, d)(double a, double b) { return name(a, b); }
 PT_LIBM(acos)
 PT_LIBM(asin)
@@ -374,7 +387,10 @@ PT_FN double PT_NAME(digamma, d)(double x) {
   }
   for (; x < 10; x += 1) y -= 1 / x;
   double z = 1 / (x * x);
-  double s = z * (1.0 / 12 - z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z * (1.0 / 132 - z * (691.0 / 32760))))));
+  double s =
+      z *
+      (1.0 / 12 -
+       z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z * (1.0 / 132 - z * (691.0 / 32760))))));
   return y + log(x) - 0.5 / x - s;
 }
 PT_FN float PT_NAME(digamma, f)(float x) { return (float)PT_NAME(digamma, d)(x); }
@@ -392,27 +408,29 @@ PT_FN float PT_NAME(pow, f)(float a, float b) {
   y = a != a ? (double)a : b != b ? (double)b : y;
   return a == 1.0f || b == 0 || (a == -1.0f && PT_NAME(abs, f)(b) == HUGE_VALF) ? 1.0f : (float)y;
 }
-#define PT_POW_GRADIENTS(T, L)                                                                     \
-  PT_FN T PT_NAME(powga, L)(T g, T a, T b) { return b == 0 ? 0 * g : g * (b * PT_NAME(pow, L)(a, b - 1)); } \
-  PT_FN T PT_NAME(powgb, L)(T g, T a, T b, T y) {                                                  \
-    return (a == 0) & (b >= 0) ? 0 * g : g * (y * PT_NAME(log, L)(a));                             \
+#define PT_POW_GRADIENTS(T, L)                                         \
+  PT_FN T PT_NAME(powga, L)(T g, T a, T b) {                           \
+    return b == 0 ? 0 * g : g * (b * PT_NAME(pow, L)(a, b - 1));       \
+  }                                                                    \
+  PT_FN T PT_NAME(powgb, L)(T g, T a, T b, T y) {                      \
+    return (a == 0) & (b >= 0) ? 0 * g : g * (y * PT_NAME(log, L)(a)); \
   }
 PT_POW_GRADIENTS(float, f)
 PT_POW_GRADIENTS(double, d)
 
 /* ---- division that rounds down ---- */
 
-#define PT_FLOOR_DIVISION(T, L)                                                                    \
-  PT_FN T PT_NAME(remainder, L)(T a, T b) {                                                        \
-    T r = PT_NAME(fmod, L)(a, b);                                                                  \
-    return r != 0 && (r < 0) != (b < 0) ? r + b : r;                                               \
-  }                                                                                                \
-  PT_FN T PT_NAME(floordiv, L)(T a, T b) {                                                         \
-    T r = PT_NAME(fmod, L)(a, b), q = (a - r) / b;                                                 \
-    if (b == 0) return a / b;                                                                      \
-    if (r != 0 && (r < 0) != (b < 0)) q -= 1;                                                      \
-    T n = PT_NAME(round, L)(q); /* q is whole but for the rounding of the division */              \
-    return q == 0 ? PT_NAME(withsign, L)(0, a / b) : n;                                            \
+#define PT_FLOOR_DIVISION(T, L)                                                       \
+  PT_FN T PT_NAME(remainder, L)(T a, T b) {                                           \
+    T r = PT_NAME(fmod, L)(a, b);                                                     \
+    return r != 0 && (r < 0) != (b < 0) ? r + b : r;                                  \
+  }                                                                                   \
+  PT_FN T PT_NAME(floordiv, L)(T a, T b) {                                            \
+    T r = PT_NAME(fmod, L)(a, b), q = (a - r) / b;                                    \
+    if (b == 0) return a / b;                                                         \
+    if (r != 0 && (r < 0) != (b < 0)) q -= 1;                                         \
+    T n = PT_NAME(round, L)(q); /* q is whole but for the rounding of the division */ \
+    return q == 0 ? PT_NAME(withsign, L)(0, a / b) : n;                               \
   }
 PT_FLOOR_DIVISION(float, f)
 PT_FLOOR_DIVISION(double, d)

@@ -1,30 +1,30 @@
 /* convert.inc.h: between memory of any real dtype and dense numbers of one compute type T. Included by table.c
    once per type; F(name) makes a name of this type, TO_INT is from T to int64_t. */
 
-#define LOAD(dtype, S, GET)                                                                        \
-  static void F(load_##dtype)(void *to, const char *from, int64_t stride, int64_t n) {             \
-    T *y = to;                                                                                     \
-    if (stride == (int64_t)sizeof(S)) {                                                            \
-      const S *x = (const S *)from;                                                                \
-      PTI_INDEPENDENT                                                                              \
-      for (int64_t i = 0; i < n; i++) y[i] = (T)GET(x[i]);                                         \
-    } else if (stride == 0) {                                                                      \
-      T v = (T)GET(*(const S *)from);                                                              \
-      for (int64_t i = 0; i < n; i++) y[i] = v;                                                    \
-    } else {                                                                                       \
-      for (int64_t i = 0; i < n; i++) y[i] = (T)GET(*(const S *)(from + i * stride));              \
-    }                                                                                              \
+#define LOAD(dtype, S, GET)                                                            \
+  static void F(load_##dtype)(void *to, const char *from, int64_t stride, int64_t n) { \
+    T *y = to;                                                                         \
+    if (stride == (int64_t)sizeof(S)) {                                                \
+      const S *x = (const S *)from;                                                    \
+      PTI_INDEPENDENT                                                                  \
+      for (int64_t i = 0; i < n; i++) y[i] = (T)GET(x[i]);                             \
+    } else if (stride == 0) {                                                          \
+      T v = (T)GET(*(const S *)from);                                                  \
+      for (int64_t i = 0; i < n; i++) y[i] = v;                                        \
+    } else {                                                                           \
+      for (int64_t i = 0; i < n; i++) y[i] = (T)GET(*(const S *)(from + i * stride));  \
+    }                                                                                  \
   }
-#define STORE(dtype, S, PUT)                                                                       \
-  static void F(store_##dtype)(char *to, int64_t stride, const void *from, int64_t n) {            \
-    const T *x = from;                                                                             \
-    if (stride == (int64_t)sizeof(S)) {                                                            \
-      S *y = (S *)to;                                                                              \
-      PTI_INDEPENDENT                                                                              \
-      for (int64_t i = 0; i < n; i++) y[i] = (S)PUT(x[i]);                                         \
-    } else {                                                                                       \
-      for (int64_t i = 0; i < n; i++) *(S *)(to + i * stride) = (S)PUT(x[i]);                      \
-    }                                                                                              \
+#define STORE(dtype, S, PUT)                                                            \
+  static void F(store_##dtype)(char *to, int64_t stride, const void *from, int64_t n) { \
+    const T *x = from;                                                                  \
+    if (stride == (int64_t)sizeof(S)) {                                                 \
+      S *y = (S *)to;                                                                   \
+      PTI_INDEPENDENT                                                                   \
+      for (int64_t i = 0; i < n; i++) y[i] = (S)PUT(x[i]);                              \
+    } else {                                                                            \
+      for (int64_t i = 0; i < n; i++) *(S *)(to + i * stride) = (S)PUT(x[i]);           \
+    }                                                                                   \
   }
 #define SAME(v) (v)
 #define NONZERO(v) ((v) != 0)

@@ -12,7 +12,9 @@ typedef struct copy_job {
   int64_t size; /* of an element */
 } copy_job;
 
-static int log2_size(pt_dtype dtype) { return __builtin_ctzll((unsigned long long)pt_dtype_size(dtype)); }
+static int log2_size(pt_dtype dtype) {
+  return __builtin_ctzll((unsigned long long)pt_dtype_size(dtype));
+}
 
 static void copy_dense(void *ctx, int64_t lo, int64_t hi) {
   const copy_job *j = ctx;
@@ -57,8 +59,8 @@ bool pti_cpu_copy(int dev, const pti_iter *it) {
     j.load = loops->load[from][via];
     j.store = loops->store[to][via];
     if (!j.load || !j.store)
-      return pti_cpu_host->fail(PT_EDTYPE, "%s to %s is not a conversion the CPU knows", pt_dtype_name(from),
-                                pt_dtype_name(to)) != NULL;
+      return pti_cpu_host->fail(PT_EDTYPE, "%s to %s is not a conversion the CPU knows",
+                                pt_dtype_name(from), pt_dtype_name(to)) != NULL;
   }
   j.t = pti_tiles(it);
   pti_cpu_host->parallel_for(j.t.count, j.t.grain, copy_tiles, &j);
@@ -102,15 +104,16 @@ static void arange_range(void *ctx, int64_t lo, int64_t hi) {
   for (int64_t at = lo; at < hi; at += PTI_BLOCK) {
     int64_t n = pti_min64(PTI_BLOCK, hi - at);
     for (int64_t i = 0; i < n; i++) {
-      if (j->whole) block[i].i = (int64_t)((uint64_t)j->istart + (uint64_t)(at + i) * (uint64_t)j->istep);
+      if (j->whole)
+        block[i].i = (int64_t)((uint64_t)j->istart + (uint64_t)(at + i) * (uint64_t)j->istep);
       else block[i].f = j->start + (double)(at + i) * j->step;
     }
     j->store(j->x + at * j->size, j->size, block, n);
   }
 }
 
-bool pti_cpu_arange(int dev, pt_dtype dtype, void *x, int64_t n, double start, double step, int64_t istart,
-                    int64_t istep) {
+bool pti_cpu_arange(int dev, pt_dtype dtype, void *x, int64_t n, double start, double step,
+                    int64_t istart, int64_t istep) {
   (void)dev;
   bool whole = pti_is(dtype, PTI_INTS | PTI_BOOLS);
   arange_job j = {.store = pti_cpu_now()->store[dtype][whole ? PTI_CI64 : PTI_CF64],
@@ -121,7 +124,8 @@ bool pti_cpu_arange(int dev, pt_dtype dtype, void *x, int64_t n, double start, d
                   .step = step,
                   .istart = istart,
                   .istep = istep};
-  if (!j.store) return pti_cpu_host->fail(PT_EDTYPE, "no sequence of %s", pt_dtype_name(dtype)) != NULL;
+  if (!j.store)
+    return pti_cpu_host->fail(PT_EDTYPE, "no sequence of %s", pt_dtype_name(dtype)) != NULL;
   pti_cpu_host->parallel_for(n, PTI_PIECE, arange_range, &j);
   return true;
 }

@@ -103,12 +103,19 @@ static void run_dense(void *ctx, int64_t lo, int64_t hi) {
   j->loop(it->ptr[0] + lo * (int64_t)pt_dtype_size(j->out), in, j->param, hi - lo);
 }
 
-bool pti_cpu_ew(int dev, int op, int which, pti_compute compute, const pti_iter *it, const double *param) {
+bool pti_cpu_ew(int dev, int op, int which, pti_compute compute, const pti_iter *it,
+                const double *param) {
   (void)dev;
   if (it->n == 0) return true;
   const pti_cpu_loops *loops = pti_cpu_now();
-  ew_job j = {.it = it, .loops = loops, .loop = loops->ew[op][which][compute], .param = param, .compute = compute};
-  if (!j.loop) return pti_cpu_host->fail(PT_EDTYPE, "not computed in %s", pt_dtype_name(storage[compute])) != NULL;
+  ew_job j = {.it = it,
+              .loops = loops,
+              .loop = loops->ew[op][which][compute],
+              .param = param,
+              .compute = compute};
+  if (!j.loop)
+    return pti_cpu_host->fail(PT_EDTYPE, "not computed in %s", pt_dtype_name(storage[compute])) !=
+           NULL;
   j.out = loops->gives_bool[op] && which == 0 ? PT_BOOL : storage[compute];
   bool whole = it->nd == 1 && find_direct(&j, 1);
   if (whole && it->n <= PTI_PIECE) {

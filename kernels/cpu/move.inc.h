@@ -2,8 +2,8 @@
    element type E; F(name) makes a name of it. The caller's blocks are small enough to stay in the first cache. */
 
 /* Source lines run across the block: squares of 8 elements keep few of them busy at a time. */
-static void F(move_across)(char *to, const int64_t ts[2], const char *from, const int64_t fs[2], int64_t rows,
-                           int64_t n) {
+static void F(move_across)(char *to, const int64_t ts[2], const char *from, const int64_t fs[2],
+                           int64_t rows, int64_t n) {
   for (int64_t j0 = 0; j0 < n; j0 += 8) {
     int64_t j1 = j0 + 8 < n ? j0 + 8 : n;
     for (int64_t i = 0; i < rows; i++) {
@@ -14,7 +14,8 @@ static void F(move_across)(char *to, const int64_t ts[2], const char *from, cons
   }
 }
 
-static void F(move)(char *to, const int64_t ts[2], const char *from, const int64_t fs[2], int64_t rows, int64_t n) {
+static void F(move)(char *to, const int64_t ts[2], const char *from, const int64_t fs[2],
+                    int64_t rows, int64_t n) {
   if (fs[0] == (int64_t)sizeof(E) && fs[1] != (int64_t)sizeof(E) && rows > 1) {
     F(move_across)(to, ts, from, fs, rows, n);
     return;

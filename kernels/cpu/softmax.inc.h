@@ -56,30 +56,30 @@ static void F(dot_column)(const void *left, const void *right, double *sum, int6
 }
 
 /* A last pass: x and u, with numbers a and b of the row, or of each column. */
-#define PASS(id, expression)                                                                       \
-  static void F(id)(void *to, const void *left, const void *right, const void *first,              \
-                    const void *second, bool column, int64_t n) {                                  \
-    const T *xs = left, *us = right, *as = first, *bs = second;                                    \
-    T *y = to;                                                                                     \
-    if (column) {                                                                                  \
-      PTI_INDEPENDENT                                                                              \
-      for (int64_t i = 0; i < n; i++) {                                                            \
-        const T x = xs[i], u = us[i], a = as[i], b = bs[i];                                        \
-        (void)u, (void)b;                                                                          \
-        y[i] = expression;                                                                         \
-      }                                                                                            \
-    } else {                                                                                       \
-      const T a = *as, b = *bs;                                                                    \
-      PTI_INDEPENDENT                                                                              \
-      for (int64_t i = 0; i < n; i++) {                                                            \
-        const T x = xs[i], u = us[i];                                                              \
-        (void)u, (void)b;                                                                          \
-        y[i] = expression;                                                                         \
-      }                                                                                            \
-    }                                                                                              \
+#define PASS(id, expression)                                                          \
+  static void F(id)(void *to, const void *left, const void *right, const void *first, \
+                    const void *second, bool column, int64_t n) {                     \
+    const T *xs = left, *us = right, *as = first, *bs = second;                       \
+    T *y = to;                                                                        \
+    if (column) {                                                                     \
+      PTI_INDEPENDENT                                                                 \
+      for (int64_t i = 0; i < n; i++) {                                               \
+        const T x = xs[i], u = us[i], a = as[i], b = bs[i];                           \
+        (void)u, (void)b;                                                             \
+        y[i] = expression;                                                            \
+      }                                                                               \
+    } else {                                                                          \
+      const T a = *as, b = *bs;                                                       \
+      PTI_INDEPENDENT                                                                 \
+      for (int64_t i = 0; i < n; i++) {                                               \
+        const T x = xs[i], u = us[i];                                                 \
+        (void)u, (void)b;                                                             \
+        y[i] = expression;                                                            \
+      }                                                                               \
+    }                                                                                 \
   }
-PASS(scale_pass, x * a)
+PASS(scale_pass, x *a)
 PASS(log_pass, (x - a) - b)
-PASS(grad_pass, x * (u - a))
+PASS(grad_pass, x *(u - a))
 PASS(log_grad_pass, u - EXP(x) * a)
 #undef PASS

@@ -27,7 +27,9 @@ enum { LANES = 16 };
 static inline int64_t float_to_int(float x) {
   return x >= -0x1p63f && x < 0x1p63f ? (int64_t)x : INT64_MIN;
 }
-static inline int64_t double_to_int(double x) { return x >= -0x1p63 && x < 0x1p63 ? (int64_t)x : INT64_MIN; }
+static inline int64_t double_to_int(double x) {
+  return x >= -0x1p63 && x < 0x1p63 ? (int64_t)x : INT64_MIN;
+}
 static inline int64_t half_to_int(uint16_t x) { return float_to_int(pti_f16_load(x)); }
 static inline int64_t brain_to_int(uint16_t x) { return float_to_int(pti_bf16_load(x)); }
 
@@ -146,29 +148,37 @@ typedef struct sixteen {
 #define INTS_NUM KEEP
 #define INTS_ALL KEEP
 #define INTS_INT KEEP
-#define VALUE(name, dtypes)                                                                        \
-  {FLOATS_##dtypes([PTI_CF32] = name##_0_f32, [PTI_CF64] = name##_0_f64, )                         \
-       INTS_##dtypes([PTI_CI64] = name##_0_i64)}
-#define GRAD(name, k) {name##_##k##_f32, name##_##k##_f64, NULL}
+#define VALUE(name, dtypes)                                                 \
+  {                                                                         \
+    FLOATS_##dtypes([PTI_CF32] = name##_0_f32, [PTI_CF64] = name##_0_f64, ) \
+        INTS_##dtypes([PTI_CI64] = name##_0_i64)                            \
+  }
+#define GRAD(name, k) \
+  { name##_##k##_f32, name##_##k##_f64, NULL }
 #define UNARY(name, dtypes, ...) [PTI_EW_##name] = {VALUE(name, dtypes), GRAD(name, 1)},
 #define UNARYP UNARY
-#define BINARY(name, dtypes, ...) [PTI_EW_##name] = {VALUE(name, dtypes), GRAD(name, 1), GRAD(name, 2)},
-#define TERNARY(name, dtypes, ...)                                                                 \
+#define BINARY(name, dtypes, ...) \
+  [PTI_EW_##name] = {VALUE(name, dtypes), GRAD(name, 1), GRAD(name, 2)},
+#define TERNARY(name, dtypes, ...) \
   [PTI_EW_##name] = {VALUE(name, dtypes), GRAD(name, 1), GRAD(name, 2), GRAD(name, 3)},
 #define COMPARE(name, dtypes, ...) [PTI_EW_##name] = {VALUE(name, dtypes)},
 #define TEST COMPARE
 
-#define CONVERT(way, dtype) [dtype] = {way##_##dtype##_f32, way##_##dtype##_f64, way##_##dtype##_i64}
-#define REALS(way)                                                                                 \
-  CONVERT(way, PT_F32), CONVERT(way, PT_F64), CONVERT(way, PT_F16), CONVERT(way, PT_BF16),         \
-      CONVERT(way, PT_I64), CONVERT(way, PT_I32), CONVERT(way, PT_I16), CONVERT(way, PT_I8),       \
+#define CONVERT(way, dtype) \
+  [dtype] = {way##_##dtype##_f32, way##_##dtype##_f64, way##_##dtype##_i64}
+#define REALS(way)                                                                           \
+  CONVERT(way, PT_F32), CONVERT(way, PT_F64), CONVERT(way, PT_F16), CONVERT(way, PT_BF16),   \
+      CONVERT(way, PT_I64), CONVERT(way, PT_I32), CONVERT(way, PT_I16), CONVERT(way, PT_I8), \
       CONVERT(way, PT_U8), CONVERT(way, PT_BOOL)
-#define EACH(name) {name##_f32, name##_f64, name##_i64}
-#define FLOATS(name) {name##_f32, name##_f64}
-#define REDUCTIONS(way)                                                                            \
-  [PTI_SUM] = EACH(way##_sum), [PTI_PROD] = EACH(way##_prod), [PTI_MAX] = EACH(way##_max),         \
-  [PTI_MIN] = EACH(way##_min), [PTI_ANY] = EACH(way##_any), [PTI_ALL] = EACH(way##_all),           \
-  [PTI_ARGMAX] = EACH(way##_argmax), [PTI_ARGMIN] = EACH(way##_argmin), [PTI_SUMSQ] = EACH(way##_sumsq)
+#define EACH(name) \
+  { name##_f32, name##_f64, name##_i64 }
+#define FLOATS(name) \
+  { name##_f32, name##_f64 }
+#define REDUCTIONS(way)                                                                    \
+  [PTI_SUM] = EACH(way##_sum), [PTI_PROD] = EACH(way##_prod), [PTI_MAX] = EACH(way##_max), \
+  [PTI_MIN] = EACH(way##_min), [PTI_ANY] = EACH(way##_any), [PTI_ALL] = EACH(way##_all),   \
+  [PTI_ARGMAX] = EACH(way##_argmax), [PTI_ARGMIN] = EACH(way##_argmin),                    \
+  [PTI_SUMSQ] = EACH(way##_sumsq)
 
 const pti_cpu_loops GLUE(pti_cpu_loops_, PT_LEVEL) = {
     .ew =

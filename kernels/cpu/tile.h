@@ -19,11 +19,15 @@ typedef struct pti_tile {
   char *ptr[PTI_MAX_OPERAND];
 } pti_tile;
 
-static inline int64_t pti_outer_size(const pti_iter *it) { return it->nd > 1 ? it->size[it->nd - 2] : 1; }
+static inline int64_t pti_outer_size(const pti_iter *it) {
+  return it->nd > 1 ? it->size[it->nd - 2] : 1;
+}
 static inline int64_t pti_outer_stride(const pti_iter *it, int o) {
   return it->nd > 1 ? it->stride[o][it->nd - 2] : 0;
 }
-static inline int64_t pti_inner_stride(const pti_iter *it, int o) { return it->stride[o][it->nd - 1]; }
+static inline int64_t pti_inner_stride(const pti_iter *it, int o) {
+  return it->stride[o][it->nd - 1];
+}
 
 /* Tiles of at most PTI_BLOCK elements: squares where an operand runs across the rows of operand 0, else as many
    whole rows as fit, else pieces of one row. */
@@ -49,7 +53,8 @@ static inline pti_tiling pti_tiles(const pti_iter *it) {
   return t;
 }
 
-static inline void pti_tile_at(const pti_iter *it, const pti_tiling *t, int64_t at, pti_tile *tile) {
+static inline void pti_tile_at(const pti_iter *it, const pti_tiling *t, int64_t at,
+                               pti_tile *tile) {
   int64_t col = at % t->across * t->cols, row = at / t->across % t->down * t->rows;
   at /= t->across * t->down;
   tile->cols = pti_min64(t->cols, it->size[it->nd - 1] - col);

@@ -1,0 +1,111 @@
+/* cpu.c: what the machine offers: the best CPU level, found once, and the cores this process may
+   use. Nothing here computes. A level is chosen by what the processor and the system support,
+   PT_CPU and pt_set_cpu_level only lower it: no setting can make a program run into an illegal
+   instruction. */
+#include "cpu.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const names[PTI_NCPU] = {"base", "avx2", "avx512"};
+static pti_cpu_level best;
+static atomic_int level;
+static int cores;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static pti_cpu_level best_level(void) {
+#if defined(__x86_64__)
+  bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+              __builtin_cpu_supports("f16c");
+  if (!avx2) return PTI_CPU_BASE;
+  bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  return avx512 ? PTI_CPU_AVX512 : PTI_CPU_AVX2;
+#else
+  return PTI_CPU_BASE;
+#endif
+}
+
+/* PTI_NCPU where there is no such level. */
+static int find_level(const char *name) {
+  int l = 0;
+  while (l < PTI_NCPU && strcmp(names[l], name) != 0) l++;
+  return l;
+}
+
+/* ---- cores ---- */
+
+static int affine_cores(void) {
+  cpu_set_t set;
+  /* More processors than the set has room for make this fail; then none is forbidden. */
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : CPU_SETSIZE;
+}
+
+/* A cgroup's limit in cores, rounded up; `fallback` where there is none. */
+static int limited(double quota, double period, int fallback) {
+  if (!(quota > 0 && period > 0) || quota / period >= fallback) return fallback;
+  int n = (int)(quota / period);
+  return n < quota / period ? n + 1 : n;
+}
+
+static bool read_line(const char *path, char *line, int size) {
+  FILE *f = fopen(path, "re");
+  if (f == NULL) return false;
+  bool ok = fgets(line, size, f) != NULL;
+  fclose(f);
+  return ok;
+}
+
+static int allowed_cores(void) {
+  char line[64], other[64];
+  double quota, period;
+  int n = affine_cores();
+  if (read_line("/sys/fs/cgroup/cpu.max", line, sizeof line)) {
+    if (sscanf(line, "%lf %lf", &quota, &period) == 2) n = limited(quota, period, n);
+  } else if (read_line("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", line, sizeof line) &&
+             read_line("/sys/fs/cgroup/cpu/cpu.cfs_period_us", other, sizeof other)) {
+    n = limited(strtod(line, NULL), strtod(other, NULL), n);
+  }
+  return n > 1 ? n : 1;
+}
+
+/* ---- once ---- */
+
+static void look(void) {
+  best = best_level();
+  const char *wish = getenv("PT_CPU");
+  int wished = wish ? find_level(wish) : PTI_NCPU;
+  atomic_store(&level, wished < (int)best ? wished : (int)best);
+  cores = allowed_cores();
+}
+
+pti_cpu_level pti_cpu(void) {
+  pthread_once(&once, look);
+  return (pti_cpu_level)atomic_load_explicit(&level, memory_order_relaxed);
+}
+
+int pti_cores(void) {
+  pthread_once(&once, look);
+  return cores;
+}
+
+const char *pt_cpu_level(void) { return names[pti_cpu()]; }
+
+bool pt_set_cpu_level(const char *name) {
+  pti_cpu();
+  int wished = name ? find_level(name) : PTI_NCPU;
+  if (wished == PTI_NCPU) {
+    return pti_fail(PT_EARG, "CPU level '%s' is not 'base', 'avx2' or 'avx512'",
+                    name ? name : "") != NULL;
+  }
+  if (wished > (int)best) {
+    return pti_fail(PT_EARG, "CPU level '%s': this machine has '%s' at best", name, names[best]) !=
+           NULL;
+  }
+  atomic_store(&level, wished);
+  return true;
+}
