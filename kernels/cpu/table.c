@@ -2,6 +2,11 @@
    instruction flags, and -O3 -fno-math-errno -fno-trapping-math -fwrapv -ffp-contract=off: integers wrap around,
    and a multiplication and an addition stay two roundings, so every level gives the same bits. Everything here is
    static but the table: two levels must never share a function, or the linker would keep one of them for both. */
+/* Conditions are joined with & and |, which do not branch, also before a ?. */
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wbitwise-conditional-parentheses"
+#endif
+
 #include <string.h>
 
 #include "../scalar.h"
