@@ -4,8 +4,6 @@
    Halves are stepped in float, block by block. */
 #include "cpu.h"
 
-enum { RUN = 2048 /* elements that stay in the first cache while a step goes over them twice */ };
-
 typedef struct optim_job {
   const pti_param *p;
   const pti_sgd *sgd;
@@ -18,8 +16,6 @@ static void step_dense(const optim_job *j, bool wide, double step, void *p, cons
   if (j->sgd) loops->sgd[wide](j->sgd, p, g, s[0], n);
   else loops->adam[wide](j->adam, step, p, g, s, n);
 }
-
-static void *moved(void *p, int64_t bytes) { return p ? (char *)p + bytes : NULL; }
 
 static void step_halves(const optim_job *j, const pti_param *t, int64_t lo, int64_t n) {
   float p[PTI_BLOCK], g[PTI_BLOCK], s[3][PTI_BLOCK];
@@ -41,18 +37,16 @@ static void step_halves(const optim_job *j, const pti_param *t, int64_t lo, int6
 
 /* Elements [lo, hi) of one parameter. */
 static void step_param(const optim_job *j, const pti_param *t, int64_t lo, int64_t hi) {
-  bool wide = t->dtype == PT_F64, half = pti_is(t->dtype, PTI_HALVES);
-  int64_t size = wide ? 8 : 4, most = half ? PTI_BLOCK : RUN;
-  for (int64_t n; lo < hi; lo += n) {
-    n = pti_min64(most, hi - lo);
-    if (half) {
-      step_halves(j, t, lo, n);
-      continue;
-    }
-    void *state[3];
-    for (int k = 0; k < 3; k++) state[k] = moved(t->s[k], lo * size);
-    step_dense(j, wide, t->step, moved(t->p, lo * size), (const char *)t->g + lo * size, state, n);
+  if (pti_is(t->dtype, PTI_HALVES)) {
+    for (; lo < hi; lo += PTI_BLOCK) step_halves(j, t, lo, pti_min64(PTI_BLOCK, hi - lo));
+    return;
   }
+  bool wide = t->dtype == PT_F64;
+  int64_t size = wide ? 8 : 4;
+  void *state[3];
+  for (int k = 0; k < 3; k++) state[k] = t->s[k] ? (char *)t->s[k] + lo * size : NULL;
+  step_dense(j, wide, t->step, (char *)t->p + lo * size, (const char *)t->g + lo * size, state,
+             hi - lo);
 }
 
 static void step_range(void *ctx, int64_t lo, int64_t hi) {

@@ -11,19 +11,13 @@ static void F(sgd)(const pti_sgd *h, void *param, const void *grad, void *buffer
     for (int64_t i = 0; i < n; i++) p[i] -= lr * (sign * x[i] + decay * p[i]);
     return;
   }
-  if (h->first) {
-    for (int64_t i = 0; i < n; i++) m[i] = sign * x[i] + decay * p[i];
-  } else {
-    for (int64_t i = 0; i < n; i++) {
-      m[i] = momentum * m[i] + fresh * (sign * x[i] + decay * p[i]);
-    }
-  }
-  if (h->nesterov) {
-    for (int64_t i = 0; i < n; i++) {
-      p[i] -= lr * (sign * x[i] + decay * p[i] + momentum * m[i]);
-    }
-  } else {
-    for (int64_t i = 0; i < n; i++) p[i] -= lr * m[i];
+  T ahead = h->nesterov ? 1 : 0, old = h->nesterov ? momentum : 1; /* of the gradient, of m */
+  bool first = h->first;
+  if (first) fresh = 1;
+  for (int64_t i = 0; i < n; i++) {
+    T g = sign * x[i] + decay * p[i], b = (first ? 0 : momentum * m[i]) + fresh * g;
+    m[i] = b;
+    p[i] -= lr * (ahead * g + old * b);
   }
 }
 
