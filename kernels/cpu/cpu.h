@@ -52,6 +52,24 @@ typedef void pti_dot_column_loop(const void *x, const void *u, double *sum, int6
 typedef void pti_pass_loop(void *y, const void *x, const void *u, const void *a, const void *b,
                            bool column, int64_t n);
 
+/* Optimizer steps of n elements, for float and double; states are NULL where the method has none. */
+typedef void pti_sgd_loop(const pti_sgd *h, void *p, const void *g, void *buffer, int64_t n);
+typedef void pti_adam_loop(const pti_adam *h, double step, void *p, const void *g,
+                           void *const *state, int64_t n);
+
+/* Random words of one block, 32 or 64 for each number. draw: Philox words of the counters from ctr
+   on, n a multiple of 4. random: numbers of a distribution over the reals (NULL for the others),
+   which a and b are parameters of; top is the largest number below b. */
+typedef struct pti_words {
+  uint32_t high[PTI_BLOCK], low[PTI_BLOCK];
+} pti_words;
+static inline uint64_t pti_word64(const pti_words *w, int64_t i) {
+  return (uint64_t)w->high[i] << 32 | w->low[i];
+}
+typedef void pti_draw_loop(uint64_t seed, uint64_t stream, uint64_t ctr, uint32_t *w, int64_t n);
+typedef void pti_random_loop(void *x, const pti_words *w, double a, double b, double top,
+                             int64_t n);
+
 typedef struct pti_cpu_loops {
   pti_ew_loop *ew[PTI_NEW][4][PTI_NCOMPUTE]; /* NULL where the row has none */
   bool gives_bool[PTI_NEW];                  /* uint8_t is written, not the compute type */
@@ -68,6 +86,10 @@ typedef struct pti_cpu_loops {
   pti_pass_loop *log_pass[2];      /* x - a - b */
   pti_pass_loop *grad_pass[2];     /* x (u - a) */
   pti_pass_loop *log_grad_pass[2]; /* u - exp(x) a */
+  pti_sgd_loop *sgd[2];
+  pti_adam_loop *adam[2];
+  pti_draw_loop *draw;
+  pti_random_loop *random[PTI_RAND_EXPONENTIAL + 1][2];
 } pti_cpu_loops;
 
 extern const pti_cpu_loops pti_cpu_loops_base, pti_cpu_loops_avx2, pti_cpu_loops_avx512;

@@ -11,6 +11,7 @@
 
 #include "../scalar.h"
 #include "cpu.h"
+#include "rng.h"
 
 #define GLUE3(a, b) a##b
 #define GLUE(a, b) GLUE3(a, b)
@@ -60,6 +61,8 @@ static inline int64_t brain_to_int(uint16_t x) { return float_to_int(pti_bf16_lo
 #include "ew.inc.h"
 #include "reduce.inc.h"
 #include "softmax.inc.h"
+#include "optim.inc.h"
+#include "random.inc.h"
 #undef T
 #undef PT_S
 #undef F
@@ -77,6 +80,8 @@ static inline int64_t brain_to_int(uint16_t x) { return float_to_int(pti_bf16_lo
 #include "ew.inc.h"
 #include "reduce.inc.h"
 #include "softmax.inc.h"
+#include "optim.inc.h"
+#include "random.inc.h"
 #undef T
 #undef PT_S
 #undef F
@@ -143,6 +148,10 @@ typedef struct sixteen {
 #include "move.inc.h"
 #undef E
 #undef F
+
+static void draw(uint64_t seed, uint64_t stream, uint64_t ctr, uint32_t *w, int64_t n) {
+  for (int64_t i = 0; i < n; i += 4) pti_philox(seed, stream, ctr + (uint64_t)i / 4, w + i);
+}
 
 /* Rows of the element-wise table: {value, gradients} for float, double, int64_t. */
 #define FLOATS_FLT KEEP
@@ -219,4 +228,10 @@ const pti_cpu_loops GLUE(pti_cpu_loops_, PT_LEVEL) = {
     .log_pass = FLOATS(log_pass),
     .grad_pass = FLOATS(grad_pass),
     .log_grad_pass = FLOATS(log_grad_pass),
+    .sgd = FLOATS(sgd),
+    .adam = FLOATS(adam),
+    .draw = draw,
+    .random = {[PTI_RAND_UNIFORM] = FLOATS(random_uniform),
+               [PTI_RAND_NORMAL] = FLOATS(random_normal),
+               [PTI_RAND_EXPONENTIAL] = FLOATS(random_exponential)},
 };
