@@ -89,7 +89,7 @@ $(BUILD)/kernels/%.o: kernels/%.c | $(GEN)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(BLAS_CFLAGS) $(CFLAGS_ALL) -O3 -MMD -MP -c $< -o $@
 $(BUILD)/kernels/cpu/table_%.o: kernels/cpu/table.c | $(GEN)
 	@mkdir -p $(@D)
-	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) -O3 $(FLAGS_$*) -MMD -MP -c $< -o $@
+	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) -O3 -fno-trapping-math -fwrapv $(FLAGS_$*) -MMD -MP -c $< -o $@
 $(BUILD)/bindings/%.o: bindings/%.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(LUA_CFLAGS) $(CFLAGS_ALL) -MMD -MP -c $< -o $@

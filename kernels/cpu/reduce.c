@@ -12,7 +12,7 @@
 #include "cpu.h"
 
 enum {
-  TILE = 512,
+  TILE = 1024,
   FEW = 64,    /* tiles that keep all threads busy without segments */
   PARTS = 256, /* segments at most: bounds the memory of partial results */
   SHORT = 8    /* rows shorter than this are folded as columns: a call for each would cost more */

@@ -35,6 +35,7 @@
                              int64_t at) {                                               \
     (void)best, (void)at;                                                                \
     const T *x = from;                                                                   \
+    PTI_INDEPENDENT                                                                      \
     for (int64_t j = 0; j < n; j++) {                                                    \
       L a = (L)acc[j].MEMBER, b = (L)x[j];                                               \
       acc[j].MEMBER = (S)(element);                                                      \
@@ -67,6 +68,7 @@ FOLD(all, S, 1, (a != 0) & (b != 0), (a != 0) & (b != 0))
   static void F(column_##id)(pti_sum * acc, int64_t * best, const void *from, int64_t n, \
                              int64_t at) {                                               \
     const T *x = from;                                                                   \
+    PTI_INDEPENDENT                                                                      \
     for (int64_t j = 0; j < n; j++) {                                                    \
       T a = x[j], b = (T)acc[j].MEMBER;                                                  \
       bool take = (best[j] < 0) | (wins);                                                \
