@@ -16,7 +16,8 @@ typedef struct plan {
 } plan;
 
 static bool plan_of(const char *op, const pt_tensor *x, const pt_arg *dims, bool keepdim, plan *p) {
-  *p = (plan){.count = 1};
+  p->nd = 0;
+  p->count = 1;
   if (!pti_dim_set(op, dims, x->nd, p->in)) return false;
   if (dims->given && dims->n == 0) { /* an empty list is all dims, as in PyTorch */
     for (int d = 0; d < x->nd; d++) p->in[d] = true;
@@ -26,8 +27,11 @@ static bool plan_of(const char *op, const pt_tensor *x, const pt_arg *dims, bool
     if (p->in[d]) p->count *= x->size[d];
     if (!p->in[d] || keepdim) p->size[p->nd++] = p->kept[d];
   }
-  pti_geometry q = pti_geometry_dense(p->kept, x->nd);
-  memcpy(p->stride, q.stride, sizeof p->stride);
+  int64_t step = 1;
+  for (int d = x->nd - 1; d >= 0; d--) {
+    p->stride[d] = step;
+    step *= pti_max64(p->kept[d], 1);
+  }
   return true;
 }
 

@@ -36,7 +36,7 @@ typedef struct reduce_job {
   const char *x;
   char *value;    /* NULL where only the position is wanted */
   int64_t *index; /* NULL where only the value is */
-  dims kept, gone;
+  dims *kept, *gone;
   bool columns;
   double scale;
   int base;
@@ -86,7 +86,7 @@ static void fold_row(const reduce_job *j, const char *x, int64_t n, int64_t at, 
     return;
   }
   pti_block block;
-  int64_t stride = j->gone.in[j->gone.nd - 1];
+  int64_t stride = j->gone->in[j->gone->nd - 1];
   for (int64_t i = 0; i < n; i += PTI_BLOCK) {
     int64_t m = pti_min64(PTI_BLOCK, n - i);
     j->load(&block, x + i * stride, stride, m);
@@ -97,7 +97,7 @@ static void fold_row(const reduce_job *j, const char *x, int64_t n, int64_t at, 
 static void fold_columns(const reduce_job *j, const char *x, int64_t rows, int64_t at,
                          const tile *t, pti_sum *acc, int64_t *best) {
   pti_block block;
-  int64_t down = j->gone.in[j->gone.nd - 1], along = j->kept.in[j->kept.nd - 1];
+  int64_t down = j->gone->in[j->gone->nd - 1], along = j->kept->in[j->kept->nd - 1];
   for (int64_t i = 0; i < rows; i++, x += down) {
     if (j->load) j->load(&block, x, along, t->n);
     j->column(acc, best, j->load ? (const void *)&block : x, t->n, at + i);
@@ -107,9 +107,9 @@ static void fold_columns(const reduce_job *j, const char *x, int64_t rows, int64
 /* Folds elements [lo, hi) of what goes into the outputs of a tile. */
 static void fold(const reduce_job *j, const tile *t, int64_t lo, int64_t hi, pti_sum *acc,
                  int64_t *best) {
-  const dims *g = &j->gone;
+  const dims *g = j->gone;
   int64_t inner = g->size[g->nd - 1], stride = g->in[g->nd - 1];
-  int64_t along = j->kept.in[j->kept.nd - 1];
+  int64_t along = j->kept->in[j->kept->nd - 1];
   for (int64_t at = lo, run; at < hi; at += run) {
     int64_t row = inner == g->n ? 0 : at / inner, i = at - row * inner;
     const char *x = j->x + t->in + gone_row(g, row) + i * stride;
@@ -125,7 +125,7 @@ static void fold(const reduce_job *j, const tile *t, int64_t lo, int64_t hi, pti
 /* ---- tiles ---- */
 
 static tile tile_at(const reduce_job *j, int64_t at) {
-  const dims *k = &j->kept;
+  const dims *k = j->kept;
   int64_t row = j->across == j->tiles ? 0 : at / j->across;
   int64_t inner = k->size[k->nd - 1], i = (at - row * j->across) * j->width;
   tile t = {.n = pti_min64(j->width, inner - i), .first = row * inner + i};
@@ -148,7 +148,7 @@ static void begin(const reduce_job *j, int64_t n, pti_sum *acc, int64_t *best) {
 }
 
 static void finish(const reduce_job *j, const tile *t, pti_sum *acc, const int64_t *best) {
-  int64_t step = j->kept.out[j->kept.nd - 1];
+  int64_t step = j->kept->out[j->kept->nd - 1];
   if (j->value) {
     for (int64_t c = 0; c < t->n && j->scale != 1; c++) acc[c].f *= j->scale;
     int64_t size = (int64_t)pt_dtype_size(j->out_dtype);
@@ -164,7 +164,7 @@ static void whole_tiles(void *ctx, int64_t lo, int64_t hi) {
   for (int64_t at = lo; at < hi; at++) {
     tile t = tile_at(j, at);
     begin(j, t.n, acc, best);
-    fold(j, &t, 0, j->gone.n, acc, best);
+    fold(j, &t, 0, j->gone->n, acc, best);
     finish(j, &t, acc, best);
   }
 }
@@ -174,8 +174,8 @@ static void segments(void *ctx, int64_t lo, int64_t hi) {
   const reduce_job *j = ctx;
   for (int64_t at = lo; at < hi; at++) {
     tile t = tile_at(j, at / j->nseg);
-    int64_t s = at % j->nseg, from = s * j->seg, to = pti_min64(from + j->seg, j->gone.n);
-    int64_t place = s * j->kept.n + t.first;
+    int64_t s = at % j->nseg, from = s * j->seg, to = pti_min64(from + j->seg, j->gone->n);
+    int64_t place = s * j->kept->n + t.first;
     begin(j, t.n, j->part + place, j->part_at + place);
     fold(j, &t, from, to, j->part + place, j->part_at + place);
   }
@@ -189,15 +189,20 @@ static void combined_tiles(void *ctx, int64_t lo, int64_t hi) {
     tile t = tile_at(j, at);
     begin(j, t.n, acc, best);
     for (int64_t s = 0; s < j->nseg; s++)
-      j->join(acc, best, j->part + s * j->kept.n + t.first, t.n, s);
+      j->join(acc, best, j->part + s * j->kept->n + t.first, t.n, s);
     for (int64_t c = 0; c < t.n && j->index; c++)
-      best[c] = j->part_at[best[c] * j->kept.n + t.first + c];
+      best[c] = j->part_at[best[c] * j->kept->n + t.first + c];
     finish(j, &t, acc, best);
   }
 }
 
 /* ---- plans ---- */
 
+/* Only what is used is written: a small reduction takes less time than clearing the rest. */
+static void begin_dims(dims *k) {
+  k->nd = 0;
+  k->n = 1;
+}
 /* Dims are added from the outermost on. */
 static void add_dim(dims *k, int64_t size, int64_t in, int64_t out) {
   int d = k->nd++;
@@ -211,33 +216,33 @@ static void split_dims(reduce_job *j, const pti_iter *it) {
   int64_t size = (int64_t)pt_dtype_size(it->dtype[0]);
   for (int d = 0; d < it->nd; d++) {
     int64_t in = it->stride[1][d], out = it->stride[0][d];
-    add_dim(out ? &j->kept : &j->gone, it->size[d], in, out / size);
+    add_dim(out ? j->kept : j->gone, it->size[d], in, out / size);
   }
 }
 
 /* How tiles lie in memory and where they are cut. */
 static void plan(reduce_job *j) {
-  if (j->kept.nd == 0) add_dim(&j->kept, 1, 0, 0);
-  if (j->gone.nd == 0) add_dim(&j->gone, 1, 0, 0);
-  int64_t inner = j->kept.size[j->kept.nd - 1], length = j->gone.size[j->gone.nd - 1];
-  int64_t along = j->kept.in[j->kept.nd - 1], down = j->gone.in[j->gone.nd - 1];
+  if (j->kept->nd == 0) add_dim(j->kept, 1, 0, 0);
+  if (j->gone->nd == 0) add_dim(j->gone, 1, 0, 0);
+  int64_t inner = j->kept->size[j->kept->nd - 1], length = j->gone->size[j->gone->nd - 1];
+  int64_t along = j->kept->in[j->kept->nd - 1], down = j->gone->in[j->gone->nd - 1];
   int64_t size = (int64_t)pt_dtype_size(j->in_dtype);
   j->columns = inner > 1 && (llabs(along) < llabs(down) || (length < SHORT && inner > length));
   bool dense = j->columns ? along == size : length == 1 || down == size;
   if (dense && j->in_dtype == storage[j->compute]) j->load = NULL;
-  int64_t rows = PTI_PIECE / pti_max64(1, j->gone.n);
+  int64_t rows = PTI_PIECE / pti_max64(1, j->gone->n);
   j->width = pti_min64(inner, j->columns ? TILE : pti_min64(TILE, pti_max64(1, rows)));
   j->across = inner ? (inner + j->width - 1) / j->width : 0;
-  j->tiles = inner ? j->kept.n / inner * j->across : 0;
-  j->seg = j->gone.n;
+  j->tiles = inner ? j->kept->n / inner * j->across : 0;
+  j->seg = j->gone->n;
   j->nseg = 1;
-  if (j->tiles >= FEW || j->gone.n * j->width < 2 * PTI_PIECE) return;
-  j->seg = pti_max64(PTI_PIECE / j->width, (j->gone.n + PARTS - 1) / PARTS);
-  j->nseg = (j->gone.n + j->seg - 1) / j->seg;
+  if (j->tiles >= FEW || j->gone->n * j->width < 2 * PTI_PIECE) return;
+  j->seg = pti_max64(PTI_PIECE / j->width, (j->gone->n + PARTS - 1) / PARTS);
+  j->nseg = (j->gone->n + j->seg - 1) / j->seg;
 }
 
 static bool run_segments(reduce_job *j) {
-  int64_t count = j->nseg * j->kept.n;
+  int64_t count = j->nseg * j->kept->n;
   size_t bytes = (size_t)count * (sizeof *j->part + sizeof *j->part_at);
   j->part = pti_cpu_host->alloc(bytes);
   if (j->part == NULL) return false;
@@ -265,13 +270,16 @@ static bool run(reduce_job *j) {
   j->join = loops->column[j->kind == PTI_SUMSQ ? PTI_SUM : j->kind][sums];
   plan(j);
   if (j->nseg > 1) return run_segments(j);
-  int64_t grain = PTI_PIECE / pti_max64(1, j->width * j->gone.n);
+  int64_t grain = PTI_PIECE / pti_max64(1, j->width * j->gone->n);
   pti_cpu_host->parallel_for(j->tiles, grain, whole_tiles, j);
   return true;
 }
 
 bool pti_cpu_reduce(int dev, pti_reduction kind, const pti_iter *it, double scale, int base) {
   (void)dev;
+  dims kept, gone;
+  begin_dims(&kept);
+  begin_dims(&gone);
   bool position = kind == PTI_ARGMAX || kind == PTI_ARGMIN;
   reduce_job j = {.kind = kind,
                   .in_dtype = it->dtype[1],
@@ -279,8 +287,8 @@ bool pti_cpu_reduce(int dev, pti_reduction kind, const pti_iter *it, double scal
                   .x = it->ptr[1],
                   .value = position ? NULL : it->ptr[0],
                   .index = position ? (int64_t *)it->ptr[0] : NULL,
-                  .kept = {.n = 1},
-                  .gone = {.n = 1},
+                  .kept = &kept,
+                  .gone = &gone,
                   .scale = scale,
                   .base = base};
   split_dims(&j, it);
@@ -290,6 +298,9 @@ bool pti_cpu_reduce(int dev, pti_reduction kind, const pti_iter *it, double scal
 bool pti_cpu_extreme(int dev, pti_rows r, bool max, const void *x, void *value, int64_t *index,
                      int base) {
   (void)dev;
+  dims kept, gone;
+  begin_dims(&kept);
+  begin_dims(&gone);
   int64_t size = (int64_t)pt_dtype_size(r.dtype);
   reduce_job j = {.kind = max ? PTI_ARGMAX : PTI_ARGMIN,
                   .in_dtype = r.dtype,
@@ -297,13 +308,13 @@ bool pti_cpu_extreme(int dev, pti_rows r, bool max, const void *x, void *value, 
                   .x = x,
                   .value = value,
                   .index = index,
-                  .kept = {.n = 1},
-                  .gone = {.n = 1},
+                  .kept = &kept,
+                  .gone = &gone,
                   .scale = 1,
                   .base = base};
-  if (r.outer != 1 && r.inner != 1) add_dim(&j.kept, r.outer, r.n * r.inner * size, r.inner);
-  if (r.inner != 1) add_dim(&j.kept, r.inner, size, 1);
-  else add_dim(&j.kept, r.outer, r.n * size, 1);
-  add_dim(&j.gone, r.n, r.inner * size, 0);
+  if (r.outer != 1 && r.inner != 1) add_dim(&kept, r.outer, r.n * r.inner * size, r.inner);
+  if (r.inner != 1) add_dim(&kept, r.inner, size, 1);
+  else add_dim(&kept, r.outer, r.n * size, 1);
+  add_dim(&gone, r.n, r.inner * size, 0);
   return run(&j);
 }
