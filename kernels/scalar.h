@@ -1,11 +1,13 @@
-/* scalar.h: the words of ops.def (EXP, TANH, MAX2, ...) for one number of each compute type: float, double, int64_t.
+/* scalar.h: the words of ops.def (EXP, TANH, MAX2, ...) for one number of each compute type: float,
+   double, int64_t.
 
-   Read by C and by CUDA C++. In C a word picks its function by PT_S, the letter of the type being compiled (f, d
-   or i), in C++ by overloading; K(c) is c in the type T. Functions that loops should be able to vectorise on every
-   CPU level have no branches, no tables indexed by more than a few bits, no calls, and no fused multiply-adds, so
-   that all levels give the same bits: EXP, LOG, TANH, SIGMOID, rounding and comparisons for both floating types,
-   and for float also SIN, COS, TAN, ERF, POW and the relatives of EXP and LOG. Their error is below 1.5 units in the
-   last place. The others are the C library's. Integer functions wrap around and never trap. */
+   Read by C and by CUDA C++. In C a word picks its function by PT_S, the letter of the type being
+   compiled (f, d or i), in C++ by overloading; K(c) is c in the type T. Functions that loops should
+   be able to vectorise on every CPU level have no branches, no tables indexed by more than a few
+   bits, no calls, and no fused multiply-adds, so that all levels give the same bits: EXP, LOG,
+   TANH, SIGMOID, rounding and comparisons for both floating types, and for float also SIN, COS,
+   TAN, ERF, POW and the relatives of EXP and LOG. Their error is below 1.5 units in the last place.
+   The others are the C library's. Integer functions wrap around and never trap. */
 #ifndef PTI_SCALAR_H
 #define PTI_SCALAR_H
 
@@ -98,7 +100,8 @@ PT_FN double pt_from_d(uint64_t u) {
   v.u = u;
   return v.d;
 }
-/* Adding and subtracting these rounds to an integer, which the low bits of the sum hold meanwhile. */
+/* Adding and subtracting these rounds to an integer, which the low bits of the sum
+   hold meanwhile. */
 #define PT_MAGIC_F 12582912.0f        /* 1.5 * 2^23 */
 #define PT_MAGIC_D 6755399441055744.0 /* 1.5 * 2^52 */
 
@@ -135,8 +138,8 @@ PT_FN double PT_NAME(sqrt, d)(double x) { return sqrt(x); }
 
 /* ---- exponential and logarithm ---- */
 
-/* e^x = 2^n e^r with |r| <= ln 2 / 2; 2^n in two factors, so that results may be denormal. Where x is NaN the
-   integers are garbage and the polynomial is NaN. */
+/* e^x = 2^n e^r with |r| <= ln 2 / 2; 2^n in two factors, so that results may be denormal. Where x
+   is NaN the integers are garbage and the polynomial is NaN. */
 PT_FN float PT_NAME(exp, f)(float x) {
   x = x < -104.0f ? -104.0f : x > 89.0f ? 89.0f : x;
   float t = x * 1.44269504f + PT_MAGIC_F, n = t - PT_MAGIC_F;
@@ -173,7 +176,8 @@ PT_FN double PT_NAME(exp, d)(double x) {
   return p * pt_from_d((half + 1023) << 52) * pt_from_d((i - half + 1023) << 52);
 }
 
-/* log x = k ln 2 + log(1 + f) with sqrt(1/2) <= 1 + f < sqrt 2, by the series of (2 + s) / (2 - s), s = f / (2 + f). */
+/* log x = k ln 2 + log(1 + f) with sqrt(1/2) <= 1 + f < sqrt 2, by the series of (2 + s) / (2 - s),
+ * s = f / (2 + f). */
 PT_FN float PT_NAME(log, f)(float x) {
   float scaled = x < 1.17549435e-38f ? x * 33554432.0f : x,
         shift = x < 1.17549435e-38f ? 25.0f : 0.0f;
@@ -279,9 +283,10 @@ PT_FN double PT_NAME(erf, d)(double x) { return erf(x); }
 
 /* ---- circular functions ---- */
 
-/* x >= 0 in quarter turns: the fraction (-1/2 .. 1/2), exact to 2^-54 for any float; *quadrant: the whole part in
-   its two low bits. x is taken as m 2^(8 k) with m < 2^32; row k holds 2^(8 k) 2 / pi, whole turns left out, in
-   three parts of which the products of the first two with m are exact. */
+/* x >= 0 in quarter turns: the fraction (-1/2 .. 1/2), exact to 2^-54 for any float; *quadrant: the
+   whole part in its two low bits. x is taken as m 2^(8 k) with m < 2^32; row k holds
+   2^(8 k) 2 / pi, whole turns left out, in three parts of which the products of the first two with
+   m are exact. */
 PT_FN double pt_quarter_turns(float x, uint64_t *quadrant) {
   static const double part[14][3] = {
       {0x1.45f306e000000p-1, -0x1.b1bbeb0000000p-32, 0x1.4fe13abe8fa9ap-59},
@@ -376,7 +381,8 @@ PT_FN double PT_NAME(lgamma, d)(double x) {
 #endif
 }
 PT_FN float PT_NAME(lgamma, f)(float x) { return (float)PT_NAME(lgamma, d)(x); }
-/* Reflected to x > 0, raised above 6 by the recurrence, then Stirling's series. A pole gives NaN, zero infinity. */
+/* Reflected to x > 0, raised above 6 by the recurrence, then Stirling's series. A pole gives NaN,
+ * zero infinity. */
 PT_FN double PT_NAME(digamma, d)(double x) {
   double y = 0;
   if (x == 0) return PT_NAME(withsign, d)(HUGE_VAL, -x);

@@ -1,5 +1,5 @@
-/* convert.inc.h: between memory of any real dtype and dense numbers of one compute type T. Included by table.c
-   once per type; F(name) makes a name of this type, TO_INT is from T to int64_t. */
+/* convert.inc.h: between memory of any real dtype and dense numbers of one compute type T. Included
+   by table.c once per type; F(name) makes a name of this type, TO_INT is from T to int64_t. */
 
 #define LOAD(dtype, S, GET)                                                            \
   static void F(load_##dtype)(void *to, const char *from, int64_t stride, int64_t n) { \

@@ -1,10 +1,11 @@
-/* cpu.h: what the files of the CPU backend share: the slots (one function each, named after the slot of
-   backend.h), the engine's services, and the loops that are built once per CPU level.
+/* cpu.h: what the files of the CPU backend share: the slots (one function each, named after the
+   slot of backend.h), the engine's services, and the loops that are built once per CPU level.
 
-   Loops that profit from wide vectors are not in the slots' own files. They stand in <name>.inc.h, which table.c
-   includes; table.c is compiled once per level (-DPT_LEVEL=base, avx2, avx512) and exports one pti_cpu_loops and
-   nothing else. To add a loop: write it in an .inc.h as a static function, add a member to pti_cpu_loops, and
-   name it in table.c. A slot calls pti_cpu_now()->member. Every level computes the same bits. */
+   Loops that profit from wide vectors are not in the slots' own files. They stand in <name>.inc.h,
+   which table.c includes; table.c is compiled once per level (-DPT_LEVEL=base, avx2, avx512) and
+   exports one pti_cpu_loops and nothing else. To add a loop: write it in an .inc.h as a static
+   function, add a member to pti_cpu_loops, and name it in table.c. A slot calls
+   pti_cpu_now()->member. Every level computes the same bits. */
 #ifndef PTI_KERNELS_CPU_H
 #define PTI_KERNELS_CPU_H
 
@@ -37,14 +38,16 @@ typedef union pti_sum {
   double f;
   int64_t i;
 } pti_sum;
-/* Folds x[0 .. n) into *acc. `at` is the position of x[0]; *best, the position of the extreme, is written by
-   PTI_ARGMAX and PTI_ARGMIN, which also leave the extreme in *acc; -1 where there is none yet. */
+/* Folds x[0 .. n) into *acc. `at` is the position of x[0]; *best, the position of the extreme, is
+   written by PTI_ARGMAX and PTI_ARGMIN, which also leave the extreme in *acc; -1 where there is
+   none yet. */
 typedef void pti_row_loop(pti_sum *acc, int64_t *best, const void *x, int64_t n, int64_t at);
 /* Folds x[j] into acc[j] for n neighbours, all at position `at`. */
 typedef void pti_column_loop(pti_sum *acc, int64_t *best, const void *x, int64_t n, int64_t at);
 
-/* Softmax, for float and double. exp: y = exp(x - shift), and the sum of y; dot: the sum of x u; for a row, or
-   added to the sum of each column. pass: y of x and u and numbers a and b of the row (or of each column). */
+/* Softmax, for float and double. exp: y = exp(x - shift), and the sum of y; dot: the sum of x u;
+   for a row, or added to the sum of each column. pass: y of x and u and numbers a and b of the row
+   (or of each column). */
 typedef double pti_exp_row_loop(void *y, const void *x, double shift, int64_t n);
 typedef void pti_exp_column_loop(void *y, const void *x, const void *shift, double *sum, int64_t n);
 typedef double pti_dot_row_loop(const void *x, const void *u, int64_t n);
@@ -52,7 +55,7 @@ typedef void pti_dot_column_loop(const void *x, const void *u, double *sum, int6
 typedef void pti_pass_loop(void *y, const void *x, const void *u, const void *a, const void *b,
                            bool column, int64_t n);
 
-/* Optimizer steps of n elements, for float and double; states are NULL where the method has none. */
+/* Optimizer steps of n elements, for float and double; states are NULL where it has none. */
 typedef void pti_sgd_loop(const pti_sgd *h, void *p, const void *g, void *buffer, int64_t n);
 typedef void pti_adam_loop(const pti_adam *h, double step, void *p, const void *g,
                            void *const *state, int64_t n);

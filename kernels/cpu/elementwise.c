@@ -1,8 +1,9 @@
-/* elementwise.c: any row of ops.def over any operands. The loops of table.c know dense blocks of one compute type;
-   here operands of any dtype and stride become such blocks, or are used where they lie when they already are. No
-   op is named here.
+/* elementwise.c: any row of ops.def over any operands. The loops of table.c know dense blocks of
+   one compute type; here operands of any dtype and stride become such blocks, or are used where
+   they lie when they already are. No op is named here.
 
-   An operand may be the output itself (same pointer, dtype and strides), but may not overlap it otherwise. */
+   An operand may be the output itself (same pointer, dtype and strides), but may not overlap it
+   otherwise. */
 #include <string.h>
 
 #include "tile.h"
@@ -21,7 +22,8 @@ typedef struct ew_job {
   bool direct[PTI_MAX_OPERAND]; /* used in place */
 } ew_job;
 
-/* An operand as a dense block. It is kept from tile to tile where it does not move (broadcast operands). */
+/* An operand as a dense block. It is kept from tile to tile where it does not move (broadcast
+ * operands). */
 typedef struct ew_block {
   const char *from;
   int64_t rows, cols;

@@ -1,5 +1,6 @@
-/* move.inc.h: (rows, n) blocks of elements moved without a look at what they are. Included by table.c once per
-   element type E; F(name) makes a name of it. The caller's blocks are small enough to stay in the first cache. */
+/* move.inc.h: (rows, n) blocks of elements moved without a look at what they are. Included by
+   table.c once per element type E; F(name) makes a name of it. The caller's blocks are small enough
+   to stay in the first cache. */
 
 /* Source lines run across the block: squares of 8 elements keep few of them busy at a time. */
 static void F(move_across)(char *to, const int64_t ts[2], const char *from, const int64_t fs[2],

@@ -1,7 +1,9 @@
-/* reduce.inc.h: folding dense numbers of one compute type T into one (rows) or into as many (columns). Included by
-   table.c once per type; S is the type of sums, MEMBER its member of pti_sum, LOWEST and HIGHEST bound T.
+/* reduce.inc.h: folding dense numbers of one compute type T into one (rows) or into as many
+   (columns). Included by table.c once per type; S is the type of sums, MEMBER its member of
+   pti_sum, LOWEST and HIGHEST bound T.
 
-   A row is folded in LANES interleaved parts, which are then combined in halves: the same on every CPU level. */
+   A row is folded in LANES interleaved parts, which are then combined in halves: the same on every
+   CPU level. */
 
 /* `element` folds number b into a, `both` partial result b; L is the type in which that is done. */
 #define FOLD(id, L, neutral, element, both)                                              \

@@ -1,5 +1,6 @@
-/* softmax.inc.h: the passes of softmax and its gradient over dense numbers of one floating compute type T, along a
-   row and across columns. Included by table.c once per type. Sums are kept in double, of rows in LANES parts. */
+/* softmax.inc.h: the passes of softmax and its gradient over dense numbers of one floating compute
+   type T, along a row and across columns. Included by table.c once per type. Sums are kept in
+   double, of rows in LANES parts. */
 
 static double F(lanes_total)(double *lane) {
   for (int w = LANES / 2; w > 0; w /= 2) {

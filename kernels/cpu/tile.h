@@ -1,5 +1,5 @@
-/* tile.h: an iterator's elements as tiles of the two innermost dims. Tiles depend on the geometry alone, never on
-   the number of threads. */
+/* tile.h: an iterator's elements as tiles of the two innermost dims. Tiles depend on the geometry
+   alone, never on the number of threads. */
 #ifndef PTI_KERNELS_TILE_H
 #define PTI_KERNELS_TILE_H
 
@@ -29,8 +29,8 @@ static inline int64_t pti_inner_stride(const pti_iter *it, int o) {
   return it->stride[o][it->nd - 1];
 }
 
-/* Tiles of at most PTI_BLOCK elements: squares where an operand runs across the rows of operand 0, else as many
-   whole rows as fit, else pieces of one row. */
+/* Tiles of at most PTI_BLOCK elements: squares where an operand runs across the rows of operand 0,
+   else as many whole rows as fit, else pieces of one row. */
 static inline pti_tiling pti_tiles(const pti_iter *it) {
   int64_t outer = pti_outer_size(it), inner = it->size[it->nd - 1];
   pti_tiling t = {.rows = 1, .cols = pti_min64(inner, PTI_BLOCK)};
