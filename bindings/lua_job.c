@@ -1,0 +1,305 @@
+/* lua_job.c: what scripts/pt/pool.lua is made of: pools and jobs as Lua objects.
+
+   core.pool_open(n, initializer, memory_limit) -> pool
+   core.pool_submit(pool, op, fn, tasks, options) -> job       tasks: a list of values, or of lists ({star = true})
+   core.job_take(job, ordered, seconds, values, errors) -> first, last | nil: not yet | false: nothing left to come
+   core.job_cancel(job), core.pool_close(pool, terminate), core.pool_join(pool, seconds), core.worker_id() */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <lualib.h>
+
+#include "lua_worker.h"
+#include "rng.h"
+
+static const char pool_type[] = "pt.core.pool", job_type[] = "pt.core.job";
+
+typedef struct pool_box {
+  pl_pool *pool;
+} pool_box;
+typedef struct job_box {
+  pl_job *job;
+  int64_t cursor; /* tasks before it were taken, in order */
+} job_box;
+
+static pl_pool *check_pool(lua_State *L, int i) {
+  pool_box *box = luaL_checkudata(L, i, pool_type);
+  return box->pool;
+}
+static job_box *check_job(lua_State *L, int i) { return luaL_checkudata(L, i, job_type); }
+
+/* ---- pools ---- */
+
+static char *copy_path(lua_State *L, const char *field) {
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  char *copy = NULL;
+  if (lua_getfield(L, -1, LUA_LOADLIBNAME) == LUA_TTABLE &&
+      lua_getfield(L, -1, field) == LUA_TSTRING)
+    copy = strdup(lua_tostring(L, -1));
+  return copy ? copy : strdup("");
+}
+
+static int pool_open(lua_State *L) {
+  int n = (int)luaL_checkinteger(L, 1);
+  lua_settop(L, 3);
+  pool_box *box = lua_newuserdatauv(L, sizeof *box, 0);
+  box->pool = NULL;
+  luaL_setmetatable(L, pool_type);
+  pl_pool *pool = box->pool = pl_pool_new(n);
+  if (pool == NULL) pl_raise(L);
+  pool->memory_limit = (size_t)luaL_optinteger(L, 3, 0);
+  pool->path = copy_path(L, "path");
+  pool->cpath = copy_path(L, "cpath");
+  lua_settop(L, 4);
+  if (!lua_isnil(L, 2)) {
+    pl_packer p;
+    pl_pack_begin(&p, L, "pool", &pool->initializer, NULL);
+    p.private_writes = true;
+    pl_pack_function(&p, 2);
+  }
+  lua_settop(L, 4);
+  if (!pl_pool_start(pool)) {
+    box->pool = NULL;
+    pl_pool_release(pool);
+    pl_raise(L);
+  }
+  return 1;
+}
+
+static int pool_close(lua_State *L) {
+  pl_pool_close(check_pool(L, 1), lua_toboolean(L, 2));
+  return 0;
+}
+
+static int pool_join(lua_State *L) {
+  pl_pool *pool = check_pool(L, 1);
+  bool ended = pl_pool_join(pool, luaL_optnumber(L, 2, HUGE_VAL));
+  if (!ended && !pti_poll()) pl_raise(L);
+  lua_pushboolean(L, ended);
+  return 1;
+}
+
+/* A worker that sleeps in the system gets one second to wake; then it is left behind. */
+static int pool_gc(lua_State *L) {
+  pool_box *box = luaL_checkudata(L, 1, pool_type);
+  if (box->pool == NULL) return 0;
+  pl_pool_close(box->pool, true);
+  if (!pl_pool_join(box->pool, 1)) pl_pool_abandon(box->pool);
+  pl_pool_release(box->pool);
+  box->pool = NULL;
+  return 0;
+}
+
+static int pool_size(lua_State *L) {
+  lua_pushinteger(L, check_pool(L, 1)->n);
+  return 1;
+}
+
+static int worker_id(lua_State *L) {
+  const pl_worker *w = pl_this_worker();
+  lua_pushinteger(L, w ? w->id : 0);
+  return 1;
+}
+
+static int seed(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)pti_default_generator()->seed);
+  return 1;
+}
+
+/* ---- jobs ---- */
+
+static bool flag(lua_State *L, int options, const char *name) {
+  lua_getfield(L, options, name);
+  bool on = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return on;
+}
+static lua_Integer integer(lua_State *L, int options, const char *name) {
+  lua_getfield(L, options, name);
+  lua_Integer k = lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  return k;
+}
+
+static void pack_task(pl_packer *p, lua_Integer i, lua_Integer shown, bool star) {
+  lua_State *L = p->L;
+  int value = lua_gettop(L);
+  pl_pack_group(p);
+  if (!star) {
+    pl_pack_value(p, value, "task %lld argument", (long long)shown);
+    return;
+  }
+  if (!lua_istable(L, value))
+    pl_error(L, PT_EARG, "%s: task %I must be a list of arguments, got %s", p->op, shown,
+             pl_describe(L, value));
+  lua_getfield(L, value, "n");
+  lua_Integer n = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : (lua_Integer)lua_rawlen(L, value);
+  lua_pop(L, 1);
+  for (lua_Integer k = 1; k <= n; k++) {
+    lua_rawgeti(L, value, k);
+    pl_pack_value(p, value + 1, "task %lld argument %lld", (long long)shown, (long long)k);
+    lua_pop(L, 1);
+  }
+  (void)i;
+}
+
+static void pack_job(lua_State *L, pl_job *job, const char *op, int function, int tasks,
+                     int options) {
+  pl_packer p;
+  pl_pack_begin(&p, L, op, &job->code, &job->args);
+  p.private_writes = flag(L, options, "private");
+  pl_pack_function(&p, function);
+  bool star = flag(L, options, "star");
+  lua_Integer shown = integer(L, options, "first");
+  int top = lua_gettop(L);
+  for (int64_t i = 0; i < job->n; i++) {
+    lua_geti(L, tasks, i + 1);
+    pack_task(&p, i, shown + i + 1, star);
+    lua_settop(L, top);
+    job->offset[i + 1] = job->args.n;
+  }
+  pl_pack_flush(&p);
+  job->impure = p.impure;
+  job->globals = p.globals;
+}
+
+/* The box keeps the pool's object alive, and the objects of the code: classes in it may come back by number. */
+static int pool_submit(lua_State *L) {
+  pl_pool *pool = check_pool(L, 1);
+  const char *op = luaL_checkstring(L, 2);
+  luaL_checktype(L, 4, LUA_TTABLE);
+  luaL_checktype(L, 5, LUA_TTABLE);
+  lua_settop(L, 5);
+  lua_Integer n = integer(L, 5, "n");
+  job_box *box = lua_newuserdatauv(L, sizeof *box, 2);
+  *box = (job_box){0};
+  luaL_setmetatable(L, job_type);
+  if (pool == NULL) return pl_error(L, PT_EARG, "%s: the pool is closed", op);
+  pl_job *job = box->job = pl_job_new(pool, n);
+  if (job == NULL) pl_raise(L);
+  job->chunk = integer(L, 5, "chunksize");
+  job->many = flag(L, 5, "many");
+  job->collect = flag(L, 5, "collect");
+  job->seed = (uint64_t)integer(L, 5, "seed");
+  job->stream = ((uint64_t)integer(L, 5, "call") << 32) + (uint64_t)integer(L, 5, "first") + 1;
+  pack_job(L, job, op, 3, 4, 5);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, 6, 1);
+  lua_pushvalue(L, 7); /* pl_pack_begin's first slot */
+  lua_setiuservalue(L, 6, 2);
+  lua_settop(L, 6);
+  if (!pl_job_queue(job)) {
+    pti_error_prefix(op);
+    pl_raise(L);
+  }
+  return 1;
+}
+
+static int job_gc(lua_State *L) {
+  job_box *box = check_job(L, 1);
+  if (box->job == NULL) return 0;
+  pl_job_cancel(box->job);
+  pl_job_release(box->job);
+  box->job = NULL;
+  return 0;
+}
+
+static int job_cancel(lua_State *L) {
+  job_box *box = check_job(L, 1);
+  if (box->job) pl_job_cancel(box->job);
+  return 0;
+}
+
+/* ---- results ---- */
+
+typedef struct chunk_box {
+  pl_chunk *chunk;
+} chunk_box;
+static const char chunk_type[] = "pt.core.chunk";
+
+static int chunk_gc(lua_State *L) {
+  chunk_box *box = luaL_checkudata(L, 1, chunk_type);
+  pl_chunk_free(box->chunk);
+  box->chunk = NULL;
+  return 0;
+}
+
+/* Reads what became of one task: into values[i], or into errors[i] = {message, traceback, worker, value}. */
+static void read_task(pl_reader *r, int values, int errors, lua_Integer i) {
+  static const char *const fields[] = {"message", "traceback", "worker", "value"};
+  lua_State *L = r->L;
+  pl_read_group(r);
+  if (pl_read_byte(r) == PL_DONE) {
+    pl_read_value(r);
+    lua_rawseti(L, values, i);
+    return;
+  }
+  lua_createtable(L, 0, 4);
+  for (int k = 0; k < 4; k++) {
+    pl_read_value(r);
+    lua_setfield(L, -2, fields[k]);
+  }
+  lua_rawseti(L, errors, i);
+}
+
+static int raise_broken(lua_State *L, pl_pool *pool) {
+  pthread_mutex_lock(&pool->mutex);
+  const char *why = pool->broken; /* never changes once it is set */
+  pthread_mutex_unlock(&pool->mutex);
+  return why ? pl_error(L, PT_ELUA, "pool: %s", why) : 0;
+}
+
+static int job_take(lua_State *L) {
+  job_box *box = check_job(L, 1);
+  bool ordered = lua_toboolean(L, 2), over;
+  double seconds = luaL_optnumber(L, 3, HUGE_VAL);
+  lua_settop(L, 5);
+  if (box->job == NULL) return pl_error(L, PT_EARG, "pool: the job was dropped");
+  chunk_box *taken = lua_newuserdatauv(L, sizeof *taken, 0);
+  taken->chunk = NULL;
+  luaL_setmetatable(L, chunk_type);
+  pl_chunk *chunk = taken->chunk = pl_job_take(box->job, ordered, box->cursor, seconds, &over);
+  if (chunk == NULL) {
+    if (!over && !pti_poll()) {
+      pl_job_cancel(box->job);
+      pl_raise(L);
+    }
+    if (over && !atomic_load(&box->job->cancelled)) raise_broken(L, box->job->pool);
+    if (over) lua_pushboolean(L, false);
+    else lua_pushnil(L);
+    return 1;
+  }
+  box->cursor = chunk->hi;
+  pl_reader r;
+  pl_read_begin(&r, L, &chunk->packet, 0, 0, false);
+  for (int64_t i = chunk->lo; i < chunk->hi; i++) read_task(&r, 4, 5, i + 1);
+  lua_pushinteger(L, chunk->lo + 1);
+  lua_pushinteger(L, chunk->hi);
+  pl_chunk_free(chunk);
+  taken->chunk = NULL;
+  return 2;
+}
+
+static void new_type(lua_State *L, const char *name, lua_CFunction gc) {
+  luaL_newmetatable(L, name);
+  lua_pushcfunction(L, gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pushboolean(L, false);
+  lua_setfield(L, -2, "__metatable");
+  lua_pop(L, 1);
+}
+
+void pl_open_worker(lua_State *L) {
+  static const luaL_Reg functions[] = {
+      {"pool_open", pool_open},   {"pool_submit", pool_submit},
+      {"pool_close", pool_close}, {"pool_join", pool_join},
+      {"pool_size", pool_size},   {"job_take", job_take},
+      {"job_cancel", job_cancel}, {"worker_id", worker_id},
+      {"pool_seed", seed},        {NULL, NULL},
+  };
+  new_type(L, pool_type, pool_gc);
+  new_type(L, job_type, job_gc);
+  new_type(L, chunk_type, chunk_gc);
+  luaL_setfuncs(L, functions, 0);
+}

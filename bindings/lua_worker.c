@@ -1,0 +1,533 @@
+/* lua_worker.c: the threads of a pool. Each owns a Lua state, takes chunks of jobs from the pool's queue and leaves
+   results in the job. This file and engine/pool.c are the only ones that make threads.
+
+   A running task is stopped by a signal to its own thread, whose handler puts a hook into the state that runs: Lua
+   allows that from a handler, and not from another thread. The signal is SIGURG, which by default does nothing. */
+#include "lua_worker.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+#include "pool.h"
+#include "rng.h"
+
+enum { STACK = 1 << 20, SIGNAL = SIGURG };
+static const double CHUNK_SECONDS = 200e-6;
+
+static PTI_THREAD pl_worker *here;
+
+pl_worker *pl_this_worker(void) { return here; }
+
+/* ---- stopping what runs ---- */
+
+static struct sigaction former;
+
+static void stop_hook(lua_State *L, lua_Debug *ar) {
+  (void)ar;
+  if (here == NULL || atomic_load(&here->interrupt) == 0) {
+    lua_sethook(L, NULL, 0, 0);
+    return;
+  }
+  lua_sethook(L, stop_hook, LUA_MASKCOUNT, 1);
+  luaL_error(L, "stopped");
+}
+
+static void on_signal(int number, siginfo_t *info, void *context) {
+  pl_worker *w = here;
+  if (w == NULL) {
+    if (former.sa_flags & SA_SIGINFO) former.sa_sigaction(number, info, context);
+    else if (former.sa_handler != SIG_DFL && former.sa_handler != SIG_IGN)
+      former.sa_handler(number);
+    return;
+  }
+  lua_State *running = atomic_load(&w->current);
+  if (running == NULL || atomic_load(&w->interrupt) == 0) return;
+  lua_sethook(w->L, stop_hook, LUA_MASKCOUNT, 1);
+  if (running != w->L) lua_sethook(running, stop_hook, LUA_MASKCOUNT, 1);
+}
+
+static void install_handler(void) {
+  struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGNAL, &action, &former);
+}
+
+static void allow_signal(int how) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGNAL);
+  pthread_sigmask(how, &set, NULL);
+}
+
+void pl_interrupt_job(pl_pool *pool, const pl_job *job, int64_t lo) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, install_handler);
+  for (int i = 0; i < pool->n; i++) {
+    pl_worker *w = &pool->worker[i];
+    if (w->job == NULL || (job && w->job != job) || w->lo < lo) continue;
+    atomic_store(&w->interrupt, 1);
+    pthread_kill(w->thread, SIGNAL);
+  }
+}
+
+/* ---- what differs in a worker's state ---- */
+
+static int no_exit(lua_State *L) {
+  return luaL_error(L, "os.exit does not work in a worker; return or raise instead");
+}
+
+/* lua_resume with a note of which coroutine runs. The number of results, or -1 with the error on top. */
+static int resume(lua_State *L, lua_State *co, int nargs) {
+  int nresults;
+  if (!lua_checkstack(co, nargs)) {
+    lua_pushliteral(L, "too many arguments to resume");
+    return -1;
+  }
+  lua_xmove(L, co, nargs);
+  lua_State *former_one = atomic_load(&here->current);
+  atomic_store(&here->current, co);
+  int status = lua_resume(co, L, nargs, &nresults);
+  atomic_store(&here->current, former_one);
+  if (status != LUA_OK && status != LUA_YIELD) {
+    lua_xmove(co, L, 1);
+    return -1;
+  }
+  if (!lua_checkstack(L, nresults + 1)) {
+    lua_pop(co, nresults);
+    lua_pushliteral(L, "too many results to resume");
+    return -1;
+  }
+  lua_xmove(co, L, nresults);
+  return nresults;
+}
+
+static int co_resume(lua_State *L) {
+  lua_State *co = lua_tothread(L, 1);
+  luaL_argexpected(L, co, 1, "coroutine");
+  int n = resume(L, co, lua_gettop(L) - 1);
+  lua_pushboolean(L, n >= 0);
+  lua_insert(L, n >= 0 ? -(n + 1) : -2);
+  return n >= 0 ? n + 1 : 2;
+}
+
+static int call_wrapped(lua_State *L) {
+  lua_State *co = lua_tothread(L, lua_upvalueindex(1));
+  int n = resume(L, co, lua_gettop(L));
+  if (n >= 0) return n;
+  int status = lua_status(co);
+  if (status != LUA_OK && status != LUA_YIELD) lua_resetthread(co);
+  if (lua_type(L, -1) == LUA_TSTRING) {
+    luaL_where(L, 1);
+    lua_insert(L, -2);
+    lua_concat(L, 2);
+  }
+  return lua_error(L);
+}
+
+static int co_wrap(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_State *co = lua_newthread(L);
+  lua_pushvalue(L, 1);
+  lua_xmove(L, co, 1);
+  lua_pushcclosure(L, call_wrapped, 1);
+  return 1;
+}
+
+static void set_function(lua_State *L, const char *library, const char *name, lua_CFunction fn) {
+  lua_getglobal(L, library);
+  lua_pushcfunction(L, fn);
+  lua_setfield(L, -2, name);
+  lua_pop(L, 1);
+}
+
+static const char seed_key, cache_key, trace_key;
+
+static int run_initializer(lua_State *L, const pl_packet *code) {
+  if (code->n == 0) return 0;
+  lua_pushglobaltable(L);
+  pl_read_code(L, code, lua_gettop(L));
+  lua_call(L, 0, 0);
+  return 0;
+}
+
+static int set_up(lua_State *L) {
+  lua_settop(L, 0);
+  const pl_pool *pool = here->pool;
+  set_function(L, "os", "exit", no_exit);
+  set_function(L, "coroutine", "resume", co_resume);
+  set_function(L, "coroutine", "wrap", co_wrap);
+  lua_getglobal(L, "math");
+  lua_getfield(L, -1, "randomseed");
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &seed_key);
+  lua_getglobal(L, "package");
+  if (lua_istable(L, -1)) {
+    lua_pushstring(L, pool->path);
+    lua_setfield(L, -2, "path");
+    lua_pushstring(L, pool->cpath);
+    lua_setfield(L, -2, "cpath");
+  }
+  lua_settop(L, 0);
+  return run_initializer(L, &pool->initializer);
+}
+
+/* ---- one task ---- */
+
+typedef struct work {
+  pl_job *job;
+  pl_chunk *chunk;
+  int64_t task;
+} work;
+
+static int note_trace(lua_State *L) {
+  if (lua_type(L, 1) != LUA_TSTRING && luaL_getmetafield(L, 1, "__tostring") == LUA_TNIL &&
+      !lua_istable(L, 1))
+    lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
+  else lua_pushvalue(L, 1);
+  luaL_traceback(L, L, NULL, 1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &trace_key);
+  return 1;
+}
+
+/* Pushes the table of globals for functions of a job that uses the script's: what they write stays with them. */
+static void push_env(lua_State *L) {
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushglobaltable(L);
+  lua_setfield(L, -2, "__index");
+  lua_setmetatable(L, -2);
+}
+
+enum { CACHED = 64, ENV = 1, CODE, FUNCTION };
+
+/* Makes the stack: globals (or nil), objects of the code (or nil), function. Code without tables, tensors or writes
+   is built once for each worker and content; other code is built anew for each task, which may change it. */
+static void push_code(lua_State *L, const pl_job *job) {
+  lua_settop(L, 0);
+  if (!job->impure) {
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &cache_key) != LUA_TTABLE) {
+      lua_pop(L, 1);
+      lua_newtable(L);
+    }
+    lua_pushlstring(L, job->code.data, job->code.n);
+    if (lua_rawget(L, 1) == LUA_TTABLE) {
+      for (int i = ENV; i <= FUNCTION; i++) lua_rawgeti(L, 2, i);
+      lua_remove(L, 1);
+      lua_remove(L, 1);
+      return;
+    }
+    lua_settop(L, 0);
+  }
+  if (job->globals) push_env(L);
+  else lua_pushnil(L);
+  pl_read_code(L, &job->code, job->globals ? ENV : 0);
+  if (job->impure) return;
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &cache_key) != LUA_TTABLE || lua_rawlen(L, -1) >= CACHED) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &cache_key);
+  }
+  lua_pushlstring(L, job->code.data, job->code.n);
+  lua_createtable(L, FUNCTION, 0);
+  for (int i = ENV; i <= FUNCTION; i++) {
+    lua_pushvalue(L, i);
+    lua_rawseti(L, -2, i);
+  }
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, -4, (lua_Integer)lua_rawlen(L, -4) + 1); /* counts the entries */
+  lua_rawset(L, -3);
+  lua_settop(L, FUNCTION);
+}
+
+static void seed_task(lua_State *L, const pl_job *job, int64_t task) {
+  uint64_t stream = job->stream + (uint64_t)task;
+  *pti_default_generator() = (pti_generator){.seed = job->seed, .stream = stream};
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &seed_key);
+  lua_pushinteger(L, (lua_Integer)job->seed);
+  lua_pushinteger(L, (lua_Integer)stream);
+  lua_call(L, 2, 0);
+}
+
+static void pack_results(lua_State *L, const work *k, int first) {
+  pl_packer p;
+  int n = lua_gettop(L) - first + 1;
+  if (k->job->many) {
+    lua_createtable(L, n, 1);
+    lua_insert(L, first);
+    for (int i = n; i > 0; i--) lua_rawseti(L, first, i);
+    lua_pushinteger(L, n);
+    lua_setfield(L, first, "n");
+  }
+  pl_put_byte(L, &k->chunk->packet, PL_DONE);
+  pl_pack_begin(&p, L, "pool", NULL, &k->chunk->packet);
+  pl_pack_value(&p, first, "the result");
+}
+
+/* Expects the three values of push_code and the work. */
+static int run_task(lua_State *L) {
+  const work *k = lua_touserdata(L, 4);
+  const pl_job *job = k->job;
+  lua_settop(L, FUNCTION);
+  seed_task(L, job, k->task);
+  if (job->impure) push_code(L, job);
+  pl_reader r;
+  pl_read_begin(&r, L, &job->args, CODE, job->globals ? ENV : 0, true);
+  r.at = job->args.data + job->offset[k->task];
+  r.end = job->args.data + job->offset[k->task + 1];
+  lua_pushvalue(L, FUNCTION);
+  int function = lua_gettop(L);
+  while (r.at < r.end) {
+    luaL_checkstack(L, 24, "too many arguments");
+    pl_read_value(&r);
+  }
+  lua_call(L, lua_gettop(L) - function, job->many ? LUA_MULTRET : 1);
+  pack_results(L, k, function);
+  return 0;
+}
+
+static void cut(pl_packet *packet, size_t n, size_t nparcel) {
+  while (packet->nparcel > nparcel) pt_parcel_free(packet->parcel[--packet->nparcel]);
+  packet->n = n;
+}
+
+/* Expects the chunk and the error's value. */
+static int pack_failure(lua_State *L) {
+  pl_chunk *chunk = lua_touserdata(L, 1);
+  pl_packer p;
+  bool plain = lua_type(L, 2) == LUA_TSTRING;
+  luaL_tolstring(L, 2, NULL);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &trace_key);
+  lua_pushinteger(L, here->id);
+  if (plain) lua_pushnil(L);
+  else lua_pushvalue(L, 2);
+  pl_put_byte(L, &chunk->packet, PL_FAILED);
+  pl_pack_begin(&p, L, "pool", NULL, &chunk->packet);
+  for (int i = 3; i <= 6; i++) pl_pack_value(&p, i, "the error");
+  return 0;
+}
+
+/* Writes what is known about a failure; with less where even that fails. */
+static void fail_task(lua_State *L, pl_chunk *chunk) {
+  size_t n = chunk->packet.n, nparcel = chunk->packet.nparcel;
+  for (int attempt = 0; attempt < 2; attempt++) {
+    lua_pushcfunction(L, pack_failure);
+    lua_pushlightuserdata(L, chunk);
+    if (attempt == 0) lua_pushvalue(L, -3);
+    else lua_pushliteral(L, "not enough memory, or an error value that cannot cross");
+    if (lua_pcall(L, 2, 0, 0) == LUA_OK) return;
+    lua_pop(L, 1);
+    cut(&chunk->packet, n, nparcel);
+    lua_gc(L, LUA_GCCOLLECT);
+  }
+}
+
+/* Tasks after a failed one are not begun, and those that run are stopped, unless failures are collected. */
+static void note_failure(pl_worker *w, pl_job *job, int64_t task) {
+  if (job->collect) return;
+  pthread_mutex_lock(&w->pool->mutex);
+  if (task + 1 < atomic_load(&job->stop)) atomic_store(&job->stop, task + 1);
+  w->job = NULL; /* not itself */
+  pl_interrupt_job(w->pool, job, task + 1);
+  w->job = job;
+  pthread_mutex_unlock(&w->pool->mutex);
+}
+
+static int load_code(lua_State *L) {
+  push_code(L, lua_touserdata(L, 1));
+  return 3;
+}
+
+static bool ready_code(lua_State *L, pl_job *job) {
+  lua_settop(L, 0);
+  lua_pushcfunction(L, note_trace);
+  lua_pushcfunction(L, load_code);
+  lua_pushlightuserdata(L, job);
+  if (job->impure) {
+    lua_settop(L, 1);
+    return true;
+  }
+  return lua_pcall(L, 1, 3, 1) == LUA_OK;
+}
+
+static void run_tasks(pl_worker *w, pl_job *job, pl_chunk *chunk) {
+  lua_State *L = w->L;
+  bool ready = ready_code(L, job);
+  int top = lua_gettop(L);
+  for (work k = {job, chunk, chunk->lo}; k.task < chunk->hi; k.task++) {
+    if (atomic_load(&job->cancelled) || k.task >= atomic_load(&job->stop)) {
+      chunk->hi = k.task;
+      break;
+    }
+    pl_packet *packet = &chunk->packet;
+    size_t n = packet->n, nparcel = packet->nparcel;
+    pt_set_grad_enabled(true);
+    bool ok = false;
+    if (ready) {
+      lua_settop(L, top);
+      lua_pushcfunction(L, run_task);
+      for (int i = ENV; i <= FUNCTION; i++)
+        if (job->impure) lua_pushnil(L);
+        else lua_pushvalue(L, i + 1);
+      lua_pushlightuserdata(L, &k);
+      ok = lua_pcall(L, 4, 0, 1) == LUA_OK;
+    }
+    if (ok) continue;
+    cut(packet, n, nparcel);
+    fail_task(L, chunk);
+    note_failure(w, job, k.task);
+  }
+  lua_pushnil(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &trace_key);
+  lua_settop(L, 0);
+}
+
+/* ---- the queue ---- */
+
+/* How many tasks at once: as many as take CHUNK_SECONDS, but leave some for the others. The mutex is held. */
+static int64_t choose(const pl_worker *w, const pl_job *job) {
+  if (job->chunk > 0) return job->chunk;
+  int64_t left = job->n - job->next, fair = left / (2 * w->pool->n);
+  int64_t c = w->mean > 0 ? (int64_t)fmin(CHUNK_SECONDS / w->mean, 1e9) : 1;
+  return pti_max64(1, pti_min64(c, fair));
+}
+
+/* Takes a chunk of the first job that has tasks left, waiting for one; NULL when the pool closes. */
+static pl_chunk *next_chunk(pl_worker *w, pl_chunk *spare) {
+  pl_pool *pool = w->pool;
+  bool flushed = false;
+  pthread_mutex_lock(&pool->mutex);
+  for (;;) {
+    pl_job *job = pool->head;
+    if (job) {
+      int64_t hi = pti_min64(job->next + choose(w, job), job->n);
+      spare->lo = job->next;
+      spare->hi = hi;
+      job->next = hi;
+      job->running++;
+      atomic_fetch_add(&job->refs, 1);
+      w->job = job;
+      w->lo = spare->lo;
+      atomic_store(&w->interrupt, 0);
+      if (hi >= job->n) pl_unlink_job(pool, job);
+      break;
+    }
+    if (pool->closing) {
+      spare = NULL;
+      break;
+    }
+    if (!flushed) {
+      pthread_mutex_unlock(&pool->mutex);
+      pti_mem_flush_thread();
+      flushed = true;
+      pthread_mutex_lock(&pool->mutex);
+      continue;
+    }
+    pthread_cond_wait(&pool->work, &pool->mutex);
+  }
+  pthread_mutex_unlock(&pool->mutex);
+  return spare;
+}
+
+static void insert_chunk(pl_job *job, pl_chunk *chunk) {
+  pl_chunk *before = job->tail;
+  while (before && before->lo > chunk->lo) before = before->before;
+  chunk->before = before;
+  chunk->after = before ? before->after : job->head;
+  *(before ? &before->after : &job->head) = chunk;
+  *(chunk->after ? &chunk->after->before : &job->tail) = chunk;
+}
+
+static void finish_chunk(pl_worker *w, pl_chunk *chunk) {
+  pl_pool *pool = w->pool;
+  pl_job *job = w->job;
+  pthread_mutex_lock(&pool->mutex);
+  w->job = NULL;
+  atomic_store(&w->interrupt, 0);
+  job->running--;
+  if (atomic_load(&job->stop) < job->n) pl_unlink_job(pool, job);
+  if (!atomic_load(&job->cancelled) && chunk->hi > chunk->lo) {
+    insert_chunk(job, chunk);
+    chunk = NULL;
+  }
+  pthread_cond_broadcast(&job->change);
+  pthread_mutex_unlock(&pool->mutex);
+  pl_chunk_free(chunk);
+  pl_job_release(job);
+}
+
+/* ---- the thread ---- */
+
+static void break_pool(pl_pool *pool, const char *format, int id, const char *why) {
+  char text[1024];
+  snprintf(text, sizeof text, format, id, why);
+  pthread_mutex_lock(&pool->mutex);
+  if (pool->broken == NULL) pool->broken = strdup(text);
+  for (pl_job *job = pool->head; job; job = job->link) pthread_cond_broadcast(&job->change);
+  pthread_mutex_unlock(&pool->mutex);
+}
+
+static bool open_worker(pl_worker *w) {
+  pt_vm_config config = {.size = sizeof config, .memory_limit = w->pool->memory_limit};
+  w->L = pl_open_state(&config);
+  if (w->L == NULL) {
+    break_pool(w->pool, "worker %d could not start: %s", w->id, pt_error());
+    return false;
+  }
+  lua_pushcfunction(w->L, set_up);
+  if (lua_pcall(w->L, 0, 0, 0) != LUA_OK) {
+    const char *why = lua_tostring(w->L, -1);
+    break_pool(w->pool, "the initializer failed in worker %d: %s", w->id,
+               why ? why : "an error value");
+    lua_settop(w->L, 0);
+    return false;
+  }
+  atomic_store(&w->current, w->L);
+  return true;
+}
+
+static void work_on(pl_worker *w, pl_chunk *chunk) {
+  const pl_job *job = w->job;
+  double start = pt_clock();
+  int64_t lo = chunk->lo;
+  pti_worker_enter();
+  run_tasks(w, w->job, chunk);
+  pti_worker_leave();
+  lua_sethook(w->L, NULL, 0, 0);
+  int64_t n = chunk->hi - lo;
+  w->mean = job->n > 1 && n > 0 ? (pt_clock() - start) / (double)n : 0;
+  finish_chunk(w, chunk);
+}
+
+void *pl_worker_main(void *arg) {
+  pl_worker *w = arg;
+  pl_pool *pool = w->pool;
+  here = w;
+  pti_this.interrupt = &w->interrupt;
+  pt_set_index_base(1);
+  if (open_worker(w)) {
+    allow_signal(SIG_UNBLOCK);
+    pl_chunk *spare;
+    while ((spare = calloc(1, sizeof *spare)) != NULL) {
+      if (next_chunk(w, spare) == NULL) break;
+      work_on(w, spare);
+    }
+    if (spare == NULL) break_pool(pool, "worker %d stopped: %s", w->id, "out of memory");
+    pl_chunk_free(spare);
+    allow_signal(SIG_BLOCK);
+  }
+  atomic_store(&w->current, NULL);
+  if (w->L) pl_close_state(w->L);
+  pti_mem_flush_thread();
+  pti_this.interrupt = NULL;
+  here = NULL;
+  pthread_mutex_lock(&pool->mutex);
+  pool->alive--;
+  pthread_cond_broadcast(&pool->ended);
+  pthread_mutex_unlock(&pool->mutex);
+  pl_pool_release(pool);
+  return NULL;
+}
