@@ -131,7 +131,7 @@ static void pack_task(pl_packer *p, lua_Integer i, lua_Integer shown, bool star)
     return;
   }
   if (!lua_istable(L, value))
-    pl_error(L, PT_EARG, "%s: task %I must be a list of arguments, got %s", p->op, shown,
+    pl_error(L, PT_EARG, "%s: task %lld must be a list of arguments, got %s", p->op, (long long)shown,
              pl_describe(L, value));
   lua_getfield(L, value, "n");
   lua_Integer n = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : (lua_Integer)lua_rawlen(L, value);

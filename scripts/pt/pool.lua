@@ -138,8 +138,8 @@ local function run(pool, owner, fn, tasks, options, star)
   return values
 end
 
---- fn over every value of a list: the list of results, in order. Options: `chunksize` (tasks handed out at once; chosen
---- by their duration), `timeout` in seconds, `on_progress(done, n)`, `progress = true` (a bar), `seed`, `private = true`
+--- fn over every value of a list: the list of results, in order. Options: `chunksize` (tasks handed out at once;
+--- chosen by their duration), `timeout` in seconds, `on_progress(done, n)`, `progress = true` (a bar), `seed`, `private = true`
 --- (fn may assign to captured locals: each task has its own), `on_error = "collect"` (returns results and a table
 --- task -> error).
 ---@param fn function
