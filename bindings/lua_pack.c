@@ -122,12 +122,17 @@ static int refuse(pl_packer *p, const pl_space *s, int i, const char *why) {
 }
 
 static int refuse_userdata(pl_packer *p, const pl_space *s, int i) {
-  if (luaL_testudata(p->L, i, LUA_FILEHANDLE))
-    return refuse(p, s, i, "a file cannot cross; open it inside the function");
+  lua_State *L = p->L;
   char why[160];
   const char *name =
-      luaL_getmetafield(p->L, i, "__name") == LUA_TSTRING ? lua_tostring(p->L, -1) : "userdata";
-  snprintf(why, sizeof why, "an object of C (%s) cannot cross; make it inside the function", name);
+      luaL_getmetafield(L, i, "__name") == LUA_TSTRING ? lua_tostring(L, -1) : "userdata";
+  if (strcmp(name, LUA_FILEHANDLE) == 0)
+    snprintf(why, sizeof why, "a file cannot cross; open it inside the function");
+  else if (strncmp(name, "pt.core.", 8) == 0)
+    snprintf(why, sizeof why, "a %s cannot cross; make one inside the function", name + 8);
+  else
+    snprintf(why, sizeof why, "an object of C (%s) cannot cross; make it inside the function",
+             name);
   return refuse(p, s, i, why);
 }
 

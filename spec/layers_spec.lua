@@ -24,7 +24,10 @@ local kernels_see = {
   "backend.h", "dtype.h", "iter.h", "rng.h", "scalar.h", "ptlua_ew.h", "ops.def",
   "../../engine/cpu.h", -- which loops this machine runs; by path, as kernels/cpu has a cpu.h of its own
 }
-local bindings_see = { "ptlua.h", "op.h", "base.h", "tensor.h" }
+local bindings_see = {
+  "ptlua.h", "op.h", "base.h", "tensor.h",
+  "mem.h", "pool.h", "rng.h", -- workers: idle memory, the budget of threads, a stream for each task
+}
 
 local layer_of = {}
 for layer, names in ipairs(engine_layers) do

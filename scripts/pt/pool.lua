@@ -52,9 +52,9 @@ end
 local function submit(pool, owner, fn, tasks, n, more)
   check_function(owner, fn)
   if not pool.handle then fail("%s: the pool is closed", owner) end
-  if not more.call then
-    pool.calls = pool.calls + 1
-    more.call = pool.calls
+  if not more.call then -- the same seed given again: the same numbers
+    pool.calls = pool.calls + (more.seed and 0 or 1)
+    more.call = more.seed and 0 or pool.calls
   end
   more.n = n
   more.seed = more.seed or pool.seed or core.pool_seed()
@@ -65,8 +65,8 @@ end
 local function failure(error_of, task, total)
   if type(error_of.value) == "table" then return error_of.value end
   local text = ("task %d of %d failed in worker %d: %s"):format(task, total, error_of.worker, error_of.message)
-  if error_of.traceback then text = text .. "\nin the worker: " .. error_of.traceback end
-  return text
+  if not error_of.traceback then return text end
+  return text .. "\nin the worker: " .. error_of.traceback:gsub("%s*%[C%]: in %?$", "")
 end
 
 local function raise(error_of, task, total)
@@ -134,7 +134,7 @@ local function run(pool, owner, fn, tasks, options, star)
   end
   local task = lowest(errors)
   if task then raise(errors[task], task, n) end
-  if values.n and #values < n and pool.ended then fail("%s: the pool was terminated", owner) end
+  if pool.ended then fail("%s: the pool was terminated", owner) end
   return values
 end
 
