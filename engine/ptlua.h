@@ -206,6 +206,7 @@ PT_API pt_vm *pt_vm_open(const pt_vm_config *config); /* NULL config: defaults *
 PT_API void pt_vm_close(pt_vm *vm);
 /* `name` is the chunk's name in messages ("=ai", "@file.lua"). */
 PT_API pt_status pt_vm_run_string(pt_vm *vm, const char *source, size_t length, const char *name);
+/* `path` NULL: the standard input. The script finds argv in `arg` and `...`. Text only. */
 PT_API pt_status pt_vm_run_file(pt_vm *vm, const char *path, int argc, const char *const *argv);
 /* Calls the global function `name` ("a.b" walks tables). `format` says what follows: n double, i
    int64_t, s string, b bool (int), T pt_tensor *; after '>' the results, each by pointer (T:

@@ -1,0 +1,402 @@
+/* host.c: pt_vm_*, Lua states for programs written in C. All work on a state is done by a C function within lua_pcall
+   (run_protected), since even pushing a string may raise; whatever fails, the state works on. While a vm runs, its
+   thread counts from 1 and polls the vm's interrupt flag; afterwards the thread is as it was. */
+#include <lualib.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "binding.h"
+#include "mem.h"
+#include "tensor.h"
+
+struct pt_vm {
+  lua_State *L;
+  _Atomic(lua_State *) running; /* the coroutine that runs; NULL while none does */
+  _Atomic(const void *) thread; /* the thread that is inside: the address of its `current` */
+  _Atomic int interrupt;
+  size_t memory_limit;
+  void (*on_error)(void *ud, pt_status code, const char *message, const char *traceback);
+  void *ud;
+  char *message, *traceback; /* of the last failure, or NULL */
+};
+
+/* The vm inside which the thread is; the innermost where they nest. */
+static _Thread_local pt_vm *current;
+
+/* ---- interrupts ---- */
+
+/* Runs between two instructions of the interrupted coroutine. The flag is taken back: an interrupt that the script
+   catches is over. */
+static void stop(lua_State *L, lua_Debug *ar) {
+  (void)ar;
+  lua_sethook(L, NULL, 0, 0);
+  if (current == NULL || !atomic_exchange(&current->interrupt, 0)) return;
+  pti_fail(PT_EINTERRUPT, "interrupted");
+  luaL_error(L, "interrupted");
+}
+
+static void stop_soon(lua_State *L) {
+  lua_sethook(L, stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+}
+
+/* A hook that is always there would make every script slower; like lua.c, this sets one from the outside, which Lua
+   allows. Only lock-free atomics and lua_sethook: safe in a signal handler. */
+void pt_vm_interrupt(pt_vm *vm) {
+  lua_State *L = vm ? atomic_load(&vm->running) : NULL;
+  if (L == NULL) return;
+  atomic_store(&vm->interrupt, 1);
+  stop_soon(L);
+}
+
+/* Calls the library's coroutine.resume (first upvalue) with all that is on the stack, and notes who runs. */
+static int resume(lua_State *L) {
+  pt_vm *vm = current;
+  lua_State *co = lua_tothread(L, 1);
+  luaL_argexpected(L, co, 1, "coroutine");
+  luaL_checkstack(L, 1, NULL);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_State *before = vm ? atomic_exchange(&vm->running, co) : NULL;
+  int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+  if (vm) {
+    atomic_store(&vm->running, before);
+    if (atomic_load(&vm->interrupt)) stop_soon(L); /* it came as the coroutine ended */
+  }
+  return status == LUA_OK ? lua_gettop(L) : lua_error(L);
+}
+
+/* What coroutine.wrap returns; upvalues: resume of the library, the coroutine. */
+static int call_wrapped(lua_State *L) {
+  lua_State *co = lua_tothread(L, lua_upvalueindex(2));
+  luaL_checkstack(L, 1, NULL);
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_insert(L, 1);
+  resume(L);
+  if (lua_toboolean(L, 1)) return lua_gettop(L) - 1;
+  int status = lua_status(co);
+  if (status != LUA_OK && status != LUA_YIELD) {
+    lua_settop(L, 2);
+    if (lua_resetthread(co) != LUA_OK) lua_xmove(co, L, 1); /* with what its __close raised */
+  }
+  if (lua_type(L, -1) == LUA_TSTRING) {
+    luaL_where(L, 1);
+    lua_insert(L, -2);
+    lua_concat(L, 2);
+  }
+  return lua_error(L);
+}
+
+static int wrap(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_State *co = lua_newthread(L);
+  lua_pushvalue(L, 1);
+  lua_xmove(L, co, 1);
+  lua_pushcclosure(L, call_wrapped, 2);
+  return 1;
+}
+
+/* Coroutines have hooks of their own: to stop what runs, pt_vm_interrupt has to know which one does. */
+static int watch_coroutines(lua_State *L) {
+  static const luaL_Reg replaced[] = {{"resume", resume}, {"wrap", wrap}, {NULL, NULL}};
+  lua_getglobal(L, LUA_COLIBNAME);
+  lua_getfield(L, -1, "resume");
+  luaL_setfuncs(L, replaced, 1);
+  return 0;
+}
+
+/* ---- failures ---- */
+
+/* The engine's code where its text is part of the message. The layer's path may have replaced "op: ". */
+static pt_status code_of(int status, const char *message) {
+  if (status == LUA_ERRMEM) return PT_EMEMORY;
+  const char *text = pt_error(), *rest = strstr(text, ": ");
+  if (*text == 0 || pt_error_code() == PT_OK) return PT_ELUA;
+  if (strstr(message, text)) return pt_error_code();
+  return rest && strstr(message, rest + 2) ? pt_error_code() : PT_ELUA;
+}
+
+/* The error object at 1 as text, and the traceback, into the vm. */
+static int keep_texts(lua_State *L) {
+  pt_vm *vm = lua_touserdata(L, 2);
+  vm->message = strdup(luaL_tolstring(L, 1, NULL));
+  if (lua_getfield(L, LUA_REGISTRYINDEX, "pt.traceback") == LUA_TSTRING)
+    vm->traceback = strdup(lua_tostring(L, -1));
+  return 0;
+}
+
+static void clear(pt_vm *vm) {
+  free(vm->message);
+  free(vm->traceback);
+  vm->message = vm->traceback = NULL;
+}
+
+static void keep_memory_error(pt_vm *vm) {
+  char text[96] = "not enough memory";
+  if (vm->memory_limit)
+    snprintf(text, sizeof text, "not enough memory for Lua objects: the limit is %zu bytes",
+             vm->memory_limit);
+  vm->message = strdup(text);
+}
+
+/* Turns the error object on top of the stack into message, traceback and code, and tells the host. */
+static pt_status failed(pt_vm *vm, int status) {
+  lua_State *L = vm->L;
+  clear(vm);
+  if (status == LUA_ERRMEM) {
+    keep_memory_error(vm);
+  } else {
+    lua_pushcfunction(L, keep_texts);
+    lua_insert(L, -2);
+    lua_pushlightuserdata(L, vm);
+    if (lua_pcall(L, 2, 0, 0) != LUA_OK && vm->message == NULL)
+      vm->message = strdup("an error value that cannot be shown");
+  }
+  pt_status code = code_of(status, pt_vm_error(vm));
+  pti_fail(code, "%s", pt_vm_error(vm));
+  if (vm->on_error) vm->on_error(vm->ud, code, pt_vm_error(vm), pt_vm_traceback(vm));
+  return code;
+}
+
+const char *pt_vm_error(pt_vm *vm) { return vm && vm->message ? vm->message : ""; }
+const char *pt_vm_traceback(pt_vm *vm) { return vm && vm->traceback ? vm->traceback : ""; }
+
+/* ---- running ---- */
+
+static void collect(void *L) { lua_gc(L, LUA_GCCOLLECT); }
+
+/* When memory for tensors runs out, it is looked for in the garbage of the vm that runs. */
+static void enter(pt_vm *vm) {
+  current = vm;
+  pti_set_pressure(vm ? collect : NULL, vm ? vm->L : NULL);
+}
+
+/* Forgets the traceback of an earlier failure, then does the job. */
+static int start(lua_State *L) {
+  lua_pushnil(L);
+  lua_setfield(L, LUA_REGISTRYINDEX, "pt.traceback");
+  lua_call(L, 1, 0);
+  return 0;
+}
+
+static pt_status run_protected(pt_vm *vm, lua_CFunction job, void *arg) {
+  const void *none = NULL;
+  if (vm == NULL) return pti_fail(PT_EARG, "vm is NULL"), PT_EARG;
+  bool outer = atomic_compare_exchange_strong(&vm->thread, &none, &current);
+  if (!outer && none != &current)
+    return pti_fail(PT_EARG, "the vm runs in another thread"), PT_EARG;
+  lua_State *L = vm->L;
+  pt_vm *former = current;
+  pti_thread thread = pti_this;
+  int top = lua_gettop(L);
+  if (outer) atomic_store(&vm->interrupt, 0);
+  enter(vm);
+  pti_this.index_base = 1;
+  pti_this.interrupt = &vm->interrupt;
+  lua_State *before = atomic_exchange(&vm->running, L);
+  int status = LUA_ERRMEM;
+  if (lua_checkstack(L, LUA_MINSTACK)) {
+    lua_pushcfunction(L, pl_traceback);
+    lua_pushcfunction(L, start);
+    lua_pushcfunction(L, job);
+    lua_pushlightuserdata(L, arg);
+    status = lua_pcall(L, 2, 0, top + 1);
+  }
+  atomic_store(&vm->running, before);
+  if (outer) {
+    atomic_store(&vm->interrupt, 0);
+    lua_sethook(L, NULL, 0, 0);
+  }
+  pt_status code = status == LUA_OK ? PT_OK : failed(vm, status);
+  if (code == PT_OK) clear(vm);
+  lua_settop(L, top);
+  enter(former);
+  pti_this.index_base = thread.index_base;
+  pti_this.interrupt = thread.interrupt;
+  pti_this.no_grad = thread.no_grad;
+  if (outer) atomic_store(&vm->thread, NULL);
+  return code;
+}
+
+typedef struct chunk {
+  const char *source, *name; /* the name is a path where there is no source */
+  size_t length;
+  int argc;
+  const char *const *argv;
+} chunk;
+
+static int run_source(lua_State *L) {
+  const chunk *c = lua_touserdata(L, 1);
+  if (luaL_loadbufferx(L, c->source, c->length, c->name, "t") != LUA_OK) return lua_error(L);
+  lua_call(L, 0, 0);
+  return 0;
+}
+
+pt_status pt_vm_run_string(pt_vm *vm, const char *source, size_t length, const char *name) {
+  if (source == NULL) return pti_fail(PT_EARG, "pt_vm_run_string: source is NULL"), PT_EARG;
+  chunk c = {.source = source, .length = length, .name = name ? name : "=string"};
+  return run_protected(vm, run_source, &c);
+}
+
+static int run_path(lua_State *L) {
+  const chunk *c = lua_touserdata(L, 1);
+  lua_createtable(L, c->argc, 1);
+  lua_pushstring(L, c->name ? c->name : "-");
+  lua_rawseti(L, -2, 0);
+  for (int i = 0; i < c->argc; i++) {
+    lua_pushstring(L, c->argv[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_setglobal(L, "arg");
+  int status = luaL_loadfilex(L, c->name, "t"); /* no binary chunks: they can crash the program */
+  if (status == LUA_ERRFILE) pti_fail(PT_EIO, "%s", lua_tostring(L, -1));
+  if (status != LUA_OK) return lua_error(L);
+  luaL_checkstack(L, c->argc, "too many arguments");
+  for (int i = 0; i < c->argc; i++) lua_pushstring(L, c->argv[i]);
+  lua_call(L, c->argc, 0);
+  return 0;
+}
+
+pt_status pt_vm_run_file(pt_vm *vm, const char *path, int argc, const char *const *argv) {
+  chunk c = {.name = path, .argc = argc, .argv = argv};
+  return run_protected(vm, run_path, &c);
+}
+
+/* ---- calls ---- */
+
+typedef struct call {
+  const char *name, *format;
+  va_list *ap;
+} call;
+
+/* "a.b.c": the value of global a, its field b, the field c of that. */
+static void push_function(lua_State *L, const char *name) {
+  lua_pushglobaltable(L);
+  for (const char *part = name; part;) {
+    const char *dot = strchr(part, '.');
+    lua_pushlstring(L, part, dot ? (size_t)(dot - part) : strlen(part));
+    lua_gettable(L, -2);
+    lua_remove(L, -2);
+    if (lua_isnil(L, -1))
+      pl_error(L, PT_EARG, "pt_vm_call: there is no '%.*s'",
+               dot ? (int)(dot - name) : (int)strlen(name), name);
+    part = dot ? dot + 1 : NULL;
+  }
+}
+
+static void push_argument(lua_State *L, char kind, va_list *ap) {
+  pt_tensor *t;
+  switch (kind) {
+  case 'n': lua_pushnumber(L, va_arg(*ap, double)); break;
+  case 'i': lua_pushinteger(L, va_arg(*ap, int64_t)); break;
+  case 's': lua_pushstring(L, va_arg(*ap, const char *)); break;
+  case 'b': lua_pushboolean(L, va_arg(*ap, int)); break;
+  case 'T':
+    t = va_arg(*ap, pt_tensor *);
+    if (t == NULL) pl_raise(L); /* the error of whoever should have made it */
+    pl_fill(L, pl_new_box(L), t);
+    break;
+  default: pl_error(L, PT_EARG, "pt_vm_call: the format knows n, i, s, b, T, not '%c'", kind);
+  }
+}
+
+static bool read_result(lua_State *L, int i, char kind, va_list *ap) {
+  int ok = 1;
+  pt_tensor *t;
+  switch (kind) {
+  case 'n': *va_arg(*ap, double *) = lua_tonumberx(L, i, &ok); break;
+  case 'i': *va_arg(*ap, int64_t *) = lua_tointegerx(L, i, &ok); break;
+  case 's':
+    *va_arg(*ap, const char **) = lua_tostring(L, i);
+    ok = lua_isstring(L, i);
+    break;
+  case 'b': *va_arg(*ap, int *) = lua_toboolean(L, i); break;
+  case 'T':
+    t = pl_tensor_at(L, i);
+    *va_arg(*ap, pt_tensor **) = t ? pti_borrow(t) : NULL;
+    ok = t != NULL;
+    break;
+  default:
+    return pl_error(L, PT_EARG, "pt_vm_call: the format knows n, i, s, b, T, not '%c'", kind);
+  }
+  return ok;
+}
+
+static const char *kind_name(char kind) {
+  return kind == 'n'   ? "a number"
+         : kind == 'i' ? "an integer"
+         : kind == 's' ? "a string"
+                       : "a tensor";
+}
+
+static int run_call(lua_State *L) {
+  const call *c = lua_touserdata(L, 1);
+  const char *results = strchr(c->format, '>');
+  int nargs = results ? (int)(results - c->format) : (int)strlen(c->format);
+  int nresults = results ? (int)strlen(results + 1) : 0;
+  luaL_checkstack(L, nargs + nresults + 4, "the format is too long");
+  push_function(L, c->name);
+  for (int i = 0; i < nargs; i++) push_argument(L, c->format[i], c->ap);
+  lua_call(L, nargs, nresults);
+  lua_createtable(L, nresults, 0); /* keeps strings alive until the next call */
+  for (int i = 0; i < nresults; i++) {
+    if (!read_result(L, 2 + i, results[1 + i], c->ap))
+      return pl_error(L, PT_EARG, "pt_vm_call: result %d of '%s' must be %s, got %s", i + 1,
+                      c->name, kind_name(results[1 + i]), pl_describe(L, 2 + i));
+    lua_pushvalue(L, 2 + i);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_setfield(L, LUA_REGISTRYINDEX, "pt.results");
+  return 0;
+}
+
+pt_status pt_vm_call(pt_vm *vm, const char *name, const char *format, ...) {
+  if (name == NULL) return pti_fail(PT_EARG, "pt_vm_call: name is NULL"), PT_EARG;
+  va_list ap;
+  va_start(ap, format);
+  call c = {name, format ? format : "", &ap};
+  pt_status code = run_protected(vm, run_call, &c);
+  va_end(ap);
+  return code;
+}
+
+/* ---- open and close ---- */
+
+static int open_job(lua_State *L) {
+  lua_settop(L, 0);
+  return watch_coroutines(L);
+}
+
+pt_vm *pt_vm_open(const pt_vm_config *config) {
+  pt_vm_config all = {.size = sizeof all};
+  if (config && (config->size == 0 || config->size > sizeof all))
+    return pti_fail(PT_EARG, "pt_vm_open: config->size must be sizeof(pt_vm_config)");
+  if (config) memcpy(&all, config, config->size);
+  pt_vm *vm = calloc(1, sizeof *vm);
+  if (vm == NULL) return pti_fail(PT_EMEMORY, "no memory for a Lua state");
+  vm->L = pl_open_state(&all);
+  enter(current); /* the module was opened in this thread, but need not run in it */
+  vm->memory_limit = all.memory_limit;
+  if (vm->L && run_protected(vm, open_job, NULL) == PT_OK) {
+    vm->on_error = all.on_error;
+    vm->ud = all.ud;
+    return vm;
+  }
+  pt_vm_close(vm);
+  return NULL;
+}
+
+void pt_vm_close(pt_vm *vm) {
+  if (vm == NULL) return;
+  pti_thread thread = pti_this;
+  pti_this.index_base = 1; /* finalizers are Lua, too */
+  if (vm->L) pl_close_state(vm->L);
+  pti_this.index_base = thread.index_base;
+  enter(current);
+  clear(vm);
+  free(vm);
+}
+
+void *pt_vm_lua(pt_vm *vm) { return vm ? vm->L : NULL; }

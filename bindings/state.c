@@ -1,0 +1,140 @@
+/* state.c: Lua states with the module in them, for hosts and for the workers of a pool. A state counts the bytes of
+   its objects and stays below its limit; it can be told to leave out what reaches the system. Nothing here may raise
+   outside a protected call: the states have no panic function. */
+#include <dlfcn.h>
+#include <lualib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "binding.h"
+
+/* The bytes of one state's objects. */
+typedef struct budget {
+  size_t used, limit;
+} budget;
+
+static void *allocate(void *ud, void *block, size_t old_size, size_t size) {
+  budget *b = ud;
+  size_t had = block ? old_size : 0; /* of a new block Lua tells the type instead */
+  if (size == 0) {
+    free(block);
+    b->used -= had;
+    return NULL;
+  }
+  size_t others = b->used - had;
+  if (size > had && b->limit && (others > b->limit || size > b->limit - others)) return NULL;
+  void *moved = realloc(block, size);
+  if (moved) b->used = others + size;
+  return moved;
+}
+
+/* ---- libraries ---- */
+
+/* `load` for states without the standard library: binary chunks can be made to crash the program. */
+static int load_text(lua_State *L) {
+  lua_settop(L, lua_isnone(L, 4) ? 3 : 4); /* an environment that is nil differs from none */
+  lua_pushliteral(L, "t");
+  lua_replace(L, 3);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+  return lua_gettop(L);
+}
+
+/* `require` goes on finding Lua files. */
+static void forbid_c_modules(lua_State *L) {
+  luaL_requiref(L, LUA_LOADLIBNAME, luaopen_package, 1);
+  lua_pushnil(L);
+  lua_setfield(L, -2, "loadlib");
+  lua_pushliteral(L, "");
+  lua_setfield(L, -2, "cpath");
+  lua_getfield(L, -1, "searchers");
+  for (int i = 4; i >= 3; i--) {
+    lua_pushnil(L);
+    lua_rawseti(L, -2, i);
+  }
+  lua_pop(L, 2);
+}
+
+static void open_few_libraries(lua_State *L) {
+  static const luaL_Reg library[] = {
+      {LUA_GNAME, luaopen_base},        {LUA_TABLIBNAME, luaopen_table},
+      {LUA_STRLIBNAME, luaopen_string}, {LUA_MATHLIBNAME, luaopen_math},
+      {LUA_UTF8LIBNAME, luaopen_utf8},  {LUA_COLIBNAME, luaopen_coroutine}};
+  for (size_t i = 0; i < PTI_COUNT(library); i++) {
+    luaL_requiref(L, library[i].name, library[i].func, 1);
+    lua_pop(L, 1);
+  }
+  forbid_c_modules(L);
+  lua_pushnil(L);
+  lua_setglobal(L, "dofile");
+  lua_pushnil(L);
+  lua_setglobal(L, "loadfile");
+  lua_getglobal(L, "load");
+  lua_pushcclosure(L, load_text, 1);
+  lua_setglobal(L, "load");
+}
+
+static void seed_generators(lua_State *L, uint64_t seed) {
+  pt_manual_seed(seed);
+  lua_getglobal(L, "math");
+  lua_getfield(L, -1, "randomseed");
+  lua_pushinteger(L, (lua_Integer)seed);
+  lua_call(L, 1, 0);
+  lua_pop(L, 1);
+}
+
+/* ---- open and close ---- */
+
+static int set_up(lua_State *L) {
+  const pt_vm_config *config = lua_touserdata(L, 1);
+  lua_gc(L, LUA_GCSTOP); /* all that is made here stays */
+  if (config->no_stdlib) open_few_libraries(L);
+  else luaL_openlibs(L);
+  luaL_requiref(L, "pt", luaopen_pt, 1);
+  if (config->seed) seed_generators(L, config->seed);
+  lua_gc(L, LUA_GCRESTART);
+  lua_gc(L, LUA_GCINC, 0, 0, 0);
+  return 0;
+}
+
+/* A host that was itself opened with RTLD_LOCAL hides Lua's symbols from the C modules that scripts load. */
+static void show_lua(void) {
+  void *lua = dlopen("liblua5.4.so.0", RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL);
+  if (lua) dlclose(lua);
+}
+
+lua_State *pl_open_state(const pt_vm_config *config) {
+  budget *b = calloc(1, sizeof *b);
+  lua_State *L = b ? lua_newstate(allocate, b) : NULL;
+  if (L == NULL) {
+    free(b);
+    return pti_fail(PT_EMEMORY, "no memory for a Lua state");
+  }
+  b->limit = config->memory_limit;
+  if (!config->no_stdlib) show_lua();
+  int base = pt_index_base();
+  lua_pushcfunction(L, set_up);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)config);
+  int status = lua_pcall(L, 1, 0, 0);
+  pt_set_index_base(base);
+  if (status == LUA_OK) return L;
+  const char *why = lua_tostring(L, -1);
+  pti_fail(status == LUA_ERRMEM ? PT_EMEMORY : PT_ELUA, "a Lua state could not be set up: %s",
+           why ? why : "an error value");
+  pl_close_state(L);
+  return NULL;
+}
+
+void pl_close_state(lua_State *L) {
+  void *b;
+  lua_getallocf(L, &b);
+  lua_close(L);
+  free(b);
+}
+
+int pl_traceback(lua_State *L) {
+  luaL_traceback(L, L, NULL, 1);
+  lua_setfield(L, LUA_REGISTRYINDEX, "pt.traceback");
+  return 1;
+}
