@@ -45,6 +45,7 @@ end
 
 local function show(ok, ...)
   if not ok then
+    io.flush()
     io.stderr:write(tostring((...)), "\n")
   elseif select("#", ...) > 0 then
     _G._ = (...)
