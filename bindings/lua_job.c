@@ -131,8 +131,8 @@ static void pack_task(pl_packer *p, lua_Integer i, lua_Integer shown, bool star)
     return;
   }
   if (!lua_istable(L, value))
-    pl_error(L, PT_EARG, "%s: task %lld must be a list of arguments, got %s", p->op, (long long)shown,
-             pl_describe(L, value));
+    pl_error(L, PT_EARG, "%s: task %lld must be a list of arguments, got %s", p->op,
+             (long long)shown, pl_describe(L, value));
   lua_getfield(L, value, "n");
   lua_Integer n = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : (lua_Integer)lua_rawlen(L, value);
   lua_pop(L, 1);
@@ -302,4 +302,5 @@ void pl_open_worker(lua_State *L) {
   new_type(L, job_type, job_gc);
   new_type(L, chunk_type, chunk_gc);
   luaL_setfuncs(L, functions, 0);
+  pl_open_channel(L);
 }

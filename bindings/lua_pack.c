@@ -10,7 +10,9 @@
 
 void pl_packet_free(pl_packet *packet) {
   for (size_t i = 0; i < packet->nparcel; i++) pt_parcel_free(packet->parcel[i]);
+  for (size_t i = 0; i < packet->nchannel; i++) pl_channel_release(packet->channel[i]);
   free(packet->parcel);
+  free(packet->channel);
   free(packet->data);
   *packet = (pl_packet){0};
 }
@@ -50,18 +52,28 @@ static void put_text(lua_State *L, pl_packet *out, int i) {
   pl_put(L, out, text, n);
 }
 
+/* Room for one more in a list of pointers. */
+static void reserve(lua_State *L, void **list, size_t n, size_t *cap) {
+  if (n < *cap) return;
+  size_t more = *cap ? 2 * *cap : 8;
+  void *larger = realloc(*list, more * sizeof(void *));
+  if (larger == NULL) pl_error(L, PT_EMEMORY, "pack: out of memory for %zu objects", more);
+  *list = larger;
+  *cap = more;
+}
+
 static void put_parcel(lua_State *L, pl_packet *out, pt_tensor *x) {
-  if (out->nparcel == out->cap_parcel) {
-    size_t cap = out->cap_parcel ? 2 * out->cap_parcel : 8;
-    pt_parcel **parcel = realloc(out->parcel, cap * sizeof *parcel);
-    if (parcel == NULL) pl_error(L, PT_EMEMORY, "pack: out of memory for %zu tensors", cap);
-    out->parcel = parcel;
-    out->cap_parcel = cap;
-  }
+  reserve(L, (void **)&out->parcel, out->nparcel, &out->cap_parcel);
   pt_parcel *parcel = pt_pack(x);
   if (parcel == NULL) pl_raise(L);
   put_size(L, out, out->nparcel);
   out->parcel[out->nparcel++] = parcel;
+}
+
+static void put_channel(lua_State *L, pl_packet *out, pl_channel *channel) {
+  reserve(L, (void **)&out->channel, out->nchannel, &out->cap_channel);
+  put_size(L, out, out->nchannel);
+  out->channel[out->nchannel++] = pl_channel_retain(channel);
 }
 
 /* ---- refusals ---- */
@@ -75,7 +87,7 @@ static bool push_step(lua_State *L, int to) {
     for (int u = 1; (name = lua_getupvalue(L, from, u)) != NULL; u++) {
       bool same = lua_rawequal(L, -1, to);
       lua_pop(L, 1);
-      if (same) return lua_pushfstring(L, " captured '%s'", name), true;
+      if (same) return lua_pushfstring(L, ", captured '%s'", name), true;
     }
     return false;
   }
@@ -198,7 +210,7 @@ static void pack_class(pl_packer *p, pl_space *s, int i) {
   if (put_known(p, s, i) || put_name(p, s, i)) return;
   bool foreign;
   lua_Integer id = pl_class_id(L, i, &foreign);
-  if (p->code.out == NULL && foreign) { /* a reply, to where the class came from */
+  if (foreign && p->reply) { /* to where the class came from */
     pl_put_byte(L, s->out, PL_CLASSREF);
     pl_put(L, s->out, &id, sizeof id);
     return;
@@ -236,7 +248,7 @@ static void pack_lua_function(pl_packer *p, pl_space *s, int i) {
       char why[240];
       snprintf(
           why, sizeof why,
-          "the function assigns to the captured local '%.60s', and the write would be lost; return the value, or "
+          "it assigns to the captured local '%.60s', and the write would be lost; return the value, or "
           "give {private = true}",
           lua_tostring(L, -1));
       refuse(p, s, i, why);
@@ -281,6 +293,12 @@ static void pack_userdata(pl_packer *p, pl_space *s, int i) {
   pt_tensor *x = pl_tensor_at(p->L, i);
   if (x) {
     pack_tensor(p, s, i, x);
+    return;
+  }
+  pl_channel *channel = pl_channel_at(p->L, i);
+  if (channel) {
+    pl_put_byte(p->L, s->out, PL_CHANNEL);
+    put_channel(p->L, s->out, channel);
     return;
   }
   int dtype = pl_dtype_at(p->L, i);

@@ -14,6 +14,8 @@ typedef struct pl_packet {
   size_t n, cap;
   pt_parcel **parcel;
   size_t nparcel, cap_parcel;
+  struct pl_channel **channel;
+  size_t nchannel, cap_channel;
 } pl_packet;
 
 void pl_packet_free(pl_packet *packet);
@@ -33,11 +35,12 @@ typedef struct pl_packer {
   lua_State *L;
   const char *op; /* for messages: "map" */
   char label[96]; /* what is being packed: "task 1 argument 2" */
-  pl_space code;  /* out is NULL where a reply is packed: functions then go with the values */
+  pl_space code;  /* out is NULL where there is no job: functions then go with the values */
   pl_space value;
   int pending; /* stack index of the list of globals still to be sent */
   lua_Integer npending;
   bool named;          /* the table of names is up to date */
+  bool reply;          /* to the caller: its own classes go by number */
   bool private_writes; /* functions may assign to captured locals */
   bool impure;         /* the code holds tables or tensors, or writes: every task needs its own */
   bool globals;        /* the code reads or writes globals of the script */
@@ -58,7 +61,7 @@ void pl_pack_flush(pl_packer *p);
 typedef struct pl_reader {
   lua_State *L;
   const char *at, *end;
-  pt_parcel *const *parcel;
+  const pl_packet *packet;
   int objects; /* stack index of the list of this packet's objects */
   int code;    /* the same of the job's code, or 0 */
   int env;     /* stack index of the functions' globals, or 0 for the state's own */
@@ -75,6 +78,16 @@ void pl_read_group(pl_reader *r);
 void pl_read_value(pl_reader *r);
 /* One byte, written by pl_put_byte between values. */
 int pl_read_byte(pl_reader *r);
+
+/* ---- channels (lua_channel.c): what crosses by reference ---- */
+
+typedef struct pl_channel pl_channel;
+/* The channel at index i, or NULL. */
+pl_channel *pl_channel_at(lua_State *L, int i);
+pl_channel *pl_channel_retain(pl_channel *channel);
+void pl_channel_release(pl_channel *channel);
+void pl_push_channel(lua_State *L, pl_channel *channel);
+void pl_open_channel(lua_State *L);
 
 /* ---- names and classes (lua_names.c) ---- */
 
@@ -113,6 +126,7 @@ enum {
   PL_NAME,
   PL_DTYPE,
   PL_TENSOR,
+  PL_CHANNEL,
   PL_TABLE,
   PL_FUNCTION,
   PL_CLASS,    /* its contents follow */

@@ -1,49 +1,12 @@
 /* lua_queue.c: pools and jobs as the threads share them: who owns what, who waits for whom. No Lua here. */
-#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lua_worker.h"
-#include "pool.h"
 
 enum { STACK = 1 << 20 };
-static const double SLICE = 0.02;
-
-/* ---- waiting ---- */
-
-static struct timespec after(double seconds) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  double whole = floor(seconds);
-  t.tv_sec += (time_t)whole;
-  t.tv_nsec += (long)((seconds - whole) * 1e9);
-  if (t.tv_nsec >= 1000000000) {
-    t.tv_nsec -= 1000000000;
-    t.tv_sec++;
-  }
-  return t;
-}
-
-static void init_cond(pthread_cond_t *cond) {
-  pthread_condattr_t attr;
-  pthread_condattr_init(&attr);
-  pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-  pthread_cond_init(cond, &attr);
-  pthread_condattr_destroy(&attr);
-}
-
-/* One slice of waiting; a worker that waits for others gives its core away. */
-static void wait_slice(pthread_cond_t *cond, pthread_mutex_t *mutex, double seconds) {
-  struct timespec until = after(seconds < SLICE ? seconds : SLICE);
-  bool counted = pl_this_worker() != NULL;
-  if (counted) pti_worker_leave();
-  pthread_cond_timedwait(cond, mutex, &until);
-  if (counted) pti_worker_enter();
-}
-
 /* ---- pools ---- */
 
 pl_pool *pl_pool_new(int n) {
@@ -63,8 +26,8 @@ pl_pool *pl_pool_new(int n) {
   pool->pid = (int)getpid();
   atomic_init(&pool->refs, 1);
   pthread_mutex_init(&pool->mutex, NULL);
-  init_cond(&pool->work);
-  init_cond(&pool->ended);
+  pl_init_cond(&pool->work);
+  pl_init_cond(&pool->ended);
   return pool;
 }
 
@@ -131,7 +94,7 @@ bool pl_pool_join(pl_pool *pool, double seconds) {
   double end = pt_clock() + seconds, left;
   pthread_mutex_lock(&pool->mutex);
   while (pool->alive > 0 && (left = end - pt_clock()) > 0 && pti_poll())
-    wait_slice(&pool->ended, &pool->mutex, left);
+    pl_wait_slice(&pool->ended, &pool->mutex, left);
   bool ended = pool->alive == 0, join = ended && !pool->joined;
   pool->joined = pool->joined || ended;
   pthread_mutex_unlock(&pool->mutex);
@@ -164,7 +127,7 @@ pl_job *pl_job_new(pl_pool *pool, int64_t n) {
   job->n = n;
   job->pool = pool;
   atomic_fetch_add(&pool->refs, 1);
-  init_cond(&job->change);
+  pl_init_cond(&job->change);
   return job;
 }
 
@@ -253,7 +216,7 @@ pl_chunk *pl_job_take(pl_job *job, bool ordered, int64_t cursor, double seconds,
     double left = end - pt_clock();
     *over = is_over(job) || pool->broken;
     if (*over || left <= 0 || !pti_poll()) break;
-    wait_slice(&job->change, &pool->mutex, left);
+    pl_wait_slice(&job->change, &pool->mutex, left);
   }
   /* After a failure the tasks between the last chunk taken and the failed one are missing: out of order then. */
   if (chunk == NULL && *over) chunk = take_first(job, false, 0);

@@ -44,7 +44,7 @@ static void new_tensor(pl_reader *r) {
   lua_State *L = r->L;
   pl_box *box = pl_new_box(L);
   pt_scope scope = pt_scope_begin();
-  pt_tensor *x = pt_unpack(r->parcel[get_size(r)]);
+  pt_tensor *x = pt_unpack(r->packet->parcel[get_size(r)]);
   if (x) pl_fill(L, box, x);
   pt_scope_end(scope);
   if (x == NULL) pl_raise(L);
@@ -58,17 +58,18 @@ static void new_function(pl_reader *r) {
   number(r);
 }
 
+/* A class that is known here is brought up to date by the caller it came from, and by nobody else: what else comes
+   is read into a table that nobody sees. */
 static void new_class(pl_reader *r) {
   lua_Integer id = get_integer(r);
-  bool home;
-  if (!pl_push_class(r->L, id, &home)) {
+  bool home, known = pl_push_class(r->L, id, &home);
+  if (!known) {
     lua_pop(r->L, 1);
     lua_newtable(r->L);
     pl_note_class(r->L, id, r->job);
-    home = false;
   }
   number(r);
-  if (!home) return;
+  if (!known || (r->job && !home)) return;
   lua_pushboolean(r->L, true);
   lua_rawseti(r->L, r->objects, -r->count);
 }
@@ -111,6 +112,7 @@ static void read_one(pl_reader *r) {
     break;
   case PL_DTYPE: pl_push_dtype(L, (pt_dtype)*r->at++); break;
   case PL_TENSOR: new_tensor(r); break;
+  case PL_CHANNEL: pl_push_channel(L, r->packet->channel[get_size(r)]); break;
   case PL_TABLE:
     n = get_size(r);
     lua_createtable(L, n < 1 << 24 ? (int)n : 0, 0);
@@ -136,8 +138,7 @@ static void clear(lua_State *L, int class) {
   }
 }
 
-/* Replaces the class on top of the stack by the table that its fields are read into: itself where it is the caller's
-   or new, one that nobody sees where it was born here. */
+/* Replaces the class on top of the stack by the table that its fields are read into; see new_class. */
 static void ready_class(pl_reader *r) {
   lua_State *L = r->L;
   if (lua_rawgeti(L, r->objects, -r->done) == LUA_TNIL) {
@@ -244,8 +245,7 @@ void pl_read_begin(pl_reader *r, lua_State *L, const pl_packet *values, int code
                    bool job) {
   luaL_checkstack(L, 32, NULL);
   lua_pushnil(L);
-  *r = (pl_reader){
-      .L = L, .at = values->data, .end = values->data + values->n, .parcel = values->parcel};
+  *r = (pl_reader){.L = L, .at = values->data, .end = values->data + values->n, .packet = values};
   r->objects = lua_gettop(L);
   r->code = code;
   r->env = env;

@@ -264,6 +264,7 @@ static void pack_results(lua_State *L, const work *k, int first) {
   }
   pl_put_byte(L, &k->chunk->packet, PL_DONE);
   pl_pack_begin(&p, L, "pool", NULL, &k->chunk->packet);
+  p.reply = true;
   pl_pack_value(&p, first, "the result");
 }
 
@@ -306,6 +307,7 @@ static int pack_failure(lua_State *L) {
   else lua_pushvalue(L, 2);
   pl_put_byte(L, &chunk->packet, PL_FAILED);
   pl_pack_begin(&p, L, "pool", NULL, &chunk->packet);
+  p.reply = true;
   for (int i = 3; i <= 6; i++) pl_pack_value(&p, i, "the error");
   return 0;
 }

@@ -62,6 +62,11 @@ typedef struct pl_pool {
   int pid;
 } pl_pool;
 
+/* Condition variables that go by the monotonic clock (lua_channel.c). */
+void pl_init_cond(pthread_cond_t *cond);
+/* Waits for one slice, at most `seconds`; the caller then asks pti_poll. A worker that waits gives its core away. */
+void pl_wait_slice(pthread_cond_t *cond, pthread_mutex_t *mutex, double seconds);
+
 /* The worker that this thread is, or NULL. */
 pl_worker *pl_this_worker(void);
 

@@ -66,7 +66,8 @@ local function failure(error_of, task, total)
   if type(error_of.value) == "table" then return error_of.value end
   local text = ("task %d of %d failed in worker %d: %s"):format(task, total, error_of.worker, error_of.message)
   if not error_of.traceback then return text end
-  return text .. "\nin the worker: " .. error_of.traceback:gsub("%s*%[C%]: in %?$", "")
+  local trace = error_of.traceback:gsub("%s*%[C%]: in %?$", "")
+  return trace:find "\n" and text .. "\nin the worker: " .. trace or text
 end
 
 local function raise(error_of, task, total)
@@ -139,9 +140,9 @@ local function run(pool, owner, fn, tasks, options, star)
 end
 
 --- fn over every value of a list: the list of results, in order. Options: `chunksize` (tasks handed out at once;
---- chosen by their duration), `timeout` in seconds, `on_progress(done, n)`, `progress = true` (a bar), `seed`, `private = true`
---- (fn may assign to captured locals: each task has its own), `on_error = "collect"` (returns results and a table
---- task -> error).
+--- chosen by their duration), `timeout` in seconds, `on_progress(done, n)`, `progress = true` (a bar), `seed`,
+--- `private = true` (fn may assign to captured locals: each task has its own), `on_error = "collect"` (returns results
+--- and a table task -> error).
 ---@param fn function
 ---@param list any[]
 ---@param options? table
