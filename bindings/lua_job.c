@@ -49,6 +49,8 @@ static int pool_open(lua_State *L) {
   pl_pool *pool = box->pool = pl_pool_new(n);
   if (pool == NULL) pl_raise(L);
   pool->memory_limit = (size_t)luaL_optinteger(L, 3, 0);
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  pool->no_stdlib = lua_getfield(L, -1, LUA_OSLIBNAME) == LUA_TNIL;
   pool->path = copy_path(L, "path");
   pool->cpath = copy_path(L, "cpath");
   lua_settop(L, 4);

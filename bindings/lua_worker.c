@@ -138,9 +138,10 @@ static int co_wrap(lua_State *L) {
 }
 
 static void set_function(lua_State *L, const char *library, const char *name, lua_CFunction fn) {
-  lua_getglobal(L, library);
-  lua_pushcfunction(L, fn);
-  lua_setfield(L, -2, name);
+  if (lua_getglobal(L, library) == LUA_TTABLE) { /* a state may be without the library */
+    lua_pushcfunction(L, fn);
+    lua_setfield(L, -2, name);
+  }
   lua_pop(L, 1);
 }
 
@@ -164,7 +165,7 @@ static int set_up(lua_State *L) {
   lua_getfield(L, -1, "randomseed");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &seed_key);
   lua_getglobal(L, "package");
-  if (lua_istable(L, -1)) {
+  if (lua_istable(L, -1) && !pool->no_stdlib) {
     lua_pushstring(L, pool->path);
     lua_setfield(L, -2, "path");
     lua_pushstring(L, pool->cpath);
@@ -473,7 +474,9 @@ static void break_pool(pl_pool *pool, const char *format, int id, const char *wh
 }
 
 static bool open_worker(pl_worker *w) {
-  pt_vm_config config = {.size = sizeof config, .memory_limit = w->pool->memory_limit};
+  pt_vm_config config = {.size = sizeof config,
+                         .memory_limit = w->pool->memory_limit,
+                         .no_stdlib = w->pool->no_stdlib};
   w->L = pl_open_state(&config);
   if (w->L == NULL) {
     break_pool(w->pool, "worker %d could not start: %s", w->id, pt_error());

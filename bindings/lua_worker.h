@@ -59,6 +59,7 @@ typedef struct pl_pool {
   char *path, *cpath;
   char *broken; /* why no worker can run, or NULL */
   size_t memory_limit;
+  bool no_stdlib; /* as the state that opened the pool */
   int pid;
 } pl_pool;
 
