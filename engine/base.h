@@ -12,10 +12,9 @@
 
 #define PTI_PRINTF(f, a) __attribute__((format(printf, f, a)))
 #define PTI_COUNT(array) (sizeof(array) / sizeof *(array))
-/* Hot per-thread state, reached without a call also from a library that was opened late. The loader
-   has a few hundred bytes for all of these together: pointers and counters only; the rest is plain
-   _Thread_local. */
-#define PTI_THREAD _Thread_local __attribute__((tls_model("initial-exec")))
+/* Per-thread state. No tls_model: with "initial-exec" on one variable, the loader puts all of the
+   library's into a block of a few hundred bytes, and `require "pt"` in a foreign Lua fails. */
+#define PTI_THREAD _Thread_local
 
 /* The only way to fail: records code and text for the thread, returns NULL (false as a bool). */
 void *pti_fail(pt_status code, const char *format, ...) PTI_PRINTF(2, 3);
