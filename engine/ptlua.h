@@ -190,6 +190,8 @@ PT_API const char *pt_archive_name(const pt_archive *a, int64_t i);
 PT_API pt_tensor *pt_archive_tensor(const pt_archive *a, int64_t i); /* reads it */
 /* Key and value of one entry of the metadata; NULL after the last. */
 PT_API const char *pt_archive_meta(const pt_archive *a, int64_t i, const char **value);
+/* An IDX file (MNIST's format), gzipped or not, as it stands. */
+PT_API pt_tensor *pt_read_idx(const char *path);
 
 /* ---- Lua states for hosts ---- */
 

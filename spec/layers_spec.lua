@@ -8,7 +8,7 @@ local engine_layers = {
   { "tensor", "view" },
   { "op", "node", "expr", "elementwise" },
   { "ops" },
-  { "backward", "io", "init" },
+  { "backward", "optim", "io", "init" },
 }
 -- An include that points upwards, and why.
 local upwards = {
@@ -25,7 +25,7 @@ local kernels_see = {
   "../../engine/cpu.h", -- which loops this machine runs; by path, as kernels/cpu has a cpu.h of its own
 }
 local bindings_see = {
-  "ptlua.h", "op.h", "base.h", "tensor.h",
+  "ptlua.h", "op.h", "base.h", "tensor.h", "optim.h",
   "mem.h", "pool.h", "rng.h", -- workers: idle memory, the budget of threads, a stream for each task
 }
 

@@ -1,0 +1,137 @@
+/* lua_system.c: settings and what is around the tensors: clock, threads, CPU level, seeds, memory, gradient mode, the
+   default dtype, the terminal. */
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "binding.h"
+#include "mem.h"
+
+/* A whole number in [lo, hi]; raises. */
+static int64_t check_whole(lua_State *L, const char *op, const char *name, int64_t lo, int64_t hi) {
+  int whole = 0;
+  lua_Integer value = lua_type(L, 1) == LUA_TNUMBER ? lua_tointegerx(L, 1, &whole) : 0;
+  if (!whole)
+    pl_error(L, PT_EARG, "%s: %s must be an integer, got %s", op, name, pl_describe(L, 1));
+  if (value < lo || value > hi)
+    pl_error(L, PT_EARG, "%s: %s must be %lld to %lld, got %lld", op, name, (long long)lo,
+             (long long)hi, (long long)value);
+  return value;
+}
+
+static int sys_clock(lua_State *L) {
+  lua_pushnumber(L, pt_clock());
+  return 1;
+}
+
+static int set_num_threads(lua_State *L) {
+  pt_set_num_threads((int)check_whole(L, "set_num_threads", "n", 1, 256));
+  return 0;
+}
+static int get_num_threads(lua_State *L) {
+  lua_pushinteger(L, pt_get_num_threads());
+  return 1;
+}
+
+static int set_cpu_level(lua_State *L) {
+  if (lua_type(L, 1) != LUA_TSTRING)
+    pl_error(L, PT_EARG, "set_cpu_level: the level must be a string, got %s", pl_describe(L, 1));
+  if (pt_set_cpu_level(lua_tostring(L, 1))) return 0;
+  pti_error_prefix("set_cpu_level");
+  return pl_raise(L);
+}
+static int cpu_level(lua_State *L) {
+  lua_pushstring(L, pt_cpu_level());
+  return 1;
+}
+
+static int manual_seed(lua_State *L) {
+  pt_manual_seed((uint64_t)check_whole(L, "manual_seed", "seed", INT64_MIN, INT64_MAX));
+  return 0;
+}
+
+/* ---- memory ---- */
+
+/* core.memory_stats() -> {live_bytes=, peak_bytes=, held_bytes=, tensors=, nodes=} */
+static int memory_stats(lua_State *L) {
+  pt_memory_stats m;
+  pt_get_memory_stats(&m);
+  const struct {
+    const char *name;
+    int64_t value;
+  } field[] = {{"live_bytes", m.live_bytes},
+               {"peak_bytes", m.peak_bytes},
+               {"held_bytes", m.held_bytes},
+               {"tensors", m.tensors},
+               {"nodes", m.nodes}};
+  lua_createtable(L, 0, PTI_COUNT(field));
+  for (size_t i = 0; i < PTI_COUNT(field); i++) {
+    lua_pushinteger(L, field[i].value);
+    lua_setfield(L, -2, field[i].name);
+  }
+  return 1;
+}
+static int set_memory_limit(lua_State *L) {
+  pt_set_memory_limit((size_t)check_whole(L, "set_memory_limit", "bytes", 0, INT64_MAX));
+  return 0;
+}
+/* For tests: the n-th allocation from now fails. */
+static int fail_at(lua_State *L) {
+  pti_fail_at(check_whole(L, "fail_at", "n", 0, INT64_MAX));
+  return 0;
+}
+
+/* ---- modes ---- */
+
+static int grad_enabled(lua_State *L) {
+  lua_pushboolean(L, pt_grad_enabled());
+  return 1;
+}
+/* core.set_grad_enabled(on) -> what it was */
+static int set_grad_enabled(lua_State *L) {
+  if (!lua_isboolean(L, 1))
+    pl_error(L, PT_EARG, "set_grad_enabled: expected true or false, got %s", pl_describe(L, 1));
+  lua_pushboolean(L, pt_set_grad_enabled(lua_toboolean(L, 1)));
+  return 1;
+}
+
+static int set_default_dtype(lua_State *L) {
+  int dtype = pl_dtype_at(L, 1);
+  if (dtype < 0)
+    pl_error(L, PT_EARG, "set_default_dtype: expected a dtype, got %s", pl_describe(L, 1));
+  return pti_set_default_dtype((pt_dtype)dtype) ? 0 : pl_raise(L);
+}
+static int get_default_dtype(lua_State *L) {
+  pl_push_dtype(L, pti_default_dtype());
+  return 1;
+}
+
+/* core.terminal_width(fd) -> columns of the terminal at 1 (stdout) or 2 (stderr); nil where it is none */
+static int terminal_width(lua_State *L) {
+  int fd = (int)check_whole(L, "terminal_width", "fd", STDOUT_FILENO, STDERR_FILENO);
+  struct winsize size = {0};
+  if (!isatty(fd)) lua_pushnil(L);
+  else if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) lua_pushinteger(L, size.ws_col);
+  else lua_pushinteger(L, 80);
+  return 1;
+}
+
+void pl_open_system(lua_State *L) {
+  static const luaL_Reg functions[] = {{"clock", sys_clock},
+                                       {"set_num_threads", set_num_threads},
+                                       {"get_num_threads", get_num_threads},
+                                       {"set_cpu_level", set_cpu_level},
+                                       {"cpu_level", cpu_level},
+                                       {"manual_seed", manual_seed},
+                                       {"memory_stats", memory_stats},
+                                       {"set_memory_limit", set_memory_limit},
+                                       {"fail_at", fail_at},
+                                       {"grad_enabled", grad_enabled},
+                                       {"set_grad_enabled", set_grad_enabled},
+                                       {"set_default_dtype", set_default_dtype},
+                                       {"get_default_dtype", get_default_dtype},
+                                       {"terminal_width", terminal_width},
+                                       {NULL, NULL}};
+  luaL_setfuncs(L, functions, 0);
+  lua_pushstring(L, pt_version());
+  lua_setfield(L, -2, "version");
+}

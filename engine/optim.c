@@ -1,0 +1,182 @@
+/* optim.c: optimizer steps: checks, state tensors, and one call of the backend for all parameters of a device. Kernels
+   take dense tensors; one that is not dense is stepped in a dense copy, which is written back. */
+#include "optim.h"
+
+#include <string.h>
+
+#include "mem.h"
+#include "tensor.h"
+
+/* A step in the making. `param` and `image` run over the members of one call of the backend. */
+typedef struct pass {
+  const char *name; /* "SGD" */
+  const pti_sgd *sgd;
+  const pti_adam *adam;
+  int nstate, n;
+  pti_member *m;
+  pti_param *param;
+  pt_tensor *(*image)[1 + PTI_NSTATE]; /* dense p and states, of every member */
+} pass;
+
+static bool active(const pti_member *m) { return m->p && m->p->grad; }
+
+static bool same_place(const pt_tensor *x, const pt_tensor *y) {
+  return x->dtype == y->dtype && pti_dev(x) == pti_dev(y) && x->nd == y->nd &&
+         memcmp(x->size, y->size, x->nd * sizeof *x->size) == 0;
+}
+
+/* Whether `x`, the gradient or a state of parameter i, fits it. */
+static bool check_fit(const pass *a, int i, const char *what, const pt_tensor *x) {
+  const pt_tensor *p = a->m[i].p;
+  if (same_place(x, p)) return true;
+  pti_fail(PT_ESHAPE, "%s: parameter %d is %s [%s] on %s, its %s %s [%s] on %s", a->name,
+           i + pti_this.index_base, pt_dtype_name((pt_dtype)p->dtype), pti_shape_text(p),
+           pt_device_name(pti_dev(p)), what, pt_dtype_name((pt_dtype)x->dtype), pti_shape_text(x),
+           pt_device_name(pti_dev(x)));
+  return false;
+}
+
+static bool check(const pass *a) {
+  for (int i = 0; i < a->n; i++) {
+    const pti_member *m = &a->m[i];
+    if (!active(m)) continue;
+    if (!pti_is((pt_dtype)m->p->dtype, PTI_FLOATS)) {
+      pti_fail(PT_EDTYPE, "%s: parameter %d is %s; only floating dtypes are optimized", a->name,
+               i + pti_this.index_base, pt_dtype_name((pt_dtype)m->p->dtype));
+      return false;
+    }
+    if (!check_fit(a, i, "gradient", m->p->grad)) return false;
+    for (int k = 0; k < a->nstate; k++)
+      if (m->s[k] && !check_fit(a, i, "state", m->s[k])) return false;
+    const pt_backend *be = pti_be(pti_dev(m->p));
+    if (a->sgd ? be->sgd == NULL : be->adam == NULL) {
+      pti_fail(PT_EDEVICE, "%s: not on %s", a->name, pt_device_name(pti_dev(m->p)));
+      return false;
+    }
+  }
+  return true;
+}
+
+/* SGD's first step writes its buffer without reading it; Adam's moments begin with zeros. */
+static bool make_states(const pass *a) {
+  for (int i = 0; i < a->n; i++) {
+    pti_member *m = &a->m[i];
+    if (!active(m)) continue;
+    m->fresh = a->sgd && a->nstate && m->s[0] == NULL;
+    for (int k = 0; k < a->nstate; k++) {
+      if (m->s[k]) continue;
+      m->s[k] = pti_new_like(m->p, (pt_dtype)m->p->dtype);
+      if (m->s[k] == NULL || (a->adam && !pti_fill_value(m->s[k], 0, 0))) return false;
+    }
+  }
+  return true;
+}
+
+/* x itself, or a dense copy; writable. */
+static pt_tensor *image_of(const char *name, pt_tensor *x) {
+  if (!pti_writable(name, x)) return NULL;
+  return pti_dense(x) ? x : pti_dense_of(x);
+}
+
+static bool make_images(const pass *a) {
+  for (int i = 0; i < a->n; i++) {
+    const pti_member *m = &a->m[i];
+    if (!active(m)) continue;
+    if ((a->image[i][0] = image_of(a->name, m->p)) == NULL) return false;
+    for (int k = 0; k < a->nstate; k++)
+      if ((a->image[i][1 + k] = image_of(a->name, m->s[k])) == NULL) return false;
+  }
+  return true;
+}
+
+/* What belongs into one call of the backend: members of one device, with or without a history of momentum. */
+static bool together(const pti_member *x, const pti_member *y) {
+  return pti_dev(x->p) == pti_dev(y->p) && x->fresh == y->fresh;
+}
+
+static bool fill_param(const pass *a, int i, pti_param *out) {
+  const pti_member *m = &a->m[i];
+  const pt_tensor *g = pti_dense(m->p->grad) ? m->p->grad : pti_dense_of(m->p->grad);
+  if (g == NULL) return false;
+  *out = (pti_param){.dtype = (pt_dtype)m->p->dtype,
+                     .n = m->p->numel,
+                     .p = pti_ptr(a->image[i][0]),
+                     .g = pti_ptr(g),
+                     .step = m->step};
+  for (int k = 0; k < a->nstate; k++) out->s[k] = pti_ptr(a->image[i][1 + k]);
+  return true;
+}
+
+static bool call_backend(const pass *a, const pti_member *one, int count) {
+  const pti_device *dev = pti_device_at(pti_dev(one->p));
+  if (a->adam) return dev->be->adam(dev->index, a->param, count, a->adam);
+  pti_sgd h = *a->sgd;
+  h.first = one->fresh;
+  return dev->be->sgd(dev->index, a->param, count, &h);
+}
+
+/* Steps all members that go together with the first one that has not been stepped; there is one such set as a rule.
+   A member is known to have been stepped by being together with an earlier one. */
+static bool step_sets(const pass *a) {
+  for (int i = 0; i < a->n; i++) {
+    if (!active(&a->m[i])) continue;
+    bool done = false;
+    for (int j = 0; j < i && !done; j++) done = active(&a->m[j]) && together(&a->m[j], &a->m[i]);
+    if (done) continue;
+    int count = 0;
+    for (int j = i; j < a->n; j++) {
+      if (!active(&a->m[j]) || !together(&a->m[i], &a->m[j])) continue;
+      if (!fill_param(a, j, &a->param[count++])) return false;
+    }
+    if (!call_backend(a, &a->m[i], count)) return false;
+  }
+  return true;
+}
+
+static bool write_back(const pass *a) {
+  for (int i = 0; i < a->n; i++) {
+    const pti_member *m = &a->m[i];
+    if (!active(m)) continue;
+    if (a->image[i][0] != m->p && !pti_copy_into(m->p, a->image[i][0])) return false;
+    for (int k = 0; k < a->nstate; k++)
+      if (a->image[i][1 + k] != m->s[k] && !pti_copy_into(m->s[k], a->image[i][1 + k]))
+        return false;
+  }
+  return true;
+}
+
+static bool run(pass *a) {
+  size_t params = (size_t)a->n * sizeof *a->param, images = (size_t)a->n * sizeof *a->image;
+  a->param = pti_alloc(params);
+  a->image = pti_alloc(images);
+  bool ok = a->param && a->image && check(a) && make_states(a) && make_images(a) && step_sets(a) &&
+            write_back(a);
+  pti_free(a->param, params);
+  pti_free(a->image, images);
+  return ok;
+}
+
+int pti_sgd_states(const pti_sgd *h) { return h->momentum != 0; }
+int pti_adam_states(const pti_adam *h) { return h->amsgrad ? 3 : 2; }
+
+bool pti_sgd_step(pti_member *m, int n, const pti_sgd *h) {
+  return run(&(pass){.name = "SGD", .sgd = h, .nstate = pti_sgd_states(h), .n = n, .m = m});
+}
+
+bool pti_adam_step(pti_member *m, int n, const pti_adam *h) {
+  return run(&(pass){.name = h->decoupled ? "AdamW" : "Adam",
+                     .adam = h,
+                     .nstate = pti_adam_states(h),
+                     .n = n,
+                     .m = m});
+}
+
+bool pti_zero_grad(pt_tensor *x) {
+  pt_tensor *g = x->grad;
+  if (g == NULL) return true;
+  if (g->node == NULL && !pti_overlaps_itself(g))
+    return pti_writable("zero_grad", g) && pti_fill_value(g, 0, 0);
+  /* One with a history (create_graph) or laid over itself (expand) makes way for another. */
+  g = pti_new_like(x, (pt_dtype)x->dtype);
+  return g && pti_fill_value(g, 0, 0) && pt_set_grad(x, g);
+}
