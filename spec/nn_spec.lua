@@ -20,7 +20,9 @@ end
 local function close(want, x)
   local got = x:flatten():tolist()
   assert.equal(#want, #got)
-  for i = 1, #want do assert.is_true(math.abs(want[i] - got[i]) < 1e-5, ("%d: %s, want %s"):format(i, got[i], want[i])) end
+  for i, value in ipairs(want) do
+    assert.is_true(math.abs(value - got[i]) < 1e-5, ("%d: %s, want %s"):format(i, got[i], value))
+  end
 end
 
 local Net = nn.class("Net")
@@ -42,7 +44,7 @@ describe("a module", function()
     assert.same({ "mean", "scratch" }, names(net:named_buffers()))
     assert.same({ "second", "first" }, names(net:named_children()))
     assert.same({ "", "second", "first" }, names(net:named_modules()))
-    assert.same({ "net.scale" }, { (net:named_parameters("net"))() })
+    assert.same({ "net.scale" }, { (net:named_parameters("net")()) })
   end)
 
   it("makes parameters that are leaves with gradients, and leaves other tensors alone", function()
@@ -201,7 +203,7 @@ describe("layers", function()
   it("Linear is x w' + b, with and without b", function()
     local layer = nn.Linear(2, 1)
     layer:load_state_dict { weight = pt.tensor { { 2, 3 } }, bias = pt.tensor { 1 } }
-    close({ 6, 1 }, layer(pt.tensor { { 1, 1 }, { 0, 0 } }))
+    close({ 6, 1 }, layer(pt.tensor { { 1., 1 }, { 0, 0 } }))
     layer = nn.Linear(2, 3, { bias = false })
     assert.is_nil(layer.bias)
     assert.same({ 4, 5, 3 }, layer(pt.ones(4, 5, 2)):size())

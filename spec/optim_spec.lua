@@ -154,7 +154,8 @@ describe("a step", function()
       local opt = optim[name]({ x }, 0.1)
       for _ = 1, 200 do
         opt:zero_grad()
-        (x * x):sum():backward()
+        local loss = (x * x):sum()
+        loss:backward()
         opt:step()
       end
       assert.is_true(x:abs():max():item() < 0.2, name)

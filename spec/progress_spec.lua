@@ -73,6 +73,14 @@ describe("progress", function()
     assert.is_truthy(file.text:find "^7it %[", file.text)
   end)
 
+  it("takes an iterator that is a function", function()
+    local bar, file = made(("a b c"):gmatch "%a", {})
+    local got = {}
+    for letter in bar do got[#got + 1] = letter end
+    assert.same({ "a", "b", "c" }, got)
+    assert.is_truthy(file.text:find "^3it %[", file.text)
+  end)
+
   it("disappears where it is not to be left", function()
     local bar, file = made(2, { width = 40, leave = false })
     bar:close()

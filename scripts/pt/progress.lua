@@ -16,12 +16,13 @@ local REDRAW, PLAIN, SMOOTHING = 0.1, 30, 0.3
 ---@class pt.Progress
 local Progress = class("Progress")
 
---- `source` is what is looped over (anything with `#` that a `for` can call), or the number of steps.
+--- `source` is what is looped over (anything that a `for` can call; with `#` the end is known), or the number of steps,
+--- or nothing.
 --- `leave = false` removes the bar at the end. `file`, `width` and `clock` are for tests.
-Progress.init = signature("progress", "source:a label:s? leave:b=true file:a? width:i? clock:f?",
+Progress.init = signature("progress", "source:a? label:s? leave:b=true file:a? width:i? clock:f?",
   function(self, source, label, leave, file, width, clock)
-    if type(source) == "table" then self.source = source end
-    self.total = type(source) == "number" and source or source and #source or nil
+    if type(source) ~= "number" then self.source = source end
+    self.total = type(source) == "number" and source or type(source) == "table" and #source or nil
     self.label, self.leave, self.file = label, leave, file or io.stderr
     if not file and os.getenv("TERM") ~= "dumb" then self.width = core.terminal_width(2) end
     self.width = width or self.width
