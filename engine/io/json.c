@@ -1,6 +1,6 @@
 /* json.c: the reader. It keeps no stack and never recurses: the caller knows where it is. Nothing is skipped: every
    byte is either what the caller asked for or an error, so the depth of a text is the depth of its reader. */
-#include "json.h"
+#include "io/json.h"
 
 #include <stdio.h>
 #include <string.h>
