@@ -31,6 +31,11 @@ pt_tensor *pl_check_tensor(lua_State *L, int i, const char *op, const char *name
 pl_box *pl_new_box(lua_State *L);
 /* Retains t and counts its bytes towards the next step of the collector. */
 void pl_fill(lua_State *L, pl_box *box, pt_tensor *t);
+/* Fills the box with what a scope made, ends the scope, and raises where there is nothing. Returns 1. */
+int pl_finish(lua_State *L, pl_box *box, pt_tensor *t, pt_scope scope);
+/* Pushes the tensor that a number, boolean, nested list or tensor of one element (in a list) describes; dtype -1: as the
+   elements call for. */
+void pl_push_data(lua_State *L, int i, int dtype, const char *op);
 
 /* ---- errors (lua_error.c) ---- */
 
@@ -53,10 +58,38 @@ int pl_dtype_at(lua_State *L, int i);
 /* A list that prints as [2, 3]. */
 void pl_push_sizes(lua_State *L, const int64_t *size, int nd);
 
+/* ---- arguments of an op (lua_arg.c) ---- */
+
+typedef struct pl_args {
+  const pt_op *op;
+  const char *suffix; /* "_" in place, else "" */
+  pt_arg arg[PTI_MAX_ARG];
+  unsigned numbers; /* bit set of arguments that wait for pl_make_numbers */
+  unsigned set;     /* of those that were given */
+  int nints;
+  int64_t ints[64]; /* of all lists of sizes and dims */
+} pl_args;
+
+/* What stands on the stack, from index 1 on, as the op takes it; raises. May push. */
+void pl_read_args(lua_State *L, pl_args *a, const pt_op *op, const char *suffix);
+/* Numbers given for tensors become tensors, within a scope; false on failure. */
+bool pl_make_numbers(pl_args *a);
+/* Whether a table with names for keys stands at i. */
+bool pl_is_options(lua_State *L, int i);
+
+/* ---- x[...] (lua_index.c) ---- */
+
+/* x[key] for the tensor at 1 and the key at 2; pushes the result. */
+int pl_get(lua_State *L);
+/* x[key] = value, the value at 3. */
+int pl_set(lua_State *L);
+
 /* ---- parts of the module: each adds its functions to the table on top of the stack, `pt.core` ---- */
-void pl_open_tensor(lua_State *L);
-void pl_open_index(lua_State *L);
-void pl_open_op(lua_State *L);
+void pl_open_error(lua_State *L);  /* raise on_error receivers */
+void pl_open_tensor(lua_State *L); /* Tensor metatable dtypes is_tensor */
+void pl_open_data(lua_State *L);   /* tensor empty, x:tolist() */
+void pl_open_op(lua_State *L);     /* fn ops functions, and every op as a method */
+void pl_open_grad(lua_State *L);   /* x:backward() grad */
 void pl_open_optim(lua_State *L);  /* sgd_step adam_step zero_grad */
 void pl_open_io(lua_State *L);     /* save load read_idx */
 void pl_open_system(lua_State *L); /* clock, threads, seeds, memory, terminal */
@@ -81,6 +114,6 @@ void pl_close_state(lua_State *L);
 int pl_traceback(lua_State *L);
 
 /* The module. `package.loaded.pt` and the scripts' searchers are set up by it. */
-int luaopen_pt(lua_State *L);
+PT_API int luaopen_pt(lua_State *L);
 
 #endif

@@ -280,3 +280,9 @@ static pt_tensor *unsave(pt_node *n, int in, int out) {
 
 pt_tensor *pti_saved(pt_node *n, int in) { return unsave(n, in, -1); }
 pt_tensor *pti_saved_out(pt_node *n, int out) { return unsave(n, -1, out); }
+
+const char *pti_made_by(pt_tensor *x) {
+  bool ok = true;
+  pt_node *n = x->requires_grad && x->node == NULL ? NULL : pti_node_of(x, &ok);
+  return n && n->op ? n->op->name : NULL;
+}

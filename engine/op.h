@@ -7,6 +7,8 @@
 #include "dtype.h"
 
 enum { PTI_MAX_ARG = 12, PTI_MAX_OUT = 4 };
+/* The position before the first, where a slice stops that holds nothing. */
+#define PTI_BEFORE_FIRST INT64_MIN
 
 /* One argument of a call, as the signature says. */
 typedef struct pt_arg {
@@ -70,6 +72,9 @@ const pt_op *pti_op_at(int id);
 bool pti_call(const pt_op *op, pt_arg *arg, pt_tensor **out);
 /* The same with the result written into arg[0].t, which is returned; for ops with an in-place twin. */
 pt_tensor *pti_call_inplace(const pt_op *op, pt_arg *arg);
+
+/* The name of the op whose output x is; NULL for a leaf. */
+const char *pti_made_by(pt_tensor *x);
 
 /* Sums g down to the shape of edge-less geometry (size, nd): the reverse of broadcasting. */
 pt_tensor *pti_sum_to(pt_tensor *g, const int64_t *size, int nd);

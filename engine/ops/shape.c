@@ -249,14 +249,14 @@ static bool select_of(const char *op, const pt_arg *arg, pti_geometry *q) {
   return true;
 }
 
-/* `stop` belongs to the slice; one that comes before `start` (also the one before the first, -n -
- * 1) gives none. */
+/* `stop` belongs to the slice; one that comes before `start` gives none. */
 static bool slice_of(const char *op, const pt_arg *arg, pti_geometry *q) {
   int d;
   if (!part_of_dim(op, &arg[1], q, &d)) return false;
   int64_t n = q->size[d], step = arg[4].i;
   int64_t start = arg[2].i < 0 ? arg[2].i + n : arg[2].i,
           stop = arg[3].i < 0 ? arg[3].i + n : arg[3].i;
+  if (arg[3].i == PTI_BEFORE_FIRST) stop = -1;
   if (step < 1)
     return pti_fail(PT_EARG, "%s: step %lld is not positive", op, (long long)step) != NULL;
   if (start < 0 || start > n || stop < -1 || stop >= n) {

@@ -359,6 +359,36 @@ function Module.__call(self, ...)
   return self:forward(...)
 end
 
+-- ---- errors ----
+
+-- The name by which `child` is found below `parent`: "layers.3", as a script writes it. A loop over the tree of a
+-- network, run only when something failed.
+local function path_to(parent, child)
+  local paths = { [parent] = "" }
+  for _, module in ipairs(tree(parent)) do
+    for key, value, kind in fields(module) do
+      if kind == "module" and not paths[value] then
+        local at = paths[module]
+        paths[value] = at == "" and tostring(key) or at .. "." .. tostring(key)
+      end
+    end
+  end
+  return paths[child]
+end
+
+-- Within a layer, its place in the network stands first, and for the op, where that has the layer's name:
+-- "layers.3 (Linear 16 -> 10): x [2, 32] has 32 features, ...", "Classifier: matmul: ...".
+core.on_error(function(text)
+  local running = core.receivers(Module.__call)
+  local inner = running[#running]
+  if not is_module(inner) then return text end
+  local where, path = inner:describe(), path_to(running[1], inner)
+  if path and path ~= "" then where = ("%s (%s)"):format(path, where) end
+  local op, rest = text:match "^([%w_]+): (.*)$"
+  if op and op:gsub("_", "") == name_of(inner):lower() then text = rest end
+  return where .. ": " .. text
+end)
+
 local function add_hook(self, when, fn)
   if not self._hooks then rawset(self, "_hooks", { before = {}, after = {} }) end
   local list = self._hooks[when]

@@ -1,0 +1,156 @@
+/* lua_op.c: every op of the table, called from Lua. One C function serves all of them as functions and methods, another
+   their twins that edit in place; a third the operators of tensors. What can raise comes first, the boxes before the
+   engine, the error last. */
+#include <string.h>
+
+#include "binding.h"
+#include "tensor.h"
+
+/* ---- calls ---- */
+
+/* A composite may return its argument: then the script gets the object it passed. */
+static bool push_same(lua_State *L, const pl_args *a, const pt_tensor *y) {
+  for (int k = 0; k < a->op->narg; k++) {
+    if (a->op->param[k].type != 'T' || a->arg[k].t != y || pl_tensor_at(L, k + 1) != y) continue;
+    lua_pushvalue(L, k + 1);
+    return true;
+  }
+  return false;
+}
+
+/* Upvalue 1: the op. */
+static int op_call(lua_State *L) {
+  const pt_op *op = lua_touserdata(L, lua_upvalueindex(1));
+  pt_tensor *out[PTI_MAX_OUT] = {0};
+  pl_box *box[PTI_MAX_OUT];
+  pl_args a;
+  pl_read_args(L, &a, op, "");
+  for (int k = 0; k < op->nout; k++) box[k] = pl_new_box(L);
+  pt_scope scope = pt_scope_begin();
+  bool ok = scope >= 0 && pl_make_numbers(&a) && pti_call(op, a.arg, out);
+  bool same = ok && op->kind == PTI_COMPOSITE && push_same(L, &a, out[0]);
+  for (int k = 0; ok && !same && k < op->nout; k++) {
+    if (out[k]) pl_fill(L, box[k], out[k]);
+  }
+  pt_scope_end(scope);
+  if (!ok) return pl_raise(L);
+  return same ? 1 : op->nout;
+}
+
+/* x:name_(...): edits x and returns it. */
+static int inplace_call(lua_State *L) {
+  const pt_op *op = lua_touserdata(L, lua_upvalueindex(1));
+  pl_args a;
+  pl_read_args(L, &a, op, "_");
+  if (a.numbers & 1)
+    return pl_error(L, PT_EARG, "%s_: %s must be a tensor, got %s", op->name, op->param[0].name,
+                    pl_describe(L, 1));
+  pt_scope scope = pt_scope_begin();
+  bool ok = scope >= 0 && pl_make_numbers(&a) && pti_call_inplace(op, a.arg);
+  pt_scope_end(scope);
+  if (!ok) return pl_raise(L);
+  lua_settop(L, 1);
+  return 1;
+}
+
+/* ---- operators ---- */
+
+/* -x, ~x: Lua passes the operand twice. */
+static int op_unary(lua_State *L) {
+  lua_settop(L, 1);
+  return op_call(L);
+}
+
+/* ---- what is known about ops ---- */
+
+static void push_call(lua_State *L, const pt_op *op, bool inplace) {
+  lua_pushlightuserdata(L, (void *)(uintptr_t)op);
+  lua_pushcclosure(L, inplace ? inplace_call : op_call, 1);
+}
+
+/* core.fn(name): the function of an op of the table, or of its twin "name_" */
+static int fn(lua_State *L) {
+  const char *name = luaL_checkstring(L, 1);
+  lua_pushvalue(L, 1);
+  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
+  return pl_error(L, PT_EARG, "fn: no op is named '%s'", name);
+}
+
+static const char *kind_of(const pt_op *op) {
+  return op->kind == PTI_ELEMENTWISE  ? "element-wise"
+         : op->kind == PTI_STRUCTURED ? "op"
+                                      : "op made of others";
+}
+
+/* core.ops() -> a list of {name=, sig=, help=, kind=, differentiable=, inplace=} */
+static int ops(lua_State *L) {
+  int n;
+  const pt_op *op = pti_ops(&n);
+  lua_createtable(L, n, 0);
+  for (int i = 0; i < n; i++, op++) {
+    lua_createtable(L, 0, 8);
+    lua_pushstring(L, op->name);
+    lua_setfield(L, -2, "name");
+    lua_pushstring(L, op->sig);
+    lua_setfield(L, -2, "sig");
+    lua_pushstring(L, op->help);
+    lua_setfield(L, -2, "help");
+    lua_pushstring(L, kind_of(op));
+    lua_setfield(L, -2, "kind");
+    lua_pushboolean(L, op->vjp != NULL);
+    lua_setfield(L, -2, "differentiable");
+    lua_pushboolean(L, op->inplace);
+    lua_setfield(L, -2, "inplace");
+    lua_rawseti(L, -2, i + 1);
+  }
+  return 1;
+}
+
+/* ---- the module's part ---- */
+
+static void set_operators(lua_State *L) {
+  static const struct {
+    const char *event, *op;
+    lua_CFunction call;
+  } operators[] = {{"__add", "add", op_call},          {"__sub", "sub", op_call},
+                   {"__mul", "mul", op_call},          {"__div", "div", op_call},
+                   {"__mod", "remainder", op_call},    {"__pow", "pow", op_call},
+                   {"__idiv", "floor_divide", op_call}, {"__unm", "neg", op_unary}};
+  lua_getfield(L, -1, "metatable");
+  for (size_t i = 0; i < PTI_COUNT(operators); i++) {
+    lua_pushlightuserdata(L, (void *)(uintptr_t)pti_op_find(operators[i].op));
+    lua_pushcclosure(L, operators[i].call, 1);
+    lua_setfield(L, -2, operators[i].event);
+  }
+  lua_pop(L, 1);
+}
+
+/* Every op as core.functions.name; as the method name, where its first argument is a tensor; its twin as name_. */
+void pl_open_op(lua_State *L) {
+  int n;
+  const pt_op *op = pti_ops(&n);
+  lua_getfield(L, -1, "Tensor");
+  lua_createtable(L, 0, 2 * n);
+  for (int i = 0; i < n; i++, op++) {
+    push_call(L, op, false);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -3, op->name);
+    if (strchr("TA", op->param[0].type)) lua_setfield(L, -3, op->name);
+    else lua_pop(L, 1);
+    if (!op->inplace) continue;
+    lua_pushfstring(L, "%s_", op->name);
+    push_call(L, op, true);
+    lua_pushvalue(L, -2);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, -5);
+    lua_rawset(L, -4);
+  }
+  lua_remove(L, -2);
+  lua_pushvalue(L, -1);
+  lua_pushcclosure(L, fn, 1);
+  lua_setfield(L, -3, "fn");
+  lua_setfield(L, -2, "functions");
+  lua_pushcfunction(L, ops);
+  lua_setfield(L, -2, "ops");
+  set_operators(L);
+}

@@ -1,0 +1,324 @@
+/* lua_tensor.c: the Lua object for a tensor: boxes, fields (x.shape), and the methods that tell of a tensor without
+   computing anything. The collector sees a box of 16 bytes; what hangs on it is counted here, and the collector is
+   made to work for every 64 MB of it. */
+#include <ctype.h>
+#include <string.h>
+
+#include "binding.h"
+#include "mem.h"
+#include "tensor.h"
+
+enum { STEP = 64 << 20, OVERHEAD = 256 /* bytes that the smallest tensor takes */ };
+
+static const char magic, metatable_key;
+/* Bytes that this thread's boxes got since the collector was last told. */
+static _Thread_local int64_t unseen;
+
+/* ---- boxes ---- */
+
+static pl_box *box_at(lua_State *L, int i) {
+  pl_box *box = lua_type(L, i) == LUA_TUSERDATA ? lua_touserdata(L, i) : NULL;
+  return box && lua_rawlen(L, i) == sizeof *box && box->magic == &magic ? box : NULL;
+}
+
+pt_tensor *pl_tensor_at(lua_State *L, int i) {
+  const pl_box *box = box_at(L, i);
+  return box ? box->t : NULL;
+}
+
+pt_tensor *pl_check_tensor(lua_State *L, int i, const char *op, const char *name) {
+  pt_tensor *t = pl_tensor_at(L, i);
+  if (t == NULL)
+    pl_error(L, PT_EARG, "%s: %s must be a tensor, got %s", op, name, pl_describe(L, i));
+  return t;
+}
+
+pl_box *pl_new_box(lua_State *L) {
+  if (unseen > STEP) {
+    int kilobytes = (int)pti_min64(unseen >> 10, INT32_MAX);
+    unseen = 0;
+    lua_gc(L, LUA_GCSTEP, kilobytes);
+  }
+  pl_box *box = lua_newuserdatauv(L, sizeof *box, 0);
+  *box = (pl_box){.magic = &magic};
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
+  lua_setmetatable(L, -2);
+  return box;
+}
+
+void pl_fill(lua_State *L, pl_box *box, pt_tensor *t) {
+  (void)L;
+  bool own = t->alias->refs == 1;
+  unseen += OVERHEAD + (own ? (int64_t)t->alias->storage->bytes : 0);
+  box->t = pt_retain(t);
+}
+
+int pl_finish(lua_State *L, pl_box *box, pt_tensor *t, pt_scope scope) {
+  if (t) pl_fill(L, box, t);
+  pt_scope_end(scope);
+  return t ? 1 : pl_raise(L);
+}
+
+/* Also x:close() and the end of `local x <close>`: the memory is free at once. */
+static int box_close(lua_State *L) {
+  pl_box *box = box_at(L, 1);
+  if (box == NULL) return 0;
+  pt_tensor *t = box->t;
+  box->t = NULL;
+  pt_release(t);
+  return 0;
+}
+
+/* ---- fields ---- */
+
+enum field { SHAPE = 1, DTYPE, DEVICE, NDIM, GRAD, REQUIRES_GRAD, IS_LEAF, GRAD_FN, T, MT, DATA };
+static const char *const field_names[] = {
+    [SHAPE] = "shape", [DTYPE] = "dtype", [DEVICE] = "device", [NDIM] = "ndim",
+    [GRAD] = "grad",   [T] = "T",         [MT] = "mT",         [REQUIRES_GRAD] = "requires_grad",
+    [DATA] = "data",   [GRAD_FN] = "grad_fn", [IS_LEAF] = "is_leaf"};
+
+/* "log_softmax" -> "<LogSoftmaxBackward0>", as PyTorch names it. */
+static void push_grad_fn(lua_State *L, const char *op) {
+  char text[64];
+  size_t n = 0;
+  text[n++] = '<';
+  for (bool upper = true; *op && n < 40; op++) {
+    if (*op == '_') upper = true;
+    else text[n++] = (char)(upper ? toupper((unsigned char)*op) : *op), upper = false;
+  }
+  strcpy(text + n, "Backward0>");
+  lua_pushstring(L, text);
+}
+
+/* Fields that are tensors. */
+static int tensor_field(lua_State *L, pt_tensor *x, enum field field) {
+  int64_t dims[PT_MAX_DIM];
+  int nd = x->nd;
+  for (int d = 0; d < nd; d++) dims[d] = nd - 1 - d;
+  if (field == GRAD && x->grad == NULL) return lua_pushnil(L), 1;
+  pl_box *box = pl_new_box(L);
+  pt_scope scope = pt_scope_begin();
+  pt_tensor *y = field == GRAD   ? pt_grad(x)
+                 : field == DATA ? pt_detach(x)
+                 : field == T    ? pt_permute(x, dims, nd)
+                                 : pt_transpose(x, -2, -1);
+  return pl_finish(L, box, y, scope);
+}
+
+static int history_field(lua_State *L, pt_tensor *x, enum field field) {
+  pt_scope scope = pt_scope_begin();
+  const char *op = field == GRAD_FN ? pti_made_by(x) : NULL;
+  bool on = field == IS_LEAF ? pt_is_leaf(x) : pt_requires_grad(x);
+  pt_scope_end(scope);
+  if (field != GRAD_FN) lua_pushboolean(L, on);
+  else if (op) push_grad_fn(L, op);
+  else lua_pushnil(L);
+  return 1;
+}
+
+static int push_field(lua_State *L, pt_tensor *x, enum field field) {
+  switch (field) {
+  case SHAPE: pl_push_sizes(L, x->size, x->nd); return 1;
+  case DTYPE: pl_push_dtype(L, (pt_dtype)x->dtype); return 1;
+  case DEVICE: lua_pushstring(L, pt_device_name(pti_dev(x))); return 1;
+  case NDIM: lua_pushinteger(L, x->nd); return 1;
+  case GRAD_FN:
+  case IS_LEAF:
+  case REQUIRES_GRAD: return history_field(L, x, field);
+  default: return tensor_field(L, x, field);
+  }
+}
+
+/* No such name: says which was probably meant. Upvalues as of box_index. */
+static int unknown_field(lua_State *L, const char *what) {
+  const char *name = lua_tostring(L, 2), *hint = pl_suggest(L, name, lua_upvalueindex(2));
+  if (*hint == 0) hint = pl_suggest(L, name, lua_upvalueindex(1));
+  return pl_error(L, PT_EARG, "tensor: no %s '%s'%s", what, name, hint);
+}
+
+/* x.name, x:name, x[...]; upvalues: methods, numbers of fields */
+static int box_index(lua_State *L) {
+  pt_tensor *x = pl_tensor_at(L, 1);
+  if (lua_type(L, 2) != LUA_TSTRING) return pl_get(L);
+  lua_pushvalue(L, 2);
+  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
+  lua_pushvalue(L, 2);
+  lua_rawget(L, lua_upvalueindex(2));
+  enum field field = (enum field)lua_tointeger(L, -1);
+  if (field == 0) return unknown_field(L, "field or method");
+  if (x == NULL) return pl_error(L, PT_EARG, "%s: the tensor is closed", lua_tostring(L, 2));
+  return push_field(L, x, field);
+}
+
+/* x.grad = y, x.requires_grad = true, x[...] = y */
+static int box_newindex(lua_State *L) {
+  if (lua_type(L, 2) != LUA_TSTRING) return pl_set(L);
+  lua_pushvalue(L, 2);
+  lua_rawget(L, lua_upvalueindex(2));
+  enum field field = (enum field)lua_tointeger(L, -1);
+  const char *name = lua_tostring(L, 2);
+  pt_tensor *x = pl_check_tensor(L, 1, name, "x"), *g = NULL;
+  if (field == GRAD && !lua_isnil(L, 3)) g = pl_check_tensor(L, 3, "grad", "the gradient");
+  else if (field == REQUIRES_GRAD && !lua_isboolean(L, 3))
+    pl_error(L, PT_EARG, "requires_grad: expected true or false, got %s", pl_describe(L, 3));
+  if (field == 0) return unknown_field(L, "field");
+  if (field != GRAD && field != REQUIRES_GRAD)
+    return pl_error(L, PT_EARG, "%s: the field is there to be read, not to be set", name);
+  pt_scope scope = pt_scope_begin();
+  bool ok = field == GRAD ? pt_set_grad(x, g) : pt_set_requires_grad(x, lua_toboolean(L, 3));
+  pt_scope_end(scope);
+  return ok ? 0 : pl_raise(L);
+}
+
+/* #x is the size of dim 1. */
+static int box_len(lua_State *L) {
+  const pt_tensor *x = pl_check_tensor(L, 1, "#", "x");
+  if (x->nd == 0) return pl_error(L, PT_ESHAPE, "#: a tensor without dims has no length");
+  lua_pushinteger(L, x->size[0]);
+  return 1;
+}
+
+/* Lua forces a comparison's result to a boolean, so tensors cannot have one. */
+static int refuse_order(lua_State *L) {
+  return pl_error(L, PT_EARG, "<, <=, >, >=: tensors are compared element by element with x:lt(y), "
+                              "x:le(y), x:gt(y), x:ge(y)");
+}
+static int refuse_concat(lua_State *L) {
+  return pl_error(L, PT_EARG, "..: not defined for tensors; use tostring(x), or pt.cat{x, y}");
+}
+
+/* ---- methods that compute nothing ---- */
+
+/* Size or stride: of one dim, or a list of all. */
+static int geometry(lua_State *L, const char *op, bool strides) {
+  const pt_tensor *x = pl_check_tensor(L, 1, op, "x");
+  const int64_t *list = strides ? x->stride : x->size;
+  if (lua_isnoneornil(L, 2)) return pl_push_sizes(L, list, x->nd), 1;
+  int whole = 0, d;
+  lua_Integer dim = lua_type(L, 2) == LUA_TNUMBER ? lua_tointegerx(L, 2, &whole) : 0;
+  if (!whole) pl_error(L, PT_EARG, "%s: dim must be an integer, got %s", op, pl_describe(L, 2));
+  if (dim == 0)
+    pl_error(L, PT_EINDEX, "%s: dim is 0; it counts from 1, or from -1 for the last", op);
+  if (x->nd == 0) return pl_error(L, PT_EINDEX, "%s: x has no dims", op);
+  if (!pti_dim(op, dim > 0 ? dim - 1 : dim, x->nd, &d)) return pl_raise(L);
+  lua_pushinteger(L, list[d]);
+  return 1;
+}
+static int x_size(lua_State *L) { return geometry(L, "size", false); }
+static int x_stride(lua_State *L) { return geometry(L, "stride", true); }
+
+static int x_numel(lua_State *L) {
+  lua_pushinteger(L, pl_check_tensor(L, 1, "numel", "x")->numel);
+  return 1;
+}
+static int x_dim(lua_State *L) {
+  lua_pushinteger(L, pl_check_tensor(L, 1, "dim", "x")->nd);
+  return 1;
+}
+static int x_storage_offset(lua_State *L) {
+  lua_pushinteger(L, pl_check_tensor(L, 1, "storage_offset", "x")->offset);
+  return 1;
+}
+static int x_element_size(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)pti_esize(pl_check_tensor(L, 1, "element_size", "x")));
+  return 1;
+}
+/* The address of the first element, to tell whether two tensors share memory. */
+static int x_data_ptr(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)(intptr_t)pti_ptr(pl_check_tensor(L, 1, "data_ptr", "x")));
+  return 1;
+}
+static int x_is_contiguous(lua_State *L) {
+  lua_pushboolean(L, pti_dense(pl_check_tensor(L, 1, "is_contiguous", "x")));
+  return 1;
+}
+static int x_is_floating_point(lua_State *L) {
+  const pt_tensor *x = pl_check_tensor(L, 1, "is_floating_point", "x");
+  lua_pushboolean(L, pti_is((pt_dtype)x->dtype, PTI_FLOATS));
+  return 1;
+}
+static int x_is_complex(lua_State *L) {
+  const pt_tensor *x = pl_check_tensor(L, 1, "is_complex", "x");
+  lua_pushboolean(L, pti_is((pt_dtype)x->dtype, PTI_COMPLEX));
+  return 1;
+}
+static int x_is_shared(lua_State *L) {
+  lua_pushboolean(L, pt_is_shared(pl_check_tensor(L, 1, "is_shared", "x")));
+  return 1;
+}
+/* How often x was edited in place. */
+static int x_version(lua_State *L) {
+  lua_pushinteger(L, pl_check_tensor(L, 1, "version", "x")->alias->version);
+  return 1;
+}
+
+/* x:share_memory_(): from now on writes are seen by all who hold x. Returns x. */
+static int x_share_memory(lua_State *L) {
+  pt_tensor *x = pl_check_tensor(L, 1, "share_memory_", "x");
+  pt_scope scope = pt_scope_begin();
+  bool ok = pt_share_memory(x);
+  pt_scope_end(scope);
+  lua_settop(L, 1);
+  return ok ? 1 : pl_raise(L);
+}
+
+static int is_tensor(lua_State *L) {
+  lua_pushboolean(L, pl_tensor_at(L, 1) != NULL);
+  return 1;
+}
+
+/* ---- the module's part ---- */
+
+/* Pushes a table of names to their place in the list. */
+static void push_fields(lua_State *L) {
+  lua_newtable(L);
+  for (size_t i = 1; i < PTI_COUNT(field_names); i++) {
+    lua_pushinteger(L, (lua_Integer)i);
+    lua_setfield(L, -2, field_names[i]);
+  }
+}
+
+void pl_open_tensor(lua_State *L) {
+  static const luaL_Reg methods[] = {{"size", x_size},
+                                     {"stride", x_stride},
+                                     {"numel", x_numel},
+                                     {"nelement", x_numel},
+                                     {"dim", x_dim},
+                                     {"ndimension", x_dim},
+                                     {"storage_offset", x_storage_offset},
+                                     {"element_size", x_element_size},
+                                     {"data_ptr", x_data_ptr},
+                                     {"is_contiguous", x_is_contiguous},
+                                     {"is_floating_point", x_is_floating_point},
+                                     {"is_complex", x_is_complex},
+                                     {"is_shared", x_is_shared},
+                                     {"version", x_version},
+                                     {"share_memory_", x_share_memory},
+                                     {"close", box_close},
+                                     {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__gc", box_close},      {"__close", box_close},
+                                  {"__len", box_len},       {"__lt", refuse_order},
+                                  {"__le", refuse_order},   {"__concat", refuse_concat},
+                                  {NULL, NULL}};
+  lua_newtable(L); /* the methods */
+  luaL_setfuncs(L, methods, 0);
+  lua_newtable(L); /* the metatable */
+  luaL_setfuncs(L, meta, 0);
+  lua_pushliteral(L, "Tensor");
+  lua_setfield(L, -2, "__name");
+  lua_pushvalue(L, -2);
+  push_fields(L);
+  luaL_setfuncs(L, (const luaL_Reg[]){{"__index", box_index}, {"__newindex", box_newindex}, {0}}, 2);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
+  lua_setfield(L, -3, "metatable");
+  lua_setfield(L, -2, "Tensor");
+  lua_createtable(L, 0, PT_NDTYPE);
+  for (int d = 0; d < PT_NDTYPE; d++) {
+    pl_push_dtype(L, (pt_dtype)d);
+    lua_setfield(L, -2, pt_dtype_name((pt_dtype)d));
+  }
+  lua_setfield(L, -2, "dtypes");
+  lua_pushcfunction(L, is_tensor);
+  lua_setfield(L, -2, "is_tensor");
+}
