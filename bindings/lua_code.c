@@ -172,14 +172,18 @@ static void push_cache(lua_State *L) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, &cache_key);
 }
 
-/* Which upvalues of the function at i are the table of globals. */
-static void find_env(lua_State *L, int i, bool is_env[256]) {
+bool pl_push_upvalue(lua_State *L, int i, int u, bool *env) {
+  i = lua_absindex(L, i);
+  const char *name = lua_getupvalue(L, i, u);
+  if (name == NULL) return false;
   lua_pushglobaltable(L);
-  for (int u = 1; u < 256 && lua_getupvalue(L, i, u); u++) {
-    is_env[u - 1] = lua_rawequal(L, -1, -2);
-    lua_pop(L, 1);
-  }
+  *env = lua_rawequal(L, -1, -2) || (strcmp(name, "_ENV") == 0 && lua_istable(L, -2));
   lua_pop(L, 1);
+  return true;
+}
+
+static void find_env(lua_State *L, int i, bool is_env[256]) {
+  for (int u = 1; u < 256 && pl_push_upvalue(L, i, u, &is_env[u - 1]); u++) lua_pop(L, 1);
 }
 
 static void note_writes(cursor *c, int i) {

@@ -237,7 +237,7 @@ static void pack_table(pl_packer *p, pl_space *s, int i) {
   put_size(L, s->out, (size_t)lua_rawlen(L, i));
 }
 
-static void want_globals(pl_packer *p, pl_space *s, int list);
+static void want_globals(pl_packer *p, int function, int list);
 
 static void pack_lua_function(pl_packer *p, pl_space *s, int i) {
   lua_State *L = p->L;
@@ -262,7 +262,7 @@ static void pack_lua_function(pl_packer *p, pl_space *s, int i) {
   lua_rawgeti(L, list, 1);
   put_text(L, s->out, -1);
   lua_pop(L, 1);
-  if (p->code.out) want_globals(p, s, list);
+  if (p->code.out) want_globals(p, i, list);
   lua_settop(L, list - 1);
 }
 
@@ -367,9 +367,9 @@ static bool put_shared(pl_packer *p, pl_space *s, void *cell) {
 
 static void pack_upvalues(pl_packer *p, pl_space *s, int function, lua_Integer number_of) {
   lua_State *L = p->L;
-  lua_pushglobaltable(L);
-  for (int u = 1; lua_getupvalue(L, function, u); u++) {
-    if (lua_rawequal(L, -1, function + 1)) {
+  bool env;
+  for (int u = 1; pl_push_upvalue(L, function, u, &env); u++) {
+    if (env) {
       pl_put_byte(L, s->out, PL_ENV);
     } else {
       void *cell = lua_upvalueid(L, function, u);
@@ -377,7 +377,7 @@ static void pack_upvalues(pl_packer *p, pl_space *s, int function, lua_Integer n
         lua_pushlightuserdata(L, cell);
         lua_pushinteger(L, number_of << 8 | u);
         lua_rawset(L, s->table);
-        pack_one(p, s, function + 2);
+        pack_one(p, s, function + 1);
       }
     }
     lua_pop(L, 1);
@@ -401,32 +401,38 @@ static void drain(pl_packer *p, pl_space *s) {
 
 /* ---- globals ---- */
 
-/* Globals that the function reads and that are the script's own are sent with the code, each once. */
-static void want_globals(pl_packer *p, pl_space *s, int list) {
+/* Pushes the table in which the function finds its globals. */
+static void push_env(lua_State *L, int function) {
+  bool env;
+  for (int u = 1; pl_push_upvalue(L, function, u, &env); u++) {
+    if (env) return;
+    lua_pop(L, 1);
+  }
+  lua_pushglobaltable(L);
+}
+
+/* Globals that the function reads and that are the script's own are sent with the code, each once: pending[k] is a
+   name, pending[name] its value. */
+static void want_globals(pl_packer *p, int function, int list) {
   lua_State *L = p->L;
-  (void)s;
   lua_Integer n = (lua_Integer)lua_rawlen(L, list);
-  for (lua_Integer k = 2; k <= n; k++) {
+  if (n < 2) return;
+  push_env(L, function);
+  int env = lua_gettop(L);
+  for (lua_Integer k = 2; k <= n; k++, lua_settop(L, env)) {
     lua_rawgeti(L, list, k);
-    const char *name = lua_tostring(L, -1);
     lua_pushvalue(L, -1);
     bool asked = lua_rawget(L, p->pending) != LUA_TNIL;
     lua_pop(L, 1);
-    if (!asked && !pl_standard_global(name)) {
-      lua_pushglobaltable(L);
-      lua_pushvalue(L, -2);
-      if (lua_rawget(L, -2) != LUA_TNIL) {
-        lua_pushvalue(L, -3);
-        lua_rawseti(L, p->pending, ++p->npending);
-        lua_pushvalue(L, -3);
-        lua_pushboolean(L, true);
-        lua_rawset(L, p->pending);
-        p->globals = true;
-      }
-      lua_pop(L, 2);
-    }
-    lua_pop(L, 1);
+    if (asked || pl_standard_global(lua_tostring(L, -1))) continue;
+    lua_pushvalue(L, -1);
+    if (lua_gettable(L, env) == LUA_TNIL) continue;
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, p->pending, ++p->npending);
+    lua_rawset(L, p->pending);
+    p->globals = true;
   }
+  lua_settop(L, env - 1);
 }
 
 void pl_pack_flush(pl_packer *p) {
@@ -436,11 +442,10 @@ void pl_pack_flush(pl_packer *p) {
     int name = lua_gettop(L);
     pl_put_byte(L, p->code.out, PL_GLOBAL);
     put_text(L, p->code.out, name);
-    lua_pushglobaltable(L);
     lua_pushvalue(L, name);
-    lua_rawget(L, -2);
+    lua_rawget(L, p->pending);
     snprintf(p->label, sizeof p->label, "global '%s'", lua_tostring(L, name));
-    pack_one(p, &p->code, name + 2);
+    pack_one(p, &p->code, name + 1);
     drain(p, &p->code);
     lua_settop(L, name - 1);
     lua_pushnil(L);

@@ -266,7 +266,7 @@ static void pack_results(lua_State *L, const work *k, int first) {
   pl_put_byte(L, &k->chunk->packet, PL_DONE);
   pl_pack_begin(&p, L, "pool", NULL, &k->chunk->packet);
   p.reply = true;
-  pl_pack_value(&p, first, "the result");
+  pl_pack_value(&p, first, k->job->many ? "the results" : "the result");
 }
 
 /* Expects the three values of push_code and the work. */

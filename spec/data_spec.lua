@@ -206,6 +206,6 @@ describe("read_idx", function()
 
   it("names the path and the reason", function()
     raises("/no/such.idx: cannot open: No such file", data.read_idx, "/no/such.idx")
-    raises("read_idx: the path must be a string, got nothing", data.read_idx)
+    raises("read_idx: the path must be a string, got nil", data.read_idx)
   end)
 end)

@@ -307,7 +307,10 @@ describe("pool", function()
         pool:map(function(x) n = n + x end, { 1 })
         return n
       end },
-      { "the result%.f: a file cannot cross", function() pool:apply(function() return { f = io.stdout } end) end },
+      { "the results%.1%.f: a file cannot cross", function() pool:apply(function() return { f = io.stdout } end) end },
+      { "the result%.f: a file cannot cross", function()
+        pool:map(function() return { f = io.stdout } end, { 1 })
+      end },
       { "expected a function, got nil", function() pool:map(nil, { 1 }) end },
       { "expected a list of tasks", function() pool:map(identity, 3) end },
       { "task 2 must be a list of arguments", function() pool:starmap(identity, { { 1 }, 2 }) end },
