@@ -176,7 +176,8 @@ static int new_tensor(lua_State *L) {
   }
   pl_box *box = pl_new_box(L);
   pt_scope scope = pt_scope_begin();
-  pt_tensor *y = pti_to_device(pti_cast(x, dtype < 0 ? (pt_dtype)x->dtype : (pt_dtype)dtype), device);
+  pt_tensor *y =
+      pti_to_device(pti_cast(x, dtype < 0 ? (pt_dtype)x->dtype : (pt_dtype)dtype), device);
   if (y && y->alias->storage == x->alias->storage) {
     y = pti_new_like(x, (pt_dtype)x->dtype);
     if (!pti_copy_into(y, x)) y = NULL;
@@ -204,8 +205,7 @@ static int new_empty(lua_State *L) {
   int dtype = read_dtype(L, 2, "empty"), device = read_device(L, 3, "empty", 0);
   pl_box *box = pl_new_box(L);
   pt_scope scope = pt_scope_begin();
-  pt_tensor *y =
-      pti_new(size, (int)nd, dtype < 0 ? pti_default_dtype() : (pt_dtype)dtype, device);
+  pt_tensor *y = pti_new(size, (int)nd, dtype < 0 ? pti_default_dtype() : (pt_dtype)dtype, device);
   return pl_finish(L, box, y, scope);
 }
 

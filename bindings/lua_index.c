@@ -26,10 +26,11 @@ typedef struct key {
 /* ---- reading: all that can raise ---- */
 
 static int bad_entry(lua_State *L, int number, int i) {
-  return pl_error(L, PT_EARG,
-                  "index: entry %d must be a number, a range {from, to, step}, a tensor of ids or a "
-                  "mask, {}, pt.newaxis or pt.ellipsis, got %s",
-                  number, pl_describe(L, i));
+  return pl_error(
+      L, PT_EARG,
+      "index: entry %d must be a number, a range {from, to, step}, a tensor of ids or a "
+      "mask, {}, pt.newaxis or pt.ellipsis, got %s",
+      number, pl_describe(L, i));
 }
 
 /* An id as the engine counts it. */
@@ -70,8 +71,7 @@ static void read_range(lua_State *L, entry *e, int number, int i) {
 
 static void read_entry(lua_State *L, key *k, int i) {
   int number = k->n + 1;
-  if (k->n == MOST)
-    pl_error(L, PT_EINDEX, "index: more than %d entries", MOST);
+  if (k->n == MOST) pl_error(L, PT_EINDEX, "index: more than %d entries", MOST);
   entry *e = &k->e[k->n++];
   *e = (entry){.step = 1};
   switch (lua_type(L, i)) {
@@ -118,8 +118,8 @@ static void read_key(lua_State *L, key *k, const pt_tensor *x) {
     fill = i;
   }
   if (dims > x->nd)
-    pl_error(L, PT_EINDEX, "index: %d dims are indexed, but x [%s] has %d", dims,
-             pti_shape_text(x), x->nd);
+    pl_error(L, PT_EINDEX, "index: %d dims are indexed, but x [%s] has %d", dims, pti_shape_text(x),
+             x->nd);
   if (fill < 0) return;
   int more = x->nd - dims - 1; /* entries to make room for */
   if (k->n + more > MOST) pl_error(L, PT_EINDEX, "index: more than %d entries", MOST);

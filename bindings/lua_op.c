@@ -112,9 +112,9 @@ static void set_operators(lua_State *L) {
   static const struct {
     const char *event, *op;
     lua_CFunction call;
-  } operators[] = {{"__add", "add", op_call},          {"__sub", "sub", op_call},
-                   {"__mul", "mul", op_call},          {"__div", "div", op_call},
-                   {"__mod", "remainder", op_call},    {"__pow", "pow", op_call},
+  } operators[] = {{"__add", "add", op_call},           {"__sub", "sub", op_call},
+                   {"__mul", "mul", op_call},           {"__div", "div", op_call},
+                   {"__mod", "remainder", op_call},     {"__pow", "pow", op_call},
                    {"__idiv", "floor_divide", op_call}, {"__unm", "neg", op_unary}};
   lua_getfield(L, -1, "metatable");
   for (size_t i = 0; i < PTI_COUNT(operators); i++) {

@@ -72,10 +72,12 @@ static int box_close(lua_State *L) {
 /* ---- fields ---- */
 
 enum field { SHAPE = 1, DTYPE, DEVICE, NDIM, GRAD, REQUIRES_GRAD, IS_LEAF, GRAD_FN, T, MT, DATA };
-static const char *const field_names[] = {
-    [SHAPE] = "shape", [DTYPE] = "dtype", [DEVICE] = "device", [NDIM] = "ndim",
-    [GRAD] = "grad",   [T] = "T",         [MT] = "mT",         [REQUIRES_GRAD] = "requires_grad",
-    [DATA] = "data",   [GRAD_FN] = "grad_fn", [IS_LEAF] = "is_leaf"};
+static const char *const field_names[] = {[SHAPE] = "shape",    [DTYPE] = "dtype",
+                                          [DEVICE] = "device",  [NDIM] = "ndim",
+                                          [GRAD] = "grad",      [T] = "T",
+                                          [MT] = "mT",          [REQUIRES_GRAD] = "requires_grad",
+                                          [DATA] = "data",      [GRAD_FN] = "grad_fn",
+                                          [IS_LEAF] = "is_leaf"};
 
 /* "log_softmax" -> "<LogSoftmaxBackward0>", as PyTorch names it. */
 static void push_grad_fn(lua_State *L, const char *op) {
@@ -180,8 +182,9 @@ static int box_len(lua_State *L) {
 
 /* Lua forces a comparison's result to a boolean, so tensors cannot have one. */
 static int refuse_order(lua_State *L) {
-  return pl_error(L, PT_EARG, "<, <=, >, >=: tensors are compared element by element with x:lt(y), "
-                              "x:le(y), x:gt(y), x:ge(y)");
+  return pl_error(L, PT_EARG,
+                  "<, <=, >, >=: tensors are compared element by element with x:lt(y), "
+                  "x:le(y), x:gt(y), x:ge(y)");
 }
 static int refuse_concat(lua_State *L) {
   return pl_error(L, PT_EARG, "..: not defined for tensors; use tostring(x), or pt.cat{x, y}");
@@ -296,9 +299,12 @@ void pl_open_tensor(lua_State *L) {
                                      {"share_memory_", x_share_memory},
                                      {"close", box_close},
                                      {NULL, NULL}};
-  static const luaL_Reg meta[] = {{"__gc", box_close},      {"__close", box_close},
-                                  {"__len", box_len},       {"__lt", refuse_order},
-                                  {"__le", refuse_order},   {"__concat", refuse_concat},
+  static const luaL_Reg meta[] = {{"__gc", box_close},
+                                  {"__close", box_close},
+                                  {"__len", box_len},
+                                  {"__lt", refuse_order},
+                                  {"__le", refuse_order},
+                                  {"__concat", refuse_concat},
                                   {NULL, NULL}};
   lua_newtable(L); /* the methods */
   luaL_setfuncs(L, methods, 0);
@@ -308,7 +314,8 @@ void pl_open_tensor(lua_State *L) {
   lua_setfield(L, -2, "__name");
   lua_pushvalue(L, -2);
   push_fields(L);
-  luaL_setfuncs(L, (const luaL_Reg[]){{"__index", box_index}, {"__newindex", box_newindex}, {0}}, 2);
+  luaL_setfuncs(L, (const luaL_Reg[]){{"__index", box_index}, {"__newindex", box_newindex}, {0}},
+                2);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
   lua_setfield(L, -3, "metatable");

@@ -38,6 +38,7 @@ const pti_device *pti_device_at(int device) {
 }
 
 const char *pt_device_name(int device) {
+  pti_device_at(0);
   return device >= 0 && device < atomic_load(&ndevice) ? table[device].name : "no device";
 }
 

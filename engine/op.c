@@ -85,9 +85,10 @@ static void parse_signature(pt_op *op) {
   for (const char *w = op->sig; *w;) {
     size_t n = strcspn(w, " ");
     if (n == 2 && w[0] == '-') outputs = true;
-    else if (outputs)
+    else if (outputs) {
+      if (w[n - 1] == '~') op->aside |= 1u << op->nout;
       copy_word(op->out_name[op->nout++], sizeof op->out_name[0], w, strcspn(w, ":"));
-    else if (n) parse_param(&op->param[op->narg++], w, n);
+    } else if (n) parse_param(&op->param[op->narg++], w, n);
     w += n;
     w += strspn(w, " ");
   }

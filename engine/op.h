@@ -26,7 +26,8 @@ typedef struct pt_arg {
 } pt_arg;
 
 /* A parsed parameter of a signature: "x:T dim:d? keepdim:b=false -> values:T indices:T".
-   '?' optional; '=' default; '!' after T: the op has an in-place twin "name_". */
+   '?' optional; '=' default; '!' after T: the op has an in-place twin "name_"; '~' after an output: it
+   has no gradient. */
 typedef struct pti_param_spec {
   char name[20];
   char type;
@@ -56,6 +57,7 @@ typedef struct pt_op {
   /* filled on first use from sig and saves */
   int narg, nout, nin; /* nin: tensor parameters, -1 where a list */
   bool inplace;
+  unsigned aside;             /* bit set of outputs without a gradient */
   unsigned save_in, save_out; /* bit sets of inputs and outputs that the vjp reads */
   unsigned grad_uses[3];      /* element-wise: the same for each gradient alone; see expr.h */
   pti_param_spec param[PTI_MAX_ARG];

@@ -74,13 +74,19 @@ local function probe()
   assert.same({ 2, 4, 6 }, (x + x):tolist())
 end
 
+-- Whether a message names the op, or what scripts call it.
+local function names(err, op)
+  local spoken = samples.spoken[op.name]
+  return err:find(op.name, 1, true) or spoken and err:find(spoken, 1, true)
+end
+
 -- A call that must fail with the op's name; the next op works.
 local function refuse(op, what, ...)
   case()
   local ok, err = pcall(op.fn, ...)
   probe()
   assert(not ok, op.name .. " accepts " .. what)
-  assert(type(err) == "string" and err:find(op.name, 1, true), ("%s, %s: the error is %s"):format(op.name, what, err))
+  assert(type(err) == "string" and names(err, op), ("%s, %s: the error is %s"):format(op.name, what, err))
   return err
 end
 
@@ -119,7 +125,7 @@ local function odd_shapes(op, list)
           odd[i] = pt.ones(shape, { dtype = args[i].dtype })
           case()
           local ok, err = pcall(op.fn, table.unpack(odd, 1, args.n))
-          assert(ok or tostring(err):find(op.name, 1, true), ("%s: the error is %s"):format(op.name, err))
+          assert(ok or names(tostring(err), op), ("%s: the error is %s"):format(op.name, err))
         end
       end
     end
@@ -157,9 +163,11 @@ local function differentiable_specs(op, list)
     each(list, function(sample)
       any = gradcheck.first(function_of(op, sample)) or any
       if list.views == false then return end
-      for _, layout in pairs(layouts) do
-        local fn, inputs = function_of(op, sample, layout)
-        gradcheck.first(fn, inputs, layouts.transposed)
+      for name, layout in pairs(layouts) do
+        if name ~= "expanded" or not samples.distinct[op.name] then
+          local fn, inputs = function_of(op, sample, layout)
+          gradcheck.first(fn, inputs, layouts.transposed)
+        end
       end
     end)
     assert(any or not op.differentiable, op.name .. " claims a gradient, but its results have none")
@@ -211,6 +219,7 @@ local function value_specs(op, list)
   end
 
   it("gives in float32 what it gives in float64", function()
+    if samples.draws[op.name] then return skip "draws other numbers for another dtype" end
     each(list, function(sample)
       compare_outputs(run(op, sample, "float32"), run(op, sample, "float64"), 2e-5, 2e-6, "float32")
     end)
@@ -230,7 +239,7 @@ local function value_specs(op, list)
     each(samples.degenerate(op), function(sample)
       local args = samples.arguments(sample, "float64")
       local ok, err = pcall(op.fn, table.unpack(args, 1, args.n))
-      assert(ok or tostring(err):find(op.name, 1, true), err)
+      assert(ok or names(tostring(err), op), err)
     end)
     probe()
   end)

@@ -260,5 +260,7 @@ pt_tensor *addmm_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   (void)more;
   pt_tensor *x = arg[1].t, *y = arg[2].t;
   if (!has_dims(op->name, x, 2, y, 2) || !inner_fits(op->name, x, y)) return NULL;
-  return pt_add(arg[0].t, pt_mm(x, y));
+  pt_tensor *z = pt_add(arg[0].t, pt_mm(x, y));
+  if (z == NULL) pti_error_prefix(op->name);
+  return z;
 }

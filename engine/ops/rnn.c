@@ -84,6 +84,11 @@ static bool read_call(call *c, pt_tensor *const *in, const pt_arg *arg) {
   if (c->p.kind == PTI_LSTM && (in[C0] == NULL || !matrix(c, C0, c->p.n, c->p.h, "c0"))) {
     return in[C0] ? false : pti_fail(PT_EARG, "rnn: an LSTM wants c0") != NULL;
   }
+  for (int i = B_IH; i <= B_HH; i++) {
+    if (in[i] == NULL || (in[i]->nd == 1 && in[i]->size[0] == c->width)) continue;
+    return pti_fail(PT_ESHAPE, "rnn: bias_%s [%s], but [%lld] is wanted", i == B_IH ? "ih" : "hh",
+                    pti_shape_text(in[i]), (long long)c->width) != NULL;
+  }
   for (int i = 0; i < NIN; i++) {
     if (in[i] && in[i]->dtype != x->dtype) {
       return pti_fail(PT_EDTYPE, "rnn: x is %s, a state or weight %s",
@@ -94,15 +99,19 @@ static bool read_call(call *c, pt_tensor *const *in, const pt_arg *arg) {
   return true;
 }
 
-/* Everything that backward reads, in one flat tensor: gates 4 h, state before h, cell h, cell
-   before h a row. */
+/* Everything that backward reads, in one flat tensor. A row has the state before (h), of an LSTM and a GRU the gates
+   (4 h), of an LSTM the cell and the cell before (h each). */
+static int64_t reserve_of(const call *c) {
+  return c->rows * c->p.h * (c->p.kind == PTI_LSTM ? 7 : c->p.kind == PTI_GRU ? 5 : 1);
+}
 static void reserve_at(const call *c, pt_tensor *reserve, pti_rnn_data *d) {
   size_t one = (size_t)(c->rows * c->p.h) * pti_esize(reserve);
   char *at = pti_ptr(reserve);
-  d->saved = at;
-  d->h_before = at + 4 * one;
-  d->cells = at + 5 * one;
-  d->c_before = at + 6 * one;
+  bool gates = c->p.kind == PTI_LSTM || c->p.kind == PTI_GRU, cells = c->p.kind == PTI_LSTM;
+  d->h_before = d->saved = d->cells = d->c_before = at; /* what a kind does not have is not read */
+  if (gates) d->saved = at + one;
+  if (cells) d->cells = at + 5 * one;
+  if (cells) d->c_before = at + 6 * one;
 }
 
 static pt_tensor *fresh_copy(pt_tensor *x, pt_dtype dtype) {
@@ -125,7 +134,7 @@ static pt_tensor *input_gates(const call *c) {
 static pt_tensor *run(const call *c, pt_tensor **more) {
   const pti_rnn *p = &c->p;
   pt_tensor *x = c->in[X];
-  int64_t size[3], reserve = c->rows * p->h * 7;
+  int64_t size[3], reserve = reserve_of(c);
   memcpy(size, x->size, (size_t)x->nd * sizeof *size);
   size[x->nd - 1] = p->h;
   pt_tensor *gates = pti_dense_of(pti_cast(input_gates(c), p->dtype));
@@ -203,8 +212,7 @@ static bool fused_gradient(pt_node *n, call *c, pt_tensor *const *g, pt_tensor *
   reserve_at(c, reserve, &d);
   const pti_device *dev = pti_device_at(pti_dev(x));
   if (!dev->be->rnn_grad(dev->index, p, &d)) return false;
-  pt_tensor *before = pti_view(reserve, state, (int64_t[]){p->h, 1}, 2,
-                               reserve->offset + 4 * c->rows * p->h, false);
+  pt_tensor *before = pti_view(reserve, state, (int64_t[]){p->h, 1}, 2, reserve->offset, false);
   pt_tensor *w_ih = pti_cast(c->in[W_IH], p->dtype);
   bool ok = hand_over(n, H0, dh, gx) && (p->kind != PTI_LSTM || hand_over(n, C0, dc, gx)) &&
             hand_over(n, B_IH, gates, gx) && hand_over(n, B_HH, pre, gx);

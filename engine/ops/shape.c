@@ -389,7 +389,9 @@ pt_tensor *as_strided_scatter_run(const pt_op *op, const pt_arg *arg, pt_tensor 
     return pti_fail(PT_EARG, "%s: elements of size [%s] with strides [%s] share memory", op->name,
                     pti_shape_text(at), pti_sizes_text(q.stride, q.nd));
   }
-  return pti_copy_into(at, src) ? y : NULL;
+  if (pti_copy_into(at, src)) return y;
+  pti_error_prefix(op->name);
+  return NULL;
 }
 
 bool as_strided_scatter_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {

@@ -28,7 +28,7 @@ end)
 define("enable_grad", "fn...", "ops are recorded, also within no_grad: in fn, or until the value is closed",
   function(fn, ...) return switch(true, fn, ...) end)
 define("inference_mode", "fn...", "another name of no_grad", function(fn, ...) return switch(false, fn, ...) end)
-define("set_grad_enabled", "mode... fn...", "ops are recorded or not, from now on, or in fn, or until the value is closed",
+define("set_grad_enabled", "mode... fn...", "ops are recorded or not: from now on, in fn, or until the value is closed",
   function(on, fn, ...) return switch(on, fn, ...) end)
 define("is_grad_enabled", "", "whether ops are recorded", function() return core.grad_enabled() end)
 

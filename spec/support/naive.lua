@@ -220,7 +220,15 @@ function array.slice(x, d, from, to, step)
     return at(x, with(index, d, from + (index[d] - 1) * step))
   end)
 end
-function array.flatten(x) return { shape = { #x.list }, list = x.list } end
+function array.flatten(x, from, to)
+  local n, shape = #x.shape, {}
+  from, to = from or 1, to and to > 0 and to or n
+  if n == 0 then return { shape = { 1 }, list = x.list } end
+  for d = 1, n do
+    if d <= from or d > to then shape[#shape + 1] = x.shape[d] else shape[#shape] = shape[#shape] * x.shape[d] end
+  end
+  return { shape = shape, list = x.list }
+end
 function array.clone(x) return x end
 array.contiguous, array.detach = array.clone, array.clone
 function array.cat(list, d)

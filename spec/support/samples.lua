@@ -85,7 +85,7 @@ local special = {
   masked_fill = { { T { 2, 3 }, bools { 2, 3 }, 1.5 }, { T { 2, 3 }, bools { 3 }, T {} } },
   masked_select = { { T { 2, 3 }, bools { 2, 3 } }, { T { 0 }, bools { 0 } } },
   index_select = {
-    { T { 4, 3 }, 1, ids({ 5 }, 4) }, { T { 2, 3 }, 2, given({ 2 }, { 3, -1 }) },
+    { T { 4, 3 }, 1, ids({ 5 }, 4) }, { T { 2, 3 }, 2, given({ 2 }, { 3, 1 }) },
     { T { 2, 3 }, 1, ids({ 0 }, 1) },
   },
   index_add = { { T { 4, 3 }, 1, ids({ 2 }, 4), T { 2, 3 } }, { T { 2, 3 }, 2, given({ 2 }, { 2, 2 }), T { 2, 2 } } },
@@ -124,8 +124,26 @@ local special = {
     { T { 1, 2, 3 }, T { 2, 1, 2 }, T { 1 }, { 2 }, { 1 }, { 1 }, 1, true, { 1 } },
   },
   convolution_weight = { { T { 2, 2, 5 }, T { 2, 3, 3 }, { 3, 2, 3 } } },
-  row_norm = {
-    { T { 4, 3 }, T { 3 }, T { 3 }, 3, 1, 3, false, 1e-5 }, { T { 4, 3 }, T { 3 }, none, 3, 1, 3, true, 1e-5 },
+  row_norm = { -- layer_norm, rms_norm, group_norm of two groups of two channels
+    { T { 4, 3 }, T { 3 }, T { 3 }, 3, 1, 1, false, 1e-5 }, { T { 4, 3 }, T { 3 }, none, 3, 1, 1, true, 1e-5 },
+    { T { 2, 4, 3 }, T { 4 }, T { 4 }, 6, 3, 2, false, 1e-5 },
+  },
+  index = {
+    { T { 3, 4 }, { ids({ 2 }, 3) } }, { T { 3, 4 }, { ids({ 2, 1 }, 3), ids({ 3 }, 4) } },
+    { T { 2, 3, 2 }, { false, ids({ 2 }, 3) } },
+    { T { 2, 3 }, { given({ 2, 3 }, { true, false, true, true, false, true }, "bool") } },
+    { T { 3, 2, 3 }, { ids({ 2 }, 3), false, ids({ 2 }, 3) } }, { T { 2, 3 }, { given({ 2 }, { -1, 1 }) } },
+  },
+  index_put = {
+    { T { 3, 4 }, { given({ 2 }, { 3, 1 }) }, T { 2, 4 } }, { T { 3, 4 }, { ids({ 3 }, 3) }, T { 4 }, true },
+    { T { 2, 3 }, { given({ 2, 3 }, { true, false, true, true, false, true }, "bool") }, T {} },
+    { T { 2, 3 }, { false, given({ 1 }, { 2 }) }, 1.5 },
+  },
+  rnn_layer = {
+    { T { 3, 2, 2 }, T { 2, 2 }, T { 2, 2 }, T { 8, 2 }, T { 8, 2 }, T { 8 }, T { 8 }, "lstm" },
+    { T { 3, 2, 2 }, T { 2, 2 }, none, T { 6, 2 }, T { 6, 2 }, T { 6 }, T { 6 }, "gru", none, true },
+    { T { 2, 2, 3 }, T { 2, 2 }, none, T { 2, 3 }, T { 2, 2 }, none, none, "tanh" },
+    { T { 5, 2 }, T { 3, 2 }, none, T { 2, 2 }, T { 2, 2 }, T { 2 }, T { 2 }, "tanh", { 3, 2 } },
   },
   max_pool = {
     { T { 1, 2, 6 }, { 2 } }, { T { 1, 1, 4, 5 }, { 3, 2 }, { 2, 1 }, { 1, 0 } },
@@ -151,6 +169,18 @@ local special = {
   random = { { T { 2, 3 }, "normal", 0, 1 }, { T { 2, 3 }, "uniform", 0, 1 }, { T { 2, 3 }, "bernoulli", 0.5, 0 } },
   randperm = { { 5 }, { 0 } },
 }
+
+--- Ops of the table that scripts reach under other names, which their errors use.
+samples.spoken = {
+  nll_loss_forward = "nll_loss", convolution = "conv", convolution_weight = "conv", batch_norm_train = "batch_norm",
+  rnn_layer = "rnn",
+}
+
+--- What repeated values or ids leave open: which of equal ones comes first, or is written last.
+samples.distinct = { max_dim = true, min_dim = true, sort = true, topk = true, index_copy = true, index_put = true }
+
+--- Draws numbers of another precision for another dtype.
+samples.draws = { random = true }
 
 -- A recipe for a parameter that the signature alone explains; nil where it does not.
 local function derive(op, p, full)
