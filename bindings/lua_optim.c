@@ -4,14 +4,20 @@
 #include "optim.h"
 #include "tensor.h"
 
-/* Places on the stack while a step runs; LISTS: one list for each state, then the numbers of the steps. */
+#include <stddef.h>
+
+/* Places on the stack while a step runs; LISTS: one list for each state, then the numbers of the steps and other
+   numbers. */
 enum { PARAMS = 1, STATE, GROUP, MEMBERS, LISTS };
 
 typedef struct stepper {
   const char *name;
   const char *const *slot; /* names of the states */
   int nslot;
-  bool counts; /* keeps numbers of steps, behind the states */
+  bool counts;               /* keeps numbers of steps, behind the states */
+  const char *const *number; /* names of other numbers, behind those */
+  int nnumber;
+  const pti_rule *rule; /* which tells their first values */
 } stepper;
 
 static void check_table(lua_State *L, int i, const char *op, const char *name) {
@@ -39,13 +45,15 @@ static bool flag_of(lua_State *L, const char *key) {
   return value;
 }
 
-static void read_betas(lua_State *L, const char *op, pti_adam *h) {
-  lua_getfield(L, GROUP, "betas");
-  check_table(L, -1, op, "betas");
+/* A list of two numbers. */
+static void read_pair(lua_State *L, const char *op, const char *key, double *first,
+                      double *second) {
+  lua_getfield(L, GROUP, key);
+  check_table(L, -1, op, key);
   lua_rawgeti(L, -1, 1);
-  h->beta1 = number_at_top(L, op, "the first of betas");
+  *first = number_at_top(L, op, key);
   lua_rawgeti(L, -1, 2);
-  h->beta2 = number_at_top(L, op, "the second of betas");
+  *second = number_at_top(L, op, key);
   lua_pop(L, 1);
 }
 
@@ -84,15 +92,18 @@ static void prepare_state(lua_State *L, const stepper *s, int i) {
     lua_pop(L, 1);
   }
   if (!s->counts) return;
-  int type = lua_rawgeti(L, LISTS + s->nslot, i);
-  if (type == LUA_TNIL) {
-    lua_pushinteger(L, 0);
-    lua_rawseti(L, LISTS + s->nslot, i);
-  } else if (type != LUA_TNUMBER) {
-    pl_error(L, PT_EARG, "%s: the step of parameter %d must be a number, got %s", s->name, i,
-             pl_describe(L, -1));
+  for (int k = 0; k <= s->nnumber; k++) {
+    int list = LISTS + s->nslot + k, type = lua_rawgeti(L, list, i);
+    if (type == LUA_TNIL) {
+      if (k == 0) lua_pushinteger(L, 0);
+      else lua_pushnumber(L, pti_rule_number(s->rule, k - 1));
+      lua_rawseti(L, list, i);
+    } else if (type != LUA_TNUMBER) {
+      pl_error(L, PT_EARG, "%s: the %s of parameter %d must be a number, got %s", s->name,
+               k ? s->number[k - 1] : "step", i, pl_describe(L, -1));
+    }
+    lua_pop(L, 1);
   }
-  lua_pop(L, 1);
 }
 
 /* Checks the arguments and lays out the stack; returns the block of members, NULL where there are none. */
@@ -101,6 +112,7 @@ static pti_member *prepare(lua_State *L, const stepper *s, int *n) {
   pti_member *m = lua_newuserdatauv(L, ((size_t)*n + 1) * sizeof *m, 0);
   for (int k = 0; k < s->nslot; k++) push_list(L, s->name, s->slot[k]);
   if (s->counts) push_list(L, s->name, "step");
+  for (int k = 0; k < s->nnumber; k++) push_list(L, s->name, s->number[k]);
   for (int i = 1; i <= *n; i++) {
     lua_rawgeti(L, PARAMS, i);
     const pt_tensor *p = pl_tensor_at(L, -1);
@@ -129,6 +141,11 @@ static void gather(lua_State *L, const stepper *s, pti_member *m, int n) {
     lua_rawgeti(L, LISTS + s->nslot, i + 1);
     m[i].step = lua_tonumber(L, -1) + 1;
     lua_pop(L, 1);
+    for (int k = 0; k < s->nnumber; k++) {
+      lua_rawgeti(L, LISTS + s->nslot + 1 + k, i + 1);
+      m[i].number[k] = lua_tonumber(L, -1);
+      lua_pop(L, 1);
+    }
   }
 }
 
@@ -148,6 +165,10 @@ static void settle(lua_State *L, const stepper *s, const pti_member *m, int n, b
     if (!ok || !s->counts) continue;
     lua_pushinteger(L, (lua_Integer)m[i].step);
     lua_rawseti(L, LISTS + s->nslot, i + 1);
+    for (int k = 0; k < s->nnumber; k++) {
+      lua_pushnumber(L, m[i].number[k]);
+      lua_rawseti(L, LISTS + s->nslot + 1 + k, i + 1);
+    }
   }
 }
 
@@ -156,7 +177,9 @@ static int step(lua_State *L, const stepper *s, const pti_sgd *sgd, const pti_ad
   pti_member *m = prepare(L, s, &n);
   pt_scope scope = pt_scope_begin();
   gather(L, s, m, n);
-  bool ok = sgd ? pti_sgd_step(m, n, sgd) : pti_adam_step(m, n, adam);
+  bool ok = sgd    ? pti_sgd_step(m, n, sgd)
+            : adam ? pti_adam_step(m, n, adam)
+                   : pti_rule_step(m, n, s->rule);
   settle(L, s, m, n, ok);
   pt_scope_end(scope);
   return ok ? 0 : pl_raise(L);
@@ -182,7 +205,7 @@ static int sgd_step(lua_State *L) {
                .weight_decay = number_of(L, op, "weight_decay"),
                .nesterov = flag_of(L, "nesterov"),
                .maximize = flag_of(L, "maximize")};
-  return step(L, &(stepper){op, slots, pti_sgd_states(&h), false}, &h, NULL);
+  return step(L, &(stepper){.name = op, .slot = slots, .nslot = pti_sgd_states(&h)}, &h, NULL);
 }
 
 /* core.adam_step(params, state, group) */
@@ -197,8 +220,56 @@ static int adam_step(lua_State *L) {
                 .amsgrad = flag_of(L, "amsgrad"),
                 .decoupled = decoupled,
                 .maximize = flag_of(L, "maximize")};
-  read_betas(L, op, &h);
-  return step(L, &(stepper){op, slots, pti_adam_states(&h), true}, NULL, &h);
+  read_pair(L, op, "betas", &h.beta1, &h.beta2);
+  stepper s = {.name = op, .slot = slots, .nslot = pti_adam_states(&h), .counts = true};
+  return step(L, &s, NULL, &h);
+}
+
+/* The options of a rule that are numbers; those whose names a group does not have stay 0. */
+static const struct {
+  const char *name;
+  size_t place;
+} rule_option[] = {
+    {"lr", offsetof(pti_rule, lr)},
+    {"weight_decay", offsetof(pti_rule, weight_decay)},
+    {"eps", offsetof(pti_rule, eps)},
+    {"momentum", offsetof(pti_rule, momentum)},
+    {"rho", offsetof(pti_rule, beta2)},
+    {"lr_decay", offsetof(pti_rule, lr_decay)},
+    {"initial_accumulator_value", offsetof(pti_rule, initial_accumulator_value)},
+    {"momentum_decay", offsetof(pti_rule, momentum_decay)},
+    {"lambd", offsetof(pti_rule, lambd)},
+    {"alpha", offsetof(pti_rule, alpha)},
+    {"t0", offsetof(pti_rule, t0)},
+};
+
+static bool has(lua_State *L, const char *key) {
+  bool there = lua_getfield(L, GROUP, key) != LUA_TNIL;
+  lua_pop(L, 1);
+  return there;
+}
+
+/* core.rule_step(params, state, group); the upvalue says which rule. */
+static int rule_step(lua_State *L) {
+  pti_rule h = {.kind = (pti_rule_kind)lua_tointeger(L, lua_upvalueindex(1))};
+  const char *op = pti_rules(&h).name;
+  check_step(L, op);
+  for (size_t i = 0; i < sizeof rule_option / sizeof *rule_option; i++) {
+    const char *name = rule_option[i].name;
+    if (has(L, name)) *(double *)((char *)&h + rule_option[i].place) = number_of(L, op, name);
+  }
+  if (h.kind == PTI_RMSPROP) h.beta2 = h.alpha;
+  if (has(L, "betas")) read_pair(L, op, "betas", &h.beta1, &h.beta2);
+  if (has(L, "etas")) read_pair(L, op, "etas", &h.shrink, &h.grow);
+  if (has(L, "step_sizes")) read_pair(L, op, "step_sizes", &h.step_min, &h.step_max);
+  h.centered = flag_of(L, "centered");
+  h.maximize = flag_of(L, "maximize");
+  h.decoupled = flag_of(L, "decoupled_weight_decay");
+  pti_rule_info info = pti_rules(&h);
+  stepper s = {.name = op, .slot = info.state, .counts = true, .number = info.number, .rule = &h};
+  while (info.state[s.nslot]) s.nslot++;
+  while (info.number[s.nnumber]) s.nnumber++;
+  return step(L, &s, NULL, NULL);
 }
 
 /* core.zero_grad(params, set_to_none) */
@@ -224,4 +295,11 @@ void pl_open_optim(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"sgd_step", sgd_step}, {"adam_step", adam_step}, {"zero_grad", zero_grad}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
+  lua_newtable(L); /* core.rules: steps by the optimizer's name */
+  for (int kind = PTI_RMSPROP; kind <= PTI_LION; kind++) {
+    lua_pushinteger(L, kind);
+    lua_pushcclosure(L, rule_step, 1);
+    lua_setfield(L, -2, pti_rules(&(pti_rule){.kind = (pti_rule_kind)kind}).name);
+  }
+  lua_setfield(L, -2, "rules");
 }

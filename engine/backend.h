@@ -117,8 +117,10 @@ typedef struct pti_param {
   int64_t n;
   void *p;
   const void *g;
-  void *s[3];  /* momentum buffer; first and second moment, largest second moment */
+  void *s
+      [3]; /* SGD: momentum buffer; Adam: first and second moment, largest second moment; rules: in optim.h */
   double step; /* number of this step, from 1 */
+  double c[3]; /* rules: what the engine made of the step's number */
 } pti_param;
 typedef struct pti_sgd {
   double lr, momentum, dampening, weight_decay;
@@ -128,6 +130,28 @@ typedef struct pti_adam {
   double lr, beta1, beta2, eps, weight_decay;
   bool amsgrad, decoupled /* AdamW */, maximize;
 } pti_adam;
+
+/* The other optimizers: options under PyTorch's names. */
+typedef enum {
+  PTI_RMSPROP,
+  PTI_ADAGRAD,
+  PTI_ADADELTA,
+  PTI_ADAMAX,
+  PTI_NADAM,
+  PTI_RADAM,
+  PTI_RPROP,
+  PTI_ASGD,
+  PTI_LION
+} pti_rule_kind;
+typedef struct pti_rule {
+  pti_rule_kind kind;
+  double lr, weight_decay, eps, momentum;
+  double beta1,
+      beta2; /* of the first and the second moment; beta2 is also RMSprop's alpha and Adadelta's rho */
+  double lr_decay, initial_accumulator_value, momentum_decay, lambd, alpha, t0;
+  double shrink, grow, step_min, step_max; /* Rprop: etas, step_sizes */
+  bool centered, decoupled, maximize;
+} pti_rule;
 
 /* What the engine offers to a backend. */
 typedef struct pt_host {
@@ -198,6 +222,7 @@ typedef struct pt_backend {
                  int64_t istart, int64_t istep);
   bool (*sgd)(int dev, const pti_param *p, int n, const pti_sgd *h);
   bool (*adam)(int dev, const pti_param *p, int n, const pti_adam *h);
+  bool (*rule)(int dev, const pti_param *p, int n, const pti_rule *h);
   /* loss[i] = -weight[t] logp[i, t, j], t = target[i, j] checked; total weight in *wsum per element
      w (outer, inner) */
   bool (*nll)(int dev, pti_rows r, const void *logp, const int64_t *target, const void *weight,

@@ -2,6 +2,7 @@
    take dense tensors; one that is not dense is stepped in a dense copy, which is written back. */
 #include "optim.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "mem.h"
@@ -12,6 +13,7 @@ typedef struct pass {
   const char *name; /* "SGD" */
   const pti_sgd *sgd;
   const pti_adam *adam;
+  const pti_rule *rule;
   int nstate, n;
   pti_member *m;
   pti_param *param;
@@ -49,7 +51,7 @@ static bool check(const pass *a) {
     for (int k = 0; k < a->nstate; k++)
       if (m->s[k] && !check_fit(a, i, "state", m->s[k])) return false;
     const pt_backend *be = pti_be(pti_dev(m->p));
-    if (a->sgd ? be->sgd == NULL : be->adam == NULL) {
+    if (a->sgd ? be->sgd == NULL : a->adam ? be->adam == NULL : be->rule == NULL) {
       pti_fail(PT_EDEVICE, "%s: not on %s", a->name, pt_device_name(pti_dev(m->p)));
       return false;
     }
@@ -57,7 +59,13 @@ static bool check(const pass *a) {
   return true;
 }
 
-/* SGD's first step writes its buffer without reading it; Adam's moments begin with zeros. */
+/* What state k of a rule begins with. */
+static double start_of(const pti_rule *h, int k) {
+  if (h && h->kind == PTI_ADAGRAD) return h->initial_accumulator_value;
+  return h && h->kind == PTI_RPROP && k == 1 ? h->lr : 0;
+}
+
+/* SGD's first step writes its buffer without reading it; moments begin with zeros. */
 static bool make_states(const pass *a) {
   for (int i = 0; i < a->n; i++) {
     pti_member *m = &a->m[i];
@@ -66,7 +74,8 @@ static bool make_states(const pass *a) {
     for (int k = 0; k < a->nstate; k++) {
       if (m->s[k]) continue;
       m->s[k] = pti_new_like(m->p, (pt_dtype)m->p->dtype);
-      if (m->s[k] == NULL || (a->adam && !pti_fill_value(m->s[k], 0, 0))) return false;
+      if (m->s[k] == NULL || (!a->sgd && !pti_fill_value(m->s[k], start_of(a->rule, k), 0)))
+        return false;
     }
   }
   return true;
@@ -94,8 +103,48 @@ static bool together(const pti_member *x, const pti_member *y) {
   return pti_dev(x->p) == pti_dev(y->p) && x->fresh == y->fresh;
 }
 
+/* NAdam's momentum at step t. */
+static double nadam_mu(const pti_rule *h, double t) {
+  return h->beta1 * (1 - 0.5 * pow(0.96, t * h->momentum_decay));
+}
+
+static void prepare_nadam(const pti_rule *h, pti_member *m, double *c) {
+  double mu = nadam_mu(h, m->step), ahead = nadam_mu(h, m->step + 1);
+  m->number[0] *= mu;
+  c[0] = h->lr * (1 - mu) / (1 - m->number[0]);
+  c[1] = h->lr * ahead / (1 - m->number[0] * ahead);
+  c[2] = 1 / sqrt(1 - pow(h->beta2, m->step));
+}
+
+static void prepare_radam(const pti_rule *h, const pti_member *m, double *c) {
+  double t = m->step, part = pow(h->beta2, t), most = 2 / (1 - h->beta2) - 1;
+  double length = most - 2 * t * part / (1 - part);
+  c[0] = h->lr / (1 - pow(h->beta1, t));
+  c[1] = length > 5;
+  if (length > 5)
+    c[0] *= sqrt(1 - part) *
+            sqrt((length - 4) * (length - 2) * most / ((most - 4) * (most - 2) * length));
+}
+
+/* Eta and mu are those that the step before left. */
+static void prepare_asgd(const pti_rule *h, pti_member *m, double *c) {
+  c[0] = m->number[0];
+  c[1] = m->number[1];
+  m->number[0] = h->lr / pow(1 + h->lambd * h->lr * m->step, h->alpha);
+  m->number[1] = 1 / fmax(1, m->step - h->t0);
+}
+
+/* The numbers that the kernel of a rule wants for this step of a tensor. */
+static void prepare_rule(const pti_rule *h, pti_member *m, double *c) {
+  if (h->kind == PTI_ADAGRAD) c[0] = h->lr / (1 + (m->step - 1) * h->lr_decay);
+  if (h->kind == PTI_ADAMAX) c[0] = h->lr / (1 - pow(h->beta1, m->step));
+  if (h->kind == PTI_NADAM) prepare_nadam(h, m, c);
+  if (h->kind == PTI_RADAM) prepare_radam(h, m, c);
+  if (h->kind == PTI_ASGD) prepare_asgd(h, m, c);
+}
+
 static bool fill_param(const pass *a, int i, pti_param *out) {
-  const pti_member *m = &a->m[i];
+  pti_member *m = &a->m[i];
   const pt_tensor *g = pti_dense(m->p->grad) ? m->p->grad : pti_dense_of(m->p->grad);
   if (g == NULL) return false;
   *out = (pti_param){.dtype = (pt_dtype)m->p->dtype,
@@ -104,12 +153,14 @@ static bool fill_param(const pass *a, int i, pti_param *out) {
                      .g = pti_ptr(g),
                      .step = m->step};
   for (int k = 0; k < a->nstate; k++) out->s[k] = pti_ptr(a->image[i][1 + k]);
+  if (a->rule) prepare_rule(a->rule, m, out->c);
   return true;
 }
 
 static bool call_backend(const pass *a, const pti_member *one, int count) {
   const pti_device *dev = pti_device_at(pti_dev(one->p));
   if (a->adam) return dev->be->adam(dev->index, a->param, count, a->adam);
+  if (a->rule) return dev->be->rule(dev->index, a->param, count, a->rule);
   pti_sgd h = *a->sgd;
   h.first = one->fresh;
   return dev->be->sgd(dev->index, a->param, count, &h);
@@ -169,6 +220,38 @@ bool pti_adam_step(pti_member *m, int n, const pti_adam *h) {
                      .nstate = pti_adam_states(h),
                      .n = n,
                      .m = m});
+}
+
+pti_rule_info pti_rules(const pti_rule *h) {
+  switch (h->kind) {
+  case PTI_RMSPROP: {
+    pti_rule_info info = {"RMSprop", {"square_avg"}, {NULL}};
+    int n = 1;
+    if (h->centered) info.state[n++] = "grad_avg";
+    if (h->momentum > 0) info.state[n] = "momentum_buffer";
+    return info;
+  }
+  case PTI_ADAGRAD: return (pti_rule_info){"Adagrad", {"sum"}, {NULL}};
+  case PTI_ADADELTA: return (pti_rule_info){"Adadelta", {"square_avg", "acc_delta"}, {NULL}};
+  case PTI_ADAMAX: return (pti_rule_info){"Adamax", {"exp_avg", "exp_inf"}, {NULL}};
+  case PTI_NADAM: return (pti_rule_info){"NAdam", {"exp_avg", "exp_avg_sq"}, {"mu_product"}};
+  case PTI_RADAM: return (pti_rule_info){"RAdam", {"exp_avg", "exp_avg_sq"}, {NULL}};
+  case PTI_RPROP: return (pti_rule_info){"Rprop", {"prev", "step_size"}, {NULL}};
+  case PTI_ASGD: return (pti_rule_info){"ASGD", {"ax"}, {"eta", "mu"}};
+  case PTI_LION: break;
+  }
+  return (pti_rule_info){"Lion", {"exp_avg"}, {NULL}};
+}
+
+double pti_rule_number(const pti_rule *h, int k) {
+  return h->kind == PTI_ASGD && k == 0 ? h->lr : 1;
+}
+
+bool pti_rule_step(pti_member *m, int n, const pti_rule *h) {
+  pti_rule_info info = pti_rules(h);
+  int nstate = 0;
+  while (info.state[nstate]) nstate++;
+  return run(&(pass){.name = info.name, .rule = h, .nstate = nstate, .n = n, .m = m});
 }
 
 bool pti_zero_grad(pt_tensor *x) {

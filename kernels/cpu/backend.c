@@ -72,6 +72,7 @@ static const pt_backend backend = {
     .arange = pti_cpu_arange,
     .sgd = pti_cpu_sgd,
     .adam = pti_cpu_adam,
+    .rule = pti_cpu_rule,
     .nll = pti_cpu_nll,
     .nll_grad = pti_cpu_nll_grad,
     .conv = pti_cpu_conv,

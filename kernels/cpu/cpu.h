@@ -59,6 +59,8 @@ typedef void pti_pass_loop(void *y, const void *x, const void *u, const void *a,
 typedef void pti_sgd_loop(const pti_sgd *h, void *p, const void *g, void *buffer, int64_t n);
 typedef void pti_adam_loop(const pti_adam *h, double step, void *p, const void *g,
                            void *const *state, int64_t n);
+typedef void pti_rule_loop(const pti_rule *h, const double *c, void *p, const void *g,
+                           void *const *state, int64_t n);
 
 /* Random words of one block, 32 or 64 for each number. draw: Philox words of the counters from ctr
    on, n a multiple of 4. random: numbers of a distribution over the reals (NULL for the others),
@@ -91,6 +93,7 @@ typedef struct pti_cpu_loops {
   pti_pass_loop *log_grad_pass[2]; /* u - exp(x) a */
   pti_sgd_loop *sgd[2];
   pti_adam_loop *adam[2];
+  pti_rule_loop *rule[2];
   pti_draw_loop *draw;
   pti_random_loop *random[PTI_RAND_EXPONENTIAL + 1][2];
 } pti_cpu_loops;
@@ -127,6 +130,7 @@ bool pti_cpu_arange(int dev, pt_dtype dtype, void *x, int64_t n, double start, d
                     int64_t istart, int64_t istep);
 bool pti_cpu_sgd(int dev, const pti_param *p, int n, const pti_sgd *h);
 bool pti_cpu_adam(int dev, const pti_param *p, int n, const pti_adam *h);
+bool pti_cpu_rule(int dev, const pti_param *p, int n, const pti_rule *h);
 bool pti_cpu_nll(int dev, pti_rows r, const void *logp, const int64_t *target, const void *weight,
                  int64_t ignore, void *loss, void *w, int base);
 bool pti_cpu_nll_grad(int dev, pti_rows r, const int64_t *target, const void *gloss, const void *w,

@@ -8,13 +8,15 @@ typedef struct optim_job {
   const pti_param *p;
   const pti_sgd *sgd;
   const pti_adam *adam;
+  const pti_rule *rule;
 } optim_job;
 
-static void step_dense(const optim_job *j, bool wide, double step, void *p, const void *g,
+static void step_dense(const optim_job *j, bool wide, const pti_param *t, void *p, const void *g,
                        void *const *s, int64_t n) {
   const pti_cpu_loops *loops = pti_cpu_now();
   if (j->sgd) loops->sgd[wide](j->sgd, p, g, s[0], n);
-  else loops->adam[wide](j->adam, step, p, g, s, n);
+  else if (j->adam) loops->adam[wide](j->adam, t->step, p, g, s, n);
+  else loops->rule[wide](j->rule, t->c, p, g, s, n);
 }
 
 static void step_halves(const optim_job *j, const pti_param *t, int64_t lo, int64_t n) {
@@ -28,7 +30,7 @@ static void step_halves(const optim_job *j, const pti_param *t, int64_t lo, int6
     state[k] = t->s[k] ? s[k] : NULL;
     if (t->s[k]) load(s[k], (const char *)t->s[k] + 2 * lo, 2, n);
   }
-  step_dense(j, false, t->step, p, g, state, n);
+  step_dense(j, false, t, p, g, state, n);
   store((char *)t->p + 2 * lo, 2, p, n);
   for (int k = 0; k < 3; k++) {
     if (t->s[k]) store((char *)t->s[k] + 2 * lo, 2, s[k], n);
@@ -45,8 +47,7 @@ static void step_param(const optim_job *j, const pti_param *t, int64_t lo, int64
   int64_t size = wide ? 8 : 4;
   void *state[3];
   for (int k = 0; k < 3; k++) state[k] = t->s[k] ? (char *)t->s[k] + lo * size : NULL;
-  step_dense(j, wide, t->step, (char *)t->p + lo * size, (const char *)t->g + lo * size, state,
-             hi - lo);
+  step_dense(j, wide, t, (char *)t->p + lo * size, (const char *)t->g + lo * size, state, hi - lo);
 }
 
 static void step_range(void *ctx, int64_t lo, int64_t hi) {
@@ -75,4 +76,9 @@ bool pti_cpu_sgd(int dev, const pti_param *p, int n, const pti_sgd *h) {
 bool pti_cpu_adam(int dev, const pti_param *p, int n, const pti_adam *h) {
   (void)dev;
   return step_all(&(optim_job){.p = p, .adam = h}, n);
+}
+
+bool pti_cpu_rule(int dev, const pti_param *p, int n, const pti_rule *h) {
+  (void)dev;
+  return step_all(&(optim_job){.p = p, .rule = h}, n);
 }

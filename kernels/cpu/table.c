@@ -66,6 +66,7 @@ static inline int64_t brain_to_int(uint16_t x) { return float_to_int(pti_bf16_lo
 #include "reduce.inc.h"
 #include "softmax.inc.h"
 #include "optim.inc.h"
+#include "rules.inc.h"
 #include "random.inc.h"
 #undef T
 #undef PT_S
@@ -85,6 +86,7 @@ static inline int64_t brain_to_int(uint16_t x) { return float_to_int(pti_bf16_lo
 #include "reduce.inc.h"
 #include "softmax.inc.h"
 #include "optim.inc.h"
+#include "rules.inc.h"
 #include "random.inc.h"
 #undef T
 #undef PT_S
@@ -234,6 +236,7 @@ const pti_cpu_loops GLUE(pti_cpu_loops_, PT_LEVEL) = {
     .log_grad_pass = FLOATS(log_grad_pass),
     .sgd = FLOATS(sgd),
     .adam = FLOATS(adam),
+    .rule = FLOATS(rule),
     .draw = draw,
     .random = {[PTI_RAND_UNIFORM] = FLOATS(random_uniform),
                [PTI_RAND_NORMAL] = FLOATS(random_normal),

@@ -303,6 +303,27 @@ function Module:share_memory()
   return self
 end
 
+-- A copy of what a module holds: tensors and plain tables are copied, once each; the rest is the same.
+local function copy_of(value, done)
+  if done[value] then return done[value] end
+  local meta = getmetatable(value)
+  if pt.is_tensor(value) then
+    local x = value:detach():clone()
+    done[value] = marked[value] and Parameter(x, value.requires_grad) or x
+  elseif type(value) == "table" and (meta == nil or is_module(value)) then
+    local copy = setmetatable({}, meta)
+    done[value] = copy
+    for key, v in next, value do rawset(copy, key, copy_of(v, done)) end
+  else
+    return value
+  end
+  return done[value]
+end
+
+--- A module of the same kind with parameters and buffers of its own; Python's copy.deepcopy.
+---@return pt.nn.Module
+function Module:clone() return copy_of(self, {}) end
+
 --- Converts parameters and buffers to a dtype (floating ones alone) or moves them to a device. They become new
 --- tensors where that changes them: make the optimizer afterwards.
 ---@param target pt.Dtype|string

@@ -35,7 +35,7 @@ local function check_options(self, group)
       end
     end
   end
-  if group.nesterov and (group.momentum <= 0 or group.dampening ~= 0) then
+  if group.dampening and group.nesterov and (group.momentum <= 0 or group.dampening ~= 0) then
     fail("%s: nesterov needs a momentum above 0 and no dampening", name_of(self))
   end
 end
@@ -144,8 +144,8 @@ function Optimizer:load_state_dict(dict)
   check_state(self, dict)
   for g, group in ipairs(self.param_groups) do
     local saved, state = dict.param_groups[g], {}
-    for key in pairs(self.defaults) do
-      if saved[key] ~= nil then group[key] = saved[key] end
+    for key, value in pairs(saved) do -- schedulers add keys of their own
+      if key ~= "params" then group[key] = value end
     end
     for _, slot in ipairs(self.slots) do
       local list = {}
