@@ -195,7 +195,7 @@ describe("containers", function()
     assert.equal(3, #list)
     assert.equal(6, #list:parameters())
     assert.equal(0, #nn.ModuleList())
-    raises("expected a list of modules", nn.ModuleList, 1)
+    raises("expected a list of entries", nn.ModuleList, 1)
   end)
 end)
 

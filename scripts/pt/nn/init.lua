@@ -11,6 +11,8 @@ local nn = {
   init = require "pt.nn.initial",
 }
 
+nn.utils = require "pt.nn.utils"
+
 for _, part in ipairs { "layers", "containers", "losses" } do
   for name, layer in pairs(require("pt.nn." .. part)) do nn[name] = layer end
 end

@@ -24,6 +24,7 @@ end
 
 local gains = {
   linear = 1, conv1d = 1, conv2d = 1, conv3d = 1, sigmoid = 1,
+  conv_transpose1d = 1, conv_transpose2d = 1, conv_transpose3d = 1,
   tanh = 5 / 3, relu = math.sqrt(2), selu = 3 / 4,
 }
 
@@ -67,6 +68,92 @@ end)
 
 define("kaiming_normal_", "a:n=0 mode:s=fan_in nonlinearity:s=leaky_relu", function(x, a, mode, nonlinearity)
   return x:normal_(0, kaiming("kaiming_normal_", x, a, mode, nonlinearity))
+end)
+
+-- ---- matrices of a kind ----
+
+local function check_matrix(name, x)
+  if x.ndim ~= 2 then fail("%s: a matrix is needed, got %s", name, x.shape) end
+end
+
+define("eye_", "", function(x)
+  check_matrix("eye_", x)
+  return x:copy_(pt.eye(x:size(1), x:size(2)))
+end)
+
+--- Convolution weights (out, in / groups, kernel) that pass channels on as they are.
+define("dirac_", "groups:i=1", function(x, groups)
+  if x.ndim < 3 or x.ndim > 5 then fail("dirac_: a weight of 3 to 5 dims is needed, got %s", x.shape) end
+  local per = x:size(1) // groups
+  if groups < 1 or x:size(1) % groups ~= 0 then
+    fail("dirac_: %d output channels do not go into %d groups", x:size(1), groups)
+  end
+  x:zero_()
+  for g = 0, groups - 1 do
+    for d = 1, math.min(per, x:size(2)) do
+      local at = { g * per + d, d }
+      for k = 3, x.ndim do at[k] = x:size(k) // 2 + 1 end
+      x[at] = 1
+    end
+  end
+  return x
+end)
+
+--- A matrix (dims but the first taken together) whose rows, or columns, are of length 1 and at right angles.
+define("orthogonal_", "gain:n=1", function(x, gain)
+  if x.ndim < 2 then fail("orthogonal_: a tensor of 2 or more dims is needed, got %s", x.shape) end
+  if x:numel() == 0 then return x end
+  local rows, columns = x:size(1), x:numel() // x:size(1)
+  local n, width = math.min(rows, columns), math.max(rows, columns)
+  local q = pt.randn(n, width, { dtype = pt.float64 })
+  for i = 1, n do -- Gram and Schmidt, twice for the digits that the first pass loses
+    local row = q[i]
+    for _ = 1, i > 1 and 2 or 0 do
+      local before = q:narrow(1, 1, i - 1)
+      row:sub_(before:t():mv(before:mv(row)))
+    end
+    row:div_(row:square():sum():sqrt())
+  end
+  if rows > columns then q = q:t() end
+  return x:copy_(q:reshape(x:size()):mul(gain))
+end)
+
+--- Normal numbers, but a share `sparsity` of each column is zero.
+define("sparse_", "sparsity:n std:n=0.01", function(x, sparsity, std)
+  check_matrix("sparse_", x)
+  if not (sparsity >= 0 and sparsity <= 1) then fail("sparse_: sparsity must be between 0 and 1, got %s", sparsity) end
+  local zeros = math.ceil(sparsity * x:size(1))
+  x:normal_(0, std)
+  if zeros == 0 then return x end
+  for column = 1, x:size(2) do
+    x:select(2, column):index_copy_(1, pt.randperm(x:size(1)):narrow(1, 1, zeros), pt.zeros(zeros, { dtype = x.dtype }))
+  end
+  return x
+end)
+
+--- Normal numbers held between a and b by drawing again those that lie outside.
+define("trunc_normal_", "mean:n=0 std:n=1 a:n=-2 b:n=2", function(x, mean, std, a, b)
+  if not (a < b and std > 0) then
+    fail("trunc_normal_: a must be less than b and std above 0, got a = %s, b = %s, std = %s", a, b, std)
+  end
+  local near = math.max(a, math.min(mean, b))
+  local often = near == mean and b - a > std -- or else candidates are uniform, taken by their density
+  local function draw()
+    local new = pt.empty_like(x)
+    if often then
+      new:normal_(mean, std)
+      return new, new:lt(a):logical_or(new:gt(b))
+    end
+    new:uniform_(a, b)
+    local density = (((near - mean) / std) ^ 2 - ((new - mean) / std):square()) / 2
+    return new, pt.empty_like(x):uniform_():gt(density:exp())
+  end
+  local value, bad = draw()
+  while bad:any():item() do
+    local new, again = draw()
+    value, bad = bad:where(new, value), bad:logical_and(again)
+  end
+  return x:copy_(value)
 end)
 
 return init

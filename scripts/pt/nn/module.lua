@@ -170,6 +170,34 @@ function Module:named_modules(prefix)
   return zip(names, modules)
 end
 
+-- What stands at a dotted name: "layers.0.weight"; numbers count from 0 there.
+local function find(self, name)
+  local at = self
+  for part in name:gmatch "[^.]+" do
+    local key = math.tointeger(tonumber(part))
+    at = is_module(at) and rawget(at, key and key + 1 or part)
+    if not at then return nil end
+  end
+  return at
+end
+
+-- get_parameter and its like: what stands at `name`, which is one if is_one says so.
+local function getter(owner, what, is_one)
+  return function(self, name)
+    local value = find(self, name)
+    if value == nil or not is_one(value) then fail("%s: %s has no %s '%s'", owner, name_of(self), what, name) end
+    return value
+  end
+end
+
+--- The module, parameter or buffer of a name as named_modules and the like give it.
+---@type fun(self: pt.nn.Module, name: string): pt.nn.Module
+Module.get_submodule = getter("get_submodule", "module", is_module)
+---@type fun(self: pt.nn.Module, name: string): pt.Tensor
+Module.get_parameter = getter("get_parameter", "parameter", function(x) return marked[x] end)
+---@type fun(self: pt.nn.Module, name: string): pt.Tensor
+Module.get_buffer = getter("get_buffer", "buffer", function(x) return pt.is_tensor(x) and not marked[x] end)
+
 ---@param name string
 ---@param x? pt.Tensor
 function Module:register_parameter(name, x)
@@ -450,4 +478,7 @@ function Module.__tostring(self)
   return ("%s(\n%s\n)"):format(name_of(self), table.concat(lines, "\n"))
 end
 
-return { Module = Module, Parameter = Parameter, is_module = is_module }
+return {
+  Module = Module, Parameter = Parameter, is_module = is_module,
+  is_parameter = function(x) return marked[x] == true end,
+}

@@ -1,0 +1,205 @@
+--- nn.utils: gradients held in bounds, parameters as one vector, weights that are made anew before each forward.
+
+local pt = require "pt"
+local fail = require "pt.fail"
+local module = require "pt.nn.module"
+local signature = require "pt.signature"
+
+local utils = { rnn = require "pt.nn.utils.rnn" }
+
+-- fn(x, ...) whose arguments behind x are checked.
+local function define(name, text, fn)
+  local call = signature(name, text, fn)
+  utils[name] = function(x, ...) return call(x, ...) end
+end
+
+-- ---- gradients ----
+
+local function gradients(name, parameters)
+  if pt.is_tensor(parameters) then parameters = { parameters } end
+  if type(parameters) ~= "table" then fail("%s: expected a list of parameters, got a %s", name, type(parameters)) end
+  local list = {}
+  for i, p in ipairs(parameters) do
+    if not pt.is_tensor(p) then fail("%s: parameter %d must be a tensor, got a %s", name, i, type(p)) end
+    list[#list + 1] = p.grad
+  end
+  return list
+end
+
+-- The norm of all tensors as one vector.
+local function total_norm(list, p)
+  if #list == 0 then return pt.tensor(0.) end
+  local norms = {}
+  for i, g in ipairs(list) do
+    local half = g.dtype == pt.float16 or g.dtype == pt.bfloat16
+    norms[i] = (half and g:float() or g):norm(p):reshape(1)
+  end
+  return pt.cat(norms):norm(p)
+end
+
+--- Scales all gradients together so that their norm is at most max_norm; returns the norm that they had.
+define("clip_grad_norm_", "max_norm:n norm_type:n=2 error_if_nonfinite:b=false",
+  function(parameters, max_norm, p, strict)
+    local _ <close> = pt.no_grad()
+    local list = gradients("clip_grad_norm_", parameters)
+    local norm = total_norm(list, p)
+    local value = norm:item()
+    if strict and (value ~= value or value == math.huge) then
+      fail("clip_grad_norm_: the norm of the gradients is %s", value)
+    end
+    local factor = max_norm / (value + 1e-6)
+    if factor >= 1 then return norm end -- NaN goes on
+    for _, g in ipairs(list) do g:mul_(factor) end
+    return norm
+  end)
+
+--- The norm of all gradients together.
+define("get_total_norm", "norm_type:n=2", function(tensors, p)
+  local _ <close> = pt.no_grad()
+  return total_norm(pt.is_tensor(tensors) and { tensors } or tensors, p)
+end)
+
+--- Holds every element of the gradients between -clip_value and clip_value.
+define("clip_grad_value_", "clip_value:n", function(parameters, value)
+  local _ <close> = pt.no_grad()
+  for _, g in ipairs(gradients("clip_grad_value_", parameters)) do g:clamp_(-value, value) end
+end)
+
+-- ---- one vector ----
+
+--- All parameters, one behind the other, as a vector; gradients flow.
+---@param parameters pt.Tensor[]
+---@return pt.Tensor
+function utils.parameters_to_vector(parameters)
+  local parts = {}
+  for i, p in ipairs(parameters) do parts[i] = p:reshape(-1) end
+  if #parts == 0 then fail("parameters_to_vector: the list is empty") end
+  return pt.cat(parts)
+end
+
+--- Writes a vector into parameters, one behind the other.
+---@param vector pt.Tensor
+---@param parameters pt.Tensor[]
+function utils.vector_to_parameters(vector, parameters)
+  local total = 0
+  for _, p in ipairs(parameters) do total = total + p:numel() end
+  if not pt.is_tensor(vector) or vector.ndim ~= 1 or vector:numel() ~= total then
+    fail("vector_to_parameters: a vector of %d numbers is needed, got %s", total,
+      pt.is_tensor(vector) and vector.shape or "a " .. type(vector))
+  end
+  local _ <close> = pt.no_grad()
+  local from = 1
+  for _, p in ipairs(parameters) do
+    local n = p:numel()
+    p:copy_(vector:narrow(1, from, n):reshape(p:size()))
+    from = from + n
+  end
+end
+
+-- ---- weights that are made anew ----
+
+-- The parameter `name` of a module, for one that will be computed from others.
+local function take_parameter(owner, m, name)
+  if not module.is_module(m) then fail("%s: expected a module, got a %s", owner, type(m)) end
+  for key in pairs(rawget(m, "_remade") or {}) do
+    if key:match "%.(.*)$" == name then fail("%s: '%s' of %s is made so already", owner, name, m:describe()) end
+  end
+  local w = rawget(m, name)
+  if not (pt.is_tensor(w) and module.is_parameter(w)) then
+    fail("%s: %s has no parameter '%s'", owner, m:describe(), name)
+  end
+  m[name] = nil
+  return w
+end
+
+-- Has make(m) write field `name` before each forward; kept so that it can be taken away.
+local function remake(m, name, kind, make)
+  local key = kind .. "." .. name
+  local hooks = rawget(m, "_remade") or {}
+  rawset(m, "_remade", hooks)
+  hooks[key] = function(self) self[name] = make(self) end
+  m:register_forward_pre_hook(hooks[key])
+  hooks[key](m)
+  return m
+end
+
+-- Makes the computed field a parameter again.
+local function settle(m, name, kind, parts)
+  local hooks = rawget(m, "_remade")
+  local key = kind .. "." .. name
+  if not (hooks and hooks[key]) then fail("remove_%s: '%s' of %s is not made so", kind, name, m:describe()) end
+  for i, hook in ipairs(m._hooks.before) do
+    if hook == hooks[key] then table.remove(m._hooks.before, i) end
+  end
+  hooks[key] = nil
+  local value = m[name]
+  for _, part in ipairs(parts) do m[name .. part] = nil end
+  m[name] = nil
+  m[name] = module.Parameter(value:detach():clone())
+  return m
+end
+
+-- x as a matrix of dim `dim` against all others.
+local function as_matrix(x, dim)
+  if dim ~= 1 then x = x:movedim(dim, 1) end
+  return x:flatten(2)
+end
+
+-- The norm of x over all dims but one; dim false: over all.
+local function norm_but(x, dim)
+  if not dim then return x:norm(2) end
+  local dims = {}
+  for d = 1, x.ndim do
+    if d ~= dim then dims[#dims + 1] = d end
+  end
+  return #dims == 0 and x:abs() or x:norm(2, dims, true)
+end
+
+--- Replaces a parameter by its size and its direction: `weight_g` and `weight_v`, from which it is made before each
+--- forward. dim false takes one size for the whole.
+define("weight_norm", "name:s=weight dim:a=1", function(m, name, dim)
+  local w = take_parameter("weight_norm", m, name)
+  if dim and dim < 0 then dim = dim + w.ndim + 1 end
+  m[name .. "_g"] = module.Parameter(norm_but(w:detach(), dim))
+  m[name .. "_v"] = module.Parameter(w:detach())
+  return remake(m, name, "weight_norm", function(self)
+    local v = self[name .. "_v"]
+    return v * (self[name .. "_g"] / norm_but(v, dim))
+  end)
+end)
+
+define("remove_weight_norm", "name:s=weight", function(m, name)
+  return settle(m, name, "weight_norm", { "_g", "_v" })
+end)
+
+local function unit(x, eps) return x / math.max(x:square():sum():sqrt():item(), eps) end
+
+--- Divides a parameter by its largest singular value, which power iteration follows while training.
+define("spectral_norm", "name:s=weight n_power_iterations:i=1 eps:n=1e-12 dim:i?", function(m, name, times, eps, dim)
+  if times < 1 then fail("spectral_norm: n_power_iterations must be 1 or more, got %d", times) end
+  local w = take_parameter("spectral_norm", m, name)
+  dim = dim or (getmetatable(m).__name:find "^ConvTranspose" and 2 or 1)
+  m[name .. "_orig"] = w
+  local rows, columns = as_matrix(w:detach(), dim):size(1), as_matrix(w:detach(), dim):size(2)
+  m:register_buffer(name .. "_u", unit(pt.randn(rows, { dtype = w.dtype }), eps))
+  m:register_buffer(name .. "_v", unit(pt.randn(columns, { dtype = w.dtype }), eps))
+  return remake(m, name, "spectral_norm", function(self)
+    local matrix = as_matrix(self[name .. "_orig"], dim)
+    local u, v = self[name .. "_u"], self[name .. "_v"]
+    if self.training then
+      local _ <close> = pt.no_grad()
+      for _ = 1, times do
+        v:copy_(unit(matrix:t():mv(u), eps))
+        u:copy_(unit(matrix:mv(v), eps))
+      end
+    end
+    -- copies: the graph of an earlier forward must not see the next iteration
+    return self[name .. "_orig"] / u:clone():dot(matrix:mv(v:clone()))
+  end)
+end)
+
+define("remove_spectral_norm", "name:s=weight", function(m, name)
+  return settle(m, name, "spectral_norm", { "_orig", "_u", "_v" })
+end)
+
+return utils
