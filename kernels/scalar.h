@@ -5,9 +5,10 @@
    compiled (f, d or i), in C++ by overloading; K(c) is c in the type T. Functions that loops should
    be able to vectorise on every CPU level have no branches, no tables indexed by more than a few
    bits, no calls, and no fused multiply-adds, so that all levels give the same bits: EXP, LOG,
-   TANH, SIGMOID, rounding and comparisons for both floating types, and for float also SIN, COS,
-   TAN, ERF, POW and the relatives of EXP and LOG. Their error is below 1.5 units in the last place.
-   The others are the C library's. Integer functions wrap around and never trap. */
+   TANH, SIGMOID, ATAN, ASIN, rounding and comparisons for both floating types, and for float also
+   SIN, COS, TAN, ATAN2, ACOS, ERF, POW and the relatives of EXP and LOG. Their error is below 1.5
+   units in the last place. The others are the C library's, or loops and series that stay scalar.
+   Integer functions wrap around and never trap. */
 #ifndef PTI_SCALAR_H
 #define PTI_SCALAR_H
 
@@ -34,38 +35,57 @@
 #define K(c) ((T)(c))
 #define ABS(x) PT_WORD(abs)(x)
 #define ACOS(x) PT_WORD(acos)(x)
+#define ACOSH(x) PT_WORD(acosh)(x)
 #define ASIN(x) PT_WORD(asin)(x)
+#define ASINH(x) PT_WORD(asinh)(x)
 #define ATAN(x) PT_WORD(atan)(x)
 #define ATAN2(a, b) PT_WORD(atan2)(a, b)
+#define ATANH(x) PT_WORD(atanh)(x)
 #define CEIL(x) PT_WORD(ceil)(x)
+#define COPYSIGN(a, b) PT_WORD(withsign)(a, b)
 #define COS(x) PT_WORD(cos)(x)
 #define COSH(x) PT_WORD(cosh)(x)
 #define DIGAMMA(x) PT_WORD(digamma)(x)
 #define ERF(x) PT_WORD(erf)(x)
 #define ERFC(x) PT_WORD(erfc)(x)
+#define ERFINV(x) PT_WORD(erfinv)(x)
 #define EXP(x) PT_WORD(exp)(x)
 #define EXP2(x) PT_WORD(exp2)(x)
 #define EXPM1(x) PT_WORD(expm1)(x)
+#define EXPONENT(x) PT_WORD(exponent)(x) /* x is MANTISSA 2^EXPONENT, 1/2 <= |MANTISSA| < 1 */
 #define FLOOR(x) PT_WORD(floor)(x)
 #define FLOORDIV(a, b) PT_WORD(floordiv)(a, b) /* a / b rounded down */
 #define FMOD(a, b) PT_WORD(fmod)(a, b)         /* remainder with the sign of a */
+#define GCD(a, b) PT_WORD(gcd)(a, b)
+#define HYPOT(a, b) PT_WORD(hypot)(a, b)
+#define I0(x) PT_WORD(i0)(x) /* modified Bessel functions */
+#define I1(x) PT_WORD(i1)(x)
+#define LCM(a, b) PT_WORD(lcm)(a, b)
 #define LGAMMA(x) PT_WORD(lgamma)(x)
 #define LOG(x) PT_WORD(log)(x)
 #define LOG10(x) PT_WORD(log10)(x)
 #define LOG1P(x) PT_WORD(log1p)(x)
 #define LOG2(x) PT_WORD(log2)(x)
+#define LOG_NDTR(x) PT_WORD(log_ndtr)(x) /* log of the normal distribution function */
+#define MANTISSA(x) PT_WORD(mantissa)(x)
 #define MAX2(a, b) PT_WORD(max2)(a, b) /* NaN wins */
 #define MIN2(a, b) PT_WORD(min2)(a, b)
+#define NEXTAFTER(a, b) PT_WORD(nextafter)(a, b)
+#define POLYGAMMA(n, x) PT_WORD(polygamma)(n, x) /* n-th derivative of DIGAMMA */
 #define POW(a, b) PT_WORD(pow)(a, b)
 #define POWGA(g, a, b) PT_WORD(powga)(g, a, b) /* gradients of POW; finite where the limit is */
 #define POWGB(g, a, b, y) PT_WORD(powgb)(g, a, b, y)
 #define REMAINDER(a, b) PT_WORD(remainder)(a, b) /* with the sign of b */
 #define ROUND(x) PT_WORD(round)(x)               /* halves go to the even neighbour */
+#define SHL(a, b) PT_WORD(shl)(a, b)             /* all bits leave at once where b is no bit */
+#define SHR(a, b) PT_WORD(shr)(a, b)
 #define SIGMOID(x) PT_WORD(sigmoid)(x)
 #define SIGN(x) PT_WORD(sign)(x)
+#define SIGNBIT(x) PT_WORD(signbit)(x)
 #define SIN(x) PT_WORD(sin)(x)
 #define SINH(x) PT_WORD(sinh)(x)
 #define SQRT(x) PT_WORD(sqrt)(x)
+#define SQUARE(x) PT_WORD(square)(x)
 #define TAN(x) PT_WORD(tan)(x)
 #define TANH(x) PT_WORD(tanh)(x)
 #define TRUNC(x) PT_WORD(trunc)(x)
@@ -113,6 +133,8 @@ PT_FN double pt_from_d(uint64_t u) {
     return PT_GLUE(from, L)((PT_GLUE(bits, L)(x) & ~TOP) | (PT_GLUE(bits, L)(y) & TOP)); \
   }                                                                                      \
   PT_FN T PT_NAME(sign, L)(T x) { return x > 0 ? (T)1 : x < 0 ? (T)-1 : x; }             \
+  PT_FN T PT_NAME(square, L)(T x) { return x * x; }                                      \
+  PT_FN bool PT_NAME(signbit, L)(T x) { return (PT_GLUE(bits, L)(x) & TOP) != 0; }       \
   PT_FN T PT_NAME(max2, L)(T a, T b) { return (a > b) | (a != a) ? a : b; }              \
   PT_FN T PT_NAME(min2, L)(T a, T b) { return (a < b) | (a != a) ? a : b; }              \
   PT_FN T PT_NAME(round, L)(T x) {                                                       \
@@ -230,6 +252,29 @@ PT_FN float PT_NAME(expm1, f)(float x) {
   double a = x, e = PT_NAME(exp, d)(a) - 1.0,
          small = a + a * a * (0.5 + a * (1.0 / 6.0 + a * (1.0 / 24.0)));
   return a < 0.001 && a > -0.001 ? (x == 0 ? x : (float)small) : (float)e;
+}
+PT_FN float PT_NAME(sinh, f)(float x) {
+  double a = x, e = PT_NAME(exp, d)(a), z = a * a;
+  double small = a + a * z * (1.0 / 6.0 + z * (1.0 / 120.0 + z * (1.0 / 5040.0)));
+  return (float)(z < 0.01 ? small : 0.5 * (e - 1.0 / e));
+}
+PT_FN float PT_NAME(cosh, f)(float x) {
+  double e = PT_NAME(exp, d)((double)x);
+  return (float)(0.5 * (e + 1.0 / e));
+}
+PT_FN float PT_NAME(asinh, f)(float x) {
+  double a = PT_NAME(abs, f)(x), z = a * a;
+  double small = a - a * z * (1.0 / 6.0 - z * (3.0 / 40.0 - z * (15.0 / 336.0)));
+  double y = z < 0.0001 ? small : PT_NAME(log, d)(a + PT_NAME(sqrt, d)(z + 1.0));
+  return PT_NAME(withsign, f)((float)y, x);
+}
+PT_FN float PT_NAME(acosh, f)(float x) {
+  double a = x;
+  return (float)PT_NAME(log, d)(a + PT_NAME(sqrt, d)((a - 1.0) * (a + 1.0)));
+}
+PT_FN float PT_NAME(atanh, f)(float x) {
+  double a = x, z = a * a, small = a + a * z * (1.0 / 3.0 + z * (1.0 / 5.0 + z * (1.0 / 7.0)));
+  return (float)(z < 0.0001 ? small : 0.5 * PT_NAME(log, d)((1.0 + a) / (1.0 - a)));
 }
 PT_FN double PT_NAME(exp2, d)(double x) { return exp2(x); }
 PT_FN double PT_NAME(log2, d)(double x) { return log2(x); }
@@ -350,6 +395,45 @@ PT_FN float PT_NAME(tan, f)(float x) {
   return (float)(x < 0 ? -y : x == 0 ? x : y);
 }
 
+/* Cephes' atan: reduced to |x| <= 0.66 by the angles of 45 and 90 degrees. */
+PT_FN double PT_NAME(atan, d)(double x) {
+  double a = PT_NAME(abs, d)(x);
+  bool steep = a > 2.41421356237309504880, middle = a > 0.66;
+  double u = steep ? -1.0 / a : middle ? (a - 1.0) / (a + 1.0) : a, z = u * u;
+  double p = -8.750608600031904122785e-1;
+  p = p * z - 1.615753718733365076637e1;
+  p = p * z - 7.500855792314704667340e1;
+  p = p * z - 1.228866684490136173410e2;
+  p = p * z - 6.485021904942025371773e1;
+  double q = z + 2.485846490142306297962e1;
+  q = q * z + 1.650270098316988542046e2;
+  q = q * z + 4.328810604912902668951e2;
+  q = q * z + 4.853903996359136964868e2;
+  q = q * z + 1.945506571482613964425e2;
+  double rest = steep ? 6.123233995736765886130e-17 : middle ? 3.061616997868382943065e-17 : 0;
+  double base = steep ? 1.57079632679489661923 : middle ? 0.785398163397448309616 : 0;
+  return PT_NAME(withsign, d)(base + (u * (z * (p / q)) + u + rest), x);
+}
+PT_FN float PT_NAME(atan, f)(float x) { return (float)PT_NAME(atan, d)((double)x); }
+PT_FN double PT_NAME(asin, d)(double x) {
+  return PT_NAME(atan, d)(x / PT_NAME(sqrt, d)((1.0 - x) * (1.0 + x)));
+}
+PT_FN float PT_NAME(asin, f)(float x) { return (float)PT_NAME(asin, d)((double)x); }
+PT_FN float PT_NAME(acos, f)(float x) {
+  return (float)(1.57079632679489661923 - PT_NAME(asin, d)((double)x));
+}
+PT_FN double PT_NAME(acos, d)(double x) { return acos(x); }
+/* The angle of the smaller over the larger of |a| and |b|, then turned into its octant. */
+PT_FN float PT_NAME(atan2, f)(float a, float b) {
+  double u = PT_NAME(abs, f)(a), v = PT_NAME(abs, f)(b);
+  double low = u < v ? u : v, high = u < v ? v : u;
+  double t = low == high ? (high == 0 ? 0.0 : 1.0) : low / high;
+  double y = PT_NAME(atan, d)(t);
+  y = u > v ? 1.57079632679489661923 - y : y;
+  y = PT_NAME(signbit, f)(b) ? 3.14159265358979323846 - y : y;
+  return (a != a) | (b != b) ? a + b : PT_NAME(withsign, f)((float)y, a);
+}
+
 /* ---- from the C library ---- */
 
 #define PT_LIBM(name)                                          \
@@ -358,14 +442,21 @@ PT_FN float PT_NAME(tan, f)(float x) {
 #define PT_LIBM2(name)                                                     \
   PT_FN float PT_NAME(name, f)(float a, float b) { return name##f(a, b); } \
   PT_FN double PT_NAME(name, d)(double a, double b) { return name(a, b); }
-PT_LIBM(acos)
-PT_LIBM(asin)
-PT_LIBM(atan)
-PT_LIBM(cosh)
 PT_LIBM(erfc)
-PT_LIBM(sinh)
-PT_LIBM2(atan2)
 PT_LIBM2(fmod)
+PT_LIBM2(nextafter)
+PT_FN double PT_NAME(acosh, d)(double x) { return acosh(x); }
+PT_FN double PT_NAME(asinh, d)(double x) { return asinh(x); }
+PT_FN double PT_NAME(atanh, d)(double x) { return atanh(x); }
+PT_FN double PT_NAME(atan2, d)(double a, double b) { return atan2(a, b); }
+PT_FN double PT_NAME(cosh, d)(double x) { return cosh(x); }
+PT_FN double PT_NAME(sinh, d)(double x) { return sinh(x); }
+PT_FN double PT_NAME(hypot, d)(double a, double b) { return hypot(a, b); }
+PT_FN float PT_NAME(hypot, f)(float a, float b) {
+  double u = a, v = b, y = PT_NAME(sqrt, d)(u * u + v * v);
+  bool endless = (PT_NAME(abs, f)(a) == HUGE_VALF) | (PT_NAME(abs, f)(b) == HUGE_VALF);
+  return endless ? HUGE_VALF : (float)y;
+}
 PT_FN double PT_NAME(sin, d)(double x) { return sin(x); }
 PT_FN double PT_NAME(cos, d)(double x) { return cos(x); }
 PT_FN double PT_NAME(tan, d)(double x) { return tan(x); }
@@ -400,6 +491,114 @@ PT_FN double PT_NAME(digamma, d)(double x) {
   return y + log(x) - 0.5 / x - s;
 }
 PT_FN float PT_NAME(digamma, f)(float x) { return (float)PT_NAME(digamma, d)(x); }
+
+/* ---- special functions: loops and series in double, for the few who need them ---- */
+
+#define PT_FROM_DOUBLE(name) \
+  PT_FN float PT_NAME(name, f)(float x) { return (float)PT_NAME(name, d)((double)x); }
+
+/* A rational first guess, then two steps of Newton's method. */
+PT_FN double PT_NAME(erfinv, d)(double y) {
+  double a = PT_NAME(abs, d)(y), x;
+  if (!(a < 1)) return a == 1 ? PT_NAME(withsign, d)(HUGE_VAL, y) : (double)NAN;
+  if (a <= 0.7) {
+    double z = y * y;
+    x = y * (((-0.140543331 * z + 0.914624893) * z - 1.645349621) * z + 0.886226899) /
+        ((((0.012229801 * z - 0.329097515) * z + 1.442710462) * z - 2.118377725) * z + 1.0);
+  } else {
+    double z = sqrt(-log((1.0 - a) * 0.5));
+    double n = ((1.641345311 * z + 3.429567803) * z - 1.624906493) * z - 1.970840454;
+    x = PT_NAME(withsign, d)(n / ((1.637067800 * z + 3.543889200) * z + 1.0), y);
+  }
+  for (int i = 0; i < 2; i++) x -= (erf(x) - y) / (1.1283791670955126 * exp(-x * x));
+  return x;
+}
+PT_FROM_DOUBLE(erfinv)
+
+/* Far to the left by the asymptotic series of the tail. */
+PT_FN double PT_NAME(log_ndtr, d)(double x) {
+  if (x > -1) return log1p(-0.5 * erfc(x * 0.70710678118654752));
+  if (x > -30) return log(0.5 * erfc(-x * 0.70710678118654752));
+  double z = 1 / (x * x), s = 1, term = 1;
+  for (int k = 1; k < 9; k++) {
+    term *= -z * (2 * k - 1);
+    s += term;
+  }
+  return -0.5 * x * x - log(-x) - 0.91893853320467274 + log(s);
+}
+PT_FROM_DOUBLE(log_ndtr)
+
+/* I_n, n 0 or 1: the power series, whose terms are positive, or the asymptotic one. */
+PT_FN double pt_bessel_i(int n, double x) {
+  double a = fabs(x), y;
+  if (a != a) return x;
+  if (a <= 30) {
+    double z = 0.25 * a * a, term = n ? 0.5 * a : 1;
+    y = term;
+    for (int k = 1; term > y * 1e-17; k++) {
+      term *= z / ((double)k * (k + n));
+      y += term;
+    }
+  } else {
+    double term = 1, s = 1;
+    for (int k = 1; k < 20; k++) {
+      term *= ((2.0 * k - 1) * (2.0 * k - 1) - 4.0 * n * n) / (8.0 * k * a);
+      s += term;
+    }
+    y = exp(0.5 * a) / sqrt(6.28318530717958648 * a) * s * exp(0.5 * a);
+  }
+  return n && x < 0 ? -y : y;
+}
+PT_FN double PT_NAME(i0, d)(double x) { return pt_bessel_i(0, x); }
+PT_FN double PT_NAME(i1, d)(double x) { return pt_bessel_i(1, x); }
+PT_FROM_DOUBLE(i0)
+PT_FROM_DOUBLE(i1)
+
+/* Sum over k >= 0 of (x + k)^-s, s > 1: nine terms, then Euler and Maclaurin. */
+PT_FN double pt_zeta(double s, double x) {
+  static const double bernoulli[] = {1.0 / 12,           -1.0 / 720,
+                                     1.0 / 30240,        -1.0 / 1209600,
+                                     1.0 / 47900160,     -691.0 / 1307674368000,
+                                     1.0 / 74724249600., -3617.0 / 10670622842880000.};
+  double y = 0, a = x;
+  for (int k = 0; k < 9 || a < 9; k++, a += 1) y += pow(a, -s);
+  double w = pow(a, -s), f = s * w / a;
+  y += a * w / (s - 1) + 0.5 * w;
+  for (int k = 0; k < 8; k++) {
+    y += f * bernoulli[k];
+    f *= (s + 2 * k + 1) * (s + 2 * k + 2) / (a * a);
+  }
+  return y;
+}
+/* Below zero only the first derivative is known, by reflection. */
+PT_FN double PT_NAME(polygamma, d)(double n, double x) {
+  if (n == 0) return PT_NAME(digamma, d)(x);
+  if (!(n > 0) || n != floor(n) || x != x) return (double)NAN;
+  if (x <= 0 && x == floor(x)) return HUGE_VAL;
+  if (x < 0) {
+    if (n > 1) return (double)NAN;
+    double s = sin(3.14159265358979323846 * (x - floor(x)));
+    return 9.86960440108935861883 / (s * s) - pt_zeta(2, 1 - x);
+  }
+  double y = tgamma(n + 1) * pt_zeta(n + 1, x);
+  return fmod(n, 2) == 0 ? -y : y;
+}
+PT_FN float PT_NAME(polygamma, f)(float n, float x) {
+  return (float)PT_NAME(polygamma, d)((double)n, (double)x);
+}
+
+/* ---- the parts of a number ---- */
+
+PT_FN double PT_NAME(mantissa, d)(double x) {
+  int e;
+  return frexp(x, &e);
+}
+PT_FN double PT_NAME(exponent, d)(double x) {
+  int e = 0;
+  return isfinite(x) ? (frexp(x, &e), e) : 0;
+}
+PT_FROM_DOUBLE(mantissa)
+PT_FROM_DOUBLE(exponent)
 
 /* ---- powers ---- */
 
@@ -462,6 +661,24 @@ PT_FN int64_t PT_NAME(floordiv, i)(int64_t a, int64_t b) {
   int64_t q = a / b;
   return a % b != 0 && (a < 0) != (b < 0) ? q - 1 : q;
 }
+PT_FN bool PT_NAME(signbit, i)(int64_t x) { return x < 0; }
+PT_FN int64_t PT_NAME(gcd, i)(int64_t a, int64_t b) {
+  uint64_t u = (uint64_t)PT_NAME(abs, i)(a), v = (uint64_t)PT_NAME(abs, i)(b);
+  while (v) {
+    uint64_t r = u % v;
+    u = v;
+    v = r;
+  }
+  return (int64_t)u;
+}
+PT_FN int64_t PT_NAME(lcm, i)(int64_t a, int64_t b) {
+  uint64_t u = (uint64_t)PT_NAME(abs, i)(a), d = (uint64_t)PT_NAME(gcd, i)(a, b);
+  return d ? PT_NAME(abs, i)((int64_t)(u / d * (uint64_t)b)) : 0;
+}
+PT_FN int64_t PT_NAME(shl, i)(int64_t a, int64_t b) {
+  return (b < 0) | (b > 63) ? 0 : (int64_t)((uint64_t)a << (b & 63));
+}
+PT_FN int64_t PT_NAME(shr, i)(int64_t a, int64_t b) { return a >> ((b < 0) | (b > 63) ? 63 : b); }
 /* A negative power is what is left of the fraction: 0, but for 1 and -1. */
 PT_FN int64_t PT_NAME(pow, i)(int64_t a, int64_t b) {
   if (b < 0) return a == 1 ? 1 : a == -1 ? (b & 1 ? -1 : 1) : 0;

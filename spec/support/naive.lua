@@ -27,6 +27,67 @@ function scalar.round(x)
   local part = x - low
   return (part < 0.5 or part == 0.5 and low % 2 == 0) and low or low + 1
 end
+local exp, log = math.exp, math.log
+local function root(x) return math.sqrt(x) end
+function scalar.trunc(x) return x < 0 and -(-x // 1) or x // 1 end
+function scalar.frac(x) return x - scalar.trunc(x) end
+scalar.deg2rad, scalar.rad2deg = math.rad, math.deg
+function scalar.exp2(x) return 2 ^ x end
+function scalar.expm1(x) return exp(x) - 1 end
+function scalar.log2(x) return log(x, 2) end
+function scalar.log10(x) return log(x, 10) end
+function scalar.log1p(x) return log(1 + x) end
+function scalar.logit(x) return log(x / (1 - x)) end
+function scalar.xlogy(a, b) return a == 0 and 0.0 or a * log(b) end
+function scalar.xlog1py(a, b) return a == 0 and 0.0 or a * log(1 + b) end
+function scalar.logaddexp(a, b) return log(exp(a) + exp(b)) end
+function scalar.logaddexp2(a, b) return log(2 ^ a + 2 ^ b, 2) end
+function scalar.entr(x) return -x * log(x) end
+scalar.tan, scalar.asin, scalar.acos, scalar.atan, scalar.atan2 = math.tan, math.asin, math.acos, math.atan, math.atan
+function scalar.sinh(x) return (exp(x) - exp(-x)) / 2 end
+function scalar.cosh(x) return (exp(x) + exp(-x)) / 2 end
+function scalar.asinh(x) return log(x + root(x * x + 1)) end
+function scalar.acosh(x) return log(x + root(x * x - 1)) end
+function scalar.atanh(x) return log((1 + x) / (1 - x)) / 2 end
+function scalar.sinc(x) return math.sin(math.pi * x) / (math.pi * x) end
+function scalar.hypot(a, b) return root(a * a + b * b) end
+function scalar.silu(x) return x / (1 + exp(-x)) end
+function scalar.gelu_tanh(x) return x / (1 + exp(-2 * root(2 / math.pi) * (x + 0.044715 * x ^ 3))) end
+function scalar.mish(x)
+  local s = (1 + exp(x)) ^ 2
+  return x * (s - 1) / (s + 1)
+end
+function scalar.softplus(x, beta, most)
+  beta = beta or 1
+  return beta * x > (most or 20) and x or log(1 + exp(beta * x)) / beta
+end
+function scalar.logsigmoid(x) return -log(1 + exp(-x)) end
+function scalar.elu(x) return x > 0 and x or exp(x) - 1 end
+scalar.celu = scalar.elu
+function scalar.selu(x) return 1.0507009873554805 * (x > 0 and x or 1.6732632423543772 * (exp(x) - 1)) end
+function scalar.leaky_relu(x) return x > 0 and x or 0.01 * x end
+function scalar.hardtanh(x) return math.max(-1, math.min(x, 1)) end
+function scalar.hardsigmoid(x) return math.max(0, math.min(x / 6 + 0.5, 1)) end
+function scalar.hardswish(x) return x * scalar.hardsigmoid(x) end
+function scalar.hardshrink(x) return math.abs(x) > 0.5 and x or 0.0 end
+function scalar.softshrink(x) return x > 0.5 and x - 0.5 or x < -0.5 and x + 0.5 or 0.0 end
+function scalar.threshold(x, least, value) return x > least and x or value end
+function scalar.softsign(x) return x / (1 + math.abs(x)) end
+function scalar.tanhshrink(x) return x - scalar.tanh(x) end
+scalar.fmax, scalar.fmin, scalar.fmod = math.max, math.min, math.fmod
+function scalar.copysign(a, b) return b < 0 and -math.abs(a) or math.abs(a) end
+function scalar.heaviside(a, b) return a == 0 and b or a > 0 and 1.0 or 0.0 end
+function scalar.bitwise_and(a, b) return a & b end
+function scalar.bitwise_or(a, b) return a | b end
+function scalar.bitwise_xor(a, b) return a ~ b end
+function scalar.bitwise_left_shift(a, b) return a << b end
+function scalar.bitwise_right_shift(a, b) return a >> b end
+function scalar.gcd(a, b)
+  while b ~= 0 do a, b = b, a % b end
+  return math.abs(a)
+end
+function scalar.lcm(a, b) return b == 0 and 0 or math.abs(a * b) // scalar.gcd(a, b) end
+function scalar.signbit(x) return x < 0 end
 function scalar.add(a, b) return a + b end
 function scalar.sub(a, b) return a - b end
 function scalar.mul(a, b) return a * b end

@@ -54,11 +54,25 @@ local function dtype(name) return setmetatable({ dtype_name = name }, { __name =
 local domain = {
   log = { 0.5, 3 }, sqrt = { 0.3, 2 }, rsqrt = { 0.3, 2 }, reciprocal = { 0.4, 2 },
   div = { b = { 0.5, 2 } }, pow = { a = { 0.3, 2 }, b = { -1.9, 2.1 } },
-  floor_divide = { b = { 0.7, 2 } }, remainder = { b = { 0.7, 2 } },
+  floor_divide = { b = { 0.7, 2 } }, remainder = { b = { 0.7, 2 } }, fmod = { b = { 0.7, 2 } },
+  log2 = { 0.5, 3 }, log10 = { 0.5, 3 }, log1p = { -0.5, 2 }, logit = { 0.1, 0.9 }, entr = { 0.2, 2 },
+  xlogy = { b = { 0.5, 3 } }, xlog1py = { b = { -0.5, 2 } }, tan = { -1.2, 1.2 },
+  asin = { -0.9, 0.9 }, acos = { -0.9, 0.9 }, acosh = { 1.2, 3 }, atanh = { -0.9, 0.9 }, erfinv = { -0.9, 0.9 },
+  lgamma = { 0.4, 3 }, digamma = { 0.4, 3 }, hardsigmoid = { -4.1, 4 }, hardswish = { -4.1, 4 },
 }
 
 -- One line a sample: the arguments by position. `views = false`: the op speaks of memory, not of values.
 local special = {
+  polygamma = { { data(listed({ 2 }, { 1, 2 })), T({ 3, 2 }, 0.5, 3) } },
+  threshold = { { T { 2, 3 }, 0.3, -1.5 } },
+  softplus = { { T { 2, 3 } }, { T { 2, 3 }, 2, 1.3 } },
+  bitwise_and = { { ids({ 2, 3 }, 9), ids({ 3 }, 9) } },
+  bitwise_or = { { ids({ 2, 3 }, 9), ids({ 3 }, 9) } },
+  bitwise_xor = { { ids({ 2, 3 }, 9), ids({ 3 }, 9) } },
+  bitwise_left_shift = { { ids({ 2, 3 }, 9), given({ 3 }, { 0, 3, 64 }) } },
+  bitwise_right_shift = { { ids({ 2, 3 }, 9), given({ 3 }, { 0, 1, 64 }) } },
+  gcd = { { ids({ 2, 3 }, 40), given({ 3 }, { 6, -8, 0 }) } },
+  lcm = { { ids({ 2, 3 }, 40), given({ 3 }, { 6, -8, 0 }) } },
   where = { { bools { 2, 3 }, T { 2, 3 }, T { 2, 3 } }, { bools { 2, 1 }, T { 3 }, T {} } },
   view = {
     { T { 2, 3 }, { 3, 2 } }, { T { 2, 3 }, { -1 } }, { T { 0, 3 }, { 3, 0 } }, { T {}, { 1, 1 } },
