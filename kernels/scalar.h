@@ -499,19 +499,22 @@ PT_FN float PT_NAME(digamma, f)(float x) { return (float)PT_NAME(digamma, d)(x);
 
 /* A rational first guess, then two steps of Newton's method. */
 PT_FN double PT_NAME(erfinv, d)(double y) {
-  double a = PT_NAME(abs, d)(y), x;
+  double a = PT_NAME(abs, d)(y), rest = 1.0 - a, x;
   if (!(a < 1)) return a == 1 ? PT_NAME(withsign, d)(HUGE_VAL, y) : (double)NAN;
   if (a <= 0.7) {
-    double z = y * y;
-    x = y * (((-0.140543331 * z + 0.914624893) * z - 1.645349621) * z + 0.886226899) /
+    double z = a * a;
+    x = a * (((-0.140543331 * z + 0.914624893) * z - 1.645349621) * z + 0.886226899) /
         ((((0.012229801 * z - 0.329097515) * z + 1.442710462) * z - 2.118377725) * z + 1.0);
   } else {
-    double z = sqrt(-log((1.0 - a) * 0.5));
-    double n = ((1.641345311 * z + 3.429567803) * z - 1.624906493) * z - 1.970840454;
-    x = PT_NAME(withsign, d)(n / ((1.637067800 * z + 3.543889200) * z + 1.0), y);
+    double z = sqrt(-log(rest * 0.5));
+    x = (((1.641345311 * z + 3.429567803) * z - 1.624906493) * z - 1.970840454) /
+        ((1.637067800 * z + 3.543889200) * z + 1.0);
   }
-  for (int i = 0; i < 2; i++) x -= (erf(x) - y) / (1.1283791670955126 * exp(-x * x));
-  return x;
+  for (int i = 0; i < 2; i++) {
+    double over = a <= 0.7 ? erf(x) - a : rest - erfc(x);
+    x -= over / (1.1283791670955126 * exp(-x * x));
+  }
+  return PT_NAME(withsign, d)(x, y);
 }
 PT_FROM_DOUBLE(erfinv)
 

@@ -29,6 +29,7 @@ end
 -- ---- what is loaded on first use ----
 
 local parts = {
+  special = "pt.special",
   nn = "pt.nn", optim = "pt.optim", data = "pt.data", autograd = "pt.autograd", pool = "pt.pool",
   channel = "pt.channel", progress = "pt.progress", cuda = "pt.cuda",
 }

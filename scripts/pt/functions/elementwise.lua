@@ -11,7 +11,9 @@ local where, divide = core.fn "where", core.fn "div"
 
 for name, of in pairs {
   multiply = "mul", subtract = "sub", true_divide = "div", negative = "neg", absolute = "abs",
-  greater = "gt", greater_equal = "ge", less = "lt", less_equal = "le", not_equal = "ne",
+  greater = "gt", greater_equal = "ge", less = "lt", less_equal = "le", not_equal = "ne", sgn = "sign", fix = "trunc",
+  arccos = "acos", arccosh = "acosh", arcsin = "asin", arcsinh = "asinh", arctan = "atan", arctan2 = "atan2",
+  arctanh = "atanh",
 } do
   alias(name, of)
 end
@@ -38,6 +40,96 @@ define("div", "x:T... y... options...", "x over y; rounding_mode is floor or tru
 end)
 made.methods.div = functions.div
 alias("divide", "div")
+
+-- ---- arithmetic with a factor ----
+
+-- add and sub as PyTorch has them: other is multiplied by alpha first.
+for name, sign in pairs { add = "plus", sub = "minus" } do
+  for _, suffix in ipairs { "", "_" } do
+    local plain = core.fn(name .. suffix)
+    local fn = define(name .. suffix, "x:A... other:A... options...", "x " .. sign .. " alpha (1) times other",
+      function(x, other, options)
+        if options == nil then return plain(x, other) end
+        local alpha = type(options) == "table" and options.alpha or options
+        if type(alpha) ~= "number" then fail("%s%s: the option is alpha, a number", name, suffix) end
+        return plain(x, alpha == 1 and other or other * alpha)
+      end)
+    made.methods[name .. suffix] = fn
+  end
+end
+alias("subtract", "sub")
+
+-- ---- bits ----
+
+define("bitwise_not", "x:T", "the other bits; of a bool, the other value", function(x)
+  if x:is_floating_point() then fail("bitwise_not: %s tensors are not supported", tostring(x.dtype)) end
+  return x.dtype == core.dtypes.bool and x:logical_not() or x:bitwise_xor(-1)
+end)
+inplace "bitwise_not"
+
+for event, name in pairs {
+  __band = "bitwise_and", __bor = "bitwise_or", __bxor = "bitwise_xor", __shl = "bitwise_left_shift",
+  __shr = "bitwise_right_shift",
+} do
+  core.metatable[event] = core.fn(name)
+end
+function core.metatable.__bnot(x) return functions.bitwise_not(x) end
+
+-- ---- powers of two and ten ----
+
+define("float_power", "x:A exponent:A", "x to the power exponent in float64", function(x, exponent)
+  local function wide(v) return core.is_tensor(v) and v:to_dtype(core.dtypes.float64) or v end
+  if not core.is_tensor(x) then x = core.tensor(x, core.dtypes.float64, exponent.device) end
+  return wide(x):pow(wide(exponent))
+end)
+made.methods.float_power = functions.float_power
+inplace "float_power"
+
+define("ldexp", "x:T other:A", "x times 2 to the power other", function(x, other)
+  if not core.is_tensor(other) then return x * 2.0 ^ other end
+  return x * (other:is_floating_point() and other or other:to_dtype(core.get_default_dtype())):exp2()
+end)
+inplace "ldexp"
+
+define("frexp", "x:T", "mantissa and exponent: x is mantissa times 2 to the power exponent, 1/2 <= |mantissa| < 1",
+  function(x) return x:frexp_mantissa(), x:frexp_exponent():to_dtype(core.dtypes.int32) end)
+
+local round = core.fn "round"
+
+define("round", "x:T decimals:i=0", "the nearest number of so many decimals; halves go to the even one",
+  function(x, decimals)
+    if decimals == 0 then return round(x) end
+    local scale = 10.0 ^ math.abs(decimals)
+    return decimals > 0 and round(x * scale) / scale or round(x / scale) * scale
+  end)
+made.methods.round_ = nil
+inplace "round"
+
+-- ---- activations ----
+
+local logit = core.fn "logit"
+
+define("logit", "x:T eps:n?", "log(x / (1 - x)), the inverse of sigmoid; x held between eps and 1 - eps",
+  function(x, eps) return logit(eps and x:clamp_between(eps, 1 - eps) or x) end)
+inplace "logit"
+
+define("gelu", "x:T approximate:s=none", "x times the normal distribution function, or its approximation by tanh",
+  function(x, approximate)
+    if approximate == "none" then return x:gelu_erf() end
+    return approximate == "tanh" and x:gelu_tanh() or fail("gelu: approximate is none or tanh, got %s", approximate)
+  end)
+inplace "gelu"
+
+define("relu6", "x:T", "x held between 0 and 6", function(x) return x:hardtanh(0, 6) end)
+inplace "relu6"
+
+-- ---- tests in place: 1 where true, else 0, in the dtype of x ----
+
+for _, name in ipairs {
+  "eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor", "logical_not",
+} do
+  inplace(name)
+end
 
 -- ---- bounds ----
 
