@@ -4,6 +4,7 @@
 --   define("std", "x:T dim:D? keepdim:b=false", "standard deviation", function(x, dim, keepdim) ... end)
 --
 -- adds pt.std, and, as the first parameter is a tensor, the method x:std. Signatures are those of pt.signature.
+-- `require "pt.define"("nn.functional")` is for functions of another table: pt.help knows them under that name.
 
 local core = require "pt.core"
 local fail = require "pt.fail"
@@ -30,11 +31,12 @@ end
 ---@field functions table<string, function> what becomes pt.<name>
 ---@field methods table<string, function> what becomes x:<name>
 
+---@param space string? the table that the functions go into, where it is not pt
 ---@return fun(name: string, sig: string, help: string, fn: function): function define
 ---@return pt.Made made
 ---@return fun(name: string, of: string) alias another name for a function
 ---@return fun(name: string) inplace x:name_(...), which writes x:name(...) into x
-local function new()
+local function new(_, space)
   local made = { functions = {}, methods = {} }
 
   -- A signature with "..." is not checked here: the function reads its arguments itself.
@@ -43,8 +45,10 @@ local function new()
     local inplace = name:sub(-1) == "_"
     if not inplace then made.functions[name] = fn end
     if sig:find "^%w+:T" then made.methods[name] = fn end
-    docs[name] = {
-      name = name, sig = sig, help = help, kind = "lua", differentiable = true, inplace = inplace, fn = fn,
+    local full = space and space .. "." .. name or name
+    docs[full] = {
+      name = full, sig = sig, help = help, kind = "lua", differentiable = true, inplace = inplace, fn = fn,
+      space = space,
     }
     return fn
   end

@@ -58,7 +58,7 @@ local function describe(op)
     lines[#lines + 1] = ("    %-14s %s"):format(name, types[kind])
   end
   local notes = { kinds[op.kind] or op.kind }
-  if op.sig:find "^%w+:T" then notes[#notes + 1] = ("also x:%s(...)"):format(op.name) end
+  if op.sig:find "^%w+:T" and not op.space then notes[#notes + 1] = ("also x:%s(...)"):format(op.name) end
   if op.inplace and op.name:sub(-1) ~= "_" then notes[#notes + 1] = ("in place as x:%s_(...)"):format(op.name) end
   if not op.differentiable then notes[#notes + 1] = "not differentiable" end
   lines[#lines + 1] = "  " .. table.concat(notes, "; ")

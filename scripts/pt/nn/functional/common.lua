@@ -1,0 +1,74 @@
+--- What several files of nn.functional share: lists of numbers by dim, checks of shapes, reductions of losses.
+
+local fail = require "pt.fail"
+
+local common = {}
+
+--- One number for each of nd dims, from a number, a list of one or a list of nd.
+---@param op string for messages
+---@param name string
+---@param value integer|integer[]
+---@param nd integer
+---@return integer[]
+function common.each(op, name, value, nd)
+  local list = type(value) == "number" and { value } or value
+  if #list ~= 1 and #list ~= nd then
+    fail("%s: %s has %d numbers, but takes one, or one for each of %d dims", op, name, #list, nd)
+  end
+  local out = {}
+  for d = 1, nd do out[d] = list[#list == 1 and 1 or d] end
+  return out
+end
+
+--- x with a leading dim of size 1 where it came without a batch, and whether it did.
+---@param op string
+---@param x pt.Tensor (channels, ...) or (batch, channels, ...)
+---@param nd integer spatial dims
+---@return pt.Tensor
+---@return boolean
+function common.batched(op, x, nd)
+  if x.ndim == nd + 2 then return x, false end
+  if x.ndim ~= nd + 1 then
+    fail("%s: x %s has %d dims, but must have %d (batch, channels, %s) or %d (channels, %s)", op,
+      tostring(x.shape), x.ndim, nd + 2, common.places(nd), nd + 1, common.places(nd))
+  end
+  return x:unsqueeze(1), true
+end
+
+--- "height, width": how the spatial dims are called.
+---@param nd integer
+---@return string
+function common.places(nd)
+  return table.concat({ "depth", "height", "width" }, ", ", 4 - math.min(nd, 3))
+end
+
+--- "[2, 3]".
+function common.text(list) return ("[%s]"):format(table.concat(list, ", ")) end
+
+--- Refuses tensors of different shapes.
+function common.same_shape(op, a, x, b, y)
+  if x.shape ~= y.shape then
+    fail("%s: %s %s and %s %s differ in shape; reshape or expand one", op, a, tostring(x.shape), b, tostring(y.shape))
+  end
+end
+
+--- Refuses integers and bools.
+function common.floating(op, name, x)
+  if not x:is_floating_point() then
+    fail("%s: %s is %s, but must be floating; convert it with :to()", op, name, tostring(x.dtype))
+  end
+end
+
+--- A loss for each element as it is, its mean or its sum.
+---@param op string
+---@param loss pt.Tensor
+---@param reduction "none"|"mean"|"sum"
+---@return pt.Tensor
+function common.reduced(op, loss, reduction)
+  if reduction == "mean" then return (loss:mean()) end
+  if reduction == "sum" then return (loss:sum()) end
+  if reduction == "none" then return loss end
+  fail("%s: reduction '%s' is not 'none', 'mean' or 'sum'", op, reduction)
+end
+
+return common

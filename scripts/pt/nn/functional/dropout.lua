@@ -1,0 +1,68 @@
+--- Dropout: elements, or whole channels, set to zero at random while training.
+
+local common = require "pt.nn.functional.common"
+local fail = require "pt.fail"
+
+local define, made = require "pt.define" "nn.functional"
+
+local function check(op, p)
+  if not (p >= 0 and p <= 1) then fail("%s: p must be between 0 and 1, got %s", op, p) end
+end
+
+-- x times random zeros and 1 / (1 - p), drawn in the given shape, which broadcasts.
+local function drop(x, p, shape, inplace)
+  local noise = x:new_empty(shape)
+  if p == 1 then noise:zero_() else noise:bernoulli_(1 - p):mul_(1 / (1 - p)) end
+  if inplace then return x:mul_(noise) end
+  return x * noise
+end
+
+define("dropout", "x:T p:n=0.5 training:b=true inplace:b=false",
+  "each element zero with probability p, the others over 1 - p; in training only", function(x, p, training, inplace)
+    check("dropout", p)
+    if not training or p == 0 then return x end
+    common.floating("dropout", "x", x)
+    return drop(x, p, x.shape, inplace)
+  end)
+
+for nd = 1, 3 do
+  local name = ("dropout%dd"):format(nd)
+  define(name, "x:T p:n=0.5 training:b=true inplace:b=false",
+    ("each channel of x (batch, channels, %s) zero with probability p; in training only"):format(common.places(nd)),
+    function(x, p, training, inplace)
+      check(name, p)
+      if x.ndim ~= nd + 1 and x.ndim ~= nd + 2 then common.batched(name, x, nd) end
+      if not training or p == 0 then return x end
+      common.floating(name, "x", x)
+      local shape = x.shape
+      for d = x.ndim - nd + 1, x.ndim do shape[d] = 1 end
+      return drop(x, p, shape, inplace)
+    end)
+end
+
+-- Where it drops, selu's limit for minus infinity; then an affine map that restores mean and variance.
+local function alpha_drop(op, x, p, training, inplace, shape)
+  check(op, p)
+  if not training or p == 0 then return x end
+  common.floating(op, "x", x)
+  if p == 1 then return inplace and x:mul_(0) or x * 0 end
+  local limit = -1.7580993408473766
+  local a = 1 / math.sqrt((limit * limit * p + 1) * (1 - p))
+  local keep = x:new_empty(shape):bernoulli_(1 - p)
+  local y = x * (keep * a) + ((1 - keep) * limit + limit * (p - 1)) * a
+  return inplace and x:copy_(y) or y
+end
+
+define("alpha_dropout", "x:T p:n=0.5 training:b=false inplace:b=false",
+  "dropout that keeps the mean and variance of what selu gives",
+  function(x, p, training, inplace) return alpha_drop("alpha_dropout", x, p, training, inplace, x.shape) end)
+
+define("feature_alpha_dropout", "x:T p:n=0.5 training:b=false inplace:b=false",
+  "alpha_dropout of whole channels (dim 2)", function(x, p, training, inplace)
+    if x.ndim < 2 then fail("feature_alpha_dropout: x %s must have dims (batch, channels, ...)", tostring(x.shape)) end
+    local shape = x.shape
+    for d = 3, x.ndim do shape[d] = 1 end
+    return alpha_drop("feature_alpha_dropout", x, p, training, inplace, shape)
+  end)
+
+return made.functions
