@@ -109,11 +109,17 @@ extern const pl_script pl_scripts[]; /* ends with a NULL name */
 /* A state with the standard libraries and the module in package.loaded.pt, its chunks called "=[pt]/nn/module.lua";
    NULL with the engine's error recorded. `config` as for pt_vm_open; used by hosts and by the workers of a pool. */
 lua_State *pl_open_state(const pt_vm_config *config);
+/* The same, but the module is loaded when something first asks for it: a worker starts in 0.1 ms. */
+lua_State *pl_open_lazy_state(const pt_vm_config *config);
 void pl_close_state(lua_State *L);
 /* For lua_pcall: an error object as it is, or a string with the traceback kept in the registry. */
 int pl_traceback(lua_State *L);
 
 /* The module. `package.loaded.pt` and the scripts' searchers are set up by it. */
 PT_API int luaopen_pt(lua_State *L);
+/* Lets `require` and the global `pt` find the module in a state that does not have it yet. */
+void pl_promise_module(lua_State *L);
+/* Loads the module where that is still to be done: before C makes an object of ours. */
+void pl_need_module(lua_State *L);
 
 #endif

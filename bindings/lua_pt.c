@@ -1,10 +1,55 @@
 /* lua_pt.c: luaopen_pt. Makes `pt.core`, the part of the module that is C, and lets `require` find the scripts that
    are packed into the library (or those of PT_LUA_PATH), of which scripts/pt/init.lua makes the module. */
+#include <lualib.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "binding.h"
 #include "mem.h"
+
+/* ---- compiled scripts: kept for the states that come after, which load them four times faster ---- */
+
+typedef struct code {
+  size_t n, cap;
+  char *data;
+} code;
+enum { KEPT = 256 };
+static _Atomic(code *) kept[KEPT]; /* of pl_scripts[i]; stays until the process ends */
+
+static int add_code(lua_State *L, const void *data, size_t n, void *ud) {
+  code *c = ud;
+  (void)L;
+  if (n > c->cap - c->n) {
+    size_t cap = 2 * c->cap + n;
+    char *more = realloc(c->data, cap);
+    if (more == NULL) return 1;
+    c->data = more;
+    c->cap = cap;
+  }
+  memcpy(c->data + c->n, data, n);
+  c->n += n;
+  return 0;
+}
+
+/* The function on top of the stack. */
+static void keep_code(lua_State *L, size_t i) {
+  code *c = calloc(1, sizeof *c), *none = NULL;
+  if (c && lua_dump(L, add_code, c, false) == 0 &&
+      atomic_compare_exchange_strong(&kept[i], &none, c))
+    return;
+  if (c) free(c->data);
+  free(c);
+}
+
+static void push_script(lua_State *L, const pl_script *script, const char *name) {
+  size_t i = (size_t)(script - pl_scripts);
+  const code *c = i < KEPT ? atomic_load(&kept[i]) : NULL;
+  int status = c ? luaL_loadbufferx(L, c->data, c->n, name, "b")
+                 : luaL_loadbufferx(L, script->text, script->size, name, "t");
+  if (status != LUA_OK) lua_error(L);
+  if (c == NULL && i < KEPT) keep_code(L, i);
+}
 
 /* ---- scripts ---- */
 
@@ -35,8 +80,7 @@ static int load_script(lua_State *L) {
   int n = lua_gettop(L);
   if (!load_file(L, script->name)) {
     push_chunk_name(L, script->name);
-    const char *name = lua_tostring(L, -1);
-    if (luaL_loadbufferx(L, script->text, script->size, name, "t") != LUA_OK) return lua_error(L);
+    push_script(L, script, lua_tostring(L, -1));
   }
   lua_insert(L, 1);
   lua_settop(L, n + 1);
@@ -111,4 +155,88 @@ int luaopen_pt(lua_State *L) {
   lua_insert(L, -3);
   lua_call(L, 1, 0);
   return 1;
+}
+
+/* ---- the module on demand ---- */
+
+static const char promised_key; /* in the registry, until the module is there */
+
+void pl_need_module(lua_State *L) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &promised_key) != LUA_TNIL) {
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "pt");
+    lua_call(L, 1, 0);
+  }
+  lua_pop(L, 1);
+}
+
+/* The last of package.searchers: `require "pt.nn"` in a state where nobody said `require "pt"`. */
+static int find_part(lua_State *L) {
+  const char *name = luaL_checkstring(L, 1);
+  if (strncmp(name, "pt.", 3) != 0) return 0;
+  pl_need_module(L);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  return lua_getfield(L, -1, name) == LUA_TFUNCTION ? 1 : 0;
+}
+
+/* __index of the globals: `pt`, which from then on is an ordinary global. */
+static int find_global(lua_State *L) {
+  if (lua_type(L, 2) != LUA_TSTRING || strcmp(lua_tostring(L, 2), "pt") != 0) return 0;
+  pl_need_module(L);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_getfield(L, -1, "pt");
+  return 1;
+}
+
+/* Half a module is none: the next one who asks tries again. */
+static void forget_parts(lua_State *L) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+    if (strcmp(name, "pt") != 0 && strncmp(name, "pt.", 3) != 0) continue;
+    lua_pushvalue(L, -2);
+    lua_pushnil(L);
+    lua_rawset(L, -5);
+  }
+  lua_pop(L, 1);
+}
+
+/* The loader of "pt". The globals lose the metatable that waited for this, unless the script has given them another. */
+static int open_promised(lua_State *L) {
+  lua_settop(L, 0);
+  lua_pushcfunction(L, luaopen_pt);
+  if (lua_pcall(L, 0, 1, 0) != LUA_OK) {
+    forget_parts(L);
+    return lua_error(L);
+  }
+  lua_pushglobaltable(L);
+  if (luaL_getmetafield(L, 2, "__index") != LUA_TNIL && lua_tocfunction(L, -1) == find_global) {
+    lua_pushnil(L);
+    lua_setmetatable(L, 2);
+    lua_pushvalue(L, 1);
+    lua_setfield(L, 2, "pt");
+  }
+  lua_pushnil(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &promised_key);
+  lua_settop(L, 1);
+  return 1;
+}
+
+void pl_promise_module(lua_State *L) {
+  int top = lua_gettop(L);
+  lua_pushboolean(L, true);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &promised_key);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  lua_pushcfunction(L, open_promised);
+  lua_setfield(L, -2, "pt");
+  lua_getglobal(L, LUA_LOADLIBNAME);
+  lua_getfield(L, -1, "searchers");
+  lua_pushcfunction(L, find_part);
+  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  lua_pushglobaltable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, find_global);
+  lua_setfield(L, -2, "__index");
+  lua_setmetatable(L, -2);
+  lua_settop(L, top);
 }

@@ -42,6 +42,7 @@ static void number(pl_reader *r) {
 
 static void new_tensor(pl_reader *r) {
   lua_State *L = r->L;
+  pl_need_module(L);
   pl_box *box = pl_new_box(L);
   pt_scope scope = pt_scope_begin();
   pt_tensor *x = pt_unpack(r->packet->parcel[get_size(r)]);
@@ -110,9 +111,15 @@ static void read_one(pl_reader *r) {
     text = get_text(r, &n);
     pl_push_named(L, text, n);
     break;
-  case PL_DTYPE: pl_push_dtype(L, (pt_dtype)*r->at++); break;
+  case PL_DTYPE:
+    pl_need_module(L);
+    pl_push_dtype(L, (pt_dtype)*r->at++);
+    break;
   case PL_TENSOR: new_tensor(r); break;
-  case PL_CHANNEL: pl_push_channel(L, r->packet->channel[get_size(r)]); break;
+  case PL_CHANNEL:
+    pl_need_module(L);
+    pl_push_channel(L, r->packet->channel[get_size(r)]);
+    break;
   case PL_TABLE:
     n = get_size(r);
     lua_createtable(L, n < 1 << 24 ? (int)n : 0, 0);

@@ -92,6 +92,7 @@ static int resume(lua_State *L, lua_State *co, int nargs) {
   atomic_store(&here->current, co);
   int status = lua_resume(co, L, nargs, &nresults);
   atomic_store(&here->current, former_one);
+  if (atomic_load(&here->interrupt)) lua_sethook(L, stop_hook, LUA_MASKCOUNT, 1);
   if (status != LUA_OK && status != LUA_YIELD) {
     lua_xmove(co, L, 1);
     return -1;
@@ -477,7 +478,7 @@ static bool open_worker(pl_worker *w) {
   pt_vm_config config = {.size = sizeof config,
                          .memory_limit = w->pool->memory_limit,
                          .no_stdlib = w->pool->no_stdlib};
-  w->L = pl_open_state(&config);
+  w->L = pl_open_lazy_state(&config);
   if (w->L == NULL) {
     break_pool(w->pool, "worker %d could not start: %s", w->id, pt_error());
     return false;

@@ -88,10 +88,12 @@ static void seed_generators(lua_State *L, uint64_t seed) {
 
 static int set_up(lua_State *L) {
   const pt_vm_config *config = lua_touserdata(L, 1);
+  bool lazy = lua_toboolean(L, 2);
   lua_gc(L, LUA_GCSTOP); /* all that is made here stays */
   if (config->no_stdlib) open_few_libraries(L);
   else luaL_openlibs(L);
-  luaL_requiref(L, "pt", luaopen_pt, 1);
+  if (lazy) pl_promise_module(L);
+  else luaL_requiref(L, "pt", luaopen_pt, 1);
   if (config->seed) seed_generators(L, config->seed);
   lua_gc(L, LUA_GCRESTART);
   lua_gc(L, LUA_GCINC, 0, 0, 0);
@@ -104,7 +106,7 @@ static void show_lua(void) {
   if (lua) dlclose(lua);
 }
 
-lua_State *pl_open_state(const pt_vm_config *config) {
+static lua_State *open_state(const pt_vm_config *config, bool lazy) {
   budget *b = calloc(1, sizeof *b);
   lua_State *L = b ? lua_newstate(allocate, b) : NULL;
   if (L == NULL) {
@@ -116,7 +118,8 @@ lua_State *pl_open_state(const pt_vm_config *config) {
   int base = pt_index_base();
   lua_pushcfunction(L, set_up);
   lua_pushlightuserdata(L, (void *)(uintptr_t)config);
-  int status = lua_pcall(L, 1, 0, 0);
+  lua_pushboolean(L, lazy);
+  int status = lua_pcall(L, 2, 0, 0);
   pt_set_index_base(base);
   if (status == LUA_OK) return L;
   const char *why = lua_tostring(L, -1);
@@ -125,6 +128,9 @@ lua_State *pl_open_state(const pt_vm_config *config) {
   pl_close_state(L);
   return NULL;
 }
+
+lua_State *pl_open_state(const pt_vm_config *config) { return open_state(config, false); }
+lua_State *pl_open_lazy_state(const pt_vm_config *config) { return open_state(config, true); }
 
 void pl_close_state(lua_State *L) {
   void *b;
