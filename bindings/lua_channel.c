@@ -10,7 +10,7 @@
 #include "lua_worker.h"
 #include "pool.h"
 
-static const double SLICE = 0.02;
+static const double SLICE = 0.02, SPIN = 30e-6;
 
 static struct timespec after(double seconds) {
   struct timespec t;
@@ -33,12 +33,32 @@ void pl_init_cond(pthread_cond_t *cond) {
   pthread_condattr_destroy(&attr);
 }
 
+void pl_wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, double seconds) {
+  struct timespec until = after(seconds);
+  pthread_cond_timedwait(cond, mutex, &until);
+}
+
 void pl_wait_slice(pthread_cond_t *cond, pthread_mutex_t *mutex, double seconds) {
-  struct timespec until = after(seconds < SLICE ? seconds : SLICE);
   bool counted = pl_this_worker() != NULL;
   if (counted) pti_worker_leave();
-  pthread_cond_timedwait(cond, mutex, &until);
+  pl_wait_until(cond, mutex, seconds < SLICE ? seconds : SLICE);
   if (counted) pti_worker_enter();
+}
+
+/* Where cores are busy with other programs, or tasks take long, looking is in vain and in the way: who fails at it
+   stops for a while. */
+void pl_spin(const atomic_uint *news, unsigned seen) {
+  enum { PAUSE = 64 };
+  static PTI_THREAD int paused;
+  if (pt_get_num_threads() < 2 || (paused > 0 && paused-- > 0)) return;
+  double until = pt_clock() + SPIN;
+  while (atomic_load_explicit(news, memory_order_acquire) == seen) {
+    if (pt_clock() > until) {
+      paused = PAUSE;
+      return;
+    }
+    for (int i = 0; i < 8; i++) pti_relax();
+  }
 }
 
 /* ---- channels ---- */

@@ -1,6 +1,7 @@
 /* lua_error.c: how errors reach a script. The text of the engine's last error, or of one made here, goes out with the
    line of the script in parentheses: "matmul: x [2, 3] and y [4, 5]: 3 ~= 4 (train.lua:12)". Within a layer, its path
    stands for the op; nn/module.lua, which knows layers, leaves a function for that (core.on_error). */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,11 @@ static int raise_top(lua_State *L) {
   return lua_error(L);
 }
 
+/* An interrupt that reached the script as this error is over, and does not come a second time; but a worker is to
+   stop whatever its task catches. */
 int pl_raise(lua_State *L) {
+  bool mine = pt_error_code() == PT_EINTERRUPT && pti_this.interrupt && !pl_in_worker();
+  if (mine) atomic_store(pti_this.interrupt, 0);
   lua_pushstring(L, pt_error());
   return raise_top(L);
 }

@@ -1,10 +1,12 @@
 /* lua_job.c: what scripts/pt/pool.lua is made of: pools and jobs as Lua objects.
 
-   core.pool_open(n, initializer, memory_limit) -> pool
+   core.pool_open(n, initializer, memory_limit, name) -> pool
    core.pool_submit(pool, op, fn, tasks, options) -> job       tasks: a list of values, or of lists ({star = true})
    core.job_take(job, ordered, seconds, values, errors) -> first, last | nil: not yet | false: nothing left to come
+   core.jobs_wait(jobs, seconds) -> places of those that job_take would not wait for
    core.job_cancel(job), core.pool_close(pool, terminate), core.pool_join(pool, seconds), core.worker_id() */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,7 +44,8 @@ static char *copy_path(lua_State *L, const char *field) {
 
 static int pool_open(lua_State *L) {
   int n = (int)luaL_checkinteger(L, 1);
-  lua_settop(L, 3);
+  const char *name = luaL_optstring(L, 4, "pool");
+  lua_settop(L, 4);
   pool_box *box = lua_newuserdatauv(L, sizeof *box, 0);
   box->pool = NULL;
   luaL_setmetatable(L, pool_type);
@@ -53,14 +56,15 @@ static int pool_open(lua_State *L) {
   pool->no_stdlib = lua_getfield(L, -1, LUA_OSLIBNAME) == LUA_TNIL;
   pool->path = copy_path(L, "path");
   pool->cpath = copy_path(L, "cpath");
-  lua_settop(L, 4);
+  snprintf(pool->name, sizeof pool->name, "%s", name);
+  lua_settop(L, 5);
   if (!lua_isnil(L, 2)) {
     pl_packer p;
     pl_pack_begin(&p, L, "pool", &pool->initializer, NULL);
     p.private_writes = true;
     pl_pack_function(&p, 2);
   }
-  lua_settop(L, 4);
+  lua_settop(L, 5);
   if (!pl_pool_start(pool)) {
     box->pool = NULL;
     pl_pool_release(pool);
@@ -252,6 +256,15 @@ static int raise_broken(lua_State *L, pl_pool *pool) {
   return why ? pl_error(L, PT_ELUA, "pool: %s", why) : 0;
 }
 
+/* core.new_list(n) -> {n = n} with room for n values */
+static int new_list(lua_State *L) {
+  lua_Integer n = luaL_checkinteger(L, 1);
+  lua_createtable(L, n > 0 && n < 1 << 26 ? (int)n : 0, 1);
+  lua_pushinteger(L, n);
+  lua_setfield(L, -2, "n");
+  return 1;
+}
+
 static int job_take(lua_State *L) {
   job_box *box = check_job(L, 1);
   bool ordered = lua_toboolean(L, 2), over;
@@ -283,6 +296,36 @@ static int job_take(lua_State *L) {
   return 2;
 }
 
+/* core.jobs_wait(jobs, seconds) -> list of the places of those that job_take would not wait for */
+static int jobs_wait(lua_State *L) {
+  double seconds = luaL_optnumber(L, 2, HUGE_VAL);
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  int n = (int)lua_rawlen(L, 1);
+  size_t each = sizeof(pl_job *) + sizeof(int64_t) + sizeof(bool);
+  pl_job **job = lua_newuserdatauv(L, (size_t)n * each, 0);
+  int64_t *cursor = (int64_t *)(job + n);
+  bool *ready = (bool *)(cursor + n);
+  for (int i = 0; i < n; i++) {
+    lua_rawgeti(L, 1, i + 1);
+    const job_box *box = check_job(L, -1);
+    if (box->job == NULL) return pl_error(L, PT_EARG, "pool: the job was dropped");
+    job[i] = box->job;
+    cursor[i] = box->cursor;
+    lua_pop(L, 1);
+  }
+  pl_jobs_wait(job, cursor, ready, n, seconds);
+  lua_newtable(L);
+  lua_Integer k = 0;
+  for (int i = 0; i < n; i++) {
+    if (!ready[i]) continue;
+    lua_pushinteger(L, i + 1);
+    lua_rawseti(L, -2, ++k);
+  }
+  if (k == 0 && !pti_poll()) return pl_raise(L);
+  return 1;
+}
+
 static void new_type(lua_State *L, const char *name, lua_CFunction gc) {
   luaL_newmetatable(L, name);
   lua_pushcfunction(L, gc);
@@ -294,11 +337,10 @@ static void new_type(lua_State *L, const char *name, lua_CFunction gc) {
 
 void pl_open_worker(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"pool_open", pool_open},   {"pool_submit", pool_submit},
-      {"pool_close", pool_close}, {"pool_join", pool_join},
-      {"pool_size", pool_size},   {"job_take", job_take},
-      {"job_cancel", job_cancel}, {"worker_id", worker_id},
-      {"pool_seed", seed},        {NULL, NULL},
+      {"pool_open", pool_open}, {"pool_submit", pool_submit}, {"pool_close", pool_close},
+      {"pool_join", pool_join}, {"pool_size", pool_size},     {"job_take", job_take},
+      {"jobs_wait", jobs_wait}, {"new_list", new_list},       {"job_cancel", job_cancel},
+      {"worker_id", worker_id}, {"pool_seed", seed},          {NULL, NULL},
   };
   new_type(L, pool_type, pool_gc);
   new_type(L, job_type, job_gc);

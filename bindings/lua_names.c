@@ -36,7 +36,7 @@ static bool can_load(lua_State *L, const char *module) {
   int top = lua_gettop(L);
   for (int i = 0; i < 2 && !found; i++) {
     lua_settop(L, top);
-    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     if (lua_getfield(L, -1, LUA_LOADLIBNAME) != LUA_TTABLE) break;
     if (lua_getfield(L, -1, "searchpath") != LUA_TFUNCTION) break;
     lua_pushstring(L, module);
@@ -104,7 +104,7 @@ static void build_names(lua_State *L, int names) {
   lua_newtable(L);
   int queue = lua_gettop(L);
   lua_Integer n = 0, level = 0;
-  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   int loaded = lua_gettop(L);
   for (lua_pushnil(L); lua_next(L, loaded); lua_pop(L, 1))
     if (lua_type(L, -2) == LUA_TSTRING) note_module(L, names, queue, &n);
@@ -125,7 +125,7 @@ static void build_names(lua_State *L, int names) {
 
 static lua_Integer count_loaded(lua_State *L) {
   lua_Integer n = 0;
-  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) n++;
   lua_pop(L, 1);
   return n;
@@ -167,13 +167,24 @@ bool pl_name_of(lua_State *L, int i) {
   return named;
 }
 
+static const char
+    require_key; /* in the registry: `require`, whatever the script does to its globals */
+
+void pl_push_require(lua_State *L) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &require_key) != LUA_TNIL) return;
+  lua_pop(L, 1);
+  lua_getglobal(L, "require");
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &require_key);
+}
+
 /* The module itself: loaded, or loaded now. */
 static void push_module(lua_State *L, const char *name, size_t n) {
-  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_pushlstring(L, name, n);
   if (lua_rawget(L, -2) == LUA_TNIL) {
     lua_pop(L, 1);
-    lua_getglobal(L, "require");
+    pl_push_require(L);
     lua_pushlstring(L, name, n);
     lua_call(L, 1, 1);
   }

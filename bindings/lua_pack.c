@@ -249,7 +249,7 @@ static void pack_lua_function(pl_packer *p, pl_space *s, int i) {
       snprintf(
           why, sizeof why,
           "it assigns to the captured local '%.60s', and the write would be lost; return the value, or "
-          "give {private = true}",
+          "give {private = true} to the call or the pool",
           lua_tostring(L, -1));
       refuse(p, s, i, why);
     }
@@ -460,7 +460,8 @@ void pl_pack_begin(pl_packer *p, lua_State *L, const char *op, pl_packet *code, 
   luaL_checkstack(L, 32, NULL);
   lua_pushnil(L);
   lua_pushnil(L);
-  lua_newtable(L);
+  if (code) lua_newtable(L);
+  else lua_pushnil(L);
   int top = lua_gettop(L);
   *p = (pl_packer){.L = L, .op = op, .pending = top};
   p->code = (pl_space){.out = code, .table = top - 2};

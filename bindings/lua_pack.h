@@ -95,6 +95,8 @@ void pl_open_channel(lua_State *L);
 bool pl_name_of(lua_State *L, int i);
 /* Brings the names up to date; once for each packing. */
 void pl_refresh_names(lua_State *L);
+/* Pushes `require`, as it was when this was first called. */
+void pl_push_require(lua_State *L);
 /* Pushes what a name stands for; raises where the module cannot be loaded. */
 void pl_push_named(lua_State *L, const char *name, size_t n);
 /* Is the table at i a class: known as one, or made to be a metatable? */

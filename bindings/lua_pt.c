@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "binding.h"
+#include "lua_pack.h"
 #include "mem.h"
 
 /* ---- compiled scripts: kept for the states that come after, which load them four times faster ---- */
@@ -163,7 +164,7 @@ static const char promised_key; /* in the registry, until the module is there */
 
 void pl_need_module(lua_State *L) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &promised_key) != LUA_TNIL) {
-    lua_getglobal(L, "require");
+    pl_push_require(L);
     lua_pushliteral(L, "pt");
     lua_call(L, 1, 0);
   }
@@ -224,6 +225,7 @@ static int open_promised(lua_State *L) {
 
 void pl_promise_module(lua_State *L) {
   int top = lua_gettop(L);
+  pl_push_require(L);
   lua_pushboolean(L, true);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &promised_key);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);

@@ -7,22 +7,37 @@
 #include "lua_worker.h"
 
 enum { STACK = 1 << 20 };
+static const double PATIENCE = 0.5;
+
 /* ---- pools ---- */
+
+static pl_worker *new_worker(pl_pool *pool, int id) {
+  pl_worker *w = calloc(1, sizeof *w);
+  if (w == NULL) return NULL;
+  w->pool = pool;
+  w->id = id;
+  return w;
+}
+
+static void free_pool(pl_pool *pool) {
+  for (int i = 0; i < pool->n; i++) free(pool->worker[i]);
+  free(pool->worker);
+  free(pool);
+}
 
 pl_pool *pl_pool_new(int n) {
   pl_pool *pool = calloc(1, sizeof *pool);
-  pl_worker *worker = calloc((size_t)n, sizeof *worker);
-  if (pool == NULL || worker == NULL) {
-    free(pool);
-    free(worker);
+  if (pool) pool->worker = calloc((size_t)n, sizeof *pool->worker);
+  bool ok = pool && pool->worker;
+  while (ok && pool->n < n) {
+    pl_worker *w = new_worker(pool, pool->n + 1);
+    ok = w != NULL;
+    if (ok) pool->worker[pool->n++] = w;
+  }
+  if (!ok) {
+    if (pool) free_pool(pool);
     return pti_fail(PT_EMEMORY, "pool: out of memory");
   }
-  for (int i = 0; i < n; i++) {
-    worker[i].pool = pool;
-    worker[i].id = i + 1;
-  }
-  pool->worker = worker;
-  pool->n = n;
   pool->pid = (int)getpid();
   atomic_init(&pool->refs, 1);
   pthread_mutex_init(&pool->mutex, NULL);
@@ -40,32 +55,52 @@ void pl_pool_release(pl_pool *pool) {
   free(pool->path);
   free(pool->cpath);
   free(pool->broken);
-  free(pool->worker);
-  free(pool);
+  free_pool(pool);
 }
 
-/* Signals are the host's: workers block all but their own, which they let through once they are ready for it. */
-bool pl_pool_start(pl_pool *pool) {
+/* Signals are the host's: workers block all but their own, which they let through once they are ready for it. The
+   mutex is held. */
+static int start_worker(pl_worker *w) {
   pthread_attr_t attr;
   pthread_attr_init(&attr);
   pthread_attr_setstacksize(&attr, STACK);
   sigset_t all, former;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &former);
-  pthread_mutex_lock(&pool->mutex);
-  int status = 0;
-  for (int i = 0; i < pool->n && status == 0; i++) {
-    atomic_fetch_add(&pool->refs, 1);
-    status = pthread_create(&pool->worker[i].thread, &attr, pl_worker_main, &pool->worker[i]);
-    if (status == 0) pool->alive++;
-    else atomic_fetch_sub(&pool->refs, 1);
-  }
-  if (status != 0) pool->n = pool->alive;
-  int n = pool->n;
-  pthread_mutex_unlock(&pool->mutex);
+  atomic_fetch_add(&w->pool->refs, 1);
+  int status = pthread_create(&w->thread, &attr, pl_worker_main, w);
+  if (status != 0) atomic_fetch_sub(&w->pool->refs, 1);
   pthread_sigmask(SIG_SETMASK, &former, NULL);
   pthread_attr_destroy(&attr);
+  return status;
+}
+
+bool pl_pool_start(pl_pool *pool) {
+  int status = 0;
+  pthread_mutex_lock(&pool->mutex);
+  while (pool->alive < pool->n && (status = start_worker(pool->worker[pool->alive])) == 0)
+    pool->alive++;
+  while (pool->n > pool->alive) free(pool->worker[--pool->n]);
+  int n = pool->n;
+  pthread_mutex_unlock(&pool->mutex);
   return n > 0 || pti_fail(PT_EMEMORY, "pool: the system makes no thread: %s", strerror(status));
+}
+
+void pl_replace_lost(pl_pool *pool) {
+  if (pool->head == NULL) return;
+  double now = pt_clock();
+  for (int i = 0; i < pool->n; i++) {
+    pl_worker *w = pool->worker[i];
+    if (w->told == 0 || now - w->told < PATIENCE) continue;
+    pl_worker *other = new_worker(pool, w->id);
+    if (other == NULL || start_worker(other) != 0) {
+      free(other);
+      return;
+    }
+    pool->worker[i] = other;
+    w->lost = true;
+    pthread_detach(w->thread);
+  }
 }
 
 static bool is_forked(const pl_pool *pool) { return pool->pid != (int)getpid(); }
@@ -77,13 +112,17 @@ void pl_pool_close(pl_pool *pool, bool terminate) {
   if (terminate) {
     while (pool->head) {
       atomic_store(&pool->head->cancelled, true);
-      pthread_cond_broadcast(&pool->head->change);
+      pl_job_changed(pool->head);
       pl_unlink_job(pool, pool->head);
     }
     for (int i = 0; i < pool->n; i++)
-      if (pool->worker[i].job) atomic_store(&pool->worker[i].job->cancelled, true);
+      if (pool->worker[i]->job) {
+        atomic_store(&pool->worker[i]->job->cancelled, true);
+        pl_job_changed(pool->worker[i]->job);
+      }
     pl_interrupt_job(pool, NULL, 0);
   }
+  atomic_fetch_add(&pool->news, 1);
   pthread_cond_broadcast(&pool->work);
   pthread_mutex_unlock(&pool->mutex);
 }
@@ -98,7 +137,7 @@ bool pl_pool_join(pl_pool *pool, double seconds) {
   bool ended = pool->alive == 0, join = ended && !pool->joined;
   pool->joined = pool->joined || ended;
   pthread_mutex_unlock(&pool->mutex);
-  for (int i = 0; join && i < pool->n; i++) pthread_join(pool->worker[i].thread, NULL);
+  for (int i = 0; join && i < pool->n; i++) pthread_join(pool->worker[i]->thread, NULL);
   return ended;
 }
 
@@ -108,7 +147,7 @@ void pl_pool_abandon(pl_pool *pool) {
   pool->joined = true;
   pthread_mutex_unlock(&pool->mutex);
   if (is_forked(pool)) return;
-  for (int i = 0; first && i < pool->n; i++) pthread_detach(pool->worker[i].thread);
+  for (int i = 0; first && i < pool->n; i++) pthread_detach(pool->worker[i]->thread);
 }
 
 /* ---- jobs ---- */
@@ -161,8 +200,9 @@ bool pl_job_queue(pl_job *job) {
     atomic_fetch_add(&job->refs, 1);
     *(pool->tail ? &pool->tail->link : &pool->head) = job;
     pool->tail = job;
-    if (job->n == 1) pthread_cond_signal(&pool->work);
-    else pthread_cond_broadcast(&pool->work);
+    atomic_fetch_add(&pool->news, 1);
+    if (job->n > 1 && job->n > pool->spinning) pthread_cond_broadcast(&pool->work);
+    else if (pool->spinning == 0) pthread_cond_signal(&pool->work);
   }
   pthread_mutex_unlock(&pool->mutex);
   return open || pti_fail(PT_EARG, "the pool is closed");
@@ -187,8 +227,19 @@ void pl_job_cancel(pl_job *job) {
   atomic_store(&job->cancelled, true);
   pl_unlink_job(pool, job);
   pl_interrupt_job(pool, job, 0);
-  pthread_cond_broadcast(&job->change);
+  pl_job_changed(job);
   pthread_mutex_unlock(&pool->mutex);
+}
+
+void pl_job_changed(pl_job *job) {
+  atomic_fetch_add(&job->news, 1);
+  pthread_cond_broadcast(&job->change);
+  pl_waiter *w = job->waiter;
+  if (w == NULL) return;
+  pthread_mutex_lock(&w->mutex);
+  w->news = true;
+  pthread_cond_signal(&w->change);
+  pthread_mutex_unlock(&w->mutex);
 }
 
 /* The mutex is held. */
@@ -201,26 +252,65 @@ static pl_chunk *take_first(pl_job *job, bool ordered, int64_t cursor) {
 }
 
 static bool is_over(const pl_job *job) {
-  if (job->running > 0) return false;
-  return atomic_load(&job->cancelled) || job->next >= job->n ||
-         job->next >= atomic_load(&job->stop);
+  if (atomic_load(&job->cancelled))
+    return true; /* whatever still runs: its results are not wanted */
+  return job->running == 0 && (job->next >= job->n || job->next >= atomic_load(&job->stop));
 }
 
 pl_chunk *pl_job_take(pl_job *job, bool ordered, int64_t cursor, double seconds, bool *over) {
   pl_pool *pool = job->pool;
   double end = pt_clock() + seconds;
   pl_chunk *chunk;
+  bool spun = seconds <= 0;
   *over = false;
   pthread_mutex_lock(&pool->mutex);
   while ((chunk = take_first(job, ordered, cursor)) == NULL) {
     double left = end - pt_clock();
     *over = is_over(job) || pool->broken;
     if (*over || left <= 0 || !pti_poll()) break;
+    if (!spun) {
+      unsigned seen = atomic_load(&job->news);
+      pthread_mutex_unlock(&pool->mutex);
+      pl_spin(&job->news, seen);
+      pthread_mutex_lock(&pool->mutex);
+      spun = true;
+      continue;
+    }
     pl_wait_slice(&job->change, &pool->mutex, left);
+    pl_replace_lost(pool);
   }
   /* After a failure the tasks between the last chunk taken and the failed one are missing: out of order then. */
   if (chunk == NULL && *over) chunk = take_first(job, false, 0);
   if (chunk) *over = false;
   pthread_mutex_unlock(&pool->mutex);
   return chunk;
+}
+
+/* Whether pl_job_take has something to say; if not, `w` (or NULL) is told when it has. */
+static bool ask_job(pl_job *job, int64_t cursor, pl_waiter *w) {
+  pl_pool *pool = job->pool;
+  pthread_mutex_lock(&pool->mutex);
+  pl_replace_lost(pool);
+  bool ready = is_over(job) || pool->broken || (job->head && job->head->lo == cursor);
+  job->waiter = w;
+  pthread_mutex_unlock(&pool->mutex);
+  return ready;
+}
+
+void pl_jobs_wait(pl_job *const *job, const int64_t *cursor, bool *ready, int n, double seconds) {
+  double end = pt_clock() + seconds, left;
+  pl_waiter w = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+  pl_init_cond(&w.change);
+  bool any = false;
+  do {
+    for (int i = 0; i < n; i++) any |= ready[i] = ask_job(job[i], cursor[i], &w);
+    pthread_mutex_lock(&w.mutex);
+    while (!any && !w.news && (left = end - pt_clock()) > 0 && pti_poll())
+      pl_wait_slice(&w.change, &w.mutex, left);
+    w.news = false;
+    pthread_mutex_unlock(&w.mutex);
+  } while (!any && end > pt_clock() && pti_poll());
+  for (int i = 0; i < n; i++) ready[i] = ask_job(job[i], cursor[i], NULL);
+  pthread_cond_destroy(&w.change);
+  pthread_mutex_destroy(&w.mutex);
 }

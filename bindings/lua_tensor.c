@@ -13,6 +13,8 @@ enum { STEP = 64 << 20, OVERHEAD = 256 /* bytes that the smallest tensor takes *
 static const char magic, metatable_key;
 /* Bytes that this thread's boxes got since the collector was last told. */
 static _Thread_local int64_t unseen;
+/* This thread's bit in the `told` of storages: one that comes and goes between threads is told of once in each. */
+static _Thread_local uint64_t mine;
 
 /* ---- boxes ---- */
 
@@ -46,10 +48,19 @@ pl_box *pl_new_box(lua_State *L) {
   return box;
 }
 
+static void tell_bytes(pti_storage *s) {
+  static atomic_uint threads;
+  if (mine == 0) mine = (uint64_t)1 << (atomic_fetch_add(&threads, 1) % 64);
+  uint64_t told = atomic_load_explicit(&s->told, memory_order_relaxed);
+  if (told & mine) return;
+  atomic_fetch_or_explicit(&s->told, mine, memory_order_relaxed);
+  unseen += (int64_t)s->bytes;
+}
+
 void pl_fill(lua_State *L, pl_box *box, pt_tensor *t) {
   (void)L;
-  bool own = t->alias->refs == 1;
-  unseen += OVERHEAD + (own ? (int64_t)t->alias->storage->bytes : 0);
+  unseen += OVERHEAD;
+  if (t->alias->refs == 1) tell_bytes(t->alias->storage);
   box->t = pt_retain(t);
 }
 

@@ -16,11 +16,12 @@
 #include "rng.h"
 
 enum { STACK = 1 << 20, SIGNAL = SIGURG };
-static const double CHUNK_SECONDS = 200e-6;
+static const double CHUNK_SECONDS = 200e-6, REST_SECONDS = 0.1;
 
 static PTI_THREAD pl_worker *here;
 
 pl_worker *pl_this_worker(void) { return here; }
+bool pl_in_worker(void) { return here != NULL; }
 
 /* ---- stopping what runs ---- */
 
@@ -67,8 +68,9 @@ void pl_interrupt_job(pl_pool *pool, const pl_job *job, int64_t lo) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, install_handler);
   for (int i = 0; i < pool->n; i++) {
-    pl_worker *w = &pool->worker[i];
+    pl_worker *w = pool->worker[i];
     if (w->job == NULL || (job && w->job != job) || w->lo < lo) continue;
+    if (w->told == 0) w->told = pt_clock();
     atomic_store(&w->interrupt, 1);
     pthread_kill(w->thread, SIGNAL);
   }
@@ -138,6 +140,27 @@ static int co_wrap(lua_State *L) {
   return 1;
 }
 
+/* coroutine.close runs what is to be closed in the coroutine. */
+static int co_close(lua_State *L) {
+  lua_State *co = lua_tothread(L, 1);
+  lua_State *former_one = atomic_load(&here->current);
+  if (co) atomic_store(&here->current, co);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+  atomic_store(&here->current, former_one);
+  if (atomic_load(&here->interrupt)) lua_sethook(L, stop_hook, LUA_MASKCOUNT, 1);
+  return status == LUA_OK ? lua_gettop(L) : lua_error(L);
+}
+
+static void set_close(lua_State *L) {
+  if (lua_getglobal(L, "coroutine") == LUA_TTABLE && lua_getfield(L, -1, "close") != LUA_TNIL) {
+    lua_pushcclosure(L, co_close, 1);
+    lua_setfield(L, -2, "close");
+  }
+  lua_settop(L, 0);
+}
+
 static void set_function(lua_State *L, const char *library, const char *name, lua_CFunction fn) {
   if (lua_getglobal(L, library) == LUA_TTABLE) { /* a state may be without the library */
     lua_pushcfunction(L, fn);
@@ -162,6 +185,7 @@ static int set_up(lua_State *L) {
   set_function(L, "os", "exit", no_exit);
   set_function(L, "coroutine", "resume", co_resume);
   set_function(L, "coroutine", "wrap", co_wrap);
+  set_close(L);
   lua_getglobal(L, "math");
   lua_getfield(L, -1, "randomseed");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &seed_key);
@@ -182,6 +206,7 @@ typedef struct work {
   pl_job *job;
   pl_chunk *chunk;
   int64_t task;
+  size_t n, nparcel; /* of the chunk's packet when the task began */
 } work;
 
 static int note_trace(lua_State *L) {
@@ -254,29 +279,31 @@ static void seed_task(lua_State *L, const pl_job *job, int64_t task) {
   lua_call(L, 2, 0);
 }
 
-static void pack_results(lua_State *L, const work *k, int first) {
-  pl_packer p;
+/* The results of a task stand from index `first` on; the packer's slots below. */
+static void pack_results(pl_packer *p, const pl_job *job, int first) {
+  lua_State *L = p->L;
   int n = lua_gettop(L) - first + 1;
-  if (k->job->many) {
+  if (job->many) {
     lua_createtable(L, n, 1);
     lua_insert(L, first);
     for (int i = n; i > 0; i--) lua_rawseti(L, first, i);
     lua_pushinteger(L, n);
     lua_setfield(L, first, "n");
   }
-  pl_put_byte(L, &k->chunk->packet, PL_DONE);
-  pl_pack_begin(&p, L, "pool", NULL, &k->chunk->packet);
-  p.reply = true;
-  pl_pack_value(&p, first, k->job->many ? "the results" : "the result");
+  pl_put_byte(L, p->value.out, PL_DONE);
+  pl_pack_group(p);
+  pl_pack_value(p, first, job->many ? "the results" : "the result");
 }
 
-/* Expects the three values of push_code and the work. */
-static int run_task(lua_State *L) {
-  const work *k = lua_touserdata(L, 4);
+static void run_task(lua_State *L, const work *k) {
   const pl_job *job = k->job;
   lua_settop(L, FUNCTION);
+  pt_set_grad_enabled(true);
   seed_task(L, job, k->task);
   if (job->impure) push_code(L, job);
+  pl_packer p;
+  pl_pack_begin(&p, L, "pool", NULL, &k->chunk->packet);
+  p.reply = true;
   pl_reader r;
   pl_read_begin(&r, L, &job->args, CODE, job->globals ? ENV : 0, true);
   r.at = job->args.data + job->offset[k->task];
@@ -288,7 +315,22 @@ static int run_task(lua_State *L) {
     pl_read_value(&r);
   }
   lua_call(L, lua_gettop(L) - function, job->many ? LUA_MULTRET : 1);
-  pack_results(L, k, function);
+  pack_results(&p, job, function);
+}
+
+/* Whether the chunk has a task to do. */
+static bool begin_task(work *k) {
+  pl_chunk *chunk = k->chunk;
+  k->n = chunk->packet.n;
+  k->nparcel = chunk->packet.nparcel;
+  if (atomic_load(&k->job->cancelled) || k->task >= atomic_load(&k->job->stop)) chunk->hi = k->task;
+  return k->task < chunk->hi;
+}
+
+/* Expects the three values of push_code and the work: does its tasks from k->task on, until one raises. */
+static int run_on(lua_State *L) {
+  work *k = lua_touserdata(L, 4);
+  for (; begin_task(k); k->task++) run_task(L, k);
   return 0;
 }
 
@@ -321,7 +363,7 @@ static void fail_task(lua_State *L, pl_chunk *chunk) {
     lua_pushcfunction(L, pack_failure);
     lua_pushlightuserdata(L, chunk);
     if (attempt == 0) lua_pushvalue(L, -3);
-    else lua_pushliteral(L, "not enough memory, or an error value that cannot cross");
+    else lua_pushliteral(L, "not enough memory, or an error value that cannot be shown");
     if (lua_pcall(L, 2, 0, 0) == LUA_OK) return;
     lua_pop(L, 1);
     cut(&chunk->packet, n, nparcel);
@@ -357,30 +399,25 @@ static bool ready_code(lua_State *L, pl_job *job) {
   return lua_pcall(L, 1, 3, 1) == LUA_OK;
 }
 
+static bool run_rest(lua_State *L, work *k) {
+  lua_pushcfunction(L, run_on);
+  for (int i = ENV; i <= FUNCTION; i++)
+    if (k->job->impure) lua_pushnil(L);
+    else lua_pushvalue(L, i + 1);
+  lua_pushlightuserdata(L, k);
+  return lua_pcall(L, 4, 0, 1) == LUA_OK;
+}
+
 static void run_tasks(pl_worker *w, pl_job *job, pl_chunk *chunk) {
   lua_State *L = w->L;
   bool ready = ready_code(L, job);
   int top = lua_gettop(L);
-  for (work k = {job, chunk, chunk->lo}; k.task < chunk->hi; k.task++) {
-    if (atomic_load(&job->cancelled) || k.task >= atomic_load(&job->stop)) {
-      chunk->hi = k.task;
-      break;
-    }
-    pl_packet *packet = &chunk->packet;
-    size_t n = packet->n, nparcel = packet->nparcel;
-    pt_set_grad_enabled(true);
-    bool ok = false;
+  for (work k = {.job = job, .chunk = chunk, .task = chunk->lo}; begin_task(&k); k.task++) {
     if (ready) {
       lua_settop(L, top);
-      lua_pushcfunction(L, run_task);
-      for (int i = ENV; i <= FUNCTION; i++)
-        if (job->impure) lua_pushnil(L);
-        else lua_pushvalue(L, i + 1);
-      lua_pushlightuserdata(L, &k);
-      ok = lua_pcall(L, 4, 0, 1) == LUA_OK;
+      if (run_rest(L, &k)) break;
+      cut(&chunk->packet, k.n, k.nparcel);
     }
-    if (ok) continue;
-    cut(packet, n, nparcel);
     fail_task(L, chunk);
     note_failure(w, job, k.task);
   }
@@ -399,14 +436,33 @@ static int64_t choose(const pl_worker *w, const pl_job *job) {
   return pti_max64(1, pti_min64(c, fair));
 }
 
+/* Looks for a job without the mutex, which is held before and after. So do as many at once as there are other cores. */
+static void spin(pl_pool *pool) {
+  if (pool->spinning >= pt_get_num_threads() - 1) return;
+  unsigned seen = atomic_load(&pool->news);
+  pool->spinning++;
+  pthread_mutex_unlock(&pool->mutex);
+  pl_spin(&pool->news, seen);
+  pthread_mutex_lock(&pool->mutex);
+  pool->spinning--;
+}
+
+/* Nothing has come for a while: what tasks left behind goes back. The mutex is held before and after. */
+static void tidy(pl_worker *w) {
+  pthread_mutex_unlock(&w->pool->mutex);
+  lua_gc(w->L, LUA_GCCOLLECT);
+  pti_mem_flush_thread();
+  pthread_mutex_lock(&w->pool->mutex);
+}
+
 /* Takes a chunk of the first job that has tasks left, waiting for one; NULL when the pool closes. */
 static pl_chunk *next_chunk(pl_worker *w, pl_chunk *spare) {
   pl_pool *pool = w->pool;
-  bool flushed = false;
+  enum { SPIN, REST, TIDY, SLEEP } next = w->fresh ? SLEEP : SPIN;
   pthread_mutex_lock(&pool->mutex);
   for (;;) {
     pl_job *job = pool->head;
-    if (job) {
+    if (job && !w->lost) {
       int64_t hi = pti_min64(job->next + choose(w, job), job->n);
       spare->lo = job->next;
       spare->hi = hi;
@@ -416,21 +472,21 @@ static pl_chunk *next_chunk(pl_worker *w, pl_chunk *spare) {
       w->job = job;
       w->lo = spare->lo;
       atomic_store(&w->interrupt, 0);
+      w->fresh = false;
       if (hi >= job->n) pl_unlink_job(pool, job);
       break;
     }
-    if (pool->closing) {
+    if (pool->closing || w->lost) {
       spare = NULL;
       break;
     }
-    if (!flushed) {
-      pthread_mutex_unlock(&pool->mutex);
-      pti_mem_flush_thread();
-      flushed = true;
-      pthread_mutex_lock(&pool->mutex);
-      continue;
+    switch (next) {
+    case SPIN: spin(pool); break;
+    case REST: pl_wait_until(&pool->work, &pool->mutex, REST_SECONDS); break;
+    case TIDY: tidy(w); break;
+    case SLEEP: pthread_cond_wait(&pool->work, &pool->mutex); break;
     }
-    pthread_cond_wait(&pool->work, &pool->mutex);
+    if (next < SLEEP) next++;
   }
   pthread_mutex_unlock(&pool->mutex);
   return spare;
@@ -450,6 +506,7 @@ static void finish_chunk(pl_worker *w, pl_chunk *chunk) {
   pl_job *job = w->job;
   pthread_mutex_lock(&pool->mutex);
   w->job = NULL;
+  w->told = 0;
   atomic_store(&w->interrupt, 0);
   job->running--;
   if (atomic_load(&job->stop) < job->n) pl_unlink_job(pool, job);
@@ -457,7 +514,7 @@ static void finish_chunk(pl_worker *w, pl_chunk *chunk) {
     insert_chunk(job, chunk);
     chunk = NULL;
   }
-  pthread_cond_broadcast(&job->change);
+  pl_job_changed(job);
   pthread_mutex_unlock(&pool->mutex);
   pl_chunk_free(chunk);
   pl_job_release(job);
@@ -470,7 +527,7 @@ static void break_pool(pl_pool *pool, const char *format, int id, const char *wh
   snprintf(text, sizeof text, format, id, why);
   pthread_mutex_lock(&pool->mutex);
   if (pool->broken == NULL) pool->broken = strdup(text);
-  for (pl_job *job = pool->head; job; job = job->link) pthread_cond_broadcast(&job->change);
+  for (pl_job *job = pool->head; job; job = job->link) pl_job_changed(job);
   pthread_mutex_unlock(&pool->mutex);
 }
 
@@ -508,12 +565,20 @@ static void work_on(pl_worker *w, pl_chunk *chunk) {
   finish_chunk(w, chunk);
 }
 
+static void name_thread(const pl_worker *w) {
+  char name[16]; /* all that Linux takes */
+  snprintf(name, sizeof name, "%.10s %d", w->pool->name, w->id);
+  pthread_setname_np(pthread_self(), name);
+}
+
 void *pl_worker_main(void *arg) {
   pl_worker *w = arg;
   pl_pool *pool = w->pool;
+  name_thread(w);
   here = w;
   pti_this.interrupt = &w->interrupt;
   pt_set_index_base(1);
+  w->fresh = true;
   if (open_worker(w)) {
     allow_signal(SIG_UNBLOCK);
     pl_chunk *spare;
@@ -531,9 +596,11 @@ void *pl_worker_main(void *arg) {
   pti_this.interrupt = NULL;
   here = NULL;
   pthread_mutex_lock(&pool->mutex);
-  pool->alive--;
+  bool lost = w->lost;
+  if (!lost) pool->alive--;
   pthread_cond_broadcast(&pool->ended);
   pthread_mutex_unlock(&pool->mutex);
+  if (lost) free(w);
   pl_pool_release(pool);
   return NULL;
 }

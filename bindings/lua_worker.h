@@ -18,6 +18,13 @@ typedef struct pl_chunk {
 } pl_chunk;
 enum { PL_DONE, PL_FAILED };
 
+/* Who waits for any of several jobs. */
+typedef struct pl_waiter {
+  pthread_mutex_t mutex;
+  pthread_cond_t change;
+  bool news;
+} pl_waiter;
+
 /* One call: a function over n tasks. */
 typedef struct pl_job {
   atomic_int refs;
@@ -32,6 +39,8 @@ typedef struct pl_job {
   int64_t next, running; /* first task not handed out; chunks in work */
   pl_chunk *head, *tail; /* finished and not yet taken, by number */
   pthread_cond_t change;
+  atomic_uint news;  /* grows with every change, for those who look without the mutex */
+  pl_waiter *waiter; /* or NULL */
   struct pl_job *link;
 } pl_job;
 
@@ -45,19 +54,25 @@ typedef struct pl_worker {
   int64_t lo;
   atomic_int interrupt;
   double mean; /* seconds per task of the job, lately */
+  bool fresh;  /* has not done anything yet */
+  double told; /* when it was interrupted, or 0 */
+  bool lost;   /* it did not listen: another thread has its place; ends and frees itself */
 } pl_worker;
 
 typedef struct pl_pool {
   atomic_int refs;
   int n, alive;
-  pl_worker *worker;
+  pl_worker **worker;
   pthread_mutex_t mutex;
   pthread_cond_t work, ended;
   pl_job *head, *tail;
+  atomic_uint news; /* grows when a job comes or the pool closes */
+  int spinning;     /* workers that look for news and need no signal */
   bool closing, joined;
   pl_packet initializer;
   char *path, *cpath;
-  char *broken; /* why no worker can run, or NULL */
+  char name[16]; /* its threads are called by, as far as the system has room */
+  char *broken;  /* why no worker can run, or NULL */
   size_t memory_limit;
   bool no_stdlib; /* as the state that opened the pool */
   int pid;
@@ -65,8 +80,12 @@ typedef struct pl_pool {
 
 /* Condition variables that go by the monotonic clock (lua_channel.c). */
 void pl_init_cond(pthread_cond_t *cond);
+void pl_wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, double seconds);
 /* Waits for one slice, at most `seconds`; the caller then asks pti_poll. A worker that waits gives its core away. */
 void pl_wait_slice(pthread_cond_t *cond, pthread_mutex_t *mutex, double seconds);
+
+/* Looks for a change of *news for some microseconds, which is faster than to sleep and be woken. */
+void pl_spin(const atomic_uint *news, unsigned seen);
 
 /* The worker that this thread is, or NULL. */
 pl_worker *pl_this_worker(void);
@@ -82,6 +101,9 @@ pl_pool *pl_pool_new(int n);
 /* Starts the threads; false with the engine's error recorded where there is none. */
 bool pl_pool_start(pl_pool *pool);
 void pl_pool_release(pl_pool *pool);
+/* Gives the places of workers that were told to stop and did not, asleep in the system perhaps, to new threads, if
+   there is work for them. The mutex is held. */
+void pl_replace_lost(pl_pool *pool);
 /* No more jobs; with `terminate`, those there are end now. */
 void pl_pool_close(pl_pool *pool, bool terminate);
 /* Waits at most `seconds` for the threads to end. */
@@ -97,5 +119,9 @@ void pl_job_release(pl_job *job);
    when `seconds` have passed (*over false) or nothing is left to come (*over true). */
 pl_chunk *pl_job_take(pl_job *job, bool ordered, int64_t cursor, double seconds, bool *over);
 void pl_chunk_free(pl_chunk *chunk);
+/* Tells those who wait for the job. The mutex is held. */
+void pl_job_changed(pl_job *job);
+/* Waits at most `seconds` until pl_job_take would return at once for some of the jobs; marks these in ready[]. */
+void pl_jobs_wait(pl_job *const *job, const int64_t *cursor, bool *ready, int n, double seconds);
 
 #endif

@@ -53,14 +53,6 @@ static PTI_THREAD struct {
   int worker;  /* depth of pti_worker_enter */
 } here;
 
-static inline void relax(void) {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  __asm__ volatile("yield");
-#endif
-}
-
 /* ---- the budget ---- */
 
 static int first_limit(void) {
@@ -189,7 +181,7 @@ static void await_news(unsigned seen) {
   double until = pt_clock() + spin_seconds;
   while (atomic_load(&news) == seen && atomic_load(&busy) < pt_get_num_threads() &&
          pt_clock() < until) {
-    for (int i = 0; i < 32; i++) relax();
+    for (int i = 0; i < 32; i++) pti_relax();
   }
   if (atomic_load(&news) != seen) return;
   pthread_mutex_lock(&lock);
@@ -272,7 +264,7 @@ static slot *take_slot(void) {
 static void await_helpers(slot *s) {
   double until = pt_clock() + spin_seconds;
   while ((atomic_load(&s->state) & JOINED) && pt_clock() < until) {
-    for (int i = 0; i < 32; i++) relax();
+    for (int i = 0; i < 32; i++) pti_relax();
   }
   if ((atomic_load(&s->state) & JOINED) == 0) return;
   pthread_mutex_lock(&lock);

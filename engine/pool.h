@@ -13,6 +13,15 @@
 typedef void pti_range(void *ctx, int64_t lo, int64_t hi);
 void pti_parallel_for(int64_t n, int64_t grain, pti_range *fn, void *ctx);
 
+/* What a loop does that waits for another thread without sleeping. */
+static inline void pti_relax(void) {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
 /* A thread that runs foreign work (a Lua worker) announces itself, so that loops and workers
    together never use more threads than the budget. Between tasks, and while it waits for others, it
    is not busy and leaves. */

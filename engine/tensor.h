@@ -17,7 +17,8 @@
 
 typedef struct pti_storage {
   atomic_int refs;
-  atomic_bool shared; /* writes are seen by all who hold it */
+  atomic_bool shared;    /* writes are seen by all who hold it */
+  _Atomic uint64_t told; /* threads whose collectors know of the bytes, a bit for each */
   int device;
   size_t bytes;
   void *data;

@@ -22,7 +22,7 @@ local FOREVER = math.huge
 local call_options = {
   "chunksize", "on_error", "on_progress", "private", "progress", "seed", "timeout",
 }
-local pool_options = { "initializer", "memory_limit", "name", "seed" }
+local pool_options = { "initializer", "memory_limit", "name", "private", "seed" }
 
 local function check_options(owner, options, known)
   if options == nil then return {} end
@@ -57,6 +57,7 @@ local function submit(pool, owner, fn, tasks, n, more)
     more.call = more.seed and 0 or pool.calls
   end
   more.n = n
+  if more.private == nil then more.private = pool.private end
   more.seed = more.seed or pool.seed or core.pool_seed()
   return core.pool_submit(pool.handle, owner, fn, tasks, more)
 end
@@ -64,7 +65,8 @@ end
 -- The error that a failed task becomes: its own value where that is a table, else text with the worker's traceback.
 local function failure(error_of, task, total)
   if type(error_of.value) == "table" then return error_of.value end
-  local text = ("task %d of %d failed in worker %d: %s"):format(task, total, error_of.worker, error_of.message)
+  local of = total and (" of %d"):format(total) or ""
+  local text = ("task %d%s failed in worker %d: %s"):format(task, of, error_of.worker, error_of.message)
   if not error_of.traceback then return text end
   local trace = error_of.traceback:gsub("%s*%[C%]: in %?$", "")
   return trace:find "\n" and text .. "\nin the worker: " .. trace or text
@@ -95,9 +97,18 @@ local function progress_of(owner, options, n)
   end, function() bar:close() end
 end
 
+-- Whether errors are collected.
+local function check_on_error(owner, options)
+  local how = options.on_error or "raise"
+  if how ~= "raise" and how ~= "collect" then
+    fail("%s: on_error must be 'raise' or 'collect', got '%s'", owner, how)
+  end
+  return how == "collect"
+end
+
 -- Waits for all tasks of a job.
 local function gather(owner, job, n, options)
-  local values, errors, done = { n = n }, {}, 0
+  local values, errors, done = core.new_list(n), {}, 0
   local deadline = options.timeout and core.clock() + options.timeout
   local report, finish = progress_of(owner, options, n)
   while done < n do
@@ -116,13 +127,14 @@ local function gather(owner, job, n, options)
   return values, errors
 end
 
+local function start(pool, owner, fn, ...)
+  return Future(submit(pool, owner, fn, { table.pack(...) }, 1, { star = true, first = 0, many = true }))
+end
+
 local function run(pool, owner, fn, tasks, options, star)
   options = check_options(owner, options, call_options)
   if type(tasks) ~= "table" then fail("%s: expected a list of tasks, got a %s", owner, type(tasks)) end
-  local n, collect = tasks.n or #tasks, options.on_error == "collect"
-  if options.on_error and not collect and options.on_error ~= "raise" then
-    fail("%s: on_error must be 'raise' or 'collect', got '%s'", owner, options.on_error)
-  end
+  local n, collect = tasks.n or #tasks, check_on_error(owner, options)
   if n == 0 then return { n = 0 } end
   local job = submit(pool, owner, fn, tasks, n, {
     star = star, first = 0, chunksize = options.chunksize, collect = collect, private = options.private,
@@ -159,80 +171,116 @@ function Pool:starmap(fn, list, options) return run(self, "starmap", fn, list, o
 --- One call: waits for it and returns its results.
 ---@param fn function
 function Pool:apply(fn, ...)
-  local future = self:submit(fn, ...)
+  local future = start(self, "apply", fn, ...)
   return future:get()
 end
 
--- Iterator over results as they come, at most `ahead` tasks ahead of the loop that reads them.
-local function iterate(pool, owner, fn, list, options, ordered)
-  options = check_options(owner, options, call_options)
-  local n, size = list.n or #list, options.chunksize or 1
-  local ahead = math.max(1, 2 * core.pool_size(pool.handle)) * size
-  local jobs, sent, first_job, call = {}, 0, 1, nil
-  local values, errors, ready, at = {}, {}, 0, 0
-  local function feed()
-    while sent < n and sent - at < ahead do
-      local count = math.min(size, n - sent)
-      local more = { first = sent, chunksize = size, private = options.private, seed = options.seed, call = call }
-      local job = submit(pool, owner, fn, table.move(list, sent + 1, sent + count, 1, {}), count, more)
-      call = more.call
-      jobs[#jobs + 1] = { job = job, first = sent }
-      sent = sent + count
+-- What hands out the tasks of a list, or of a function that is called until it returns nil, some at a time. The
+-- second result of a call says that these were the last.
+local function source_of(owner, list)
+  if type(list) == "function" then
+    return function(count)
+      local some = { n = 0 }
+      while some.n < count do
+        local value = list()
+        if value == nil then return some, true end
+        some.n = some.n + 1
+        some[some.n] = value
+      end
+      return some, false
     end
   end
-  -- The next job with something to take: the oldest, or any that has finished.
-  local function pick(left)
-    if ordered then return first_job, core.job_take(jobs[first_job].job, true, left, values, errors) end
-    local until_when = core.clock() + left
-    while true do
-      for i = first_job, #jobs do
-        if jobs[i] then
-          local first, last = core.job_take(jobs[i].job, true, 0, values, errors)
-          if first ~= nil then return i, first, last end
-        end
-      end
-      for i = first_job, #jobs do
-        if jobs[i] then
-          local first, last = core.job_take(jobs[i].job, true, 0.001, values, errors)
-          if first ~= nil then return i, first, last end
-          break
-        end
-      end
-      if core.clock() > until_when then return nil end
-    end
-  end
-  return function()
-    if at >= n then return nil end
-    feed()
-    if ready == 0 then
-      local which, first, last = pick(options.timeout or FOREVER)
-      if first == nil then fail("%s: timed out after %g s", owner, options.timeout) end
-      if not first then fail("%s: the pool was terminated", owner) end
-      local bad = lowest(errors)
-      if bad then raise(errors[bad], jobs[which].first + bad, n) end
-      ready = last - first + 1
-      jobs.base, jobs.from = jobs[which].first, first
-      if last == math.min(size, n - jobs[which].first) then
-        jobs[which] = false
-        while jobs[first_job] == false do first_job = first_job + 1 end
-      end
-    end
-    at, ready = at + 1, ready - 1
-    local i = jobs.from
-    jobs.from = i + 1
-    local value = values[i]
-    values[i] = nil
-    return jobs.base + i, value
-  end
+  if type(list) ~= "table" then fail("%s: expected a list of tasks or a function, got a %s", owner, type(list)) end
+  local n, at = list.n or #list, 0
+  return function(count)
+    count = math.min(count, n - at)
+    local some = table.move(list, at + 1, at + count, 1, { n = count })
+    at = at + count
+    return some, at == n
+  end, n
 end
 
---- `for i, result in pool:imap(fn, list) do`: results in order, as they come; tasks run only a few ahead of the loop.
+-- Iterator over results as they come. A job is one chunk; so many are under way that the workers have the next one at
+-- hand, and no more.
+local function iterate(pool, owner, fn, list, options, ordered)
+  options = check_options(owner, options, call_options)
+  check_function(owner, fn)
+  local draw, n = source_of(owner, list)
+  local size, collect = options.chunksize or 1, check_on_error(owner, options)
+  local ahead, sent, done, over = 2 * #pool * size, 0, 0, false
+  local jobs, chunk, call = {}, nil, nil
+  local report, finish = progress_of(owner, options, n)
+
+  local function stop()
+    for _, each in ipairs(jobs) do core.job_cancel(each.job) end
+    jobs, over, chunk = {}, true, nil
+    finish()
+  end
+  local function feed()
+    while not over and sent - done < ahead do
+      local some
+      some, over = draw(size)
+      if some.n > 0 then
+        local more = { first = sent, chunksize = size, private = options.private, seed = options.seed, call = call,
+          collect = collect }
+        jobs[#jobs + 1] = { job = submit(pool, owner, fn, some, some.n, more), first = sent, n = some.n }
+        call, sent = more.call, sent + some.n
+      end
+    end
+  end
+  -- The place of the job that comes next, once it has something: the first, or any.
+  local function pick(seconds)
+    if ordered then return 1 end
+    local handles = {}
+    for i, each in ipairs(jobs) do handles[i] = each.job end
+    return core.jobs_wait(handles, seconds)[1] or 1
+  end
+  local function take()
+    local seconds = options.timeout or FOREVER
+    local until_when = core.clock() + seconds
+    local which = pick(seconds)
+    local job = jobs[which]
+    chunk = { values = {}, errors = {}, base = job.first }
+    local left = math.max(0, until_when - core.clock())
+    chunk.at, chunk.last = core.job_take(job.job, true, left, chunk.values, chunk.errors)
+    if not chunk.at then
+      local timed_out = chunk.at == nil
+      stop()
+      if timed_out then fail("%s: timed out after %g s", owner, options.timeout) end
+      fail("%s: the pool was terminated", owner)
+    end
+    if chunk.last == job.n or next(chunk.errors) then table.remove(jobs, which) end
+  end
+  local function step()
+    feed()
+    if not chunk and #jobs == 0 then return finish() end
+    if not chunk then take() end
+    local i, c = chunk.at, chunk
+    done = done + 1
+    if i == c.last then chunk = nil else c.at = i + 1 end
+    report(done, n)
+    local problem = c.errors[i]
+    if problem and not collect then
+      stop()
+      raise(problem, c.base + i, n)
+    end
+    return c.base + i, c.values[i], problem and failure(problem, c.base + i, n)
+  end
+  return step, nil, nil, setmetatable({}, { __close = stop })
+end
+
+--- `for i, result in pool:imap(fn, list) do`: results in order, as they come. Tasks are taken from the list (or from a
+--- function that returns the next one, nil at the end) only a few ahead of the loop. Options as for map; `timeout` is
+--- for each result, `chunksize` 1 where it is not given; with `on_error = "collect"` a third value is the error.
 ---@param fn function
----@param list any[]
+---@param list any[]|function
 ---@param options? table
 function Pool:imap(fn, list, options) return iterate(self, "imap", fn, list, options, true) end
 
 --- The same in the order in which they finish; i says which it is.
+---@param fn function
+---@param list any[]|function
+---@param options? table
 function Pool:imap_unordered(fn, list, options) return iterate(self, "imap_unordered", fn, list, options, false) end
 
 -- ---- futures ----
@@ -240,10 +288,7 @@ function Pool:imap_unordered(fn, list, options) return iterate(self, "imap_unord
 --- Starts one call and returns at once.
 ---@param fn function
 ---@return pt.Future
-function Pool:submit(fn, ...)
-  local job = submit(self, "submit", fn, { table.pack(...) }, 1, { star = true, first = 0, many = true })
-  return Future(job)
-end
+function Pool:submit(fn, ...) return start(self, "submit", fn, ...) end
 
 function Future:init(job) self.job, self.state = job, "pending" end
 
@@ -305,7 +350,7 @@ end
 -- ---- the pool ----
 
 ---@param n? integer workers; the cores that this process may use
----@param options? {initializer?: function, memory_limit?: integer, name?: string, seed?: integer}
+---@param options? {initializer?: function, memory_limit?: integer, name?: string, private?: boolean, seed?: integer}
 function Pool:init(n, options)
   if type(n) == "table" then n, options = nil, n end
   options = check_options("pool", options, pool_options)
@@ -313,8 +358,16 @@ function Pool:init(n, options)
   if math.type(n) ~= "integer" or n < 1 or n > 256 then
     fail("pool: the number of workers must be between 1 and 256, got %s", n)
   end
+  for name, kind in pairs { memory_limit = "integer", seed = "integer", name = "string" } do
+    local value = options[name]
+    if value ~= nil and (math.type(value) or type(value)) ~= kind then
+      fail("pool: %s must be %s %s, got %s", name, kind == "integer" and "an" or "a", kind, tostring(value))
+    end
+  end
+  if options.initializer then check_function("pool: initializer", options.initializer) end
   self.calls, self.seed, self.name = 0, options.seed, options.name or "pool"
-  self.handle = core.pool_open(n, options.initializer, options.memory_limit)
+  self.private = options.private
+  self.handle = core.pool_open(n, options.initializer, options.memory_limit, self.name)
 end
 
 --- No more calls; those that were begun go on.
@@ -354,41 +407,76 @@ end
 
 local pool = setmetatable({ Pool = Pool, Future = Future }, { __call = function(_, ...) return Pool(...) end })
 
---- `for future in pt.pool.as_completed(futures) do`: in the order in which they end.
----@param futures pt.Future[]
----@param timeout? number seconds for all of them
-function pool.as_completed(futures, timeout)
-  local waiting = table.move(futures, 1, #futures, 1, {})
-  local deadline = timeout and core.clock() + timeout or FOREVER
-  return function()
-    while #waiting > 0 do
-      for i, future in ipairs(waiting) do
-        if future:done() then return table.remove(waiting, i) end
-      end
-      if core.clock() > deadline then fail("as_completed: timed out after %g s", timeout) end
-      settle(waiting[1], 0.001)
+-- Waits at most `seconds` until some have ended: the lists of those, and of the others.
+local function await(futures, seconds)
+  local done, jobs, owners, pending = {}, {}, {}, {}
+  for _, future in ipairs(futures) do
+    local root = future
+    while root.source do root = root.source end
+    local list = root.job and owners or done
+    list[#list + 1] = future
+    if root.job then jobs[#jobs + 1] = root.job end
+  end
+  local ready = {}
+  for _, i in ipairs(core.jobs_wait(jobs, #done > 0 and 0 or seconds)) do ready[i] = true end
+  for i, future in ipairs(owners) do
+    local list = ready[i] and done or pending
+    list[#list + 1] = future
+  end
+  for _, future in ipairs(done) do settle(future, 0) end
+  return done, pending
+end
+
+local function check_futures(owner, futures)
+  for i, future in ipairs(type(futures) == "table" and futures or { futures }) do
+    if getmetatable(future) ~= Future then
+      fail("%s: expected a list of futures, got a %s at %d", owner, type(future), i)
     end
   end
 end
 
---- Waits until all have ended (or one, with `return_when = "first"`): the lists of those that have and have not.
+--- `for future in pt.pool.as_completed(futures) do`: in the order in which they end.
 ---@param futures pt.Future[]
----@param options? {timeout?: number, return_when?: "first"|"all"}
+---@param timeout? number seconds for all of them
+function pool.as_completed(futures, timeout)
+  check_futures("as_completed", futures)
+  local done, pending, at = {}, futures, 0
+  local deadline = timeout and core.clock() + timeout or FOREVER
+  return function()
+    at = at + 1
+    if done[at] then return done[at] end
+    if #pending == 0 then return nil end
+    done, pending = await(pending, math.max(0, deadline - core.clock()))
+    at = 1
+    if not done[1] then fail("as_completed: timed out after %g s with %d left", timeout, #pending) end
+    return done[1]
+  end
+end
+
+--- Waits until all have ended (or one, with `return_when = "first"`; or one failed, with `"error"`): the lists of those
+--- that have and have not. After `timeout` seconds it returns what there is.
+---@param futures pt.Future[]
+---@param options? {timeout?: number, return_when?: "all"|"first"|"error"}
 ---@return pt.Future[] done
 ---@return pt.Future[] pending
 function pool.wait(futures, options)
+  check_futures("wait", futures)
   options = check_options("wait", options, { "timeout", "return_when" })
-  local deadline = options.timeout and core.clock() + options.timeout or FOREVER
-  while true do
-    local done, pending = {}, {}
-    for _, future in ipairs(futures) do
-      local list = future:done() and done or pending
-      list[#list + 1] = future
-    end
-    local enough = options.return_when == "first" and #done > 0
-    if #pending == 0 or enough or core.clock() > deadline then return done, pending end
-    settle(pending[1], 0.001)
+  local enough_when = options.return_when or "all"
+  if enough_when ~= "all" and enough_when ~= "first" and enough_when ~= "error" then
+    fail("wait: return_when must be 'all', 'first' or 'error', got '%s'", enough_when)
   end
+  local deadline = options.timeout and core.clock() + options.timeout or FOREVER
+  local done, pending, enough = {}, futures, false
+  repeat
+    local more
+    more, pending = await(pending, math.max(0, deadline - core.clock()))
+    for _, future in ipairs(more) do
+      done[#done + 1] = future
+      enough = enough or enough_when == "first" or enough_when == "error" and future.state == "failed"
+    end
+  until #pending == 0 or enough or core.clock() >= deadline
+  return done, pending
 end
 
 return pool
