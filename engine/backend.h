@@ -73,6 +73,37 @@ typedef struct pti_gemm {
   void *c;
 } pti_gemm;
 
+/* One factorization or solution for each matrix of a batch. Matrices are stored by columns, without
+   gaps, one after another; k is min(m, n) unless it counts right-hand sides.
+   CHOLESKY  a (n, n): becomes its lower factor; only its lower triangle is read
+   LU        a (m, n): becomes both factors; pivot (k), rows counted from 1
+   LU_SOLVE  a (n, n), pivot: factors; b (n, k): becomes the solution
+   TRIANGLE  a (n, n): triangular (upper, unit); b (n, k): becomes the solution
+   QR        a (m, n): scratch; b (r, n): R; c (m, r): Q; r is m where `full`, else k
+   EIGH      a (n, n): its lower triangle is read; becomes the vectors where `full`; b (n): values,
+             ascending
+   SVD       a (m, n): scratch; b (k): values, descending; c (m, r): U; d (q, n): V', or NULL
+   EIG       a (n, n): scratch; b (n): values; c (n, n): vectors, both complex
+   info (1): 0, or where the algorithm stopped. */
+typedef enum {
+  PTI_CHOLESKY,
+  PTI_LU,
+  PTI_LU_SOLVE,
+  PTI_TRIANGLE,
+  PTI_QR,
+  PTI_EIGH,
+  PTI_SVD,
+  PTI_EIG
+} pti_factor_kind;
+typedef struct pti_factor {
+  pti_factor_kind kind;
+  pt_dtype dtype; /* of a: float32 or float64 */
+  int64_t batch, m, n, k;
+  bool upper, unit, full;
+  void *a, *b, *c, *d;
+  int32_t *pivot, *info;
+} pti_factor;
+
 /* (outer, n, inner) views of dense tensors, the work being along n. */
 typedef struct pti_rows {
   pt_dtype dtype;
@@ -192,6 +223,7 @@ typedef struct pt_backend {
   bool (*extreme)(int dev, pti_rows r, bool max, const void *x, void *value, int64_t *index,
                   int base);
   bool (*gemm)(int dev, const pti_gemm *g);
+  bool (*factor)(int dev, const pti_factor *f);
   bool (*softmax)(int dev, pti_rows r, bool log, const void *x, void *y);
   bool (*softmax_grad)(int dev, pti_rows r, bool log, const void *y, const void *g, void *gx);
   /* ids are int64 counted from `base`, checked; negative ids count from the end where `wrap` */

@@ -124,6 +124,8 @@ local powers = {
   { "pthread_create", { "engine/pool.c" } },
   { "cblas_%w+", { "kernels/cpu/gemm.c" } },
   { "openblas_%w+", { "kernels/cpu/gemm.c" } },
+  { "LAPACK", { "kernels/cpu/lapack.c" } },
+  { "[sdcz][gpsto][eroy]%l+_", {} },
   { "luaL?_%w+", {} },
   { "f?printf", {} },
   { "puts", {} },

@@ -60,6 +60,7 @@ static const pt_backend backend = {
     .reduce = pti_cpu_reduce,
     .extreme = pti_cpu_extreme,
     .gemm = pti_cpu_gemm,
+    .factor = pti_cpu_factor,
     .softmax = pti_cpu_softmax,
     .softmax_grad = pti_cpu_softmax_grad,
     .index_select = pti_cpu_index_select,

@@ -248,10 +248,14 @@ static void merge_batch(pti_gemm *g) {
   g->batch = 1;
 }
 
-bool pti_cpu_gemm(int dev, const pti_gemm *given) {
-  (void)dev;
+void pti_cpu_hold_blas(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, one_thread);
+}
+
+bool pti_cpu_gemm(int dev, const pti_gemm *given) {
+  (void)dev;
+  pti_cpu_hold_blas();
   job j = {
       .g = *given, .esize = pt_dtype_size(given->dtype), .compute = pti_compute_of(given->dtype)};
   pti_gemm *g = &j.g;

@@ -61,7 +61,8 @@ local domain = {
   lgamma = { 0.4, 3 }, digamma = { 0.4, 3 }, hardsigmoid = { -4.1, 4 }, hardswish = { -4.1, 4 },
 }
 
--- One line a sample: the arguments by position. `views = false`: the op speaks of memory, not of values.
+-- One line a sample: the arguments by position. `views = false`: the op speaks of memory, not of values;
+-- `regular`: matrices that equal rows would make singular.
 local special = {
   polygamma = { { data(listed({ 2 }, { 1, 2 })), T({ 3, 2 }, 0.5, 3) } },
   threshold = { { T { 2, 3 }, 0.3, -1.5 } },
@@ -179,6 +180,23 @@ local special = {
     { T { 2, 3, 2 }, T { 2, 4, 2 }, T { 2, 4, 2 } }, { T { 2, 3, 2 }, T { 2, 3, 2 }, T { 2, 3, 2 }, none, 0, true },
     { T { 2, 3, 2 }, T { 2, 4, 2 }, T { 2, 4, 2 }, bools { 3, 4 } },
   },
+  linalg_cholesky = {
+    { listed({ 3, 3 }, { 4, 1, -0.5, 1, 3, 0.7, -0.5, 0.7, 2 }) },
+    { listed({ 2, 2, 2 }, { 2, 0.3, 0.3, 1, 3, -1, -1, 2 }), false }, { T { 0, 2, 2 } }, regular = true,
+  },
+  linalg_lu = { { T { 3, 3 } }, { T { 2, 2, 2 } }, { data(T { 4, 3 }) }, { data(T { 2, 0 }) }, regular = true },
+  linalg_rows = { { given({ 3 }, { 2, 3, 3 }, "int32"), 3 }, { given({ 2, 2 }, { 3, 2, 1, 4 }, "int32"), 4, true } },
+  linalg_solve = {
+    { T { 3, 3 }, T { 3, 2 } }, { T { 2, 2, 2 }, T { 2, 2, 1 }, false }, { T { 0, 0 }, T { 0, 2 } }, regular = true,
+  },
+  linalg_solve_triangular = {
+    { T({ 3, 3 }, 0.5, 2), T { 3, 2 }, true }, { T({ 2, 2, 2 }, 0.5, 2), T { 2, 2, 1 }, false },
+    { T { 3, 3 }, T { 3, 2 }, false, true },
+  },
+  linalg_qr = { { T { 4, 3 } }, { T { 2, 3, 3 }, true }, { T { 2, 4 } }, { T { 3, 0 } }, regular = true },
+  linalg_eigh = { { T { 3, 3 } }, { T { 2, 2, 2 } }, { T { 0, 0 } }, { data(T { 3, 3 }), false }, regular = true },
+  linalg_svd = { { T { 4, 3 } }, { T { 2, 3 } }, { T { 2, 2, 2 }, true }, { data(T { 3, 2 }), true }, regular = true },
+  linalg_pinv = { { T { 4, 3 }, 0, 1e-12 }, { T { 2, 3 }, 0, 1e-12 }, { T { 2, 0 }, 0, 0.5 }, regular = true },
   sequence = { { 5, 1, 2, dtype "int64", "cpu" }, { 3, 0.5, 0.25, dtype "float64", "cpu" } },
   random = { { T { 2, 3 }, "normal", 0, 1 }, { T { 2, 3 }, "uniform", 0, 1 }, { T { 2, 3 }, "bernoulli", 0.5, 0 } },
   randperm = { { 5 }, { 0 } },
@@ -187,7 +205,9 @@ local special = {
 --- Ops of the table that scripts reach under other names, which their errors use.
 samples.spoken = {
   nll_loss_forward = "nll_loss", convolution = "conv", convolution_weight = "conv", batch_norm_train = "batch_norm",
-  rnn_layer = "rnn",
+  rnn_layer = "rnn", linalg_cholesky = "linalg", linalg_lu = "linalg", linalg_rows = "linalg", linalg_solve = "linalg",
+  linalg_solve_triangular = "linalg", linalg_qr = "linalg", linalg_eigh = "linalg", linalg_svd = "linalg",
+  linalg_pinv = "linalg",
 }
 
 --- What repeated values or ids leave open: which of equal ones comes first, or is written last.

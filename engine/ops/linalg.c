@@ -1,0 +1,477 @@
+/* linalg.c: factorizations and solutions of matrices (..., m, n), all entries of a batch at once. A
+   slot takes matrices by columns, so operands are copied that way and results are transposed views
+   of what it wrote. What stops an algorithm is an error that names the batch entry, or is left in
+   `info` where the caller does not want a check. Gradients are PyTorch's.
+
+   Ops for symmetric matrices read (x + x') / 2, so that their gradients are symmetric; which
+   triangle of an asymmetric x counts is for scripts/pt/linalg.lua to say. */
+#include <stdio.h>
+
+#include "ops.h"
+
+/* The name in messages is that of scripts: linalg.solve for linalg_solve. */
+static const char *spoken(const pt_op *op) {
+  static _Thread_local char name[32];
+  snprintf(name, sizeof name, "%s", op->name);
+  name[strlen("linalg")] = '.';
+  return name;
+}
+
+/* ---- checks ---- */
+
+static bool is_matrix(const char *op, const char *name, const pt_tensor *x, bool square) {
+  if (x->nd < 2) {
+    return pti_fail(PT_ESHAPE, "%s: %s [%s] is not a matrix (..., m, n)", op, name,
+                    pti_shape_text(x)) != NULL;
+  }
+  if (square && x->size[x->nd - 1] != x->size[x->nd - 2]) {
+    return pti_fail(PT_ESHAPE, "%s: %s [%s] is not square", op, name, pti_shape_text(x)) != NULL;
+  }
+  if (pti_is((pt_dtype)x->dtype, PTI_BIT(PT_F32) | PTI_BIT(PT_F64))) return true;
+  return pti_fail(PT_EDTYPE, "%s: %s is %s, but must be float32 or float64; convert it with :to()",
+                  op, name, pt_dtype_name((pt_dtype)x->dtype)) != NULL;
+}
+
+/* A (..., n, n) and B (..., n, k), of one dtype and the same leading dims. */
+static bool is_system(const char *op, const pt_tensor *a, const pt_tensor *b) {
+  if (!is_matrix(op, "A", a, true) || !is_matrix(op, "B", b, false)) return false;
+  if (!pti_same_dtype(op, "A", a, "B", b)) return false;
+  if (a->nd == b->nd && memcmp(a->size, b->size, (size_t)(a->nd - 1) * sizeof *a->size) == 0)
+    return true;
+  return pti_fail(PT_ESHAPE, "%s: A [%s] and B [%s] must agree in all dims but the last", op,
+                  pti_shape_text(a), pti_shape_text(b)) != NULL;
+}
+
+/* Iterations need not end where a number is not finite. */
+static bool is_finite(const char *op, pt_tensor *x) {
+  double zero;
+  if (!pt_item(pt_sum(pt_mul(pti_bare(x), pt_scalar_int(0)), NULL, -1, false, -1), &zero))
+    return false;
+  return zero == 0 || pti_fail(PT_EARG, "%s: x has elements that are infinite or NaN", op) != NULL;
+}
+
+/* Refuses a batch of which one entry stopped, with `format` for its place and number. */
+static bool check_info(const char *op, const pt_tensor *info, const char *format) {
+  const int32_t *v = (const int32_t *)pti_ptr(info);
+  for (int64_t i = 0; i < info->numel; i++) {
+    if (v[i] == 0) continue;
+    char where[96] = "";
+    if (info->nd > 0)
+      snprintf(where, sizeof where, " (batch entry %s)", pti_position_text(info, i));
+    char text[160];
+    snprintf(text, sizeof text, format, (int)v[i]);
+    return pti_fail(PT_EARG, "%s: %s%s", op, text, where) != NULL;
+  }
+  return true;
+}
+
+/* ---- matrices by columns ---- */
+
+static pt_tensor *swapped(pt_tensor *x, bool tracked) {
+  if (x == NULL) return NULL;
+  pti_geometry q = pti_geometry_of(x);
+  int n = x->nd - 1;
+  int64_t size = q.size[n], stride = q.stride[n];
+  q.size[n] = q.size[n - 1];
+  q.stride[n] = q.stride[n - 1];
+  q.size[n - 1] = size;
+  q.stride[n - 1] = stride;
+  return pti_view_at(x, &q, tracked);
+}
+
+/* Room for matrices (r, c) with the leading dims of x, as a tensor (..., c, r). */
+static pt_tensor *columns(const pt_tensor *x, int64_t r, int64_t c, pt_dtype dtype) {
+  int64_t size[PT_MAX_DIM];
+  memcpy(size, x->size, sizeof size);
+  size[x->nd - 2] = c;
+  size[x->nd - 1] = r;
+  return pti_new(size, x->nd, dtype, pti_dev(x));
+}
+
+static pt_tensor *columns_of(pt_tensor *x) {
+  pt_tensor *t = swapped(x, false), *y = t ? pti_new_like(t, (pt_dtype)t->dtype) : NULL;
+  return y && pti_copy_into(y, t) ? y : NULL;
+}
+
+/* Vectors (n) with the leading dims of x; n < 0: one number for each. */
+static pt_tensor *vectors(const pt_tensor *x, int64_t n, pt_dtype dtype) {
+  int64_t size[PT_MAX_DIM];
+  memcpy(size, x->size, sizeof size);
+  size[x->nd - 2] = n;
+  return pti_new(size, x->nd - (n < 0 ? 2 : 1), dtype, pti_dev(x));
+}
+
+static pti_factor factor_of(pti_factor_kind kind, const pt_tensor *x) {
+  pti_factor f = {.kind = kind,
+                  .dtype = (pt_dtype)x->dtype,
+                  .batch = 1,
+                  .m = x->size[x->nd - 2],
+                  .n = x->size[x->nd - 1]};
+  f.k = pti_min64(f.m, f.n);
+  for (int d = 0; d < x->nd - 2; d++) f.batch *= x->size[d];
+  return f;
+}
+
+static bool run_factor(const char *op, const pt_tensor *x, const pti_factor *f) {
+  const pti_device *dev = pti_home(x);
+  if (!pti_has(op, dev, dev->be->factor != NULL)) return false;
+  return f->batch == 0 || dev->be->factor(dev->index, f);
+}
+
+/* ---- calls that the gradients are written in ---- */
+
+static pt_tensor *tr(pt_tensor *x) { return pt_transpose(x, -2, -1); }
+static pt_tensor *mm(pt_tensor *x, pt_tensor *y) { return pt_matmul(x, y); }
+static pt_tensor *mm3(pt_tensor *x, pt_tensor *y, pt_tensor *z) { return mm(mm(x, y), z); }
+static pt_tensor *symmetric(pt_tensor *x) { return pt_mul(pt_add(x, tr(x)), pt_scalar(0.5)); }
+static pt_tensor *row(pt_tensor *v) { return pt_unsqueeze(v, -2); }
+static pt_tensor *column(pt_tensor *v) { return pt_unsqueeze(v, -1); }
+
+/* x + y where there is an x. */
+static pt_tensor *plus(pt_tensor *x, pt_tensor *y) { return x ? pt_add(x, y) : y; }
+
+/* Where column j >= row i + diagonal, for matrices of the shape of x. */
+static pt_tensor *above(const pt_tensor *x, int64_t diagonal) {
+  if (x == NULL) return NULL;
+  pt_tensor *i = pt_sequence(x->size[x->nd - 2], (double)diagonal, 1, PT_I64, pti_dev(x));
+  return pt_ge(pt_sequence(x->size[x->nd - 1], 0, 1, PT_I64, pti_dev(x)), column(i));
+}
+static pt_tensor *triu(pt_tensor *x, int64_t diagonal) {
+  return pt_where(above(x, diagonal), x, pt_scalar_int(0));
+}
+static pt_tensor *tril(pt_tensor *x, int64_t diagonal) {
+  return pt_where(above(x, diagonal + 1), pt_scalar_int(0), x);
+}
+static pt_tensor *off_diagonal(pt_tensor *x) { return pt_sub(x, triu(tril(x, 0), 0)); }
+/* v[j] - v[i] off the diagonal, 1 on it. */
+static pt_tensor *differences(pt_tensor *v) {
+  pt_tensor *e = pt_sub(row(v), column(v)), *lower = above(e, 0), *upper = above(e, 1);
+  return pt_where(pt_logical_xor(lower, upper), pt_scalar_int(1), e);
+}
+
+/* ---- Cholesky ---- */
+
+pt_tensor *linalg_cholesky_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  pt_tensor *x = arg[0].t;
+  if (!is_matrix(spoken(op), "x", x, true)) return NULL;
+  x = pti_bare(x);
+  pt_tensor *a = columns_of(symmetric(x)), *info = vectors(x, -1, PT_I32);
+  if (a == NULL || info == NULL) return NULL;
+  pti_factor f = factor_of(PTI_CHOLESKY, x);
+  f.a = pti_ptr(a);
+  f.info = (int32_t *)(void *)pti_ptr(info);
+  if (!run_factor(spoken(op), x, &f)) return NULL;
+  more[0] = info;
+  if (arg[1].i && !check_info(spoken(op), info,
+                              "x is not positive definite: its leading minor of order %d is not "
+                              "positive"))
+    return NULL;
+  return swapped(a, false);
+}
+
+/* gx = L'^-1 phi(L' g) L^-1 made symmetric; phi: the lower triangle, its diagonal halved. */
+bool linalg_cholesky_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  pt_tensor *l = pti_saved_out(n, 0), *lt = tr(l), *p = mm(lt, g[0]);
+  p = pt_mul(pt_add(tril(p, 0), tril(p, -1)), pt_scalar(0.5));
+  pt_tensor *left = pt_linalg_solve_triangular(lt, p, true, false);
+  gx[0] = symmetric(pt_linalg_solve_triangular(lt, tr(left), true, false));
+  return gx[0] != NULL;
+}
+
+/* ---- LU ---- */
+
+pt_tensor *linalg_lu_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  pt_tensor *x = arg[0].t;
+  if (!is_matrix(spoken(op), "x", x, false)) return NULL;
+  pti_factor f = factor_of(PTI_LU, x);
+  pt_tensor *a = columns_of(x);
+  more[0] = vectors(x, f.k, PT_I32);
+  more[1] = vectors(x, -1, PT_I32);
+  if (!a || !more[0] || !more[1]) return NULL;
+  f.a = pti_ptr(a);
+  f.pivot = (int32_t *)(void *)pti_ptr(more[0]);
+  f.info = (int32_t *)(void *)pti_ptr(more[1]);
+  return run_factor(spoken(op), x, &f) ? swapped(a, false) : NULL;
+}
+
+pt_tensor *linalg_rows_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  pt_tensor *pivot = arg[0].t;
+  int64_t m = arg[1].i;
+  if (pivot->dtype != PT_I32 || pivot->nd == 0 || pivot->size[pivot->nd - 1] > m) {
+    return pti_fail(PT_EARG, "%s: pivots [%s] (%s) are not those of linalg.lu_factor", spoken(op),
+                    pti_shape_text(pivot), pt_dtype_name((pt_dtype)pivot->dtype));
+  }
+  int64_t size[PT_MAX_DIM], k = pivot->size[pivot->nd - 1], base = pti_this.index_base;
+  memcpy(size, pivot->size, sizeof size);
+  size[pivot->nd - 1] = m;
+  pt_tensor *y = pti_new(size, pivot->nd, PT_I64, 0), *order = pti_new(&m, 1, PT_I64, 0);
+  pivot = pti_dense_of(pti_to_device(pivot, 0));
+  if (!y || !order || !pivot) return NULL;
+  int64_t *to = (int64_t *)(void *)pti_ptr(y), *at = (int64_t *)(void *)pti_ptr(order);
+  const int32_t *p = (const int32_t *)(void *)pti_ptr(pivot);
+  for (int64_t e = 0; e < (m ? y->numel / m : 0); e++, to += m, p += k) {
+    for (int64_t i = 0; i < m; i++) at[i] = i;
+    for (int64_t i = 0; i < k; i++) {
+      if (p[i] < 1 || p[i] > m)
+        return pti_fail(PT_EINDEX, "%s: pivot %d is not from 1 to %lld", spoken(op), (int)p[i],
+                        (long long)m);
+      int64_t was = at[i];
+      at[i] = at[p[i] - 1];
+      at[p[i] - 1] = was;
+    }
+    for (int64_t i = 0; i < m; i++) to[arg[2].i ? at[i] : i] = (arg[2].i ? i : at[i]) + base;
+  }
+  return pti_dev(arg[0].t) == 0 ? y : pti_to_device(y, pti_dev(arg[0].t));
+}
+
+/* x = P L U: gx = P L'^-1 (tril(L' gL, -1) + triu(gU U')) U'^-1. Square only. */
+bool linalg_lu_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  pt_tensor *lu = pti_saved_out(n, 0), *pivot = pti_saved_out(n, 1);
+  if (lu == NULL || pivot == NULL) return false;
+  int64_t m = lu->size[lu->nd - 2];
+  if (m != lu->size[lu->nd - 1]) {
+    return pti_fail(PT_EGRAD, "%s: x [%s] is not square and then has no gradient", spoken(n->op),
+                    pti_shape_text(lu)) != NULL;
+  }
+  pt_tensor *lt = tr(tril(lu, -1)), *ut = tr(triu(lu, 0));
+  pt_tensor *low = tril(g[0], -1), *inner = plus(mm(lt, low), low); /* L has ones on its diagonal */
+  inner = pt_add(tril(inner, -1), triu(mm(triu(g[0], 0), ut), 0));
+  pt_tensor *left = pt_linalg_solve_triangular(lt, inner, true, true);
+  pt_tensor *y = tr(pt_linalg_solve_triangular(tr(ut), tr(left), true, false));
+  pt_tensor *order = column(pt_linalg_rows(pivot, m, true));
+  if (y == NULL || order == NULL) return false;
+  gx[0] = pt_gather(y, -2, pt_expand(order, y->size, y->nd));
+  return gx[0] != NULL;
+}
+
+/* ---- solutions ---- */
+
+pt_tensor *linalg_solve_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  pt_tensor *a = arg[0].t, *b = arg[1].t;
+  if (!is_system(spoken(op), a, b)) return NULL;
+  pti_factor f = factor_of(PTI_LU, a);
+  pt_tensor *lu = columns_of(a), *x = columns_of(b), *pivot = vectors(a, f.n, PT_I32),
+            *info = vectors(a, -1, PT_I32);
+  if (!lu || !x || !pivot || !info) return NULL;
+  f.a = pti_ptr(lu);
+  f.pivot = (int32_t *)(void *)pti_ptr(pivot);
+  f.info = (int32_t *)(void *)pti_ptr(info);
+  if (!run_factor(spoken(op), a, &f)) return NULL;
+  more[0] = info;
+  if (arg[2].i &&
+      !check_info(spoken(op), info, "A is singular: entry %d on the diagonal of U is zero"))
+    return NULL;
+  f.kind = PTI_LU_SOLVE;
+  f.k = b->size[b->nd - 1];
+  f.b = pti_ptr(x);
+  f.info = NULL;
+  return run_factor(spoken(op), a, &f) ? swapped(x, false) : NULL;
+}
+
+bool linalg_solve_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  pt_tensor *info, *gb = pt_linalg_solve(tr(pti_saved(n, 0)), g[0], true, &info);
+  if (pti_wants(n, 0)) gx[0] = pt_neg(mm(gb, tr(pti_saved_out(n, 0))));
+  gx[1] = gb;
+  return gb != NULL && (!pti_wants(n, 0) || gx[0] != NULL);
+}
+
+pt_tensor *linalg_solve_triangular_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  pt_tensor *a = arg[0].t, *b = arg[1].t;
+  if (!is_system(spoken(op), a, b)) return NULL;
+  pt_tensor *ca = columns_of(a), *x = columns_of(b);
+  if (ca == NULL || x == NULL) return NULL;
+  pti_factor f = factor_of(PTI_TRIANGLE, a);
+  f.k = b->size[b->nd - 1];
+  f.upper = arg[2].i;
+  f.unit = arg[3].i;
+  f.a = pti_ptr(ca);
+  f.b = pti_ptr(x);
+  return run_factor(spoken(op), a, &f) ? swapped(x, false) : NULL;
+}
+
+bool linalg_solve_triangular_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  bool upper = n->arg[2].i, unit = n->arg[3].i;
+  pt_tensor *gb = pt_linalg_solve_triangular(tr(pti_saved(n, 0)), g[0], !upper, unit);
+  gx[1] = gb;
+  if (!pti_wants(n, 0)) return gb != NULL;
+  pt_tensor *ga = pt_neg(mm(gb, tr(pti_saved_out(n, 0))));
+  gx[0] = upper ? triu(ga, unit) : tril(ga, -(int64_t)unit);
+  return gx[0] != NULL;
+}
+
+/* ---- QR ---- */
+
+pt_tensor *linalg_qr_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  pt_tensor *x = arg[0].t;
+  if (!is_matrix(spoken(op), "x", x, false)) return NULL;
+  pti_factor f = factor_of(PTI_QR, x);
+  f.full = arg[1].i;
+  int64_t rows = f.full ? f.m : f.k;
+  pt_tensor *a = columns_of(x), *r = columns(x, rows, f.n, f.dtype),
+            *q = columns(x, f.m, rows, f.dtype);
+  if (!a || !r || !q) return NULL;
+  f.a = pti_ptr(a);
+  f.b = pti_ptr(r);
+  f.c = pti_ptr(q);
+  if (!run_factor(spoken(op), x, &f)) return NULL;
+  more[0] = swapped(r, false);
+  return swapped(q, false);
+}
+
+/* Of q and square r: (gq + q (tril(s) + tril(s, -1)')) r'^-1 with s = r gr' - gq' q. */
+static pt_tensor *qr_gradient(pt_tensor *q, pt_tensor *r, pt_tensor *gq, pt_tensor *gr) {
+  pt_tensor *s = pt_sub(mm(r, tr(gr)), mm(tr(gq), q));
+  pt_tensor *y = pt_add(gq, mm(q, pt_add(tril(s, 0), tr(tril(s, -1)))));
+  return tr(pt_linalg_solve_triangular(r, tr(y), true, false));
+}
+
+bool linalg_qr_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  pt_tensor *q = pti_saved_out(n, 0), *r = pti_saved_out(n, 1);
+  if (q == NULL || r == NULL) return false;
+  int64_t m = q->size[q->nd - 2], c = r->size[r->nd - 1];
+  if (n->arg[1].i && m > c) {
+    return pti_fail(PT_EGRAD, "%s: a complete QR of x [%s] has no gradient", spoken(n->op),
+                    pti_sizes_text(n->in[0].size, n->in[0].nd)) != NULL;
+  }
+  pt_tensor *gq = g[0] ? g[0] : pt_mul(q, pt_scalar_int(0)),
+            *gr = g[1] ? g[1] : pt_mul(r, pt_scalar_int(0));
+  if (m >= c) return (gx[0] = qr_gradient(q, r, gq, gr)) != NULL;
+  /* x = q [u v]: what v says of q and of the right part of x comes on top. */
+  pt_tensor *gv = pt_narrow(gr, -1, m, c - m), *v = pt_narrow(r, -1, m, c - m);
+  gq = pt_add(gq, mm3(q, v, tr(gv)));
+  pt_tensor *part[2] = {qr_gradient(q, pt_narrow(r, -1, 0, m), gq, pt_narrow(gr, -1, 0, m)),
+                        mm(q, gv)};
+  return part[0] && part[1] && (gx[0] = pt_cat(part, 2, -1)) != NULL;
+}
+
+/* ---- eigenvalues ---- */
+
+pt_tensor *linalg_eigh_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  pt_tensor *x = arg[0].t;
+  if (!is_matrix(spoken(op), "x", x, true) || !is_finite(spoken(op), x)) return NULL;
+  x = pti_bare(x);
+  pti_factor f = factor_of(PTI_EIGH, x);
+  pt_tensor *a = columns_of(symmetric(x)), *values = vectors(x, f.n, f.dtype),
+            *info = vectors(x, -1, PT_I32);
+  if (!a || !values || !info) return NULL;
+  f.full = arg[1].i;
+  f.a = pti_ptr(a);
+  f.b = pti_ptr(values);
+  f.info = (int32_t *)(void *)pti_ptr(info);
+  if (!run_factor(spoken(op), x, &f) ||
+      !check_info(spoken(op), info, "the iteration did not converge (%d)"))
+    return NULL;
+  more[0] = swapped(a, false);
+  return values;
+}
+
+/* gx = Q (diag(g) + (Q' gQ) / (L[j] - L[i])) Q' made symmetric. */
+bool linalg_eigh_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  pt_tensor *values = pti_saved_out(n, 0), *q = pti_saved_out(n, 1), *inner = NULL;
+  if (values == NULL || q == NULL) return false;
+  if (!n->arg[1].i) {
+    return pti_fail(PT_EGRAD, "%s: eigenvalues without vectors have no gradient", spoken(n->op)) !=
+           NULL;
+  }
+  if (g[1]) inner = mm(q, pt_div(off_diagonal(mm(tr(q), g[1])), differences(values)));
+  if (g[0]) inner = plus(inner, pt_mul(q, row(g[0])));
+  gx[0] = symmetric(mm(inner, tr(q)));
+  return gx[0] != NULL;
+}
+
+/* ---- singular values ---- */
+
+pt_tensor *linalg_svd_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  pt_tensor *x = arg[0].t;
+  if (!is_matrix(spoken(op), "x", x, false) || !is_finite(spoken(op), x)) return NULL;
+  pti_factor f = factor_of(PTI_SVD, x);
+  f.full = arg[1].i;
+  bool with = arg[2].i;
+  int64_t r = !with ? 0 : f.full ? f.m : f.k, q = !with ? 0 : f.full ? f.n : f.k;
+  pt_tensor *a = columns_of(x), *s = vectors(x, f.k, f.dtype), *u = columns(x, f.m, r, f.dtype),
+            *v = columns(x, q, f.n, f.dtype), *info = vectors(x, -1, PT_I32);
+  if (!a || !s || !u || !v || !info) return NULL;
+  f.a = pti_ptr(a);
+  f.b = pti_ptr(s);
+  f.c = with ? pti_ptr(u) : NULL;
+  f.d = with ? pti_ptr(v) : NULL;
+  f.info = (int32_t *)(void *)pti_ptr(info);
+  if (!run_factor(spoken(op), x, &f) ||
+      !check_info(spoken(op), info, "the iteration did not converge (%d)"))
+    return NULL;
+  more[0] = s;
+  more[1] = swapped(v, false);
+  return swapped(u, false);
+}
+
+/* gx = U (skew(U' gU) / E S + S skew(V' gV) / E + diag(gS)) V', E = S[j]^2 - S[i]^2, and what leaves
+   the spans of U and V. */
+bool linalg_svd_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  pt_tensor *u = pti_saved_out(n, 0), *s = pti_saved_out(n, 1), *vt = pti_saved_out(n, 2);
+  if (!u || !s || !vt) return false;
+  const pti_edge *e = &n->in[0];
+  int64_t m = e->size[e->nd - 2], c = e->size[e->nd - 1], k = pti_min64(m, c);
+  if (!n->arg[2].i || (n->arg[1].i && m != c && (g[0] || g[2]))) {
+    return pti_fail(PT_EGRAD, "%s: %s have no gradient", spoken(n->op),
+                    n->arg[2].i ? "full matrices U and Vh" : "singular values without vectors") !=
+           NULL;
+  }
+  u = pt_narrow(u, -1, 0, k);
+  vt = pt_narrow(vt, -2, 0, k);
+  pt_tensor *e2 = differences(pt_square(s)), *inner = NULL, *rest = NULL;
+  if (g[1]) inner = pt_mul(u, row(g[1]));
+  if (g[0]) {
+    pt_tensor *p = mm(tr(u), g[0]);
+    inner = plus(inner, mm(u, pt_mul(pt_div(pt_sub(p, tr(p)), e2), row(s))));
+    if (m > k) rest = mm(pt_div(pt_sub(g[0], mm(u, p)), row(s)), vt);
+  }
+  if (g[2]) {
+    pt_tensor *p = mm(vt, tr(g[2]));
+    inner = plus(inner, mm(u, pt_mul(column(s), pt_div(pt_sub(p, tr(p)), e2))));
+    if (c > k) rest = plus(rest, mm(pt_div(u, row(s)), pt_sub(g[2], mm(tr(p), vt))));
+  }
+  gx[0] = plus(rest, mm(inner, vt));
+  return gx[0] != NULL;
+}
+
+/* ---- the pseudo-inverse ---- */
+
+static pt_tensor *pseudo_inverse(pt_tensor *x, double atol, double rtol) {
+  pt_tensor *s, *vt, *u = pt_linalg_svd(x, false, true, &s, &vt);
+  if (u == NULL) return NULL;
+  int64_t last = -1;
+  bool none = s->size[s->nd - 1] == 0;
+  pt_tensor *limit = none ? s : pt_mul(pt_amax(s, &last, 1, true), pt_scalar(rtol));
+  pt_tensor *keep = pt_gt(s, pt_maximum(limit, pt_scalar(atol)));
+  pt_tensor *inverse = pt_where(keep, pt_reciprocal(s), pt_scalar_int(0));
+  return mm(pt_mul(tr(vt), row(inverse)), tr(u));
+}
+
+pt_tensor *linalg_pinv_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  pt_tensor *x = arg[0].t;
+  if (!is_matrix(spoken(op), "x", x, false)) return NULL;
+  pt_tensor *y = pseudo_inverse(pti_bare(x), arg[1].f, arg[2].f);
+  if (y == NULL) pti_error_prefix(spoken(op));
+  return y;
+}
+
+/* Golub and Pereyra: of the two equal forms, the one with the smaller products. */
+bool linalg_pinv_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  pt_tensor *x = pti_saved(n, 0), *y = pti_saved_out(n, 0), *yt = tr(y), *gt = tr(g[0]), *k;
+  if (x == NULL || y == NULL) return false;
+  if (x->size[x->nd - 2] <= x->size[x->nd - 1]) {
+    k = mm(gt, y);
+    pt_tensor *ky = mm(k, yt), *t = pt_sub(ky, tr(mm(y, k)));
+    t = pt_sub(t, mm3(x, y, ky));
+    gx[0] = pt_add(t, mm3(yt, y, pt_sub(gt, mm(k, x))));
+  } else {
+    k = mm(y, gt);
+    pt_tensor *yk = mm(yt, k), *t = pt_sub(yk, tr(mm(k, y)));
+    t = pt_add(t, mm3(pt_sub(gt, mm(x, k)), y, yt));
+    gx[0] = pt_sub(t, mm3(yk, y, x));
+  }
+  return gx[0] != NULL;
+}
