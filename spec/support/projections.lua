@@ -45,7 +45,7 @@ end
 
 --- The result of a row's call for inputs of that dtype and layout, and the inputs.
 function projections.call(row, globals, layout, dtype)
-  local env, inputs = setmetatable({ pt = pt }, { __index = globals }), {}
+  local env, inputs = setmetatable({ pt = pt, select = select }, { __index = globals }), {}
   for name, text in row[1]:gmatch "(%w+):([%d,]*)" do
     local shape = {}
     for size in text:gmatch "%d+" do shape[#shape + 1] = math.tointeger(size) end

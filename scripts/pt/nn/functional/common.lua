@@ -59,6 +59,22 @@ function common.floating(op, name, x)
   end
 end
 
+--- Refuses what is not an id of one of n entries.
+---@param op string
+---@param name string
+---@param ids pt.Tensor
+---@param n integer
+function common.check_ids(op, name, ids, n)
+  if ids:is_floating_point() or tostring(ids.dtype) == "bool" then
+    fail("%s: %s is %s, but ids are int64", op, name, tostring(ids.dtype))
+  end
+  if ids:numel() == 0 then return end
+  local low, high = ids:amin():item(), ids:amax():item()
+  if low < 1 or high > n then
+    fail("%s: id %d of %s is not from 1 to %d", op, low < 1 and low or high, name, n)
+  end
+end
+
 --- A loss for each element as it is, its mean or its sum.
 ---@param op string
 ---@param loss pt.Tensor

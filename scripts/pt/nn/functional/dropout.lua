@@ -49,7 +49,7 @@ local function alpha_drop(op, x, p, training, inplace, shape)
   local limit = -1.7580993408473766
   local a = 1 / math.sqrt((limit * limit * p + 1) * (1 - p))
   local keep = x:new_empty(shape):bernoulli_(1 - p)
-  local y = x * (keep * a) + ((1 - keep) * limit + limit * (p - 1)) * a
+  local y = x * (keep * a) + (1 - p - keep) * (limit * a)
   return inplace and x:copy_(y) or y
 end
 

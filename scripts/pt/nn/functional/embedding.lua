@@ -10,18 +10,6 @@ local functions = made.functions
 local sequence, where = core.fn "sequence", core.fn "where"
 local int64 = core.dtypes.int64
 
--- Refuses what is not an id of one of n entries.
-local function check_ids(op, ids, n)
-  if ids:is_floating_point() or ids.dtype == core.dtypes.bool then
-    fail("%s: x is %s, but ids are int64", op, tostring(ids.dtype))
-  end
-  if ids:numel() == 0 then return end
-  local low, high = ids:amin():item(), ids:amax():item()
-  if low < 1 or high > n then
-    fail("%s: id %d is not an entry from 1 to %d", op, low < 1 and low or high, n)
-  end
-end
-
 -- Rows of the table whose norm is above max_norm are scaled down, in place, where they are used.
 local function shorten(weight, ids, max_norm, norm_type)
   modes.no_grad(function()
@@ -47,7 +35,7 @@ end
 local function rows_of(op, ids, weight, padding_idx, max_norm, norm_type, by_freq)
   if weight.ndim ~= 2 then fail("%s: weight %s must be (entries, width)", op, tostring(weight.shape)) end
   local n = weight:size(1)
-  check_ids(op, ids, n)
+  common.check_ids(op, "x", ids, n)
   padding_idx = padding_id(op, padding_idx, n)
   if max_norm and ids:numel() > 0 then shorten(weight, ids, max_norm, norm_type) end
   local y = weight:index_select(1, ids)
@@ -161,7 +149,7 @@ define("one_hot", "x:T num_classes:i=-1", "class ids from 1 as rows of 0 and one
   function(x, classes)
     if x:numel() == 0 and classes < 1 then fail("one_hot: x is empty; give num_classes") end
     if classes < 0 then classes = x:amax():item() end
-    check_ids("one_hot", x, classes)
+    common.check_ids("one_hot", "x", x, classes)
     local shape = x.shape
     shape[#shape + 1] = classes
     return core.empty(shape, int64, x.device):zero_():scatter(-1, x:to_dtype(int64):unsqueeze(-1), 1)

@@ -5,14 +5,11 @@ local pt = require "pt"
 
 local F = {}
 
-for _, name in ipairs {
-  "linear", "relu", "tanh", "sigmoid", "softmax", "log_softmax", "mse_loss", "cross_entropy", "nll_loss",
-  "scaled_dot_product_attention",
-} do
+for _, name in ipairs { "linear", "mse_loss", "cross_entropy", "nll_loss", "scaled_dot_product_attention" } do
   F[name] = pt[name]
 end
 
-for _, part in ipairs { "conv", "pad", "pool", "image", "norm", "dropout", "embedding" } do
+for part in ("activation conv pad pool image norm dropout embedding loss ctc"):gmatch "%S+" do
   for name, fn in pairs(require("pt.nn.functional." .. part)) do F[name] = fn end
 end
 

@@ -76,6 +76,7 @@ for nd = 1, 3 do
       end
       local lines = table.move(shape, 1, lead, 1, {})
       lines[lead + 1] = plane
+      common.check_ids(unpool, "indices", indices, plane)
       local whole = x:new_zeros(lines)
       return whole:scatter(lead + 1, indices:flatten(lead + 1), x:flatten(lead + 1)):reshape(shape)
     end)

@@ -1,0 +1,90 @@
+--- Activations: element by element, and along a dim.
+
+local core = require "pt.core"
+local dims = require "pt.dims"
+local fail = require "pt.fail"
+
+local define, made = require "pt.define" "nn.functional"
+local functions = made.functions
+local where = core.fn "where"
+
+-- ---- element by element: rows of the table, with PyTorch's `inplace` ----
+
+local wanted = {}
+for name in ([[
+  relu silu mish selu elu celu leaky_relu hardtanh hardsigmoid hardswish threshold
+]]):gmatch "%S+" do wanted[name] = true end
+
+for _, op in ipairs(core.ops()) do
+  if wanted[op.name] then
+    local fn, twin, count = core.fn(op.name), core.Tensor[op.name .. "_"], select(2, op.sig:gsub("%S+", "")) - 1
+    define(op.name, op.sig .. " inplace:b=false", op.help, function(x, ...)
+      local args = { ... }
+      local inplace = table.remove(args, count + 1)
+      return (inplace and twin or fn)(x, table.unpack(args, 1, count))
+    end)
+  end
+end
+for name in ("tanh sigmoid softplus logsigmoid softsign tanhshrink hardshrink softshrink"):gmatch "%S+" do
+  functions[name] = core.fn(name)
+end
+
+define("relu6", "x:T inplace:b=false", "x held between 0 and 6", function(x, inplace)
+  return functions.hardtanh(x, 0, 6, inplace)
+end)
+
+define("gelu", "x:T approximate:s=none", "x times the normal distribution's share below x; approximate: none or tanh",
+  function(x, approximate)
+    if approximate == "none" then return (x:gelu_erf()) end
+    if approximate ~= "tanh" then fail("gelu: approximate is 'none' or 'tanh', got '%s'", approximate) end
+    return (x:gelu_tanh())
+  end)
+
+define("prelu", "x:T weight:T", "x, or weight times x below 0; one weight, or one for each channel (dim 2)",
+  function(x, weight)
+    local n, c = weight:numel(), x.ndim > 1 and x:size(2) or 1
+    if weight.ndim > 1 or n ~= 1 and n ~= c then
+      fail("prelu: weight %s, but x %s takes 1 number or %d, one for each channel", tostring(weight.shape),
+        tostring(x.shape), c)
+    end
+    if weight.ndim == 1 then
+      local view = {}
+      for d = 1, x.ndim do view[d] = d == 2 and n or 1 end
+      weight = weight:reshape(view)
+    end
+    return where(x:gt(0), x, x * weight)
+  end)
+
+-- ---- along a dim ----
+
+define("glu", "x:T dim:i=-1", "the first half of dim times sigmoid of the second", function(x, dim)
+  dim = dims.at("glu", dim, x.ndim)
+  local n = x.ndim > 0 and x:size(dim) or 1
+  if n % 2 == 1 then fail("glu: dim %d of x %s has %d entries, which is odd", dim, tostring(x.shape), n) end
+  return x:narrow(dim, 1, n // 2) * x:narrow(dim, n // 2 + 1, n // 2):sigmoid()
+end)
+
+-- With a dtype, x is converted before.
+for _, name in ipairs { "softmax", "log_softmax" } do
+  local op = core.fn(name)
+  local help = name == "softmax" and "exp(x) over its sum along dim" or "log of softmax along dim"
+  define(name, "x:T dim:i dtype:y?", help,
+    function(x, dim, dtype) return (op(dtype and x:to_dtype(dtype) or x, dim)) end)
+end
+define("softmin", "x:T dim:i dtype:y?", "softmax of -x", function(x, dim, dtype)
+  return functions.softmax(-x, dim, dtype)
+end)
+
+define("gumbel_softmax", "x:T tau:n=1 hard:b=false dim:i=-1",
+  "softmax of x / tau with Gumbel noise; hard: one-hot, with the gradient of the soft one",
+  function(x, tau, hard, dim)
+    if tau <= 0 then fail("gumbel_softmax: tau is %s, but must be positive", tau) end
+    local noise = -(x:new_empty(x.shape):exponential_():log())
+    local soft = ((x + noise) / tau):softmax(dim)
+    if not hard then return soft end
+    local fixed = soft:detach()
+    local chosen = (fixed * 0):scatter(dim, fixed:argmax(dim, true), 1)
+    return chosen + (soft - fixed)
+  end)
+
+return functions
