@@ -1,4 +1,4 @@
---- The figures of small work, which is all dispatch, and of large work, which is bandwidth or arithmetic; on one thread.
+--- The figures of small work, which is all dispatch, and of large work, bandwidth or arithmetic; on one thread.
 --
 --   ptlua scripts/bench/basics.lua          (peers/basics.py is the same in PyTorch)
 
