@@ -128,14 +128,9 @@ static lua_Integer integer(lua_State *L, int options, const char *name) {
   return k;
 }
 
-static void pack_task(pl_packer *p, lua_Integer i, lua_Integer shown, bool star) {
+/* The list of arguments at index `value`. */
+static void pack_arguments(pl_packer *p, int value, lua_Integer shown) {
   lua_State *L = p->L;
-  int value = lua_gettop(L);
-  pl_pack_group(p);
-  if (!star) {
-    pl_pack_value(p, value, "task %lld argument", (long long)shown);
-    return;
-  }
   if (!lua_istable(L, value))
     pl_error(L, PT_EARG, "%s: task %lld must be a list of arguments, got %s", p->op,
              (long long)shown, pl_describe(L, value));
@@ -147,7 +142,6 @@ static void pack_task(pl_packer *p, lua_Integer i, lua_Integer shown, bool star)
     pl_pack_value(p, value + 1, "task %lld argument %lld", (long long)shown, (long long)k);
     lua_pop(L, 1);
   }
-  (void)i;
 }
 
 static void pack_job(lua_State *L, pl_job *job, const char *op, int function, int tasks,
@@ -159,12 +153,17 @@ static void pack_job(lua_State *L, pl_job *job, const char *op, int function, in
   bool star = flag(L, options, "star");
   lua_Integer shown = integer(L, options, "first");
   int top = lua_gettop(L);
+  bool raw = !lua_getmetatable(L, tasks);
   for (int64_t i = 0; i < job->n; i++) {
-    lua_geti(L, tasks, i + 1);
-    pack_task(&p, i, shown + i + 1, star);
     lua_settop(L, top);
+    if (raw) lua_rawgeti(L, tasks, i + 1);
+    else lua_geti(L, tasks, i + 1);
+    pl_pack_group(&p);
+    if (star) pack_arguments(&p, top + 1, shown + i + 1);
+    else pl_pack_value(&p, top + 1, "task %lld argument", (long long)(shown + i + 1));
     job->offset[i + 1] = job->args.n;
   }
+  lua_settop(L, top);
   pl_pack_flush(&p);
   job->impure = p.impure;
   job->globals = p.globals;

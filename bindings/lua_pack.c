@@ -479,6 +479,10 @@ void pl_pack_group(pl_packer *p) { p->value.count = p->value.done = 0; }
 
 void pl_pack_value(pl_packer *p, int i, const char *label, ...) {
   int type = lua_type(p->L, i);
+  if (type == LUA_TNUMBER) {
+    pack_number(p->L, p->value.out, i);
+    return;
+  }
   if (type > LUA_TSTRING || type == LUA_TLIGHTUSERDATA) {
     va_list ap;
     va_start(ap, label);

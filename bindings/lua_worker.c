@@ -228,7 +228,7 @@ static void push_env(lua_State *L) {
   lua_setmetatable(L, -2);
 }
 
-enum { CACHED = 64, ENV = 1, CODE, FUNCTION };
+enum { CACHED = 64, ENV = 1, CODE, FUNCTION, SEED = FUNCTION + 5 };
 
 /* Makes the stack: globals (or nil), objects of the code (or nil), function. Code without tables, tensors or writes
    is built once for each worker and content; other code is built anew for each task, which may change it. */
@@ -273,7 +273,7 @@ static void push_code(lua_State *L, const pl_job *job) {
 static void seed_task(lua_State *L, const pl_job *job, int64_t task) {
   uint64_t stream = job->stream + (uint64_t)task;
   *pti_default_generator() = (pti_generator){.seed = job->seed, .stream = stream};
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &seed_key);
+  lua_pushvalue(L, SEED);
   lua_pushinteger(L, (lua_Integer)job->seed);
   lua_pushinteger(L, (lua_Integer)stream);
   lua_call(L, 2, 0);
@@ -295,27 +295,33 @@ static void pack_results(pl_packer *p, const pl_job *job, int first) {
   pl_pack_value(p, first, job->many ? "the results" : "the result");
 }
 
-static void run_task(lua_State *L, const work *k) {
+/* Makes the stack: the values of push_code, the slots of the packer and the reader, math.randomseed at SEED. */
+static void ready_stack(lua_State *L, const work *k, pl_packer *p, pl_reader *r) {
   const pl_job *job = k->job;
+  if (job->impure) push_code(L, job);
   lua_settop(L, FUNCTION);
+  pl_pack_begin(p, L, "pool", NULL, &k->chunk->packet);
+  p->reply = true;
+  pl_read_begin(r, L, &job->args, CODE, job->globals ? ENV : 0, true);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &seed_key);
+}
+
+static void run_task(lua_State *L, const work *k, pl_packer *p, pl_reader *r) {
+  const pl_job *job = k->job;
+  lua_settop(L, SEED);
   pt_set_grad_enabled(true);
   seed_task(L, job, k->task);
-  if (job->impure) push_code(L, job);
-  pl_packer p;
-  pl_pack_begin(&p, L, "pool", NULL, &k->chunk->packet);
-  p.reply = true;
-  pl_reader r;
-  pl_read_begin(&r, L, &job->args, CODE, job->globals ? ENV : 0, true);
-  r.at = job->args.data + job->offset[k->task];
-  r.end = job->args.data + job->offset[k->task + 1];
+  pl_read_group(r);
+  r->at = job->args.data + job->offset[k->task];
+  r->end = job->args.data + job->offset[k->task + 1];
   lua_pushvalue(L, FUNCTION);
-  int function = lua_gettop(L);
-  while (r.at < r.end) {
+  while (r->at < r->end) {
     luaL_checkstack(L, 24, "too many arguments");
-    pl_read_value(&r);
+    pl_read_value(r);
   }
-  lua_call(L, lua_gettop(L) - function, job->many ? LUA_MULTRET : 1);
-  pack_results(&p, job, function);
+  lua_call(L, lua_gettop(L) - SEED - 1, job->many ? LUA_MULTRET : 1);
+  p->named = false; /* the task may have loaded modules */
+  pack_results(p, job, SEED + 1);
 }
 
 /* Whether the chunk has a task to do. */
@@ -330,7 +336,13 @@ static bool begin_task(work *k) {
 /* Expects the three values of push_code and the work: does its tasks from k->task on, until one raises. */
 static int run_on(lua_State *L) {
   work *k = lua_touserdata(L, 4);
-  for (; begin_task(k); k->task++) run_task(L, k);
+  pl_packer p;
+  pl_reader r;
+  if (!k->job->impure) ready_stack(L, k, &p, &r);
+  for (; begin_task(k); k->task++) {
+    if (k->job->impure) ready_stack(L, k, &p, &r);
+    run_task(L, k, &p, &r);
+  }
   return 0;
 }
 
