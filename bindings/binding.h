@@ -49,11 +49,23 @@ void pl_push_data(lua_State *L, int i, int dtype, const char *op);
 int pl_raise(lua_State *L);
 /* Records an error and raises it. The text begins with the name of the function: "sum: ...". */
 int pl_error(lua_State *L, pt_status code, const char *format, ...) PTI_PRINTF(3, 4);
+/* Where anomalies are looked for: leaves the script's line for calls that are recorded. */
+void pl_mark_line(lua_State *L);
 /* What stands at index i, for a message: "a string", "nil", "3.5", "a tensor [2, 3]". Pushes the text. */
 const char *pl_describe(lua_State *L, int i);
 /* Pushes "; did you mean 'x'?" for the name of the table at index `names` (a list of strings, or a table with
    string keys) nearest to `name`, or "". */
 const char *pl_suggest(lua_State *L, const char *name, int names);
+
+/* ---- Lua functions that a walk calls (lua_hook.c) ---- */
+
+/* Around calls of the engine that may walk a graph: functions of the graph run in L. */
+void *pl_walk_begin(lua_State *L);
+void pl_walk_end(void *was);
+/* pl_raise for a walk that failed: an error of a Lua function comes out as it was raised. */
+int pl_raise_walk(lua_State *L);
+/* Pushes the traceback of the place where the error at that index was raised, if a walk passed it on. */
+bool pl_push_walk_traceback(lua_State *L, int error);
 
 /* ---- dtypes and devices (lua_arg.c) ---- */
 
@@ -96,6 +108,7 @@ void pl_open_tensor(lua_State *L); /* Tensor metatable dtypes is_tensor */
 void pl_open_data(lua_State *L);   /* tensor empty, x:tolist() */
 void pl_open_op(lua_State *L);     /* fn ops functions, and every op as a method */
 void pl_open_grad(lua_State *L);   /* x:backward() grad */
+void pl_open_hook(lua_State *L);   /* register_hook record checkpoint */
 void pl_open_optim(lua_State *L);  /* sgd_step adam_step zero_grad */
 void pl_open_io(lua_State *L);     /* save load read_idx */
 void pl_open_system(lua_State *L); /* clock, threads, seeds, memory, terminal */

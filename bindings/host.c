@@ -213,9 +213,7 @@ static pt_status run_protected(pt_vm *vm, lua_CFunction job, void *arg) {
   if (code == PT_OK) clear(vm);
   lua_settop(L, top);
   enter(former);
-  pti_this.index_base = thread.index_base;
-  pti_this.interrupt = thread.interrupt;
-  pti_this.no_grad = thread.no_grad;
+  pti_this = thread; /* modes that a script left behind too */
   if (outer) atomic_store(&vm->thread, NULL);
   return code;
 }

@@ -34,6 +34,15 @@ static void where(lua_State *L, char *out, size_t cap) {
 
 /* ---- raising ---- */
 
+void pl_mark_line(lua_State *L) {
+  static _Thread_local char text[LUA_IDSIZE + 32];
+  char line[LUA_IDSIZE + 32];
+  where(L, line, sizeof line);
+  size_t n = strlen(line); /* " (train.lua:12)" */
+  if (n > 3) snprintf(text, sizeof text, "%.*s", (int)n - 3, line + 2);
+  pti_this.line = n > 3 ? text : NULL;
+}
+
 /* Adds what the script should know to the text on top of the stack, and raises it. */
 static int raise_top(lua_State *L) {
   char line[LUA_IDSIZE + 32];

@@ -1,5 +1,6 @@
 /* lua_grad.c: gradients for Lua: x:backward(), autograd.grad, x:requires_grad_(). The walk itself is the engine's. */
 #include "binding.h"
+#include "rng.h"
 #include "tensor.h"
 
 /* The flag `key` of the options at index i. */
@@ -39,17 +40,21 @@ static int list_length(lua_State *L, int i, const char *op, const char *what) {
   return (int)lua_rawlen(L, i);
 }
 
-/* core.backward(roots, gradients, options): gradients may have holes */
+/* core.backward(roots, gradients, options, inputs): gradients may have holes; inputs nil: all leaves */
 static int backward(lua_State *L) {
-  lua_settop(L, 3);
+  lua_settop(L, 4);
+  int nx = lua_isnil(L, 4) ? 0 : list_length(L, 4, "backward", "inputs");
+  pt_tensor **x = nx ? read_tensors(L, 4, "backward", "an input", nx, false) : NULL;
   int n = list_length(L, 1, "backward", "x");
   pt_tensor **y = read_tensors(L, 1, "backward", "x", n, false);
   pt_tensor **g = read_tensors(L, 2, "backward", "the gradient", n, true);
   int flags = read_flags(L, 3, "backward");
   pt_scope scope = pt_scope_begin();
-  bool ok = pt_backward_with(y, g, n, flags);
+  void *was = pl_walk_begin(L);
+  bool ok = x ? pt_backward_to(y, g, n, x, nx, flags) : pt_backward_with(y, g, n, flags);
+  pl_walk_end(was);
   pt_scope_end(scope);
-  return ok ? 0 : pl_raise(L);
+  return ok ? 0 : pl_raise_walk(L);
 }
 
 /* core.grad(outputs, inputs, gradients, options) -> a list, with false for an input that is not used */
@@ -67,7 +72,9 @@ static int grad(lua_State *L) {
     lua_rawseti(L, -2, i + 1);
   }
   pt_scope scope = pt_scope_begin();
+  void *was = pl_walk_begin(L);
   bool ok = pt_grad_of(y, g, ny, x, nx, flags, gx);
+  pl_walk_end(was);
   for (int i = 0; i < nx && ok; i++) {
     lua_rawgeti(L, -1, i + 1);
     if (gx[i]) pl_fill(L, lua_touserdata(L, -1), gx[i]);
@@ -77,7 +84,7 @@ static int grad(lua_State *L) {
     lua_rawseti(L, -2, i + 1);
   }
   pt_scope_end(scope);
-  return ok ? 1 : pl_raise(L);
+  return ok ? 1 : pl_raise_walk(L);
 }
 
 /* x:requires_grad_(on = true) -> x */
@@ -92,11 +99,116 @@ static int x_requires_grad(lua_State *L) {
   return ok ? 1 : pl_raise(L);
 }
 
+/* x:detach_() -> x, a leaf */
+static int x_detach(lua_State *L) {
+  pt_tensor *x = pl_check_tensor(L, 1, "detach_", "x");
+  if (!pt_detach_inplace(x)) return pl_raise(L);
+  lua_settop(L, 1);
+  return 1;
+}
+
+/* x:retain_grad(): x, the result of an op, will have a grad too */
+static int x_retain_grad(lua_State *L) {
+  pt_tensor *x = pl_check_tensor(L, 1, "retain_grad", "x");
+  pt_scope scope = pt_scope_begin();
+  bool ok = pt_retain_grad(x);
+  pt_scope_end(scope);
+  return ok ? 0 : pl_raise(L);
+}
+
+static int x_is_inference(lua_State *L) {
+  lua_pushboolean(L, pt_is_inference(pl_check_tensor(L, 1, "is_inference", "x")));
+  return 1;
+}
+
+/* ---- modes ---- */
+
+static bool check_mode(lua_State *L, int i, const char *op) {
+  if (!lua_isboolean(L, i))
+    pl_error(L, PT_EARG, "%s: expected true or false, got %s", op, pl_describe(L, i));
+  return lua_toboolean(L, i);
+}
+
+/* core.set_inference_mode(on, grad) -> what it was; where it ends, recording is as `grad` says */
+static int set_inference_mode(lua_State *L) {
+  bool on = check_mode(L, 1, "inference_mode");
+  lua_pushboolean(L, pt_set_inference_mode(on));
+  if (!on && lua_isboolean(L, 2)) pt_set_grad_enabled(lua_toboolean(L, 2));
+  return 1;
+}
+static int inference_mode(lua_State *L) {
+  lua_pushboolean(L, pt_inference_mode());
+  return 1;
+}
+
+/* core.set_detect_anomaly(on) -> what it was */
+static int set_detect_anomaly(lua_State *L) {
+  lua_pushboolean(L, pt_set_detect_anomaly(check_mode(L, 1, "set_detect_anomaly")));
+  return 1;
+}
+static int detect_anomaly(lua_State *L) {
+  lua_pushboolean(L, pt_detect_anomaly());
+  return 1;
+}
+
+/* core.autocast() -> on, dtype */
+static int autocast(lua_State *L) {
+  pt_dtype dtype;
+  lua_pushboolean(L, pt_autocast(&dtype));
+  pl_push_dtype(L, dtype);
+  return 2;
+}
+/* core.set_autocast(on, dtype) */
+static int set_autocast(lua_State *L) {
+  bool on = check_mode(L, 1, "autocast");
+  int dtype = pl_dtype_at(L, 2);
+  if (dtype < 0)
+    return pl_error(L, PT_EDTYPE, "autocast: dtype must be a dtype, got %s", pl_describe(L, 2));
+  return pt_set_autocast(on, (pt_dtype)dtype) ? 0 : pl_raise(L);
+}
+/* core.autocast_policy(name) -> nil, "lower", "float32", "widest" or "refused" */
+static int autocast_policy(lua_State *L) {
+  static const char *const names[] = {NULL, "lower", "float32", "widest", "refused"};
+  lua_pushstring(L, names[pti_autocast_policy(luaL_checkstring(L, 1))]);
+  return 1;
+}
+
+/* core.generator() -> seed, stream, offset of the default generator */
+static int generator(lua_State *L) {
+  const pti_generator *g = pti_default_generator();
+  lua_pushinteger(L, (lua_Integer)g->seed);
+  lua_pushinteger(L, (lua_Integer)g->stream);
+  lua_pushinteger(L, (lua_Integer)g->offset);
+  return 3;
+}
+/* core.set_generator(seed, stream, offset) */
+static int set_generator(lua_State *L) {
+  *pti_default_generator() = (pti_generator){.seed = (uint64_t)luaL_checkinteger(L, 1),
+                                             .stream = (uint64_t)luaL_checkinteger(L, 2),
+                                             .offset = (uint64_t)luaL_checkinteger(L, 3)};
+  return 0;
+}
+
 void pl_open_grad(lua_State *L) {
-  static const luaL_Reg functions[] = {{"backward", backward}, {"grad", grad}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"backward", backward},
+                                       {"grad", grad},
+                                       {"set_inference_mode", set_inference_mode},
+                                       {"inference_mode", inference_mode},
+                                       {"set_detect_anomaly", set_detect_anomaly},
+                                       {"detect_anomaly", detect_anomaly},
+                                       {"autocast", autocast},
+                                       {"set_autocast", set_autocast},
+                                       {"autocast_policy", autocast_policy},
+                                       {"generator", generator},
+                                       {"set_generator", set_generator},
+                                       {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"requires_grad_", x_requires_grad},
+                                     {"detach_", x_detach},
+                                     {"retain_grad", x_retain_grad},
+                                     {"is_inference", x_is_inference},
+                                     {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   lua_getfield(L, -1, "Tensor");
-  lua_pushcfunction(L, x_requires_grad);
-  lua_setfield(L, -2, "requires_grad_");
+  luaL_setfuncs(L, methods, 0);
   lua_pop(L, 1);
 }

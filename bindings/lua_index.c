@@ -167,6 +167,7 @@ int pl_get(lua_State *L) {
   int nid;
   read_key(L, &k, x);
   pl_box *box = pl_new_box(L);
+  if (pti_this.anomaly) pl_mark_line(L);
   pt_scope scope = pt_scope_begin();
   y = view_of(x, &k, id, &nid);
   if (k.gathers) y = pt_index(y, id, nid);
@@ -195,6 +196,7 @@ int pl_set(lua_State *L) {
   int nid;
   read_key(L, &k, x);
   pt_tensor *value = read_value(L, x);
+  if (pti_this.anomaly) pl_mark_line(L);
   pt_scope scope = pt_scope_begin();
   pt_tensor *part = view_of(x, &k, id, &nid);
   bool ok = part != NULL;

@@ -26,6 +26,7 @@ static int op_call(lua_State *L) {
   pl_args a;
   pl_read_args(L, &a, op, "");
   for (int k = 0; k < op->nout; k++) box[k] = pl_new_box(L);
+  if (pti_this.anomaly) pl_mark_line(L);
   pt_scope scope = pt_scope_begin();
   bool ok = scope >= 0 && pl_make_numbers(&a) && pti_call(op, a.arg, out);
   bool same = ok && op->kind == PTI_COMPOSITE && push_same(L, &a, out[0]);
@@ -45,6 +46,7 @@ static int inplace_call(lua_State *L) {
   if (a.numbers & 1)
     return pl_error(L, PT_EARG, "%s_: %s must be a tensor, got %s", op->name, op->param[0].name,
                     pl_describe(L, 1));
+  if (pti_this.anomaly) pl_mark_line(L);
   pt_scope scope = pt_scope_begin();
   bool ok = scope >= 0 && pl_make_numbers(&a) && pti_call_inplace(op, a.arg);
   pt_scope_end(scope);

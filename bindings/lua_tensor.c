@@ -93,12 +93,31 @@ static int box_close(lua_State *L) {
 
 /* ---- fields ---- */
 
-enum field { SHAPE = 1, DTYPE, DEVICE, NDIM, GRAD, REQUIRES_GRAD, IS_LEAF, GRAD_FN, T, MT, DATA };
-static const char *const field_names[] = {[SHAPE] = "shape",    [DTYPE] = "dtype",
-                                          [DEVICE] = "device",  [NDIM] = "ndim",
-                                          [GRAD] = "grad",      [T] = "T",
-                                          [MT] = "mT",          [REQUIRES_GRAD] = "requires_grad",
-                                          [DATA] = "data",      [GRAD_FN] = "grad_fn",
+enum field {
+  SHAPE = 1,
+  DTYPE,
+  DEVICE,
+  NDIM,
+  GRAD,
+  REQUIRES_GRAD,
+  RETAINS_GRAD,
+  IS_LEAF,
+  GRAD_FN,
+  T,
+  MT,
+  DATA
+};
+static const char *const field_names[] = {[SHAPE] = "shape",
+                                          [DTYPE] = "dtype",
+                                          [DEVICE] = "device",
+                                          [NDIM] = "ndim",
+                                          [GRAD] = "grad",
+                                          [T] = "T",
+                                          [MT] = "mT",
+                                          [REQUIRES_GRAD] = "requires_grad",
+                                          [RETAINS_GRAD] = "retains_grad",
+                                          [DATA] = "data",
+                                          [GRAD_FN] = "grad_fn",
                                           [IS_LEAF] = "is_leaf"};
 
 /* "log_softmax" -> "<LogSoftmaxBackward0>", as PyTorch names it. */
@@ -146,6 +165,7 @@ static int push_field(lua_State *L, pt_tensor *x, enum field field) {
   case DTYPE: pl_push_dtype(L, (pt_dtype)x->dtype); return 1;
   case DEVICE: lua_pushstring(L, pt_device_name(pti_dev(x))); return 1;
   case NDIM: lua_pushinteger(L, x->nd); return 1;
+  case RETAINS_GRAD: lua_pushboolean(L, pt_retains_grad(x)); return 1;
   case GRAD_FN:
   case IS_LEAF:
   case REQUIRES_GRAD: return history_field(L, x, field);

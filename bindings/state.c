@@ -214,7 +214,8 @@ void pl_close_state(lua_State *L) {
 }
 
 int pl_traceback(lua_State *L) {
-  luaL_traceback(L, L, NULL, 1);
+  if (!pl_push_walk_traceback(L, 1)) luaL_traceback(L, L, NULL, 1);
   lua_setfield(L, LUA_REGISTRYINDEX, "pt.traceback");
+  lua_settop(L, 1);
   return 1;
 }

@@ -1,19 +1,65 @@
 /* backward.c: the walk from outputs to leaves. Node ids only grow, so taking the newest first is a
-   topological order: a heap of pending nodes is all the state there is, and there is no recursion. */
+   topological order: a heap of pending nodes is all the state there is, and there is no recursion.
+   Hooks and functions of a host may start another walk within one (depth); where both pass the same node, the inner
+   puts the outer's gradients aside. Gradients reach leaves last, so a walk that fails has changed none. */
 #include <string.h>
 
 #include "mem.h"
 #include "node.h"
 
+enum { MAX_DEPTH = 30 };
+static PTI_THREAD int depth; /* of walks within walks */
+
+/* A growing list of blocks of one size. */
+typedef struct list {
+  char *v;
+  size_t n, cap;
+} list;
+
+/* What a node was before the walk touched it. */
+typedef struct former {
+  pt_node *node;
+  uint8_t wanted;
+  bool skip;
+} former;
+
+/* Gradients of an outer walk that wait at a node. */
+typedef struct aside {
+  pt_node *node;
+  uint8_t queued;
+  pt_tensor *g[UINT8_MAX + 1];
+} aside;
+
 typedef struct walk {
   pt_node **heap; /* by descending id; each entry holds a reference */
   int n, cap;
   int flags;
-  uint64_t oldest;     /* nothing older than this can reach a wanted input (pt_grad_of) */
+  int depth;
+  uint64_t oldest;     /* nothing older than this leads to a wanted input */
+  list leaves;         /* of pt_node *: their gradients are complete */
   pt_tensor *const *x; /* wanted inputs, or NULL */
   int nx;
   pt_tensor **gx;
+  list former; /* of former */
+  list aside;  /* of aside * */
 } walk;
+
+static void *list_add(list *l, size_t size) {
+  if (l->n == l->cap) {
+    size_t cap = l->cap ? 2 * l->cap : 16;
+    char *v = pti_alloc(cap * size);
+    if (v == NULL) return NULL;
+    if (l->n) memcpy(v, l->v, l->n * size);
+    pti_free(l->v, l->cap * size);
+    l->v = v;
+    l->cap = cap;
+  }
+  return l->v + l->n++ * size;
+}
+static void list_free(list *l, size_t size) {
+  pti_free(l->v, l->cap * size);
+  *l = (list){0};
+}
 
 static bool push(walk *w, pt_node *node) {
   if (w->n == w->cap) {
@@ -29,7 +75,7 @@ static bool push(walk *w, pt_node *node) {
   for (; at > 0 && w->heap[(at - 1) / 2]->id < node->id; at = (at - 1) / 2)
     w->heap[at] = w->heap[(at - 1) / 2];
   w->heap[at] = pti_node_retain(node);
-  node->queued = true;
+  node->queued = (uint8_t)w->depth;
   return true;
 }
 
@@ -45,8 +91,37 @@ static pt_node *pop(walk *w) {
     at = child;
   }
   if (w->n) w->heap[at] = last;
-  top->queued = false;
   return top;
+}
+
+/* Makes room at a node where an outer walk's gradients wait. */
+static bool put_aside(walk *w, pt_node *node) {
+  aside **slot = list_add(&w->aside, sizeof *slot);
+  aside *a = slot ? pti_alloc(sizeof *a) : NULL;
+  if (a == NULL) {
+    if (slot) w->aside.n--;
+    return false;
+  }
+  a->node = pti_node_retain(node);
+  a->queued = node->queued;
+  for (int k = 0; k < node->nout; k++) {
+    a->g[k] = node->g[k];
+    node->g[k] = NULL;
+  }
+  node->queued = 0;
+  *slot = a;
+  return true;
+}
+
+static void bring_back(walk *w) {
+  for (size_t i = w->aside.n; i-- > 0;) {
+    aside *a = ((aside **)(void *)w->aside.v)[i];
+    for (int k = 0; k < a->node->nout; k++) a->node->g[k] = a->g[k];
+    a->node->queued = a->queued;
+    pti_node_release(a->node);
+    pti_free(a, sizeof *a);
+  }
+  list_free(&w->aside, sizeof(aside *));
 }
 
 /* Nobody else can see its elements. */
@@ -65,7 +140,7 @@ static pt_tensor *accumulate(pt_tensor *old, pt_tensor *g) {
 
 /* Adds g to what flows into output `out` of a node. */
 static bool flow(walk *w, pt_node *to, int out, pt_tensor *g) {
-  if (to->id < w->oldest) return true;
+  if (to->queued && to->queued != w->depth && !put_aside(w, to)) return false;
   pt_tensor **slot = &to->g[out];
   if (*slot == NULL) {
     *slot = pt_retain(g);
@@ -80,75 +155,110 @@ static bool flow(walk *w, pt_node *to, int out, pt_tensor *g) {
   return to->queued || push(w, to);
 }
 
-/* The gradient of a leaf arrives: kept as it is where nobody else holds it, else copied or added. */
-static bool arrive(walk *w, pt_node *node) {
-  pt_tensor *leaf = node->leaf, *g = node->g[0];
-  if (leaf == NULL || w->x) return true;
-  if (leaf->grad == NULL) {
+/* Adds g to the grad of x: kept as it is where nobody else holds it, else copied or added. */
+static bool deposit(pt_tensor *x, pt_tensor *g) {
+  if (x->grad == NULL) {
     bool keep = pt_grad_enabled() || sole_owner(g);
     pt_tensor *own = keep ? g : pt_clone(g);
-    leaf->grad = pt_retain(own);
+    x->grad = pt_retain(own);
     return own != NULL;
   }
   pt_tensor *sum;
   if (pt_grad_enabled()) {
-    sum = pt_retain(pt_add(leaf->grad, g));
+    sum = pt_retain(pt_add(x->grad, g));
   } else {
-    pt_arg arg[] = {{.t = leaf->grad, .given = true}, {.t = g, .given = true}};
+    pt_arg arg[] = {{.t = x->grad, .given = true}, {.t = g, .given = true}};
     sum = pt_retain(pti_call_inplace(pti_op_at(PTI_OP_add), arg));
   }
   if (sum == NULL) return false;
-  pt_release(leaf->grad);
-  leaf->grad = sum;
+  pt_release(x->grad);
+  x->grad = sum;
   return true;
 }
 
 /* Hands gradients of wanted inputs over, to the scope that was open before the walk. */
 static void capture(walk *w, const pt_node *node) {
-  for (int i = 0; i < w->nx; i++) {
+  for (int i = 0; node->wanted == w->depth && i < w->nx; i++) {
     const pt_tensor *x = w->x[i];
     if (x->node == node && node->g[x->out]) w->gx[i] = pt_retain(node->g[x->out]);
   }
 }
 
-static bool run_hooks(pt_node *node) {
-  for (pti_hook *h = node->hooks; h; h = h->next) {
-    pt_tensor *g = node->g[h->out];
-    if (g == NULL) continue;
-    pt_tensor *changed = g;
-    if (!h->fn(h->ud, &changed)) return false;
-    if (changed != g) {
-      node->g[h->out] = pt_retain(changed);
-      pt_release(g);
-    }
+static bool same_shape(const pt_tensor *a, const pt_tensor *b) {
+  return a->nd == b->nd && memcmp(a->size, b->size, a->nd * sizeof *a->size) == 0;
+}
+
+/* One hook of a host; what it puts in place of the gradient must fit. */
+static bool run_hook(pt_node *node, pti_hook *h) {
+  pt_tensor *g = node->g[h->out], *changed = g;
+  if (!h->fn(h->ud, &changed)) return false;
+  if (changed == g || changed == NULL) return true;
+  if (!same_shape(changed, g)) {
+    return pti_fail(PT_ESHAPE, "register_hook: the hook returned a gradient [%s] in place of [%s]",
+                    pti_shape_text(changed), pti_shape_text(g)) != NULL;
   }
+  if (changed->dtype != g->dtype && !(changed = pt_to_dtype(changed, (pt_dtype)g->dtype)))
+    return false;
+  node->g[h->out] = pt_retain(changed);
+  pt_release(g);
   return true;
+}
+
+static bool run_hooks(pt_node *node) {
+  bool ok = true;
+  for (pti_hook *h = node->hooks; ok && h && h->kind != PTI_HOOK_AFTER; h = h->next) {
+    if (node->g[h->out] == NULL) continue;
+    if (h->kind == PTI_HOOK_RETAIN) ok = deposit(h->keep, node->g[h->out]);
+    else if (h->id) ok = run_hook(node, h);
+  }
+  return ok;
+}
+
+/* A leaf's gradient is complete. */
+static bool arrive(walk *w, pt_node *node) {
+  pt_tensor *leaf = node->leaf;
+  if (leaf == NULL || w->x) return true;
+  if (!deposit(leaf, node->g[0])) return false;
+  bool ok = true;
+  for (pti_hook *h = node->hooks; ok && h; h = h->next) {
+    pt_tensor *g = leaf->grad;
+    if (h->kind == PTI_HOOK_AFTER && h->id) ok = h->fn(h->ud, &g);
+  }
+  return ok;
 }
 
 static bool check_gradient(const pt_node *node, int i, const pt_tensor *g) {
   const pti_edge *e = &node->in[i];
   if (g->nd == e->nd && memcmp(g->size, e->size, e->nd * sizeof *e->size) == 0) return true;
-  return pti_fail(PT_EGRAD, "backward of %s gave a gradient [%s] for an input [%s]", node->op->name,
-                  pti_shape_text(g), pti_sizes_text(e->size, e->nd)) != NULL;
+  return pti_fail(PT_EGRAD, "backward of %s gave a gradient [%s] for its input %d [%s]",
+                  pti_node_name(node), pti_shape_text(g), i + pti_this.index_base,
+                  pti_sizes_text(e->size, e->nd)) != NULL;
+}
+
+static bool vjp(pt_node *node, pt_tensor **gx) {
+  bool ok = node->op->vjp(node, node->g, gx);
+  for (int i = 0; ok && i < node->nin; i++) {
+    if (gx[i] == NULL || !pti_wants(node, i)) gx[i] = NULL;
+    else ok = check_gradient(node, i, gx[i]);
+  }
+  if (!pti_this.anomaly) return ok;
+  if (!ok) pti_anomaly_explain(node);
+  for (int i = 0; ok && i < node->nin; i++) ok = gx[i] == NULL || pti_anomaly_check(node, i, gx[i]);
+  return ok;
 }
 
 /* The vjp, and its gradients flow on. gx has room for one gradient per input. */
 static bool propagate(walk *w, pt_node *node, pt_tensor **gx) {
-  if (!node->op->vjp(node, node->g, gx)) return false;
+  if (node->freed) return pti_used_up(node) != NULL;
+  if (!vjp(node, gx)) return false;
   for (int i = 0; i < node->nin; i++) {
-    if (gx[i] == NULL || node->in[i].node == NULL) continue;
-    if (!check_gradient(node, i, gx[i]) || !flow(w, node->in[i].node, node->in[i].out, gx[i]))
-      return false;
+    if (gx[i] && !flow(w, node->in[i].node, node->in[i].out, gx[i])) return false;
   }
-  if (!(w->flags & (PT_RETAIN_GRAPH | PT_CREATE_GRAPH))) pti_node_free_saved(node);
   return true;
 }
 
-static bool visit(walk *w, pt_node *node) {
+static bool propagate_any(walk *w, pt_node *node) {
   pt_tensor *few[16] = {0}, **gx = few;
-  if (!pti_poll() || !run_hooks(node)) return false;
-  if (w->x) capture(w, node);
-  if (node->op == NULL) return arrive(w, node);
   if (node->nin <= (int)PTI_COUNT(few)) return propagate(w, node, gx);
   size_t bytes = (size_t)node->nin * sizeof *gx;
   if ((gx = pti_alloc(bytes)) == NULL) return false;
@@ -158,29 +268,169 @@ static bool visit(walk *w, pt_node *node) {
   return ok;
 }
 
+/* Whether any input of the node leads to what the walk wants. */
+static bool leads_on(const pt_node *node) {
+  for (int i = 0; i < node->nin; i++) {
+    if (pti_wants(node, i)) return true;
+  }
+  return false;
+}
+
+/* Memory of a graph that nobody will walk again. Hooks go too: what they refer to may refer to the graph. */
+static void free_used(pt_node *node) {
+  bool hooks = node->hooks && node->hooks->kind == PTI_HOOK_BEFORE;
+  pti_node_free_saved(node);
+  if (!hooks) return;
+  pti_drop_hooks(node);
+  node->freed = true;
+}
+
+static bool visit(walk *w, pt_node *node) {
+  if (!pti_poll() || !run_hooks(node)) return false;
+  if (w->x) capture(w, node);
+  if (node->op == NULL || (w->x && !leads_on(node))) return true;
+  return propagate_any(w, node);
+}
+
 static void drop_gradients(pt_node *node) {
   for (int k = 0; k < node->nout; k++) {
     pt_release(node->g[k]);
     node->g[k] = NULL;
   }
+  node->queued = 0;
 }
 
-static bool run(walk *w) {
-  bool ok = true, was = pt_set_grad_enabled((w->flags & PT_CREATE_GRAPH) != 0);
-  while (w->n > 0) {
-    pt_node *node = pop(w);
-    if (ok) {
-      pt_scope s = pt_scope_begin();
-      ok = visit(w, node);
-      pt_scope_end(s);
-    }
+/* Does `step` with a node that no other walk may free meanwhile. */
+static bool with_node(walk *w, pt_node *node, bool (*step)(walk *, pt_node *)) {
+  bool was = node->busy;
+  node->busy = true;
+  pt_scope s = pt_scope_begin();
+  bool ok = s >= 0 && step(w, node);
+  pt_scope_end(s);
+  node->busy = was;
+  if (!was && node->hooks) pti_sweep_hooks(node);
+  return ok;
+}
+
+static bool run_node(walk *w, pt_node *node) {
+  bool ok = with_node(w, node, visit);
+  if (ok && node->op == NULL && w->x == NULL) { /* its gradient waits for the end of the walk */
+    pt_node **slot = list_add(&w->leaves, sizeof *slot);
+    if (slot) return *slot = node, true;
+    ok = false;
+  }
+  bool keep = (w->flags & (PT_RETAIN_GRAPH | PT_CREATE_GRAPH)) != 0;
+  if (ok && node->op && !keep && !node->busy && !(w->x && !leads_on(node))) free_used(node);
+  drop_gradients(node);
+  pti_node_release(node);
+  return ok;
+}
+
+static bool run_leaves(walk *w, bool ok) {
+  for (size_t i = 0; i < w->leaves.n; i++) {
+    pt_node *node = ((pt_node **)(void *)w->leaves.v)[i];
+    if (ok) ok = with_node(w, node, arrive);
     drop_gradients(node);
     pti_node_release(node);
   }
-  pti_free(w->heap, (size_t)w->cap * sizeof *w->heap);
-  pt_set_grad_enabled(was);
+  list_free(&w->leaves, sizeof(pt_node *));
   return ok;
 }
+
+static bool run(walk *w, bool ok) {
+  pti_thread was = pti_this;
+  pt_set_grad_enabled((w->flags & PT_CREATE_GRAPH) != 0);
+  pti_this.autocast = 0;
+  while (w->n > 0) {
+    pt_node *node = pop(w);
+    if (ok) {
+      ok = run_node(w, node);
+    } else { /* gradients that were set must not stay behind */
+      drop_gradients(node);
+      pti_node_release(node);
+    }
+  }
+  ok = run_leaves(w, ok);
+  pti_free(w->heap, (size_t)w->cap * sizeof *w->heap);
+  pti_this.no_grad = was.no_grad;
+  pti_this.autocast = was.autocast;
+  return ok;
+}
+
+/* ---- what a walk for chosen inputs needs ---- */
+
+static bool remember(walk *w, pt_node *node) {
+  former *f = list_add(&w->former, sizeof *f);
+  if (f) *f = (former){.node = node, .wanted = node->wanted, .skip = node->skip};
+  return f != NULL;
+}
+
+typedef struct turn {
+  pt_node *node;
+  int next; /* input to look at */
+} turn;
+
+/* Marks the nodes that lead to no wanted input, older ones first. */
+static bool mark_from(walk *w, list *stack, pt_node *root) {
+  turn *t = NULL;
+  if (root->seen) return true;
+  if (!remember(w, root) || !(t = list_add(stack, sizeof *t))) return false;
+  *t = (turn){.node = root};
+  root->seen = true;
+  while (stack->n > 0) {
+    t = (turn *)(void *)stack->v + stack->n - 1;
+    pt_node *node = t->node, *older = NULL;
+    while (t->next < node->nin && !older) {
+      older = node->in[t->next++].node;
+      if (older && older->seen) older = NULL;
+      if (older && older->id < w->oldest) {
+        if (!remember(w, older)) return false;
+        older->seen = older->skip = true;
+        older = NULL;
+      }
+    }
+    if (older) {
+      if (!remember(w, older) || !(t = list_add(stack, sizeof *t))) return false;
+      *t = (turn){.node = older};
+      older->seen = true;
+      continue;
+    }
+    node->skip = w->x && node->wanted != w->depth && !leads_on(node);
+    stack->n--;
+  }
+  return true;
+}
+
+/* Only a walk for chosen inputs leaves nodes out; one within it must not inherit that. */
+static bool mark_needed(walk *w, pt_tensor *const *y, int n) {
+  bool ok = true;
+  list stack = {0};
+  if (w->x == NULL && w->depth == 1) return true;
+  for (int i = 0; ok && i < w->nx; i++) {
+    if ((ok = remember(w, w->x[i]->node))) w->x[i]->node->wanted = (uint8_t)w->depth;
+  }
+  size_t marks = w->former.n;
+  for (int i = 0; ok && i < n; i++) {
+    pt_node *node = y[i] ? pti_node_of(y[i], &ok) : NULL;
+    if (ok && node) ok = mark_from(w, &stack, node);
+  }
+  list_free(&stack, sizeof(turn));
+  for (former *f = (former *)(void *)w->former.v; marks < w->former.n; marks++) {
+    f[marks].node->seen = false;
+  }
+  return ok;
+}
+
+static void unmark(walk *w) {
+  former *f = (former *)(void *)w->former.v;
+  for (size_t i = w->former.n; i-- > 0;) {
+    f[i].node->wanted = f[i].wanted;
+    f[i].node->skip = f[i].skip;
+  }
+  list_free(&w->former, sizeof(former));
+}
+
+/* ---- roots ---- */
 
 /* The gradient that a walk starts with: as given, else one for a single element. */
 static pt_tensor *seed(pt_tensor *y, pt_tensor *grad) {
@@ -193,7 +443,7 @@ static pt_tensor *seed(pt_tensor *y, pt_tensor *grad) {
     }
     return pt_ones(y->size, y->nd, (pt_dtype)y->dtype, pti_dev(y));
   }
-  if (grad->nd != y->nd || memcmp(grad->size, y->size, y->nd * sizeof *y->size) != 0) {
+  if (!same_shape(grad, y)) {
     return pti_fail(PT_ESHAPE, "backward: gradient [%s] for x [%s]", pti_shape_text(grad),
                     pti_shape_text(y));
   }
@@ -211,24 +461,22 @@ static bool start(walk *w, pt_tensor *const *y, pt_tensor *const *grad, int n) {
                       pti_shape_text(y[i])) != NULL;
     }
     pt_tensor *g = seed(y[i], grad ? grad[i] : NULL);
+    if (g && node->skip) continue;
     if (g == NULL || !flow(w, node, y[i]->out, g)) return false;
   }
   return true;
 }
 
 static bool walk_from(walk *w, pt_tensor *const *y, pt_tensor *const *grad, int n) {
+  if (depth >= MAX_DEPTH)
+    return pti_fail(PT_EGRAD, "backward: %d walks within one another", MAX_DEPTH) != NULL;
   pt_scope s = pt_scope_begin();
-  bool ok = start(w, y, grad, n);
-  if (!ok) { /* gradients that were set must not stay behind */
-    while (w->n > 0) {
-      pt_node *node = pop(w);
-      drop_gradients(node);
-      pti_node_release(node);
-    }
-    pti_free(w->heap, (size_t)w->cap * sizeof *w->heap);
-  } else {
-    ok = run(w);
-  }
+  w->depth = ++depth;
+  bool ok = mark_needed(w, y, n);
+  ok = run(w, ok && start(w, y, grad, n));
+  bring_back(w);
+  unmark(w);
+  depth--;
   pt_scope_end(s);
   return ok;
 }
@@ -266,10 +514,29 @@ bool pt_grad_of(pt_tensor *const *y, pt_tensor *const *grad, int ny, pt_tensor *
   return ok;
 }
 
+bool pt_backward_to(pt_tensor *const *y, pt_tensor *const *grad, int n, pt_tensor *const *x, int nx,
+                    int flags) {
+  size_t bytes = ((size_t)nx + 1) * sizeof(pt_tensor *);
+  pt_tensor **gx = pti_alloc(bytes);
+  if (gx == NULL) return false;
+  pt_scope s = pt_scope_begin();
+  bool ok = pt_grad_of(y, grad, n, x, nx, flags | PT_ALLOW_UNUSED, gx);
+  bool was = pt_set_grad_enabled((flags & PT_CREATE_GRAPH) != 0);
+  for (int i = 0; ok && i < nx; i++) ok = gx[i] == NULL || deposit(x[i], gx[i]);
+  pt_set_grad_enabled(was);
+  pt_scope_end(s);
+  pti_free(gx, bytes);
+  return ok;
+}
+
 /* ---- the public header ---- */
 
 bool pt_set_requires_grad(pt_tensor *x, bool on) {
   if (x == NULL) return false;
+  if (on && x->alias->inference && !pti_this.inference) {
+    return pti_fail(PT_EGRAD, "requires_grad_: x [%s] was made under inference_mode; use a clone",
+                    pti_shape_text(x)) != NULL;
+  }
   if (on && !pti_is((pt_dtype)x->dtype, PTI_FLOATS | PTI_COMPLEX)) {
     return pti_fail(PT_EDTYPE, "requires_grad_: x is %s; only floating tensors can require grad",
                     pt_dtype_name((pt_dtype)x->dtype)) != NULL;
@@ -296,6 +563,21 @@ bool pt_is_leaf(pt_tensor *x) {
   pt_node *n = x ? history(x) : NULL;
   return n == NULL || n->op == NULL;
 }
+bool pt_is_inference(const pt_tensor *x) { return x && x->alias->inference; }
+
+bool pt_detach_inplace(pt_tensor *x) {
+  if (x == NULL) return false;
+  if (x->root) {
+    return pti_fail(PT_EGRAD, "detach_: x [%s] is a view; use x:detach()", pti_shape_text(x)) !=
+           NULL;
+  }
+  if (x->node && x->node->leaf == x) x->node->leaf = NULL;
+  if (x->node || x->requires_grad) x->rebased++; /* its views have no history either */
+  pti_set_history(x, NULL, 0);
+  x->requires_grad = false;
+  return true;
+}
+
 pt_tensor *pt_grad(pt_tensor *x) { return x && x->grad ? pti_borrow(x->grad) : NULL; }
 
 bool pt_set_grad(pt_tensor *x, pt_tensor *grad) {

@@ -33,6 +33,9 @@ void pti_error_prefix(const char *prefix) {
   snprintf(last.text + used, sizeof last.text - (size_t)used, "%s", text);
 }
 
+bool pt_set_error(pt_status code, const char *message) {
+  return pti_fail(code, "%s", message) != NULL;
+}
 pt_status pt_error_code(void) { return last.code; }
 const char *pt_error(void) { return last.text; }
 const char *pt_version(void) { return PT_VERSION; }
@@ -48,9 +51,17 @@ int pt_index_base(void) { return pti_this.index_base; }
 
 bool pt_set_grad_enabled(bool on) {
   bool was = !pti_this.no_grad;
-  pti_this.no_grad = !on;
+  pti_this.no_grad = !on || pti_this.inference;
   return was;
 }
+
+bool pt_set_inference_mode(bool on) {
+  bool was = pti_this.inference;
+  pti_this.inference = on;
+  if (on) pti_this.no_grad = true;
+  return was;
+}
+bool pt_inference_mode(void) { return pti_this.inference; }
 bool pt_grad_enabled(void) { return !pti_this.no_grad; }
 
 double pt_clock(void) {

@@ -36,6 +36,10 @@ static inline int64_t pti_max64(int64_t a, int64_t b) { return a > b ? a : b; }
 typedef struct pti_thread {
   int index_base;
   bool no_grad;
+  bool inference; /* no_grad holds whatever is asked, and new tensors never take part in a graph */
+  bool anomaly;   /* calls are recorded with their line, and gradients searched for NaN */
+  const char *line; /* of the script, where anomalies are looked for: "train.lua:12" */
+  uint8_t autocast, autocast_dtype; /* on or off, and the lower precision (pt_dtype) */
   _Atomic int *interrupt; /* NULL, or a flag polled between chunks: nonzero stops the op */
 } pti_thread;
 extern PTI_THREAD pti_thread pti_this;

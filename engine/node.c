@@ -10,6 +10,8 @@
 
 static PTI_THREAD uint64_t last_id;
 
+uint64_t pti_next_node_id(void) { return last_id + 1; }
+
 static char *carve(char **at, size_t bytes) {
   char *p = *at;
   *at += (bytes + 7) & ~(size_t)7;
@@ -74,8 +76,22 @@ static pt_node *node_new(const pt_op *op, const pt_arg *arg, pt_tensor *const *i
   return n;
 }
 
+static bool differentiable(const pt_tensor *y) {
+  return pti_is((pt_dtype)y->dtype, PTI_FLOATS | PTI_COMPLEX);
+}
+
 pt_node *pti_node_retain(pt_node *n) {
   if (n) n->refs++;
+  return n;
+}
+
+pt_node *pti_node_new(const pt_op *op, pt_tensor *const *in, int nin, int nout, int nsaved) {
+  pt_node *n = node_new(op, NULL, in, nin, nout, nsaved);
+  for (int i = 0; n && i < nin; i++) {
+    if (in[i] == NULL || !differentiable(in[i])) continue;
+    n->in[i].node = pti_node_retain(in[i]->node);
+    n->in[i].out = (uint8_t)in[i]->out;
+  }
   return n;
 }
 
@@ -83,8 +99,15 @@ void pti_node_free_saved(pt_node *n) {
   for (int i = 0; i < n->nsaved; i++) {
     pt_release(n->saved[i].t);
     n->saved[i].t = NULL;
+    pti_checkpoint_drop(&n->saved[i]);
   }
-  n->freed = n->nsaved > 0;
+  if (n->nsaved > 0) n->freed = true;
+  if (n->ctx_free) {
+    n->ctx_free(n->ctx);
+    n->ctx_free = NULL;
+    n->ctx = NULL;
+    n->freed = true;
+  }
 }
 
 void pti_node_release(pt_node *n) {
@@ -102,13 +125,8 @@ void pti_node_release(pt_node *n) {
     }
     pti_node_free_saved(d); /* bare tensors: no history hangs on them */
     for (int k = 0; k < d->nout; k++) pt_release(d->g[k]);
-    while (d->hooks) {
-      pti_hook *h = d->hooks;
-      d->hooks = h->next;
-      if (h->free) h->free(h->ud);
-      pti_free(h, sizeof *h);
-    }
-    if (d->ctx_free) d->ctx_free(d->ctx);
+    pti_drop_hooks(d);
+    if (d->trace) pti_free(d->trace, strlen(d->trace) + 1);
     pti_count(PTI_LIVE_NODES, -1);
     pti_free(d, d->bytes);
   }
@@ -125,8 +143,7 @@ bool pti_needs_grad(pt_tensor *x) {
 /* The history of a view whose base was edited in place: the same elements of the base as it is now. */
 static bool regenerate(pt_tensor *x) {
   pt_tensor *root = x->root;
-  pti_node_release(x->node);
-  x->node = NULL;
+  pti_set_history(x, NULL, 0);
   x->epoch = root->rebased;
   if (!pti_needs_grad(root)) return true;
   pt_arg arg[] = {{.t = root, .given = true},
@@ -149,12 +166,24 @@ pt_node *pti_node_of(pt_tensor *x, bool *ok) {
   return x->node;
 }
 
-static bool save(pt_node *n, pt_tensor *x, int in, int out) {
+bool pti_save(pt_node *n, pt_tensor *x, int in, int out) {
+  if (x->alias->inference) {
+    return pti_fail(PT_EGRAD,
+                    "%s: a tensor [%s] that was made under inference_mode cannot be saved for "
+                    "backward; use a clone made outside of it",
+                    pti_node_name(n), pti_shape_text(x)) != NULL;
+  }
   pti_saved_slot *slot = &n->saved[n->nsaved];
+  bool ok = true;
+  *slot = (pti_saved_slot){.in = (int16_t)in, .out = (int16_t)out};
+  if (pti_checkpoint_takes(slot, x, &ok)) {
+    n->nsaved++;
+    return ok;
+  }
   pt_tensor *t = pt_retain(pti_bare(x));
   if (t == NULL) return false;
-  *slot = (pti_saved_slot){
-      .t = t, .version = x->alias->version, .in = (int16_t)in, .out = (int16_t)out};
+  slot->t = t;
+  slot->version = x->alias->version;
   n->nsaved++;
   return true;
 }
@@ -168,10 +197,6 @@ static void what_to_save(const pt_op *op, const pt_node *n, unsigned *in, unsign
   for (int i = 0; i < n->nin; i++) uses |= n->in[i].node ? op->grad_uses[i] : 0;
   *in = uses & (PTI_USE_A | PTI_USE_B | PTI_USE_C);
   *out = uses & PTI_USE_Y ? 1 : 0;
-}
-
-static bool differentiable(const pt_tensor *y) {
-  return pti_is((pt_dtype)y->dtype, PTI_FLOATS | PTI_COMPLEX);
 }
 
 bool pti_record(const pt_op *op, const pt_arg *arg, pt_tensor *const *in, int nin, pt_tensor **out,
@@ -191,16 +216,17 @@ bool pti_record(const pt_op *op, const pt_arg *arg, pt_tensor *const *in, int ni
   unsigned save_in, save_out;
   what_to_save(op, n, &save_in, &save_out);
   for (int i = 0; i < nin && ok; i++) {
-    if (in[i] && i < 32 && (save_in >> i & 1)) ok = save(n, in[i], i, -1);
+    if (in[i] && i < 32 && (save_in >> i & 1)) ok = pti_save(n, in[i], i, -1);
   }
   for (int k = 0; k < nout && ok; k++) {
-    if (out[k] && (save_out >> k & 1)) ok = save(n, out[k], -1, k);
+    if (out[k] && (save_out >> k & 1)) ok = pti_save(n, out[k], -1, k);
   }
   for (int k = 0; k < nout && ok && node == NULL; k++) {
     if (out[k] == NULL || !differentiable(out[k]) || (op->aside >> k & 1)) continue;
     out[k]->node = pti_node_retain(n);
     out[k]->out = (uint16_t)k;
   }
+  if (ok && pti_this.anomaly) ok = pti_anomaly_record(n, in, out);
   if (ok && node) *node = n;
   else pti_node_release(n);
   return ok;
@@ -209,15 +235,14 @@ bool pti_record(const pt_op *op, const pt_arg *arg, pt_tensor *const *in, int ni
 bool pti_record_output(pt_node *n, pt_tensor *y) {
   unsigned save_in, save_out;
   what_to_save(n->op, n, &save_in, &save_out);
-  return !(save_out & 1) || save(n, y, -1, 0);
+  if (pti_this.anomaly && !pti_anomaly_record(n, NULL, &y)) return false;
+  return !(save_out & 1) || pti_save(n, y, -1, 0);
 }
 
 bool pti_rebase(pt_tensor *x, pt_node *node) {
   pt_tensor *base = x->root;
   if (base == NULL) {
-    pti_node_release(x->node);
-    x->node = node;
-    x->out = 0;
+    pti_set_history(x, node, 0);
     x->rebased++;
     return true;
   }
@@ -238,44 +263,49 @@ bool pti_rebase(pt_tensor *x, pt_node *node) {
   pt_node *whole;
   pt_tensor *in[] = {base, src};
   if (!pti_record(pti_op_at(PTI_OP_as_strided_scatter), arg, in, 2, &base, 1, &whole)) return false;
-  pti_node_release(base->node);
-  base->node = whole;
-  base->out = 0;
+  pti_set_history(base, whole, 0);
   base->rebased++;
   return true;
 }
 
 /* ---- saved tensors ---- */
 
-static pt_tensor *unsave(pt_node *n, int in, int out) {
-  const char *name = n->op->name;
-  for (int i = 0; i < n->nsaved; i++) {
-    pti_saved_slot *s = &n->saved[i];
-    if (s->in != in || s->out != out) continue;
-    if (s->t == NULL) {
-      return pti_fail(
-          PT_EGRAD,
-          "backward through %s a second time: its saved tensors were freed; give the first backward "
-          "{retain_graph = true}",
-          name);
-    }
-    if (s->t->alias->version != s->version) {
-      return pti_fail(
-          PT_EGRAD,
-          "backward through %s: a tensor [%s] that its gradient needs was edited in place by %s "
-          "afterwards; edit a clone",
-          name, pti_shape_text(s->t), s->t->alias->edit ? s->t->alias->edit : "the host");
-    }
-    if (!pt_grad_enabled()) return s->t;
-    pt_tensor *t = pti_bare(s->t);
-    pt_node *history = in >= 0 ? n->in[in].node : n;
-    if (t && differentiable(t) && history) {
-      t->node = pti_node_retain(history);
-      t->out = in >= 0 ? n->in[in].out : (uint16_t)out;
-    }
-    return t;
+pt_tensor *pti_saved_slot_of(pt_node *n, int i) {
+  const pti_saved_slot *s = &n->saved[i];
+  uint32_t version = s->version;
+  pt_tensor *x = s->checkpoint ? pti_checkpoint_saved(s, &version) : s->t;
+  if (x == NULL) return s->checkpoint ? NULL : pti_used_up(n);
+  if (x->alias->version != version) {
+    return pti_fail(
+        PT_EGRAD,
+        "backward through %s: a tensor [%s] that its gradient needs was edited in place by %s "
+        "afterwards; edit a clone",
+        pti_node_name(n), pti_shape_text(x), x->alias->edit ? x->alias->edit : "the host");
   }
-  return pti_fail(PT_EGRAD, "%s: its gradient reads a tensor that its row does not save", name);
+  if (!pt_grad_enabled()) return x;
+  pt_tensor *t = pti_bare(x);
+  pt_node *history = s->in >= 0 ? n->in[s->in].node : s->out >= 0 ? n : NULL;
+  if (t && differentiable(t) && history) {
+    t->node = pti_node_retain(history);
+    t->out = s->in >= 0 ? n->in[s->in].out : (uint16_t)s->out;
+  }
+  return t;
+}
+
+void *pti_used_up(const pt_node *n) {
+  return pti_fail(
+      PT_EGRAD,
+      "backward through %s a second time: what its gradient needs was freed by the first; give the "
+      "first {retain_graph = true}",
+      pti_node_name(n));
+}
+
+static pt_tensor *unsave(pt_node *n, int in, int out) {
+  for (int i = 0; i < n->nsaved; i++) {
+    if (n->saved[i].in == in && n->saved[i].out == out) return pti_saved_slot_of(n, i);
+  }
+  return pti_fail(PT_EGRAD, "%s: its gradient reads a tensor that its row does not save",
+                  pti_node_name(n));
 }
 
 pt_tensor *pti_saved(pt_node *n, int in) { return unsave(n, in, -1); }
@@ -284,5 +314,5 @@ pt_tensor *pti_saved_out(pt_node *n, int out) { return unsave(n, -1, out); }
 const char *pti_made_by(pt_tensor *x) {
   bool ok = true;
   pt_node *n = x->requires_grad && x->node == NULL ? NULL : pti_node_of(x, &ok);
-  return n && n->op ? n->op->name : NULL;
+  return n && n->op ? pti_node_name(n) : NULL;
 }

@@ -22,14 +22,21 @@ typedef struct pti_saved_slot {
   uint32_t version;
   int16_t in;  /* input it was, or -1 */
   int16_t out; /* output it was, or -1 */
+  int index;   /* of the checkpoint that gives it, where there is one */
+  pt_checkpoint *checkpoint;
 } pti_saved_slot;
+
+/* What waits for a gradient: a host's function before it is used, a tensor that keeps a copy (retain_grad), a
+   host's function after a leaf got it. Kept in this order. */
+typedef enum { PTI_HOOK_BEFORE, PTI_HOOK_RETAIN, PTI_HOOK_AFTER } pti_hook_kind;
 
 typedef struct pti_hook {
   struct pti_hook *next;
+  pti_hook_kind kind;
   int out;
-  int64_t id;
-  /* May replace *g (scope-owned); false fails the walk. */
-  bool (*fn)(void *ud, pt_tensor **g);
+  int64_t id;      /* 0: removed while the hooks ran */
+  pt_tensor *keep; /* of PTI_HOOK_RETAIN; weak: the tensor takes its hook along when it dies */
+  pt_hook_fn fn;
   void (*free)(void *ud);
   void *ud;
 } pti_hook;
@@ -39,8 +46,12 @@ struct pt_node {
   const pt_op *op; /* NULL: the accumulating node of a leaf */
   int refs;
   uint8_t nout;
-  bool queued; /* waits in the heap of a walk */
-  bool freed;  /* saved tensors were released by a backward */
+  uint8_t queued; /* depth of the walk whose gradients are in g, or 0 */
+  uint8_t wanted; /* depth of the innermost walk that was asked for the gradient of an output */
+  bool skip;      /* leads to nothing that the walk was asked for */
+  bool seen;      /* while a walk looks for what it needs */
+  bool freed;     /* what backward needs was released by a backward */
+  bool busy;      /* its hooks or its gradient run now */
   int nin, nsaved;
   size_t bytes;
   pti_edge *in;
@@ -51,6 +62,7 @@ struct pt_node {
   pti_hook *hooks;
   void *ctx; /* of an op that keeps something of its own, freed by ctx_free */
   void (*ctx_free)(void *ctx);
+  char *trace;   /* the line of the call, where anomalies are looked for */
   pt_node *next; /* of the list by which release avoids recursion */
 };
 
@@ -64,6 +76,13 @@ bool pti_needs_grad(pt_tensor *x);
    outputs. */
 bool pti_record(const pt_op *op, const pt_arg *arg, pt_tensor *const *in, int nin, pt_tensor **out,
                 int nout, pt_node **node);
+/* A node without inputs' sizes, arguments and saved tensors filled in, for function.c: `in` as for pti_record, all
+   of which were asked for their node. NULL on failure. */
+pt_node *pti_node_new(const pt_op *op, pt_tensor *const *in, int nin, int nout, int nsaved);
+/* Saves x as input `in` or output `out` of n. */
+bool pti_save(pt_node *n, pt_tensor *x, int in, int out);
+/* The name of what was recorded, for messages. */
+const char *pti_node_name(const pt_node *n);
 /* The output of a node that was recorded before an in-place edit: saved where the gradient reads
    it. */
 bool pti_record_output(pt_node *n, pt_tensor *y);
@@ -74,8 +93,34 @@ bool pti_rebase(pt_tensor *x, pt_node *node);
    the gradient is wanted. NULL on failure. */
 pt_tensor *pti_saved(pt_node *n, int in);
 pt_tensor *pti_saved_out(pt_node *n, int out);
+pt_tensor *pti_saved_slot_of(pt_node *n, int i);
+/* Fails: an earlier backward freed what this one needs. */
+void *pti_used_up(const pt_node *n);
 /* Whether a gradient is asked for. */
-static inline bool pti_wants(const pt_node *n, int in) { return n->in[in].node != NULL; }
+static inline bool pti_wants(const pt_node *n, int in) {
+  return n->in[in].node != NULL && !n->in[in].node->skip;
+}
+
+/* x is now output `out` of `node` (owned by the caller until now); what waits for x's own gradient moves along. */
+void pti_set_history(pt_tensor *x, pt_node *node, int out);
+/* x dies, or keeps its gradient no more. */
+void pti_forget_retained(pt_tensor *x);
+/* Frees the hooks of hosts; those that run now, when they are done. */
+void pti_drop_hooks(pt_node *n);
+/* Frees hooks that were removed while they ran. */
+void pti_sweep_hooks(pt_node *n);
+
+/* checkpoint.c: whether x is left out of a slot, to be computed again; and the tensor of such a slot. */
+bool pti_checkpoint_takes(pti_saved_slot *slot, const pt_tensor *x, bool *ok);
+pt_tensor *pti_checkpoint_saved(const pti_saved_slot *slot, uint32_t *version);
+void pti_checkpoint_drop(pti_saved_slot *slot);
+void pti_checkpoint_release(pt_checkpoint *c);
+uint64_t pti_next_node_id(void);
+
+/* anomaly.c: the line of a call, and NaN among its results (in NULL: inputs are not looked at) and its gradients. */
+bool pti_anomaly_record(pt_node *n, pt_tensor *const *in, pt_tensor *const *out);
+bool pti_anomaly_check(const pt_node *n, int i, pt_tensor *g);
+void pti_anomaly_explain(const pt_node *n);
 
 pt_node *pti_node_retain(pt_node *n);
 void pti_node_release(pt_node *n);

@@ -133,6 +133,7 @@ static void parse_table(void) {
     pt_op *op = &table[i];
     parse_signature(op);
     parse_saves(op);
+    op->cast = pti_autocast_policy(op->name);
     bool any = false;
     for (int k = 0; k < 3; k++) {
       if (op->grad[k] && strcmp(op->grad[k], "NONE") == 0) op->grad[k] = NULL;
@@ -244,6 +245,7 @@ static pt_tensor *run_on_copy(const pt_op *op, const pt_arg *arg, pt_tensor **mo
 
 bool pti_call(const pt_op *op, pt_arg *arg, pt_tensor **out) {
   inputs in;
+  if (pti_this.autocast && op->cast) return pti_autocast_call(op, arg, out);
   if (!gather_inputs(op, arg, &in)) return false;
   out[0] = op->param[0].inplace ? run_on_copy(op, arg, out + 1) : op->run(op, arg, out + 1);
   bool ok = out[0] != NULL && pti_poll(); /* interrupted loops stop half way */
@@ -288,8 +290,7 @@ static bool run_inplace(const pt_op *op, pt_arg *arg) {
 /* An op without a gradient was done to x: what x was made from is forgotten. */
 static void forget(pt_tensor *x) {
   if (x->root) return;
-  pti_node_release(x->node);
-  x->node = NULL;
+  pti_set_history(x, NULL, 0);
   x->rebased++;
 }
 

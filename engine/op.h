@@ -35,6 +35,16 @@ typedef struct pti_param_spec {
   char dflt[20]; /* text of the default, "" where none */
 } pti_param_spec;
 
+/* What autocast does with the floating inputs of an op. */
+typedef enum {
+  PTI_CAST_NONE,
+  PTI_CAST_LOWER,
+  PTI_CAST_SINGLE,
+  PTI_CAST_WIDEST,
+  PTI_CAST_REFUSED
+} pti_cast_policy;
+pti_cast_policy pti_autocast_policy(const char *name);
+
 typedef enum { PTI_ELEMENTWISE, PTI_STRUCTURED, PTI_COMPOSITE } pti_kind;
 
 typedef struct pt_op {
@@ -57,6 +67,7 @@ typedef struct pt_op {
   /* filled on first use from sig and saves */
   int narg, nout, nin; /* nin: tensor parameters, -1 where a list */
   bool inplace;
+  pti_cast_policy cast;
   unsigned aside;             /* bit set of outputs without a gradient */
   unsigned save_in, save_out; /* bit sets of inputs and outputs that the vjp reads */
   unsigned grad_uses[3];      /* element-wise: the same for each gradient alone; see expr.h */
@@ -72,6 +83,8 @@ const pt_op *pti_op_at(int id);
 
 /* Calls an op: checks, runs, records. out[0..nout-1] scope-owned. False on failure. */
 bool pti_call(const pt_op *op, pt_arg *arg, pt_tensor **out);
+/* The same under autocast, for an op with a policy. */
+bool pti_autocast_call(const pt_op *op, pt_arg *arg, pt_tensor **out);
 /* The same with the result written into arg[0].t, which is returned; for ops with an in-place twin. */
 pt_tensor *pti_call_inplace(const pt_op *op, pt_arg *arg);
 

@@ -153,15 +153,77 @@ PT_API pt_tensor *pt_grad(pt_tensor *x);                /* NULL where there is n
 PT_API bool pt_set_grad(pt_tensor *x, pt_tensor *grad); /* NULL clears */
 PT_API bool pt_set_grad_enabled(bool on);               /* this thread; returns what it was */
 PT_API bool pt_grad_enabled(void);
+/* Nothing is recorded, and tensors made meanwhile may never take part in a graph or, outside, be edited. Returns what
+   it was; whoever switches it off sets pt_set_grad_enabled as it was before. */
+PT_API bool pt_set_inference_mode(bool on);
+PT_API bool pt_inference_mode(void);
+PT_API bool pt_is_inference(const pt_tensor *x);
+/* x forgets what it was made from and becomes a leaf; views refuse. */
+PT_API bool pt_detach_inplace(pt_tensor *x);
+
+/* Products compute in `dtype` (float16, bfloat16) and wide ranges in float32, whatever floats they are given; see
+   engine/autocast.c. This thread; pt_autocast says whether it is on. */
+PT_API bool pt_set_autocast(bool on, pt_dtype dtype);
+PT_API bool pt_autocast(pt_dtype *dtype);
 
 enum { PT_RETAIN_GRAPH = 1, PT_CREATE_GRAPH = 2, PT_ALLOW_UNUSED = 4 };
 /* Adds d y / d leaf to the grad of every leaf. y has one element, or `grad` (same shape) is given. */
 PT_API bool pt_backward(pt_tensor *y);
 PT_API bool pt_backward_with(pt_tensor *const *y, pt_tensor *const *grad, int n, int flags);
+/* The same for the grad of x[0 .. nx-1] alone, which may be results of ops. */
+PT_API bool pt_backward_to(pt_tensor *const *y, pt_tensor *const *grad, int n, pt_tensor *const *x,
+                           int nx, int flags);
 /* gx[i] = d (sum of y) / d x[i], scope-owned, grads left alone; NULL for an unused x under
    PT_ALLOW_UNUSED. */
 PT_API bool pt_grad_of(pt_tensor *const *y, pt_tensor *const *grad, int ny, pt_tensor *const *x,
                        int nx, int flags, pt_tensor **gx);
+
+/* x, the result of an op, keeps its gradient as a leaf does. */
+PT_API bool pt_retain_grad(pt_tensor *x);
+PT_API bool pt_retains_grad(const pt_tensor *x);
+
+/* Hooks. `fn` sees the gradient of x when a walk reaches it, may put another of the same shape in its place
+   (scope-owned), and stops the walk by returning false after pt_set_error. With `after`, x is a leaf, and fn is called
+   with its grad once the walk has added to it. free(ud) runs when the hook goes: by pt_remove_hook, with
+   the graph, or (x is no leaf) when a backward without PT_RETAIN_GRAPH has used it. A number, 0 on failure. */
+typedef bool (*pt_hook_fn)(void *ud, pt_tensor **g);
+PT_API int64_t pt_register_hook(pt_tensor *x, bool after, pt_hook_fn fn, void (*free)(void *ud),
+                                void *ud);
+PT_API void pt_remove_hook(pt_tensor *x, int64_t hook);
+/* Records an error of the host's own, for functions that the engine calls. Returns false. */
+PT_API bool pt_set_error(pt_status code, const char *message);
+
+/* Functions with a gradient of the host's own. The host computes out from in under pt_set_grad_enabled(false), then
+   pt_function_record makes out[k] the results of one call: where an input requires grad, a walk that comes by asks
+   fn->backward. out[k] may be replaced by another tensor of the same value, scope-owned. save[] are tensors that
+   backward reads (inputs and outputs keep their history for gradients of gradients). free(ud) runs once, when
+   neither graph nor walk needs ud any more, and also on failure. */
+typedef struct pt_function {
+  const char *name; /* for messages; as `fn` itself, valid as long as there are graphs of it */
+  /* g[k] is the gradient of out[k] (NULL: none came); sets gx[i] (scope-owned) for every i that pt_function_wants. */
+  bool (*backward)(pt_node *call, pt_tensor *const *g, pt_tensor **gx);
+  void (*free)(void *ud); /* or NULL */
+} pt_function;
+PT_API bool pt_function_record(const pt_function *fn, void *ud, pt_tensor *const *in, int nin,
+                               pt_tensor *const *save, int nsave, pt_tensor **out, int nout);
+PT_API void *pt_function_data(const pt_node *call);
+PT_API void pt_function_counts(const pt_node *call, int *nin, int *nsave, int *nout);
+PT_API bool pt_function_wants(const pt_node *call, int in);
+PT_API pt_tensor *pt_function_saved(pt_node *call, int i); /* save[i]; NULL where it was edited */
+/* A gradient of zeros for out[k]. */
+PT_API pt_tensor *pt_function_zeros(const pt_node *call, int k);
+
+/* Memory for time: calls between begin and end are recorded without what their gradients need. When a walk needs it,
+   recompute(ud) does the same calls again (and sees to it that random numbers are the same). `free` as elsewhere. */
+typedef struct pt_checkpoint pt_checkpoint;
+PT_API pt_checkpoint *pt_checkpoint_begin(bool (*recompute)(void *ud), void (*free)(void *ud),
+                                          void *ud);
+PT_API void pt_checkpoint_end(pt_checkpoint *c);
+
+/* Anomalies: calls are recorded with their line (see pt_vm), gradients searched for NaN, and the first NaN of the calls
+   is remembered for the message. Slow. Returns what it was. */
+PT_API bool pt_set_detect_anomaly(bool on);
+PT_API bool pt_detect_anomaly(void);
 
 /* ---- values between threads ---- */
 

@@ -146,7 +146,7 @@ static pti_alias *alias_new(pti_storage *s) {
     storage_release(s);
     return NULL;
   }
-  *a = (pti_alias){.refs = 1, .storage = s};
+  *a = (pti_alias){.refs = 1, .storage = s, .inference = pti_this.inference};
   return a;
 }
 
@@ -185,6 +185,7 @@ static pt_tensor *tensor_new(pti_alias *alias, pt_dtype dtype, const int64_t *si
 
 static void tensor_free(pt_tensor *t) {
   if (t->node && t->node->leaf == t) t->node->leaf = NULL;
+  if (t->retains_grad) pti_forget_retained(t);
   pt_tensor *grad = t->grad, *root = t->root;
   pt_node *node = t->node;
   alias_release(t->alias);
@@ -276,6 +277,12 @@ bool pti_may_alias(const pt_tensor *x, const pt_tensor *y) {
 }
 
 bool pti_writable(const char *op, pt_tensor *x) {
+  if (x->alias->inference && !pti_this.inference) {
+    return pti_fail(PT_EGRAD,
+                    "%s: x [%s] was made under inference_mode and cannot be edited outside of it; "
+                    "edit a clone",
+                    op, pti_shape_text(x)) != NULL;
+  }
   if (pti_overlaps_itself(x)) {
     return pti_fail(
                PT_EARG,

@@ -29,6 +29,7 @@ typedef struct pti_storage {
 typedef struct pti_alias {
   int refs;
   uint32_t version;
+  bool inference;   /* made under inference_mode: never part of a graph */
   const char *edit; /* the last op that wrote in place, for messages */
   pti_storage *storage;
 } pti_alias;
@@ -39,6 +40,7 @@ struct pt_tensor {
   uint8_t dtype;      /* pt_dtype */
   bool requires_grad; /* of a leaf, as the user set it */
   bool wrapped;       /* a Lua number: weak in promotion */
+  bool retains_grad;  /* a hook of its node keeps its gradient */
   uint16_t out;       /* which output of node this is */
   uint32_t epoch;     /* of root when node was recorded; see pti_node_of */
   int64_t offset;     /* in elements */

@@ -6,7 +6,7 @@ local engine_layers = {
   { "mem", "cpu", "pool", "rng" },
   { "dtype", "iter", "backend", "device" },
   { "tensor", "view" },
-  { "op", "node", "expr", "elementwise" },
+  { "op", "node", "hook", "function", "checkpoint", "autocast", "anomaly", "expr", "elementwise" },
   { "ops" },
   { "backward", "optim", "io", "init" },
 }

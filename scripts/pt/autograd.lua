@@ -1,7 +1,9 @@
---- pt.autograd: gradients of several outputs, or for chosen inputs.
+--- pt.autograd: gradients of several outputs or for chosen inputs, functions with a gradient of one's own, derivatives
+--- as functions, checkpoints, and the search for what made a gradient wrong.
 
 local core = require "pt.core"
 local fail = require "pt.fail"
+local modes = require "pt.modes"
 local signature = require "pt.signature"
 
 local autograd = {}
@@ -11,27 +13,61 @@ local function listed(x) return core.is_tensor(x) and { x } or x end
 
 --- The gradients of the sum of `outputs` for `inputs`, which may be results of ops too; the `.grad` of leaves is left
 --- alone. For a list of inputs a list, for one tensor its gradient; nil for an input that is not used, under
---- allow_unused. As PyTorch's torch.autograd.grad.
+--- allow_unused (zeros under materialize_grads). As PyTorch's torch.autograd.grad.
 ---@type fun(outputs: pt.Tensor|pt.Tensor[], inputs: pt.Tensor|pt.Tensor[], options?: table): any
 autograd.grad = signature("grad",
-  "inputs:a grad_outputs:a? retain_graph:b? create_graph:b=false allow_unused:b=false",
-  function(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused)
+  "inputs:a grad_outputs:a? retain_graph:b? create_graph:b=false allow_unused:b? materialize_grads:b=false",
+  function(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads)
+    if materialize_grads and allow_unused == false then
+      fail("grad: materialize_grads fills unused inputs with zeros, allow_unused = false refuses them; leave one out")
+    end
     local list = core.grad(listed(outputs), listed(inputs), listed(grad_outputs) or {}, {
-      retain_graph = retain_graph, create_graph = create_graph, allow_unused = allow_unused,
+      retain_graph = retain_graph, create_graph = create_graph, allow_unused = allow_unused or materialize_grads,
     })
-    for i = 1, #list do list[i] = list[i] or nil end
+    for i, x in ipairs(listed(inputs)) do
+      list[i] = list[i] or materialize_grads and x:detach():mul(0):zero_() or nil
+    end
     if core.is_tensor(inputs) then return list[1] end
     return list
   end)
 
---- Adds the gradients of all `tensors` to the leaves that they were made of. As torch.autograd.backward.
+--- Adds the gradients of all `tensors` to the leaves that they were made of, or to `inputs` alone. As
+--- torch.autograd.backward.
 ---@type fun(tensors: pt.Tensor|pt.Tensor[], options?: table)
-autograd.backward = signature("backward", "grad_tensors:a? retain_graph:b=false create_graph:b=false",
-  function(tensors, grad_tensors, retain_graph, create_graph)
+autograd.backward = signature("backward", "grad_tensors:a? retain_graph:b? create_graph:b=false inputs:a?",
+  function(tensors, grad_tensors, retain_graph, create_graph, inputs)
     if type(listed(tensors)) ~= "table" then fail("backward: expected a tensor or a list, got a %s", type(tensors)) end
+    inputs = listed(inputs)
+    if type(inputs) == "table" and #inputs == 0 then fail("backward: inputs is empty") end
     core.backward(listed(tensors), listed(grad_tensors) or {}, {
       retain_graph = retain_graph, create_graph = create_graph,
-    })
+    }, inputs)
   end)
 
-return autograd
+--- Backward names the op whose gradient is NaN, the line of its forward call, and where the first NaN came from. Slow.
+--- In fn, or until the value is closed. As torch.autograd.detect_anomaly.
+function autograd.detect_anomaly(fn, ...)
+  return modes.scope(core.set_detect_anomaly, core.set_detect_anomaly(true), fn, ...)
+end
+
+---@param on boolean
+function autograd.set_detect_anomaly(on, fn, ...)
+  return modes.scope(core.set_detect_anomaly, core.set_detect_anomaly(on), fn, ...)
+end
+
+local parts = {
+  Function = "function", once_differentiable = "function", checkpoint = "checkpoint", vmap = "vmap",
+  gradcheck = "gradcheck", gradgradcheck = "gradcheck",
+  vjp = "functional", jvp = "functional", jacobian = "functional", hessian = "functional", hvp = "functional",
+  vhp = "functional",
+}
+
+return setmetatable(autograd, {
+  __index = function(_, name)
+    if name == "functional" then return require "pt.autograd.functional" end
+    local part = parts[name] and require("pt.autograd." .. parts[name])
+    local value = part and part[name]
+    if value then rawset(autograd, name, value) end
+    return value
+  end,
+})

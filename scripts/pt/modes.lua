@@ -1,48 +1,95 @@
---- Whether ops are recorded, and the walk backward.
+--- Whether ops are recorded, the walk backward, and what waits for gradients on the way.
 --
 --   local _ <close> = pt.no_grad()                 -- until the block ends
 --   local y = pt.no_grad(function() return model(x) end)
 
 local core = require "pt.core"
+local fail = require "pt.fail"
 local signature = require "pt.signature"
 
 local define, made = require "pt.define"()
 
 -- ---- modes ----
 
+-- A mode that was switched on: `restore(was)` switches it back.
 local Mode = {}
 Mode.__index = Mode
-function Mode.__close(self) core.set_grad_enabled(self.was) end
+Mode.__name = "Mode"
+function Mode.__close(self) self.restore(self.was) end
 
--- Switches recording on or off: for one call of fn, else until what is returned is closed.
-local function switch(on, fn, ...)
-  local mode = setmetatable({ was = core.set_grad_enabled(on) }, Mode)
+-- For one call of fn, else until what is returned is closed.
+local function scope(restore, was, fn, ...)
+  local mode = setmetatable({ restore = restore, was = was }, Mode)
   if fn == nil then return mode end
   local _ <close> = mode
   return fn(...)
 end
+
+local function switch(on, fn, ...) return scope(core.set_grad_enabled, core.set_grad_enabled(on), fn, ...) end
 
 define("no_grad", "fn...", "nothing is recorded: in fn, or until the value is closed", function(fn, ...)
   return switch(false, fn, ...)
 end)
 define("enable_grad", "fn...", "ops are recorded, also within no_grad: in fn, or until the value is closed",
   function(fn, ...) return switch(true, fn, ...) end)
-define("inference_mode", "fn...", "another name of no_grad", function(fn, ...) return switch(false, fn, ...) end)
-define("set_grad_enabled", "mode... fn...", "ops are recorded or not: from now on, in fn, or until the value is closed",
+define("set_grad_enabled", "mode... fn...",
+  "ops are recorded or not, from now on, or in fn, or until the value is closed",
   function(on, fn, ...) return switch(on, fn, ...) end)
 define("is_grad_enabled", "", "whether ops are recorded", function() return core.grad_enabled() end)
 
+local function leave_inference(was) core.set_inference_mode(was.inference, was.grad) end
+
+define("inference_mode", "mode... fn...",
+  "no_grad for good: tensors made here never take part in a graph; in fn, or until the value is closed",
+  function(on, fn, ...)
+    local was = { grad = core.grad_enabled(), inference = core.inference_mode() }
+    if type(on) == "boolean" then
+      core.set_inference_mode(on, true)
+      return scope(leave_inference, was, fn, ...)
+    end
+    core.set_inference_mode(true)
+    if on == nil then return scope(leave_inference, was) end
+    return scope(leave_inference, was, on, fn, ...)
+  end)
+define("is_inference_mode_enabled", "", "whether inference_mode holds", function() return core.inference_mode() end)
+
 -- ---- backward ----
 
-made.methods.backward = signature("backward", "gradient:T? retain_graph:b=false create_graph:b=false",
-  function(x, gradient, retain_graph, create_graph)
-    core.backward({ x }, { gradient or false }, { retain_graph = retain_graph, create_graph = create_graph })
+-- One tensor as a list of it.
+local function listed(x) return core.is_tensor(x) and { x } or x end
+
+made.methods.backward = signature("backward",
+  "gradient:T? retain_graph:b? create_graph:b=false inputs:a?",
+  function(x, gradient, retain_graph, create_graph, inputs)
+    inputs = listed(inputs)
+    if type(inputs) == "table" and #inputs == 0 then fail("backward: inputs is empty") end
+    core.backward({ x }, { gradient or false }, { retain_graph = retain_graph, create_graph = create_graph }, inputs)
   end)
 
---- x itself, cut off from its history.
-function made.methods.detach_(x)
-  x.requires_grad = false
-  return x
+-- ---- hooks ----
+
+-- What a hook is removed with. The tensor is held weakly: a handle keeps no graph alive.
+local Handle = {}
+Handle.__index = Handle
+Handle.__name = "RemovableHandle"
+
+function Handle:remove()
+  core.remove_hook(self.fn, self.hook, self.of.x)
+end
+Handle.__close = Handle.remove
+
+local function handle(x, fn, hook)
+  return setmetatable({ of = setmetatable({ x = x }, { __mode = "v" }), fn = fn, hook = hook }, Handle)
 end
 
+--- fn(gradient) is called when a backward reaches x; a tensor that it returns takes the gradient's place. Returns a
+--- handle with :remove(). The hook of a result of an op goes with its graph. As torch.Tensor.register_hook.
+---@param fn fun(grad: pt.Tensor): pt.Tensor?
+function made.methods.register_hook(x, fn) return handle(x, core.register_hook(x, fn, false)) end
+
+--- fn(x) is called when a backward has added to the grad of the leaf x. As PyTorch's method of that name.
+---@param fn fun(x: pt.Tensor)
+function made.methods.register_post_accumulate_grad_hook(x, fn) return handle(x, core.register_hook(x, fn, true)) end
+
+made.scope = scope
 return made

@@ -1,0 +1,60 @@
+--- pt.autograd.checkpoint: memory for time. What the gradients of fn need is not kept, but computed again when backward
+--- gets there, with the random numbers, the modes and the inputs of the first time. The bits are the same.
+
+local core = require "pt.core"
+local fail = require "pt.fail"
+
+local known = { preserve_rng_state = true, use_reentrant = true }
+
+local function options_of(args)
+  local last = args[args.n]
+  if type(last) ~= "table" or getmetatable(last) or next(last) == nil then return {} end
+  for key in pairs(last) do
+    if not known[key] then return {} end
+  end
+  args.n = args.n - 1
+  return last
+end
+
+local function versions_of(args)
+  local list = {}
+  for i = 1, args.n do
+    if core.is_tensor(args[i]) then list[i] = args[i]:version() end
+  end
+  return list
+end
+
+-- fn(...) as it was done first.
+local function again(fn, args, preserve)
+  local versions, first, mode = versions_of(args), { core.generator() }, { core.autocast() }
+  return function()
+    for i, version in pairs(versions) do
+      if args[i]:version() ~= version then
+        fail("checkpoint: argument %d was edited in place before backward; edit a clone", i)
+      end
+    end
+    local now, now_mode = { core.generator() }, { core.autocast() }
+    local _ <close> = setmetatable({}, { __close = function()
+      if preserve then core.set_generator(table.unpack(now)) end
+      core.set_autocast(table.unpack(now_mode))
+    end })
+    if preserve then core.set_generator(table.unpack(first)) end
+    core.set_autocast(table.unpack(mode))
+    fn(table.unpack(args, 1, args.n))
+  end
+end
+
+--- fn(...), which must do the same each time it is called. A last table { preserve_rng_state = false } saves keeping
+--- the generator's state. As torch.utils.checkpoint.checkpoint (the variant that is not reentrant).
+local function checkpoint(fn, ...)
+  local args = table.pack(...)
+  if type(fn) ~= "function" and not (type(fn) == "table" and getmetatable(fn)) then
+    fail("checkpoint: the first argument must be a function or a module, got a %s", type(fn))
+  end
+  local options = options_of(args)
+  if not core.grad_enabled() then return fn(table.unpack(args, 1, args.n)) end
+  local recompute = again(fn, args, options.preserve_rng_state ~= false)
+  return core.checkpoint(recompute, fn, table.unpack(args, 1, args.n))
+end
+
+return { checkpoint = checkpoint }

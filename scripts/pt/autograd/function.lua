@@ -1,0 +1,186 @@
+--- pt.autograd.Function: functions with a gradient of one's own.
+--
+--   local Exp = pt.autograd.Function "Exp"
+--   function Exp.forward(ctx, x)
+--     local y = x:exp()
+--     ctx:save_for_backward(y)
+--     return y
+--   end
+--   function Exp.backward(ctx, grad)
+--     local y = table.unpack(ctx.saved_tensors)
+--     return grad * y
+--   end
+--   local y = Exp.apply(x)
+--
+-- forward runs without recording; its tensor arguments are the inputs, its tensor results the outputs. backward gets
+-- one gradient for each output and returns one for each argument of forward (nil for none). Keep tensors by
+-- save_for_backward, not as fields of ctx: a field that holds an output keeps the graph alive until backward has run.
+
+local core = require "pt.core"
+local fail = require "pt.fail"
+
+-- ---- what forward and backward share ----
+
+---@class pt.FunctionContext
+---@field needs_input_grad boolean[] for each argument of forward
+---@field saved_tensors pt.Tensor[] within backward
+local Context = {}
+Context.__index = Context
+Context.__name = "FunctionContext"
+
+--- Tensors for backward: inputs, outputs, others; nil leaves a hole.
+function Context:save_for_backward(...) self.to_save = table.pack(...) end
+
+--- Outputs without a gradient.
+function Context:mark_non_differentiable(...)
+  for _, y in ipairs { ... } do self.without_gradient[y] = true end
+end
+
+--- Whether outputs without a gradient get zeros in backward (so it is) or nil.
+function Context:set_materialize_grads(on) self.materialize_grads = on end
+
+-- ---- backward ----
+
+local once = setmetatable({}, { __mode = "k" })
+
+--- Marks a backward whose own gradient cannot be had: asking for it is an error.
+local function once_differentiable(backward)
+  local function marked(...) return backward(...) end
+  once[marked] = true
+  return marked
+end
+
+-- The gradients that backward returned, one for each tensor argument.
+local function pick(name, places, n, needs, results)
+  for i = n + 1, results.n do
+    if results[i] then fail("%s: backward returned %d gradients, forward took %d arguments", name, results.n, n) end
+  end
+  local list = {}
+  for i, place in ipairs(places) do
+    local g = results[place]
+    if place > results.n and needs[place] then
+      fail("%s: backward returned %d gradients, argument %d needs one too (or nil)", name, results.n, place)
+    end
+    if g and not core.is_tensor(g) then
+      fail("%s: backward must return a tensor or nil for argument %d, not a %s", name, place, type(g))
+    end
+    list[i] = g or false
+  end
+  return list
+end
+
+-- Results that raise when someone asks for a gradient of them.
+local function no_second(name, grads, saved, results)
+  local inputs, outputs, at = {}, {}, {}
+  for _, list in ipairs { grads, saved } do
+    for _, x in pairs(list) do inputs[#inputs + 1] = x or nil end
+  end
+  for i = 1, results.n do
+    if core.is_tensor(results[i]) then outputs[#outputs + 1], at[#at + 1] = results[i], i end
+  end
+  local function refuse() fail("%s: its backward is once_differentiable: it has no gradient of its own", name) end
+  for k, y in ipairs(core.record(name .. "Backward", refuse, false, inputs, {}, outputs)) do results[at[k]] = y end
+  return results
+end
+
+-- What the engine calls: saved tensors and gradients in, gradients of the inputs out.
+local function gradient_of(Function, ctx, places, n)
+  local name, holes = Function.__name, ctx.to_save
+  return function(saved, grads)
+    local tensors, k = {}, 0
+    for i = 1, holes.n do
+      if holes[i] then k, tensors[i] = k + 1, saved[k + 1] end
+    end
+    for i = 1, #grads do grads[i] = grads[i] or nil end
+    ctx.saved_tensors = tensors
+    local backward = Function.backward or fail("%s: there is no backward", name)
+    local results
+    if once[backward] and core.grad_enabled() then
+      local was <close> = require "pt.modes".functions.no_grad() -- luacheck: ignore was
+      results = table.pack(backward(ctx, table.unpack(grads, 1, ctx.outputs)))
+      core.set_grad_enabled(true)
+      results = no_second(name, grads, saved, results)
+    else
+      results = table.pack(backward(ctx, table.unpack(grads, 1, ctx.outputs)))
+    end
+    ctx.saved_tensors = nil
+    return pick(name, places, n, ctx.needs_input_grad, results)
+  end
+end
+
+-- ---- apply ----
+
+local function inputs_of(args)
+  local inputs, places, versions, needs, any = {}, {}, {}, {}, false
+  for i = 1, args.n do
+    local is = core.is_tensor(args[i])
+    needs[i] = is and args[i].requires_grad
+    any = any or needs[i]
+    if is then
+      inputs[#inputs + 1], places[#places + 1] = args[i], i
+      versions[#versions + 1] = args[i]:version()
+    end
+  end
+  return inputs, places, versions, needs, any
+end
+
+local function run(Function, ctx, args)
+  local _ <close> = require "pt.modes".functions.no_grad()
+  local forward = Function.forward or fail("%s: there is no forward", Function.__name)
+  return table.pack(forward(ctx, table.unpack(args, 1, args.n)))
+end
+
+-- The tensors that forward asked to save, without holes; what remains of the list tells where holes are.
+local function to_save(name, ctx)
+  local list, kept = {}, ctx.to_save
+  for i = 1, kept.n do
+    local x = kept[i]
+    if x ~= nil and not core.is_tensor(x) then
+      fail("%s: save_for_backward takes tensors, got a %s; keep other values as fields of ctx", name, type(x))
+    end
+    list[#list + 1], kept[i] = x, x ~= nil
+  end
+  return list
+end
+
+local function apply(Function, ...)
+  local args = table.pack(...)
+  local inputs, places, versions, needs, any = inputs_of(args)
+  local ctx = setmetatable({
+    needs_input_grad = needs, to_save = { n = 0 }, without_gradient = {}, materialize_grads = true,
+  }, Context)
+  local results = run(Function, ctx, args)
+  for i, x in ipairs(inputs) do
+    if x:version() ~= versions[i] then
+      fail("%s: forward edited argument %d in place; edit a clone of it", Function.__name, places[i])
+    end
+  end
+  if not (any and core.grad_enabled()) then return table.unpack(results, 1, results.n) end
+  local outputs, at = {}, {}
+  for i = 1, results.n do
+    if core.is_tensor(results[i]) then outputs[#outputs + 1], at[#at + 1] = results[i], i end
+  end
+  if #outputs == 0 then return table.unpack(results, 1, results.n) end
+  local plain = ctx.without_gradient
+  local saved = to_save(Function.__name, ctx)
+  ctx.without_gradient, ctx.outputs = nil, #outputs
+  local recorded = core.record(Function.__name, gradient_of(Function, ctx, places, args.n), ctx.materialize_grads,
+    inputs, saved, outputs)
+  for k, y in ipairs(recorded) do results[at[k]] = plain[outputs[k]] and y:detach() or y end
+  return table.unpack(results, 1, results.n)
+end
+
+--- A new function, to be given forward and backward. `F.apply(...)` or `F(...)` calls it.
+---@param name string for messages
+---@return table
+local function Function(name)
+  if type(name) ~= "string" then fail("Function: name must be a string, got a %s", type(name)) end
+  local made = { __name = name }
+  function made.apply(...) return apply(made, ...) end
+  return setmetatable(made, {
+    __call = function(_, ...) return apply(made, ...) end,
+    __tostring = function() return "function " .. name end,
+  })
+end
+
+return { Function = Function, once_differentiable = once_differentiable }

@@ -1,0 +1,475 @@
+-- Gradients as a script meets them: which graph is walked, what waits on the way, functions with gradients of their
+-- own, memory given back. Values are PyTorch's.
+local pt = require "pt"
+local autograd = pt.autograd
+
+local function leaf(list) return pt.tensor(list, { dtype = pt.float64 }):requires_grad_() end
+
+-- Memory that lives on. Two rounds, for finalizers run one late.
+local function settled()
+  collectgarbage()
+  collectgarbage()
+  return pt.memory_stats()
+end
+
+--- Runs fn n times and expects that nothing stays behind.
+local function leaves_nothing(n, fn)
+  fn(0)
+  local before = settled()
+  for i = 1, n do fn(i) end
+  local after = settled()
+  for _, key in ipairs { "tensors", "nodes", "live_bytes" } do assert.equal(before[key], after[key], key) end
+end
+
+local function fails(what, fn, ...)
+  local ok, err = pcall(fn, ...)
+  assert.is_false(ok)
+  assert(tostring(err):find(what, 1, true), tostring(err))
+end
+
+describe("backward", function()
+  it("adds to the grad of leaves", function()
+    local x = leaf { 1, 2, 3 }
+    for _ = 1, 2 do (x * x):sum():backward() end
+    assert.same({ 4, 8, 12 }, x.grad:tolist())
+  end)
+
+  it("takes inputs, which may be results of ops", function()
+    local x, w = leaf { 1, 2 }, leaf { 3, 4 }
+    local y = x * w
+    y:pow(2):sum():backward { inputs = { y, w } }
+    assert.same({ 6, 16 }, y.grad:tolist())
+    assert.same({ 6, 32 }, w.grad:tolist())
+    assert.is_nil(x.grad)
+    fails("inputs is empty", function() y:sum():backward { inputs = {} } end)
+  end)
+
+  it("refuses a second walk, and a value edited since, by the names of the ops", function()
+    local x = leaf { 1, 2 }
+    local y = x:exp():sum()
+    y:backward()
+    fails("backward through exp a second time", y.backward, y)
+    local a = x * 2
+    local b = a:exp()
+    b:add_(1)
+    fails("backward through exp: a tensor [2] that its gradient needs was edited in place by add", function()
+      b:sum():backward()
+    end)
+  end)
+
+  it("leaves the grads alone when it fails", function()
+    local x = leaf { 1, 2 }
+    local y = x * 2
+    y:register_hook(function() error "no" end)
+    local both = (x * 3):sum() + y:sum()
+    fails("no", both.backward, both)
+    assert.is_nil(x.grad)
+  end)
+
+  it("computes only what leads to the inputs of grad", function()
+    local x, w = leaf { 1, 2 }, leaf { 3, 4 }
+    local seen = 0
+    local h = w * 2
+    h:register_hook(function() seen = seen + 1 end)
+    local mid = x * h
+    local y = mid:exp()
+    local g = autograd.grad(y:sum(), mid)
+    assert.same(y:tolist(), g:tolist())
+    assert.equal(0, seen)
+    mid:sum():backward() -- the part before mid was not used up
+    assert.same({ 6, 8 }, x.grad:tolist())
+    assert.equal(1, seen)
+  end)
+
+  it("gives zeros for unused inputs where asked", function()
+    local x, w = leaf { 1, 2 }, leaf { 3 }
+    local y = x:sum()
+    fails("is not used", autograd.grad, y, { x, w }, { retain_graph = true })
+    assert.is_nil(autograd.grad(y, { x, w }, { retain_graph = true, allow_unused = true })[2])
+    assert.same({ 0 }, autograd.grad(y, { x, w }, { materialize_grads = true })[2]:tolist())
+  end)
+
+  it("walks a chain and a fan of 10^5 calls", function()
+    local x = leaf { 1 }
+    local y = x
+    for _ = 1, 1e5 do y = y + 1 end
+    assert.same({ 1 }, autograd.grad(y:sum(), x, { retain_graph = true }):tolist())
+    y:sum():backward()
+    assert.same({ 1 }, x.grad:tolist())
+  end)
+
+  it("runs within a backward, on the same graph", function()
+    local x, ones = leaf { 1, 2 }, pt.ones(2, { dtype = pt.float64 })
+    local y = x * x
+    local inner, once
+    y:register_hook(function()
+      if once then return end
+      once = true
+      inner = autograd.grad(y, x, { grad_outputs = ones, retain_graph = true })
+    end)
+    local triple = (y * 3):sum()
+    triple:backward { retain_graph = true }
+    assert.same({ 2, 4 }, inner:tolist())
+    assert.same({ 6, 12 }, x.grad:tolist())
+    y:register_hook(function() y:backward(ones, { retain_graph = true }) end)
+    fails("within one another", triple.backward, triple)
+  end)
+end)
+
+describe("hooks", function()
+  it("see and replace the gradient, in order, until removed", function()
+    local x = leaf { 1, 2 }
+    local y = x * 3
+    local seen = {}
+    y:register_hook(function(g) seen[#seen + 1] = g:tolist() end)
+    local second = y:register_hook(function(g) return g * 10 end)
+    y:register_hook(function(g) seen[#seen + 1] = g:tolist() end)
+    y:sum():backward { retain_graph = true }
+    assert.same({ { 1, 1 }, { 10, 10 } }, seen)
+    assert.same({ 30, 30 }, x.grad:tolist())
+    second:remove()
+    second:remove()
+    x.grad = nil
+    y:sum():backward()
+    assert.same({ 3, 3 }, x.grad:tolist())
+  end)
+
+  it("of a leaf stay, and run before its grad is added to", function()
+    local x = leaf { 1, 2 }
+    local handle = x:register_hook(function(g) return g * 2 end)
+    local sums = {}
+    x:register_post_accumulate_grad_hook(function(p) sums[#sums + 1] = p.grad:tolist() end)
+    for _ = 1, 2 do (x * 1):sum():backward() end
+    handle:remove();
+    (x * 1):sum():backward()
+    assert.same({ { 2, 2 }, { 4, 4 }, { 5, 5 } }, sums)
+  end)
+
+  it("may remove themselves while they run", function()
+    local x = leaf { 1 }
+    local n, handle = 0, nil
+    handle = x:register_hook(function()
+      n = n + 1
+      handle:remove()
+    end)
+    for _ = 1, 3 do (x * 2):sum():backward() end
+    assert.equal(1, n)
+  end)
+
+  it("raise their own errors, objects too", function()
+    local x = leaf { 1 }
+    local y = x * 2
+    local object = {}
+    local handle = y:register_hook(function() error(object) end)
+    local ok, err = pcall(function() y:sum():backward { retain_graph = true } end)
+    assert.is_false(ok)
+    assert.equal(object, err)
+    handle:remove()
+    y:register_hook(function() return 5 end)
+    fails("register_hook: what the hook returns must be a tensor, got 5", function()
+      y:sum():backward { retain_graph = true }
+    end)
+    local z = x * 2
+    z:register_hook(function() return pt.ones(7) end)
+    fails("a gradient [7] in place of [1]", function() z:sum():backward() end)
+    fails("does not require grad", function() pt.ones(2):register_hook(print) end)
+  end)
+
+  it("hold no memory when they refer to their own tensors", function()
+    leaves_nothing(100, function()
+      local x = leaf { 1, 2 }
+      x:register_hook(function(g) return g * x end)
+      local y = x * 2
+      y:register_hook(function(g) return g * y end)
+      y:retain_grad()
+      y:sum():backward()
+    end)
+  end)
+
+  it("of results go with the graph; retain_grad follows edits", function()
+    leaves_nothing(20, function()
+      local x = leaf { 1, 2 }
+      local y = x * 2
+      y:retain_grad()
+      assert.is_true(y.retains_grad)
+      y:mul_(3)
+      y:pow(2):sum():backward()
+      assert.same({ 12, 24 }, y.grad:tolist())
+      assert.same({ 72, 144 }, x.grad:tolist())
+    end)
+    fails("retain_grad", function() pt.ones(2):retain_grad() end)
+  end)
+end)
+
+describe("modes", function()
+  it("nest, and end when an error passes", function()
+    pcall(function()
+      local _ <close> = pt.no_grad()
+      assert.is_false(pt.is_grad_enabled())
+      pt.enable_grad(function() assert.is_true(pt.is_grad_enabled()) end)
+      error "out"
+    end)
+    assert.is_true(pt.is_grad_enabled())
+    local mode = pt.set_grad_enabled(false)
+    assert.is_false(pt.is_grad_enabled())
+    getmetatable(mode).__close(mode)
+    assert.is_true(pt.is_grad_enabled())
+  end)
+
+  it("inference_mode makes tensors that never take part in a graph", function()
+    local x, w = nil, leaf { 1, 2 }
+    pt.inference_mode(function()
+      x = pt.ones(2, { dtype = pt.float64 })
+      x:add_(1)
+      assert.is_true(pt.is_inference_mode_enabled())
+      assert.is_false((w * 2).requires_grad)
+    end)
+    assert.is_true(x:is_inference())
+    assert.is_true(pt.is_grad_enabled())
+    fails("cannot be saved for backward", function() return w * x end)
+    fails("cannot be edited outside", function() x:add_(1) end)
+    fails("requires_grad_", function() x:requires_grad_() end)
+    assert.same({ 2, 2 }, pt.autograd.grad((w * x:clone()):sum(), w):tolist())
+  end)
+
+  it("detach_ cuts a result off from its history", function()
+    local x = leaf { 1, 2 }
+    local y = x * 2
+    assert.equal(y, y:detach_())
+    assert.is_true(y.is_leaf)
+    assert.is_false(y.requires_grad)
+    fails("is a view", function() (x * 2)[1]:detach_() end)
+  end)
+end)
+
+local Exp = autograd.Function "Exp"
+function Exp.forward(ctx, x, scale)
+  local y = x:exp() * scale
+  ctx:save_for_backward(y)
+  return y
+end
+function Exp.backward(ctx, grad)
+  local y = table.unpack(ctx.saved_tensors)
+  return grad * y
+end
+
+describe("Function", function()
+  it("has the gradient it was given, and the gradient of that", function()
+    local x = leaf { 0.5, 1 }
+    local y = Exp.apply(x, 2)
+    assert.equal("<ExpBackward0>", y.grad_fn)
+    local g = autograd.grad(y:sum(), x, { create_graph = true })
+    assert.same(y:tolist(), g:tolist())
+    assert.same(y:tolist(), autograd.grad(g:sum(), x):tolist())
+    assert.is_false(Exp(pt.ones(2), 1).requires_grad)
+    pt.no_grad(function() assert.is_false(Exp(x, 1).requires_grad) end)
+  end)
+
+  it("tells which gradients are needed; the others may be nil", function()
+    local needs
+    local Mul = autograd.Function "Mul"
+    function Mul.forward(ctx, a, b)
+      ctx:save_for_backward(a, nil, b)
+      return a * b
+    end
+    function Mul.backward(ctx, g)
+      needs = ctx.needs_input_grad
+      local saved = ctx.saved_tensors
+      assert.is_nil(saved[2])
+      return needs[1] and g * saved[3] or nil, needs[2] and g * saved[1] or nil
+    end
+    local a, b = leaf { 2 }, pt.tensor({ 3 }, { dtype = pt.float64 })
+    Mul(a, b):sum():backward()
+    assert.same({ true, false }, needs)
+    assert.same({ 3 }, a.grad:tolist())
+    fails("a second time", function()
+      local y = Mul(a, b):sum()
+      y:backward()
+      y:backward()
+    end)
+  end)
+
+  it("gives zeros for outputs that were not used, unless told not to", function()
+    local Two = autograd.Function "Two"
+    local got
+    function Two.forward(ctx, x, zeros)
+      ctx:set_materialize_grads(zeros)
+      return x * 2, x * 3
+    end
+    function Two.backward(_, a, b)
+      got = { a, b }
+      return a * 2
+    end
+    local x = leaf { 1, 2 }
+    local first = Two(x, true)
+    first:sum():backward()
+    assert.same({ 0, 0 }, got[2]:tolist())
+    first = Two(x, false)
+    first:sum():backward()
+    assert.is_nil(got[2])
+  end)
+
+  it("marks outputs without a gradient", function()
+    local Sort = autograd.Function "Sort"
+    function Sort.forward(ctx, x)
+      local y = x:mul(2)
+      local rank = x:clone()
+      ctx:mark_non_differentiable(rank)
+      return y, rank
+    end
+    function Sort.backward(_, g) return g * 2 end
+    local y, rank = Sort(leaf { 1, 2 })
+    assert.is_true(y.requires_grad)
+    assert.is_false(rank.requires_grad)
+  end)
+
+  it("refuses a gradient of a backward that is once_differentiable", function()
+    local Once = autograd.Function "Once"
+    function Once.forward(ctx, x)
+      ctx:save_for_backward(x)
+      return x * x
+    end
+    Once.backward = autograd.once_differentiable(function(ctx, g) return g * 2 * ctx.saved_tensors[1] end)
+    local x = leaf { 3 }
+    local g = autograd.grad(Once(x):sum(), x, { create_graph = true })
+    assert.same({ 6 }, g:tolist())
+    fails("once_differentiable", function() g:sum():backward() end)
+    Once(x):sum():backward()
+    assert.same({ 6 }, x.grad:tolist())
+  end)
+
+  it("says what is wrong with it", function()
+    local Bad = autograd.Function "Bad"
+    local x = leaf { 1, 2 }
+    fails("Bad: there is no forward", Bad.apply, x)
+    function Bad.forward(_, v) return v:mul_(2) end
+    fails("Bad: forward edited argument 1 in place", Bad.apply, x * 1)
+    function Bad.forward(_, v) return v * 2 end
+    fails("Bad: there is no backward", function() Bad(x):sum():backward() end)
+    function Bad.backward(_, g) return g, g end
+    fails("Bad: backward returned 2 gradients, forward took 1", function() Bad(x):sum():backward() end)
+    function Bad.backward() return 5 end
+    fails("Bad: backward must return a tensor or nil for argument 1", function() Bad(x):sum():backward() end)
+    function Bad.backward() return pt.ones(7) end
+    fails("backward of Bad gave a gradient [7] for its input 1 [2]", function() Bad(x):sum():backward() end)
+  end)
+
+  it("returns its input as a result of its own", function()
+    local Flip = autograd.Function "Flip" -- a layer that turns the gradient round
+    function Flip.forward(_, x) return x end
+    function Flip.backward(_, g) return -g end
+    local x = leaf { 1, 2 }
+    local y = Flip(x)
+    y:add_(1)
+    y:sum():backward()
+    assert.same({ -1, -1 }, x.grad:tolist())
+    assert.same({ 1, 2 }, x:tolist())
+  end)
+
+  it("leaves nothing behind", function()
+    leaves_nothing(100, function()
+      local y = Exp(leaf { 1, 2 }, 2)
+      local z = Exp(y, 1)
+      z:sum():backward()
+      pcall(z.backward, z)
+      Exp(leaf { 1 }, 3)
+    end)
+  end)
+end)
+
+describe("checkpoint", function()
+  local w = leaf { { 1, 2 }, { 3, -4 } }
+  local function block(x)
+    local h = x:mm(w):tanh()
+    return (h * pt.rand(2, 2, { dtype = pt.float64 })):mm(w), h:sigmoid()
+  end
+
+  local function train(call)
+    local x = leaf { { 0.1, 0.2 }, { 0.3, 0.4 } }
+    pt.manual_seed(3)
+    local a, b = call(block, x)
+    pt.rand(5)
+    local loss = a:sum() + b:sum()
+    local g = autograd.grad(loss, { x, w }, { create_graph = true })
+    local gg = autograd.grad(g[1]:pow(2):sum(), w)
+    return { loss:item(), g[1]:tolist(), g[2]:tolist(), gg:tolist(), pt.rand(3):tolist() }
+  end
+
+  it("gives the same bits as without, second order too", function()
+    assert.same(train(function(fn, ...) return fn(...) end), train(autograd.checkpoint))
+  end)
+
+  it("adds to the grad of parameters and keeps less", function()
+    local function bytes(call)
+      local before = settled().live_bytes
+      local y = pt.ones(100, 2, { dtype = pt.float64 })
+      local layer = function(x)
+        for _ = 1, 20 do x = x:tanh() end
+        return x:mm(w)
+      end
+      for _ = 1, 4 do y = call(layer, y) end
+      local kept = settled().live_bytes - before
+      w.grad = nil
+      y:sum():backward()
+      return kept, w.grad:tolist()
+    end
+    local plain, want = bytes(function(fn, ...) return fn(...) end)
+    local less, got = bytes(autograd.checkpoint)
+    assert.same(want, got)
+    assert(less < plain, ("%d bytes, %d without"):format(less, plain))
+    w.grad = nil
+  end)
+
+  it("refuses what it cannot do again", function()
+    local n = 0
+    local y = autograd.checkpoint(function(x)
+      n = n + 1
+      return n == 1 and (x:exp() * x:sin()) or x:exp()
+    end, w * 1)
+    fails("it must do the same each time", function() y:sum():backward() end)
+    local x = pt.ones(2, 2, { dtype = pt.float64 })
+    y = autograd.checkpoint(function(v) return (v * w):exp() end, x)
+    x:add_(1)
+    fails("checkpoint: argument 1 was edited in place", function() y:sum():backward() end)
+    fails("checkpoint: the first argument must be a function", autograd.checkpoint, 5)
+    fails("inside", autograd.checkpoint, function() error "inside" end)
+  end)
+
+  it("leaves nothing behind", function()
+    leaves_nothing(20, function(i)
+      local y = autograd.checkpoint(block, w * 1)
+      if i % 2 == 0 then
+        autograd.grad(y:sum(), w)
+      elseif i % 3 == 0 then
+        pcall(autograd.checkpoint, function(x) error(x:exp()) end, w)
+      end
+    end)
+  end)
+end)
+
+describe("detect_anomaly", function()
+  it("names the op, its line, the element, and where the first NaN came from", function()
+    local _ <close> = autograd.detect_anomaly()
+    local x = leaf { { 4, 1 }, { 2, 0 } }
+    local y = (x:sqrt() * 0):sum()
+    fails("backward of sqrt gave NaN in the gradient [2, 2] of its input 1, first at element [2, 2]", y.backward, y)
+    local z = (leaf { 1, -1 }:log() * 2):exp():sum()
+    fails("spec/autograd_spec.lua:", z.backward, z)
+    z = (leaf { 1, -1 }:log() * 2):exp():sum()
+    fails("came from log (spec/autograd_spec.lua:", z.backward, z)
+  end)
+
+  it("adds the line to other failures of a walk, and ends", function()
+    autograd.detect_anomaly(function()
+      local x = leaf { 1, 2 }
+      local a = x * 2
+      local b = a:exp()
+      b:add_(1)
+      fails("; the forward call of exp was at spec/autograd_spec.lua:", function() b:sum():backward() end)
+    end)
+    local x = leaf { 0 }
+    local y = x:sqrt() * 0
+    y:sum():backward()
+    assert.is_true(x.grad:isnan():all():item())
+  end)
+end)
