@@ -170,11 +170,10 @@ format:
 
 bench: deps
 	@$(MAKE) --no-print-directory all
-	@for f in $(filter-out %/timing.lua %/compare.lua,$(wildcard scripts/bench/*.lua)); do \
-	  echo "-- $$f"; build/ptlua $$f || exit 1; done
+	@for f in scripts/bench/*.lua; do build/ptlua $$f || exit 1; done
 bench-peers: deps
 	@$(MAKE) --no-print-directory all
-	@build/ptlua scripts/bench/compare.lua
+	@scripts/bench/peers.sh
 
 # Lines per room, bytes of the stripped library, start-up time.
 size: all
@@ -211,7 +210,7 @@ help:
 	  'make test         deps, build, every spec (plain, ASan + UBSan, TSan), linters' \
 	  'make test-asan    specs under ASan + UBSan alone;  make test-tsan  under TSan' \
 	  'make lint         luacheck and clang-format alone;  make format  fixes the latter' \
-	  'make bench        speed;  make bench-peers  the same beside PyTorch (PYTHON=a Python that has it)' \
+	  'make bench        speed and memory;  make bench-peers  the same beside PyTorch' \
 	  'make size         lines, bytes, start-up time' \
 	  'make install      PREFIX=/usr/local DESTDIR= ;  make uninstall' \
 	  'make clean'

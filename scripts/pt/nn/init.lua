@@ -13,7 +13,9 @@ local nn = {
 
 nn.utils = require "pt.nn.utils"
 
-for _, part in ipairs { "layers", "containers", "losses" } do
+for _, part in ipairs {
+  "layers", "activations", "convolutions", "norms", "recurrent", "attention", "containers", "losses",
+} do
   for name, layer in pairs(require("pt.nn." .. part)) do nn[name] = layer end
 end
 

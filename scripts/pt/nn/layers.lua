@@ -1,4 +1,4 @@
---- Layers: Linear, Dropout, Flatten, Identity and the activations.
+--- Layers: Linear, Bilinear, Embedding, Dropout, Flatten and Identity, and distances.
 --
 -- The parentheses around a call that is returned keep forward on the stack, where error messages find the layer.
 
@@ -7,6 +7,7 @@ local F = require "pt.nn.functional"
 local fail = require "pt.fail"
 local init = require "pt.nn.initial"
 local class = require "pt.class"
+local define = require "pt.nn.define"
 local module = require "pt.nn.module"
 local signature = require "pt.signature"
 
@@ -39,18 +40,100 @@ function Linear:extra_repr()
   return ("in_features=%d, out_features=%d, bias=%s"):format(self.in_features, self.out_features, self.bias ~= nil)
 end
 
---- Zeros each element with probability p while training.
----@class pt.nn.Dropout: pt.nn.Module
----@overload fun(p?: number): pt.nn.Dropout
-local Dropout = layer("Dropout")
+--- y[o] = x1 w[o] x2 + b[o].   weight (out, in1, in2)   bias (out)
+---@class pt.nn.Bilinear: pt.nn.Module
+layers.Bilinear = define("Bilinear", "in1_features:i in2_features:i out_features:i bias:b=true",
+  function(self, x, y) return (F.bilinear(x, y, self.weight, self.bias)) end,
+  function(self)
+    local bias = self.bias
+    self.bias = nil
+    if self.in1_features < 1 then fail("Bilinear: in1_features must be 1 or more, got %d", self.in1_features) end
+    local bound = 1 / math.sqrt(self.in1_features)
+    self.weight = module.Parameter(init.uniform_(pt.empty(self.out_features, self.in1_features, self.in2_features),
+      -bound, bound))
+    if bias then self.bias = module.Parameter(init.uniform_(pt.empty(self.out_features), -bound, bound)) end
+  end)
 
-Dropout.init = signature("Dropout", "p:n=0.5", function(self, p)
-  if not (p >= 0 and p <= 1) then fail("Dropout: p must be between 0 and 1, got %s", p) end
-  self.p = p
-end)
+-- ---- dropout ----
 
-function Dropout:forward(x) return (F.dropout(x, self.p, self.training)) end
-function Dropout:extra_repr() return ("p=%g"):format(self.p) end
+-- Layers that zero elements, or whole channels, with probability p while training.
+for name, fn in pairs {
+  Dropout = "dropout", Dropout1d = "dropout1d", Dropout2d = "dropout2d", Dropout3d = "dropout3d",
+  AlphaDropout = "alpha_dropout", FeatureAlphaDropout = "feature_alpha_dropout",
+} do
+  layers[name] = define(name, "p:n=0.5 inplace:b=false",
+    function(self, x) return (F[fn](x, self.p, self.training, self.inplace)) end,
+    function(self)
+      if not (self.p >= 0 and self.p <= 1) then fail("%s: p must be between 0 and 1, got %s", name, self.p) end
+    end)
+end
+
+-- ---- embeddings ----
+
+local function setup_embedding(self)
+  local name, n = getmetatable(self).__name, self.num_embeddings
+  if n < 1 or self.embedding_dim < 0 then
+    fail("%s: a table of %d rows of %d cannot be made", name, n, self.embedding_dim)
+  end
+  local padding = self.padding_idx
+  if padding and (padding == 0 or padding > n or padding < -n) then
+    fail("%s: padding_idx %d is not a row from 1 to %d", name, padding, n)
+  end
+  if padding and padding < 0 then
+    padding = padding + n + 1
+    rawset(self, "padding_idx", padding)
+  end
+  local weight = init.normal_(pt.empty(n, self.embedding_dim))
+  if padding then weight[padding] = 0 end
+  self.weight = module.Parameter(weight)
+end
+
+-- from_pretrained(table, freeze, options): a layer around rows that exist.
+local function pretrained(Made)
+  return function(rows, freeze, options)
+    if type(freeze) == "table" then freeze, options = nil, freeze end
+    if not pt.is_tensor(rows) or rows.ndim ~= 2 then fail("from_pretrained: a matrix of rows is needed") end
+    local copy = {}
+    for key, value in pairs(options or {}) do copy[key] = value end
+    if copy.freeze ~= nil then freeze, copy.freeze = copy.freeze, nil end
+    local embedding = Made(rows:size(1), rows:size(2), copy)
+    embedding.weight = module.Parameter(rows, freeze == false)
+    return embedding
+  end
+end
+
+--- Rows by id, which counts from 1.   ids (...) -> (..., embedding_dim)   weight (num_embeddings, embedding_dim)
+---@class pt.nn.Embedding: pt.nn.Module
+local Embedding = define("Embedding",
+  "num_embeddings:i embedding_dim:i padding_idx:i? max_norm:n? norm_type:n=2 scale_grad_by_freq:b=false sparse:b=false",
+  function(self, ids)
+    return (F.embedding(ids, self.weight, self.padding_idx, self.max_norm, self.norm_type, self.scale_grad_by_freq,
+      self.sparse))
+  end, setup_embedding)
+Embedding.from_pretrained = pretrained(Embedding)
+layers.Embedding = Embedding
+
+--- Sum, mean or max of the rows of each bag of ids: rows of ids (bags, n), or a vector with the place (from 1) where
+--- each bag begins.
+---@class pt.nn.EmbeddingBag: pt.nn.Module
+local EmbeddingBag = define("EmbeddingBag",
+  "num_embeddings:i embedding_dim:i max_norm:n? norm_type:n=2 scale_grad_by_freq:b=false mode:s=mean sparse:b=false "
+    .. "include_last_offset:b=false padding_idx:i?",
+  function(self, ids, offsets, per_sample_weights)
+    return (F.embedding_bag(ids, self.weight, offsets, self.max_norm, self.norm_type, self.scale_grad_by_freq,
+      self.mode, self.sparse, per_sample_weights, self.include_last_offset, self.padding_idx))
+  end, setup_embedding)
+EmbeddingBag.from_pretrained = pretrained(EmbeddingBag)
+layers.EmbeddingBag = EmbeddingBag
+
+-- ---- distances ----
+
+layers.CosineSimilarity = define("CosineSimilarity", "dim:i=2 eps:n=1e-8",
+  function(self, x, y) return (F.cosine_similarity(x, y, self.dim, self.eps)) end)
+layers.PairwiseDistance = define("PairwiseDistance", "p:n=2 eps:n=1e-6 keepdim:b=false",
+  function(self, x, y) return (F.pairwise_distance(x, y, self.p, self.eps, self.keepdim)) end)
+
+-- ---- shapes ----
 
 --- Merges dims; by default all but the first, which counts the samples.
 ---@class pt.nn.Flatten: pt.nn.Module
@@ -64,42 +147,15 @@ end)
 function Flatten:forward(x) return (x:flatten(self.start_dim, self.end_dim)) end
 function Flatten:extra_repr() return ("start_dim=%d, end_dim=%d"):format(self.start_dim, self.end_dim) end
 
+--- One dim as several: the opposite of Flatten.
+---@class pt.nn.Unflatten: pt.nn.Module
+layers.Unflatten = define("Unflatten", "dim:i unflattened_size:I",
+  function(self, x) return (x:unflatten(self.dim, self.unflattened_size)) end)
+
 --- Returns its argument; takes any options, as a stand-in for another layer.
 ---@class pt.nn.Identity: pt.nn.Module
 local Identity = layer("Identity")
 
 function Identity:forward(x) return x end
-
----@class pt.nn.ReLU: pt.nn.Module
-local ReLU = layer("ReLU")
-
-ReLU.init = signature("ReLU", "inplace:b=false", function(self, inplace)
-  if inplace then self.inplace = true end
-end)
-
-function ReLU:forward(x) return (self.inplace and x:relu_() or x:relu()) end
-function ReLU:extra_repr() return self.inplace and "inplace=true" or "" end
-
----@class pt.nn.Tanh: pt.nn.Module
-local Tanh = layer("Tanh")
-function Tanh:forward(x) return (x:tanh()) end
-
----@class pt.nn.Sigmoid: pt.nn.Module
-local Sigmoid = layer("Sigmoid")
-function Sigmoid:forward(x) return (x:sigmoid()) end
-
----@class pt.nn.Softmax: pt.nn.Module
----@overload fun(dim: integer): pt.nn.Softmax
-local Softmax = layer("Softmax")
-Softmax.init = signature("Softmax", "dim:i", function(self, dim) self.dim = dim end)
-function Softmax:forward(x) return (x:softmax(self.dim)) end
-function Softmax:extra_repr() return ("dim=%d"):format(self.dim) end
-
----@class pt.nn.LogSoftmax: pt.nn.Module
----@overload fun(dim: integer): pt.nn.LogSoftmax
-local LogSoftmax = layer("LogSoftmax")
-LogSoftmax.init = signature("LogSoftmax", "dim:i", function(self, dim) self.dim = dim end)
-function LogSoftmax:forward(x) return (x:log_softmax(self.dim)) end
-LogSoftmax.extra_repr = Softmax.extra_repr
 
 return layers

@@ -1,49 +1,57 @@
---- Losses as modules: `local criterion = nn.CrossEntropyLoss()`, `criterion(logits, target)`.
+--- Losses as modules: `local criterion = nn.CrossEntropyLoss()`, `criterion(logits, target)`; nn.functional computes
+--- them. Class ids count from 1. `reduction` is mean, sum or none.
 
-local class = require "pt.class"
-local module = require "pt.nn.module"
-local signature = require "pt.signature"
+local F = require "pt.nn.functional"
+local define = require "pt.nn.define"
 
 local losses = {}
 
-local function loss(name, text, init)
-  losses[name] = class(name, module.Module)
-  losses[name].init = signature(name, text, init)
-  return losses[name]
-end
-
---- Mean (or sum, or none) of the squared differences.
----@class pt.nn.MSELoss: pt.nn.Module
----@overload fun(reduction?: "mean"|"sum"|"none"): pt.nn.MSELoss
-local MSELoss = loss("MSELoss", "reduction:s=mean", function(self, reduction) self.reduction = reduction end)
-
-function MSELoss:forward(x, target) return (x:mse_loss(target, self.reduction)) end
-
---- Cross entropy of logits x (n, c, ...) against class ids from 1 (n, ...) or probabilities (n, c, ...).
----@class pt.nn.CrossEntropyLoss: pt.nn.Module
----@overload fun(weight?: pt.Tensor, ignore_index?: integer, reduction?: string, label_smoothing?: number)
-local CrossEntropyLoss = loss("CrossEntropyLoss",
-  "weight:T? ignore_index:i=-100 reduction:s=mean label_smoothing:n=0",
-  function(self, weight, ignore_index, reduction, label_smoothing)
-    if weight then self:register_buffer("weight", weight) end
-    self.ignore_index, self.reduction, self.label_smoothing = ignore_index, reduction, label_smoothing
+-- A loss that is the function `fn` of nn.functional, with these options in a last table.
+local function loss(name, fn, options)
+  local keys = {}
+  for key in options:gmatch "([%w_]+):" do keys[#keys + 1] = key end
+  local function with(self)
+    local given = {}
+    for _, key in ipairs(keys) do given[key] = self[key] end
+    return given
+  end
+  losses[name] = define(name, options, function(self, x, y, z)
+    if z ~= nil then return (F[fn](x, y, z, with(self))) end
+    return (F[fn](x, y, with(self)))
   end)
-
-function CrossEntropyLoss:forward(x, target)
-  return (x:cross_entropy(target, self.weight, self.ignore_index, self.reduction, self.label_smoothing))
 end
 
---- Negative log likelihood of class ids from 1 under log-probabilities x (n, c, ...).
----@class pt.nn.NLLLoss: pt.nn.Module
----@overload fun(weight?: pt.Tensor, ignore_index?: integer, reduction?: string): pt.nn.NLLLoss
-local NLLLoss = loss("NLLLoss", "weight:T? ignore_index:i=-100 reduction:s=mean",
-  function(self, weight, ignore_index, reduction)
-    if weight then self:register_buffer("weight", weight) end
-    self.ignore_index, self.reduction = ignore_index, reduction
+for _, row in ipairs {
+  { "L1Loss", "l1_loss", "reduction:s=mean" },
+  { "MSELoss", "mse_loss", "reduction:s=mean" },
+  { "SmoothL1Loss", "smooth_l1_loss", "reduction:s=mean beta:n=1" },
+  { "HuberLoss", "huber_loss", "reduction:s=mean delta:n=1" },
+  -- logits (n, c, ...) against class ids (n, ...) or probabilities (n, c, ...)
+  { "CrossEntropyLoss", "cross_entropy", "weight:T? ignore_index:i=-100 reduction:s=mean label_smoothing:n=0" },
+  { "NLLLoss", "nll_loss", "weight:T? ignore_index:i=-100 reduction:s=mean" },
+  { "BCELoss", "binary_cross_entropy", "weight:T? reduction:s=mean" },
+  { "BCEWithLogitsLoss", "binary_cross_entropy_with_logits", "weight:T? reduction:s=mean pos_weight:T?" },
+  { "KLDivLoss", "kl_div", "reduction:s=mean log_target:b=false" },
+  { "PoissonNLLLoss", "poisson_nll_loss", "log_input:b=true full:b=false eps:n=1e-8 reduction:s=mean" },
+  { "GaussianNLLLoss", "gaussian_nll_loss", "full:b=false eps:n=1e-6 reduction:s=mean" },
+  { "HingeEmbeddingLoss", "hinge_embedding_loss", "margin:n=1 reduction:s=mean" },
+  { "SoftMarginLoss", "soft_margin_loss", "reduction:s=mean" },
+  { "MarginRankingLoss", "margin_ranking_loss", "margin:n=0 reduction:s=mean" },
+  { "CosineEmbeddingLoss", "cosine_embedding_loss", "margin:n=0 reduction:s=mean" },
+  { "TripletMarginLoss", "triplet_margin_loss", "margin:n=1 p:n=2 eps:n=1e-6 swap:b=false reduction:s=mean" },
+  { "MultiMarginLoss", "multi_margin_loss", "p:n=1 margin:n=1 weight:T? reduction:s=mean" },
+  { "MultiLabelMarginLoss", "multilabel_margin_loss", "reduction:s=mean" },
+  { "MultiLabelSoftMarginLoss", "multilabel_soft_margin_loss", "weight:T? reduction:s=mean" },
+} do
+  loss(table.unpack(row))
+end
+
+--- Log-probabilities (steps, batch, classes), targets, lengths of both; `blank` is a class id, 1 by default.
+losses.CTCLoss = define("CTCLoss", "blank:i=1 reduction:s=mean zero_infinity:b=false",
+  function(self, logp, targets, input_lengths, target_lengths)
+    return (F.ctc_loss(logp, targets, input_lengths, target_lengths, {
+      blank = self.blank, reduction = self.reduction, zero_infinity = self.zero_infinity,
+    }))
   end)
-
-function NLLLoss:forward(x, target)
-  return (x:nll_loss(target, self.weight, self.ignore_index, self.reduction))
-end
 
 return losses

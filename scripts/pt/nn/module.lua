@@ -434,7 +434,7 @@ core.on_error(function(text)
   local where, path = inner:describe(), path_to(running[1], inner)
   if path and path ~= "" then where = ("%s (%s)"):format(path, where) end
   local op, rest = text:match "^([%w_]+): (.*)$"
-  if op and op:gsub("_", "") == name_of(inner):lower() then text = rest end
+  if op and op:gsub("_", ""):lower() == name_of(inner):lower() then text = rest end
   return where .. ": " .. text
 end)
 

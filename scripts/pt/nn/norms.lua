@@ -1,0 +1,147 @@
+--- Normalisation layers. Running statistics are buffers under PyTorch's names.
+
+local pt = require "pt"
+local F = require "pt.nn.functional"
+local define = require "pt.nn.define"
+local fail = require "pt.fail"
+local Parameter = require("pt.nn.module").Parameter
+
+local made = {}
+
+local function name_of(self) return getmetatable(self).__name end
+local function describe(self) return ("%s of %d"):format(name_of(self), self.num_features) end
+
+local function make_affine(self, size)
+  self.weight = Parameter(pt.ones(size))
+  self.bias = Parameter(pt.zeros(size))
+end
+
+-- ---- by statistics of the batch ----
+
+local function setup(self)
+  local n = self.num_features
+  if n < 1 then fail("%s: num_features must be 1 or more, got %d", name_of(self), n) end
+  if self.affine then make_affine(self, { n }) end
+  if self.track_running_stats then
+    self:register_buffer("running_mean", pt.zeros(n))
+    self:register_buffer("running_var", pt.ones(n))
+    self:register_buffer("num_batches_tracked", pt.tensor(0))
+  end
+end
+
+-- Means 0 and variances 1, as at the beginning.
+local function reset(self)
+  if not self.running_mean then return end
+  self.running_mean:zero_()
+  self.running_var:fill_(1)
+  self.num_batches_tracked:zero_()
+end
+
+-- The share of a new batch in the running statistics; without a momentum all batches count alike.
+local function count_batch(self)
+  self.num_batches_tracked:add_(1)
+  return self.momentum or 1 / self.num_batches_tracked:item()
+end
+
+local function check_dims(self, x, least, most)
+  if x.ndim >= least and x.ndim <= most then return end
+  fail("%s: x %s must have %s dims: (batch, channels%s)", name_of(self), x.shape,
+    least == most and tostring(least) or ("%d to %d"):format(least, most), most > 2 and ", ..." or "")
+end
+
+-- BatchNorm for x of least to most dims.
+local function batch_norm(name, least, most)
+  local Norm = define(name, "num_features:i eps:n=1e-5 momentum:n=0.1 affine:b=true track_running_stats:b=true",
+    function(self, x)
+      check_dims(self, x, least, most)
+      local tracked = self.running_mean ~= nil
+      local training, momentum = self.training or not tracked, self.momentum or 0
+      if self.training and tracked then momentum = count_batch(self) end
+      if self.training and not self.track_running_stats then tracked = false end
+      return (F.batch_norm(x, tracked and self.running_mean or nil, tracked and self.running_var or nil, self.weight,
+        self.bias, training, momentum, self.eps))
+    end, setup)
+  Norm.describe, Norm.reset_running_stats = describe, reset
+  made[name] = Norm
+  return Norm
+end
+
+batch_norm("BatchNorm1d", 2, 3)
+batch_norm("BatchNorm2d", 4, 4)
+batch_norm("BatchNorm3d", 5, 5)
+
+--- BatchNorm whose statistics are those of all processes together; there is one process, so those of its batch.
+local Sync = batch_norm("SyncBatchNorm", 2, 8)
+
+--- The same network with SyncBatchNorm in the place of each BatchNorm; parameters and buffers are the same tensors.
+---@param net pt.nn.Module
+---@return pt.nn.Module
+function Sync.convert_sync_batchnorm(net)
+  for _, m in ipairs(net:modules()) do
+    if name_of(m):find "^BatchNorm%dd$" then setmetatable(m, Sync) end
+  end
+  return net
+end
+
+for nd = 1, 3 do
+  local name = ("InstanceNorm%dd"):format(nd)
+  local Norm = define(name, "num_features:i eps:n=1e-5 momentum:n=0.1 affine:b=false track_running_stats:b=false",
+    function(self, x)
+      check_dims(self, x, nd + 1, nd + 2)
+      local single = x.ndim == nd + 1
+      if single then x = x:unsqueeze(1) end
+      local tracked, momentum = self.running_mean ~= nil, self.momentum or 0
+      if tracked and self.training then momentum = count_batch(self) end
+      local y = F.instance_norm(x, self.running_mean, self.running_var, self.weight, self.bias,
+        self.training or not tracked, momentum, self.eps)
+      return single and y:squeeze(1) or y
+    end, setup)
+  Norm.describe, Norm.reset_running_stats = describe, reset
+  made[name] = Norm
+end
+
+-- ---- by sample ----
+
+local function shape_of(self)
+  local shape = self.normalized_shape
+  if type(shape) == "number" then rawset(self, "normalized_shape", { shape }) end
+  return self.normalized_shape
+end
+
+--- Normalises the last dims, of that shape, together.   weight, bias (normalized_shape)
+---@class pt.nn.LayerNorm: pt.nn.Module
+made.LayerNorm = define("LayerNorm", "normalized_shape:D eps:n=1e-5 elementwise_affine:b=true bias:b=true",
+  function(self, x) return (F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)) end,
+  function(self)
+    local bias = self.bias
+    self.bias = nil
+    local shape = shape_of(self)
+    if not self.elementwise_affine then return end
+    self.weight = Parameter(pt.ones(shape))
+    if bias then self.bias = Parameter(pt.zeros(shape)) end
+  end)
+
+--- The last dims over the root of the mean of their squares.   weight (normalized_shape)
+---@class pt.nn.RMSNorm: pt.nn.Module
+made.RMSNorm = define("RMSNorm", "normalized_shape:D eps:n? elementwise_affine:b=true",
+  function(self, x) return (F.rms_norm(x, self.normalized_shape, self.weight, self.eps)) end,
+  function(self)
+    local shape = shape_of(self)
+    if self.elementwise_affine then self.weight = Parameter(pt.ones(shape)) end
+  end)
+
+--- Normalises groups of channels, each sample by itself.   weight, bias (num_channels)
+---@class pt.nn.GroupNorm: pt.nn.Module
+made.GroupNorm = define("GroupNorm", "num_groups:i num_channels:i eps:n=1e-5 affine:b=true",
+  function(self, x) return (F.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)) end,
+  function(self)
+    if self.num_groups < 1 or self.num_channels % self.num_groups ~= 0 then
+      fail("GroupNorm: %d channels do not divide into %d groups", self.num_channels, self.num_groups)
+    end
+    if self.affine then make_affine(self, { self.num_channels }) end
+  end)
+
+made.LocalResponseNorm = define("LocalResponseNorm", "size:i alpha:n=1e-4 beta:n=0.75 k:n=1",
+  function(self, x) return (F.local_response_norm(x, self.size, self.alpha, self.beta, self.k)) end)
+
+return made

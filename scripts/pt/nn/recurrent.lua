@@ -1,0 +1,263 @@
+--- Recurrent layers: RNN, LSTM and GRU of any number of layers and directions, over dense or packed sequences, and
+--- their cells. One op of the engine (rnn_layer) runs one layer and direction.
+
+local pt = require "pt"
+local F = require "pt.nn.functional"
+local class = require "pt.class"
+local fail = require "pt.fail"
+local init = require "pt.nn.initial"
+local module = require "pt.nn.module"
+local signature = require "pt.signature"
+local PackedSequence = require("pt.nn.utils.rnn").PackedSequence
+
+local made = {}
+local gates = { lstm = 4, gru = 3, tanh = 1, relu = 1 }
+
+local function name_of(self) return getmetatable(self).__name end
+
+-- A parameter from U(-1 / sqrt(hidden), 1 / sqrt(hidden)).
+local function parameter(hidden, ...)
+  local bound = 1 / math.sqrt(hidden)
+  return module.Parameter(init.uniform_(pt.empty(...), -bound, bound))
+end
+
+local function check_sizes(name, input, hidden)
+  if input < 1 or hidden < 1 then
+    fail("%s: input_size and hidden_size must be 1 or more, got %d and %d", name, input, hidden)
+  end
+end
+
+-- The hidden state and the cell state of what was given, which may be nil.
+local function given_state(self, state)
+  if self.kind ~= "lstm" then
+    if state ~= nil and not pt.is_tensor(state) then
+      fail("%s: the state must be a tensor, got a %s", name_of(self), type(state))
+    end
+    return state, nil
+  end
+  if state == nil then return nil, nil end
+  if type(state) ~= "table" or not pt.is_tensor(state[1]) or not pt.is_tensor(state[2]) then
+    fail("%s: the state must be a list {h, c}, got a %s", name_of(self), type(state))
+  end
+  return state[1], state[2]
+end
+
+local function check_state(self, what, x, ...)
+  local want = { ... }
+  for d, n in ipairs(want) do
+    if x.ndim ~= #want or x:size(d) ~= n then
+      fail("%s: %s %s must be [%s]", name_of(self), what, x.shape, table.concat(want, ", "))
+    end
+  end
+end
+
+-- ---- layers ----
+
+---@class pt.nn.RNNBase: pt.nn.Module
+local Base = class("RNNBase", module.Module)
+
+local function setup(self, kind, input_size, hidden_size, layers, bias, batch_first, dropout, bidirectional)
+  local name = name_of(self)
+  check_sizes(name, input_size, hidden_size)
+  if layers < 1 then fail("%s: num_layers must be 1 or more, got %d", name, layers) end
+  if not (dropout >= 0 and dropout <= 1) then fail("%s: dropout must be between 0 and 1, got %s", name, dropout) end
+  for key, value in pairs {
+    kind = kind, input_size = input_size, hidden_size = hidden_size, num_layers = layers, has_bias = bias,
+    batch_first = batch_first, dropout = dropout, bidirectional = bidirectional,
+  } do rawset(self, key, value) end
+  local rows = gates[kind] * hidden_size
+  for layer = 0, layers - 1 do
+    local width = layer == 0 and input_size or hidden_size * (bidirectional and 2 or 1)
+    for _, suffix in ipairs(bidirectional and { "", "_reverse" } or { "" }) do
+      local at = ("_l%d%s"):format(layer, suffix)
+      self["weight_ih" .. at] = parameter(hidden_size, rows, width)
+      self["weight_hh" .. at] = parameter(hidden_size, rows, hidden_size)
+      if bias then
+        self["bias_ih" .. at] = parameter(hidden_size, rows)
+        self["bias_hh" .. at] = parameter(hidden_size, rows)
+      end
+    end
+  end
+end
+
+-- x of one layer in both directions: its results side by side, and the last states.
+local function run_layer(self, layer, x, h, c, batch)
+  local outputs, last_h, last_c = {}, {}, {}
+  for direction = 1, self.bidirectional and 2 or 1 do
+    local at = ("_l%d%s"):format(layer, direction == 2 and "_reverse" or "")
+    local place = layer * (self.bidirectional and 2 or 1) + direction
+    local y, hn, cn = pt.rnn_layer(x, h[place], c and c[place] or nil, self["weight_ih" .. at],
+      self["weight_hh" .. at], self["bias_ih" .. at], self["bias_hh" .. at], self.kind, batch, direction == 2)
+    outputs[direction], last_h[direction], last_c[direction] = y, hn, c and cn
+  end
+  return #outputs == 1 and outputs[1] or pt.cat(outputs, -1), last_h, last_c
+end
+
+-- All layers over x (steps, batch, width) or packed rows: y, and the states (layers * directions, batch, hidden).
+local function run_layers(self, x, h, c, batch)
+  local all_h, all_c = {}, {}
+  for layer = 0, self.num_layers - 1 do
+    local last_h, last_c
+    x, last_h, last_c = run_layer(self, layer, x, h, c, batch)
+    for _, value in ipairs(last_h) do all_h[#all_h + 1] = value end
+    for _, value in ipairs(c and last_c or {}) do all_c[#all_c + 1] = value end
+    if self.dropout > 0 and layer < self.num_layers - 1 then x = F.dropout(x, self.dropout, self.training) end
+  end
+  return x, pt.stack(all_h), c and pt.stack(all_c)
+end
+
+-- The states to begin with: those given, or zeros.
+local function begin(self, x, n, state)
+  local h, c = given_state(self, state)
+  local places = self.num_layers * (self.bidirectional and 2 or 1)
+  local function zeros() return pt.zeros(places, n, self.hidden_size, { dtype = x.dtype, device = x.device }) end
+  if h then check_state(self, "the state h", h, places, n, self.hidden_size) end
+  if c then check_state(self, "the state c", c, places, n, self.hidden_size) end
+  h = h or zeros()
+  return h, self.kind == "lstm" and (c or zeros()) or nil
+end
+
+local function result(self, y, h, c)
+  if self.kind == "lstm" then return y, { h, c } end
+  return y, h
+end
+
+local function forward_packed(self, packed, state)
+  local batch = packed.batch_sizes:tolist()
+  local h, c = given_state(self, state)
+  local order, back = packed.sorted_indices, packed.unsorted_indices
+  if order and h then
+    h = h:index_select(2, order)
+    state = c and { h, c:index_select(2, order) } or h
+  end
+  h, c = begin(self, packed.data, batch[1], state)
+  local y, hn, cn = run_layers(self, packed.data, h, c, batch)
+  if back then hn, cn = hn:index_select(2, back), cn and cn:index_select(2, back) end
+  return result(self, packed:with(y), hn, cn)
+end
+
+--- x (steps, batch, input), (batch, steps, input) with batch_first, (steps, input) or a packed sequence; a state of
+--- (layers * directions, batch, hidden), {h, c} for an LSTM -> the outputs of the last layer, and the last states.
+function Base:forward(x, state)
+  if getmetatable(x) == PackedSequence then return forward_packed(self, x, state) end
+  local name = name_of(self)
+  if not pt.is_tensor(x) then fail("%s: x must be a tensor or a packed sequence, got a %s", name, type(x)) end
+  if x.ndim ~= 2 and x.ndim ~= 3 or x:size(-1) ~= self.input_size then
+    fail("%s: x %s must be (%s, %d) or (steps, %d)", name, x.shape, self.batch_first and "batch, steps"
+      or "steps, batch", self.input_size, self.input_size)
+  end
+  local single = x.ndim == 2
+  if single then
+    x = x:unsqueeze(2)
+    local h, c = given_state(self, state)
+    if h then state = c and { h:unsqueeze(2), c:unsqueeze(2) } or h:unsqueeze(2) end
+  elseif self.batch_first then
+    x = x:transpose(1, 2)
+  end
+  if x:size(1) == 0 then fail("%s: x %s has no steps", name, x.shape) end
+  local h, c = begin(self, x, x:size(2), state)
+  local y, hn, cn = run_layers(self, x, h, c, nil)
+  if single then
+    y, hn, cn = y:squeeze(2), hn:squeeze(2), cn and cn:squeeze(2)
+  elseif self.batch_first then
+    y = y:transpose(1, 2)
+  end
+  return result(self, y, hn, cn)
+end
+
+--- Does nothing: weights need no layout of their own here.
+function Base:flatten_parameters() return self end
+
+function Base:describe() return ("%s %d -> %d"):format(name_of(self), self.input_size, self.hidden_size) end
+function Base:extra_repr()
+  local text = ("%d, %d"):format(self.input_size, self.hidden_size)
+  if self.num_layers > 1 then text = text .. ", num_layers=" .. self.num_layers end
+  for _, key in ipairs { "batch_first", "bidirectional" } do
+    if self[key] then text = text .. ", " .. key .. "=true" end
+  end
+  return self.dropout > 0 and ("%s, dropout=%g"):format(text, self.dropout) or text
+end
+
+local REST = "bias:b=true batch_first:b=false dropout:n=0 bidirectional:b=false"
+
+local function layer(name, kind)
+  local Layer = class(name, Base)
+  Layer.init = signature(name, "input_size:i hidden_size:i num_layers:i=1 " .. REST,
+    function(self, ...) setup(self, kind, ...) end)
+  made[name] = Layer
+end
+--- Gates in the order i f g o; state {h, c}.
+layer("LSTM", "lstm")
+--- Gates in the order r z n; n = tanh(W x + b + r (U h + c)).
+layer("GRU", "gru")
+
+local RNN = class("RNN", Base)
+RNN.init = signature("RNN", "input_size:i hidden_size:i num_layers:i=1 nonlinearity:s=tanh " .. REST,
+  function(self, input_size, hidden_size, layers, nonlinearity, ...)
+    if nonlinearity ~= "tanh" and nonlinearity ~= "relu" then
+      fail("RNN: nonlinearity must be tanh or relu, got '%s'", nonlinearity)
+    end
+    setup(self, nonlinearity, input_size, hidden_size, layers, ...)
+  end)
+made.RNN = RNN
+
+-- ---- cells ----
+
+---@class pt.nn.RNNCellBase: pt.nn.Module
+local Cell = class("RNNCellBase", module.Module)
+
+local function setup_cell(self, kind, input_size, hidden_size, bias)
+  check_sizes(name_of(self), input_size, hidden_size)
+  rawset(self, "kind", kind)
+  rawset(self, "input_size", input_size)
+  rawset(self, "hidden_size", hidden_size)
+  self.weight_ih = parameter(hidden_size, gates[kind] * hidden_size, input_size)
+  self.weight_hh = parameter(hidden_size, gates[kind] * hidden_size, hidden_size)
+  if not bias then return end
+  self.bias_ih = parameter(hidden_size, gates[kind] * hidden_size)
+  self.bias_hh = parameter(hidden_size, gates[kind] * hidden_size)
+end
+
+--- One step: x (batch, input) or (input), a state (batch, hidden) -> the next h, and for an LSTM the next c.
+function Cell:forward(x, state)
+  local h, c = given_state(self, state)
+  if not pt.is_tensor(x) or x.ndim < 1 or x.ndim > 2 or x:size(-1) ~= self.input_size then
+    fail("%s: x %s must be (batch, %d) or (%d)", name_of(self), pt.is_tensor(x) and x.shape or type(x),
+      self.input_size, self.input_size)
+  end
+  local single = x.ndim == 1
+  if single then
+    x, h, c = x:unsqueeze(1), h and h:unsqueeze(1), c and c:unsqueeze(1)
+  end
+  local n = x:size(1)
+  if h then check_state(self, "the state h", h, n, self.hidden_size) end
+  local function zeros() return pt.zeros(n, self.hidden_size, { dtype = x.dtype, device = x.device }) end
+  h = h or zeros()
+  if self.kind == "lstm" then c = c or zeros() end
+  local _, hn, cn = pt.rnn_layer(x:unsqueeze(1), h, c or nil, self.weight_ih, self.weight_hh, self.bias_ih,
+    self.bias_hh, self.kind)
+  if single then hn, cn = hn:squeeze(1), c and cn:squeeze(1) end
+  if self.kind == "lstm" then return hn, cn end
+  return hn
+end
+
+function Cell:extra_repr() return ("%d, %d"):format(self.input_size, self.hidden_size) end
+
+for name, kind in pairs { LSTMCell = "lstm", GRUCell = "gru" } do
+  local Made = class(name, Cell)
+  Made.init = signature(name, "input_size:i hidden_size:i bias:b=true",
+    function(self, ...) setup_cell(self, kind, ...) end)
+  made[name] = Made
+end
+
+local RNNCell = class("RNNCell", Cell)
+RNNCell.init = signature("RNNCell", "input_size:i hidden_size:i bias:b=true nonlinearity:s=tanh",
+  function(self, input_size, hidden_size, bias, nonlinearity)
+    if nonlinearity ~= "tanh" and nonlinearity ~= "relu" then
+      fail("RNNCell: nonlinearity must be tanh or relu, got '%s'", nonlinearity)
+    end
+    setup_cell(self, nonlinearity, input_size, hidden_size, bias)
+  end)
+made.RNNCell = RNNCell
+
+return made
