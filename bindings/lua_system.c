@@ -5,6 +5,7 @@
 
 #include "binding.h"
 #include "mem.h"
+#include "rng.h"
 
 /* A whole number in [lo, hi]; raises. */
 static int64_t check_whole(lua_State *L, const char *op, const char *name, int64_t lo, int64_t hi) {
@@ -47,6 +48,27 @@ static int cpu_level(lua_State *L) {
 static int manual_seed(lua_State *L) {
   pt_manual_seed((uint64_t)check_whole(L, "manual_seed", "seed", INT64_MIN, INT64_MAX));
   return 0;
+}
+
+/* core.rng_state() -> seed, stream, offset of the thread's generator */
+static int rng_state(lua_State *L) {
+  const pti_generator *g = pti_default_generator();
+  lua_pushinteger(L, (lua_Integer)g->seed);
+  lua_pushinteger(L, (lua_Integer)g->stream);
+  lua_pushinteger(L, (lua_Integer)g->offset);
+  return 3;
+}
+/* core.set_rng_state(seed, stream, offset) */
+static int set_rng_state(lua_State *L) {
+  pti_set_generator((pti_generator){.seed = (uint64_t)luaL_checkinteger(L, 1),
+                                    .stream = (uint64_t)luaL_checkinteger(L, 2),
+                                    .offset = (uint64_t)luaL_checkinteger(L, 3)});
+  return 0;
+}
+/* core.fresh_seed(): one that no other run has; no more bits than a double keeps */
+static int fresh_seed(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)(pti_fresh_seed() >> 11));
+  return 1;
 }
 
 /* ---- memory ---- */
@@ -122,6 +144,9 @@ void pl_open_system(lua_State *L) {
                                        {"set_cpu_level", set_cpu_level},
                                        {"cpu_level", cpu_level},
                                        {"manual_seed", manual_seed},
+                                       {"rng_state", rng_state},
+                                       {"set_rng_state", set_rng_state},
+                                       {"fresh_seed", fresh_seed},
                                        {"memory_stats", memory_stats},
                                        {"set_memory_limit", set_memory_limit},
                                        {"fail_at", fail_at},

@@ -296,6 +296,16 @@ static int x_share_memory(lua_State *L) {
   return ok ? 1 : pl_raise(L);
 }
 
+/* core.become(x, y) -> x, which from now on stands for the tensor that y stands for. */
+static int become(lua_State *L) {
+  pt_tensor *old = pl_check_tensor(L, 1, "become", "x");
+  pt_tensor *now = pl_check_tensor(L, 2, "become", "y");
+  box_at(L, 1)->t = pt_retain(now);
+  pt_release(old);
+  lua_settop(L, 1);
+  return 1;
+}
+
 static int is_tensor(lua_State *L) {
   lua_pushboolean(L, pl_tensor_at(L, 1) != NULL);
   return 1;
@@ -357,6 +367,8 @@ void pl_open_tensor(lua_State *L) {
     lua_setfield(L, -2, pt_dtype_name((pt_dtype)d));
   }
   lua_setfield(L, -2, "dtypes");
+  lua_pushcfunction(L, become);
+  lua_setfield(L, -2, "become");
   lua_pushcfunction(L, is_tensor);
   lua_setfield(L, -2, "is_tensor");
 }

@@ -7,13 +7,14 @@
 static _Thread_local pti_generator generator;
 static _Thread_local bool seeded;
 
-void pt_manual_seed(uint64_t seed) {
-  generator = (pti_generator){.seed = seed};
+void pti_set_generator(pti_generator g) {
+  generator = g;
   seeded = true;
 }
 
-/* Not seeded by anyone: a seed that no other run and no other thread has. */
-static uint64_t fresh_seed(void) {
+void pt_manual_seed(uint64_t seed) { pti_set_generator((pti_generator){.seed = seed}); }
+
+uint64_t pti_fresh_seed(void) {
   uint64_t seed;
   if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) == (ssize_t)sizeof seed) return seed;
   uint32_t word[4];
@@ -22,7 +23,7 @@ static uint64_t fresh_seed(void) {
 }
 
 pti_generator *pti_default_generator(void) {
-  if (!seeded) pt_manual_seed(fresh_seed());
+  if (!seeded) pt_manual_seed(pti_fresh_seed());
   return &generator;
 }
 

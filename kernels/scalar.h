@@ -245,13 +245,13 @@ PT_FN float PT_NAME(log10, f)(float x) {
 }
 PT_FN float PT_NAME(log1p, f)(float x) {
   double a = x, u = 1.0 + a, lost = (a - (u - 1.0)) / u;
-  lost = u > 0 && u < HUGE_VAL ? lost : 0;
+  lost = (u > 0) & (u < HUGE_VAL) ? lost : 0;
   return x == 0 ? x : (float)(PT_NAME(log, d)(u) + lost);
 }
 PT_FN float PT_NAME(expm1, f)(float x) {
   double a = x, e = PT_NAME(exp, d)(a) - 1.0,
          small = a + a * a * (0.5 + a * (1.0 / 6.0 + a * (1.0 / 24.0)));
-  return a < 0.001 && a > -0.001 ? (x == 0 ? x : (float)small) : (float)e;
+  return (a < 0.001) & (a > -0.001) ? (float)(a == 0 ? a : small) : (float)e;
 }
 PT_FN float PT_NAME(sinh, f)(float x) {
   double a = x, e = PT_NAME(exp, d)(a), z = a * a;

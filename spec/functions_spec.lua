@@ -388,6 +388,28 @@ local function difference(got, want, path)
   end
 end
 
+describe("views in place", function()
+  it("give x another geometry over the same memory", function()
+    local a = pt.arange(6):reshape(2, 3)
+    local base = a:view(6)
+    assert.equal(a, a:t_())
+    assert.same({ { 1, 4 }, { 2, 5 }, { 3, 6 } }, a:tolist())
+    assert.same({ 3, 1, 2 }, { table.unpack(a:unsqueeze_(2).shape) })
+    assert.same({ 2, 3 }, { table.unpack(a:squeeze_(2):transpose_(1, 2).shape) })
+    a[{ 1, 2 }] = 9
+    assert.equal(9, base[2]:item())
+  end)
+
+  it("keep the history of x, and refuse a leaf that has one", function()
+    local leaf = x:clone():requires_grad_()
+    local z = leaf * 2
+    z:t_()
+    z:select(1, 1):sum():backward()
+    assert.same({ { 2.0, 0.0, 0.0 }, { 2.0, 0.0, 0.0 } }, leaf.grad:tolist())
+    assert.error_matches(function() leaf:t_() end, "t_: x is a leaf that requires grad")
+  end)
+end)
+
 describe("functions in Lua", function()
   for _, case in ipairs(cases) do
     it(case[1], function()

@@ -5,20 +5,22 @@
 local core = require "pt.core"
 local fail = require "pt.fail"
 local nearest = require "pt.nearest"
+local under = require "pt.generator".under
 
 local define, made = require "pt.define"()
 local Tensor = core.Tensor
-local sequence, permutation = core.fn "sequence", core.fn "randperm"
-local draw = Tensor.random_ -- the twin of the table: draw(x, kind, a, b)
+local sequence, permutation, choose = core.fn "sequence", core.fn "randperm", core.fn "where"
+local fill_random = Tensor.random_ -- the twin of the table: fill_random(x, kind, a, b)
 
 ---@class pt.TensorOptions
 ---@field dtype? pt.Dtype
 ---@field device? string
 ---@field requires_grad? boolean
+---@field generator? pt.Generator of functions that draw random numbers
 
 -- ---- arguments ----
 
-local known = { dtype = true, device = true, requires_grad = true }
+local known = { dtype = true, device = true, requires_grad = true, generator = true }
 
 local function is_options(v)
   return type(v) == "table" and getmetatable(v) == nil and type(next(v)) ~= "number"
@@ -64,6 +66,12 @@ local function blank(sizes, options, like)
   return core.empty(sizes, options.dtype or like and like.dtype, options.device or like and like.device)
 end
 
+-- x filled with numbers drawn from the generator g (nil: the thread's own).
+local function draw(g, x, kind, a, b)
+  if g then return under("random", g, fill_random, x, kind, a, b) end
+  return fill_random(x, kind, a, b)
+end
+
 local function type_of(value)
   if type(value) == "boolean" then return core.dtypes.bool end
   return math.type(value) == "integer" and core.dtypes.int64 or core.get_default_dtype()
@@ -76,23 +84,25 @@ local fillers = {
   empty = { "uninitialised elements", function(x) return x end },
   zeros = { "zeros", function(x) return x:zero_() end },
   ones = { "ones", function(x) return x:fill_(1) end },
-  rand = { "random numbers, uniform in [0, 1)", function(x) return draw(x, "uniform", 0, 1) end },
-  randn = { "random numbers of the standard normal distribution", function(x) return draw(x, "normal", 0, 1) end },
+  rand = { "random numbers, uniform in [0, 1)", function(x, g) return draw(g, x, "uniform", 0, 1) end },
+  randn = {
+    "random numbers of the standard normal distribution", function(x, g) return draw(g, x, "normal", 0, 1) end,
+  },
 }
 
 for name, entry in pairs(fillers) do
   local help, fill = entry[1], entry[2]
   define(name, "size... options...", "a tensor of " .. help, function(...)
     local sizes, options = read(name, ...)
-    return finish(fill(blank(sizes, options)), options)
+    return finish(fill(blank(sizes, options), options.generator), options)
   end)
   define(name .. "_like", "x:T options...", help .. " in the shape of x", function(x, options)
     options = check(name .. "_like", options)
-    return finish(fill(blank(x.shape, options, x)), options)
+    return finish(fill(blank(x.shape, options, x), options.generator), options)
   end)
   made.methods["new_" .. name] = function(x, ...)
     local sizes, options = read("new_" .. name, ...)
-    return finish(fill(blank(sizes, options, x)), options)
+    return finish(fill(blank(sizes, options, x), options.generator), options)
   end
 end
 
@@ -236,19 +246,19 @@ define("randint", "from... to size options...", "random integers from 1, or from
   options = check("randint", options)
   local sizes = type(size) == "number" and { size } or size or {}
   local x = core.empty(sizes, options.dtype or core.dtypes.int64, options.device)
-  return finish(draw(x, "int", from, to + 1), options)
+  return finish(draw(options.generator, x, "int", from, to + 1), options)
 end)
 
 define("randint_like", "x:T from... to options...", "random integers in the shape of x", function(x, from, to, options)
   if type(to) == "table" then to, options = nil, to end
   from, to = bounds("randint_like", from, to)
   options = check("randint_like", options)
-  return finish(draw(blank(x.shape, options, x), "int", from, to + 1), options)
+  return finish(draw(options.generator, blank(x.shape, options, x), "int", from, to + 1), options)
 end)
 
 define("randperm", "n options...", "1 to n in random order", function(n, options)
   options = check("randperm", options)
-  local x = permutation(n)
+  local x = under("randperm", options.generator, permutation, n)
   if options.dtype then x = x:to_dtype(options.dtype) end
   if options.device then x = x:to_device(options.device) end
   return x
@@ -258,82 +268,133 @@ define("normal", "mean std size... options...",
   "random numbers of a normal distribution; mean and std are numbers (with a size) or tensors",
   function(mean, std, size, options)
     local like = core.is_tensor(mean) and mean or core.is_tensor(std) and std
-    if like then return draw(made.functions.empty_like(mean + 0 * std), "normal", 0, 1) * std + mean end
+    if like and type(size) == "table" then size, options = nil, size end
     options = check("normal", options)
-    return finish(draw(blank(type(size) == "number" and { size } or size or {}, options), "normal", mean, std), options)
+    local g = options.generator
+    if like then return draw(g, made.functions.empty_like(mean + 0 * std), "normal", 0, 1) * std + mean end
+    local x = blank(type(size) == "number" and { size } or size or {}, options)
+    return finish(draw(g, x, "normal", mean, std), options)
   end)
 
---- A tensor of zeros and ones, where x holds the probabilities of ones.
-define("bernoulli", "x:T", "1 with probability x, else 0", function(x)
-  return draw(made.functions.empty_like(x), "uniform", 0, 1):lt(x):to_dtype(x.dtype)
+-- An op in place that draws: its last argument is a generator.
+local function drawing(name, sig, help, fn) return define(name, sig .. " generator:a?", help, fn) end
+
+drawing("uniform_", "x:T from:n=0 to:n=1", "random numbers, uniform in [from, to)", function(x, from, to, g)
+  return draw(g, x, "uniform", from, to)
 end)
 
-define("multinomial", "x:T num_samples:i replacement:b=false",
-  "num_samples ids drawn from each row of weights x", function(x, n, replacement)
+drawing("normal_", "x:T mean:n=0 std:n=1", "random numbers of a normal distribution", function(x, mean, std, g)
+  return draw(g, x, "normal", mean, std)
+end)
+
+--- A tensor of zeros and ones, where x holds the probabilities of ones.
+drawing("bernoulli", "x:T", "1 with probability x, else 0", function(x, g)
+  return draw(g, made.functions.empty_like(x), "uniform", 0, 1):lt(x):to_dtype(x.dtype)
+end)
+
+drawing("bernoulli_", "x:T p:A=0.5", "1 with probability p (a number, or a tensor of them), else 0", function(x, p, g)
+  if not core.is_tensor(p) then return draw(g, x, "bernoulli", p, 0) end
+  return x:copy_(made.functions.bernoulli(p:expand(x.shape), g))
+end)
+
+drawing("exponential_", "x:T rate:n=1", "random numbers of an exponential distribution", function(x, rate, g)
+  return draw(g, x, "exponential", rate, 0)
+end)
+
+drawing("random_", "x:T from:i? to:i?",
+  "random integers from from to to: random_(6) throws dice; without bounds, all that the dtype holds exactly",
+  function(x, from, to, g)
+    if not from then
+      local bits = { float32 = 24, float16 = 11, bfloat16 = 8, bool = 1, uint8 = 8, int8 = 7, int16 = 15, int32 = 31 }
+      return draw(g, x, "int", 0, 1 << (bits[tostring(x.dtype)] or 53))
+    end
+    from, to = bounds("random_", from, to)
+    return draw(g, x, "int", from, to + 1)
+  end)
+
+drawing("log_normal_", "x:T mean:n=1 std:n=2", "random numbers whose logarithms are normal", function(x, mean, std, g)
+  return draw(g, x, "normal", mean, std):exp_()
+end)
+
+drawing("cauchy_", "x:T median:n=0 sigma:n=1", "random numbers of a Cauchy distribution", function(x, median, sigma, g)
+  return x:copy_(((draw(g, x, "uniform", 0, 1) - 0.5) * math.pi):tan() * sigma + median)
+end)
+
+-- Uniform numbers in float64 in the shape of x.
+local function uniform(g, x) return draw(g, core.empty(x.shape, core.dtypes.float64, x.device), "uniform", 0, 1) end
+
+drawing("geometric_", "x:T p:n", "random counts of trials up to the first success", function(x, p, g)
+  if not (p > 0 and p < 1) then fail("geometric_: p is %s, but must lie between 0 and 1", p) end
+  return x:copy_(((1 - uniform(g, x)):log() / math.log(1 - p)):ceil():maximum(1))
+end)
+
+drawing("multinomial", "x:T num_samples:i replacement:b=false",
+  "num_samples ids drawn from each row of weights x", function(x, n, replacement, g)
     if x.ndim < 1 or x.ndim > 2 then fail("multinomial: x %s must have 1 or 2 dims", tostring(x.shape)) end
     local weights = x:detach()
     if n < 1 then fail("multinomial: num_samples is %d", n) end
-    if weights:lt(0):any():item() or weights:isnan():any():item() or weights:sum(-1):le(0):any():item() then
-      fail("multinomial: weights must not be negative, and not all zero")
+    if weights:lt(0):any():item() or weights:isfinite():logical_not():any():item()
+        or weights:sum(-1):le(0):any():item() then
+      fail("multinomial: weights must not be negative, infinite or NaN, and not all zero")
     end
     if replacement then
       local sums = weights:cumsum(-1)
       local total = sums:narrow(-1, -1, 1)
-      local at = core.empty({ table.unpack(x.shape, 1, x.ndim - 1) }, x.dtype, x.device)
-      at = at:unsqueeze(-1):expand(x.ndim == 2 and { x:size(1), n } or { n }):contiguous()
-      return sums:searchsorted(draw(at, "uniform", 0, 1) * total, true):minimum(x:size(-1))
+      local at = core.empty(x.ndim == 2 and { x:size(1), n } or { n }, sums.dtype, x.device)
+      return sums:searchsorted(draw(g, at, "uniform", 0, 1) * total, true):minimum(x:size(-1))
     end
     if n > x:size(-1) or weights:gt(0):sum(-1):lt(n):any():item() then
       fail("multinomial: %d draws without replacement, but fewer weights above 0", n)
     end
-    local race = draw(made.functions.empty_like(weights), "exponential", 1, 0) -- the shortest time to wait wins
+    local race = draw(g, made.functions.empty_like(weights), "exponential", 1, 0) -- the shortest time to wait wins
     local _, ids = (weights / race):topk(n)
     return ids
   end)
 
--- In place.
+-- ---- counts of rare events ----
 
-define("uniform_", "x:T from:n=0 to:n=1", "random numbers, uniform in [from, to)", function(x, from, to)
-  return draw(x, "uniform", from, to)
-end)
+-- The distribution function is walked up until it passes a uniform number.
+local function poisson_by_steps(rate, g)
+  local u, term = uniform(g, rate), (-rate):exp()
+  local sum, count = term, rate:new_zeros(rate.shape)
+  for k = 1, 100 do -- beyond, below a rate of 10, lies less than 1e-60
+    local more = u:ge(sum)
+    if not more:any():item() then break end
+    count = count + more
+    term = term * rate / k
+    sum = sum + term
+  end
+  return count
+end
 
-define("normal_", "x:T mean:n=0 std:n=1", "random numbers of a normal distribution", function(x, mean, std)
-  return draw(x, "normal", mean, std)
-end)
+-- Hoermann's transformed rejection (PTRS), for rates from 10 on.
+local function poisson_by_rejection(rate, g)
+  local b = rate:sqrt() * 2.53 + 0.931
+  local a = b * 0.02483 - 0.059
+  local scale, limit = 1.1239 + 1.1328 / (b - 3.4), 0.9277 - 3.6224 / (b - 2)
+  local count, done = rate:new_zeros(rate.shape), rate:lt(0)
+  repeat
+    local u, v = uniform(g, rate) - 0.5, uniform(g, rate)
+    local us = 0.5 - u:abs()
+    local k = ((2 * a / us + b) * u + rate + 0.43):floor()
+    local quick = us:ge(0.07):logical_and(v:le(limit))
+    local slow = v:log() + scale:log() - (a / us:square() + b):log()
+    slow = slow:le(k * rate:log() - rate - (k + 1):lgamma()):logical_and(us:ge(0.013):logical_or(v:le(us)))
+    local taken = quick:logical_or(slow):logical_and(k:ge(0)):logical_and(done:logical_not())
+    count, done = choose(taken, k, count), done:logical_or(taken)
+  until done:all():item()
+  return count
+end
 
-define("bernoulli_", "x:T p:A=0.5", "1 with probability p (a number, or a tensor of them), else 0", function(x, p)
-  if not core.is_tensor(p) then return draw(x, "bernoulli", p, 0) end
-  return x:copy_(made.functions.bernoulli(p))
-end)
-
-define("exponential_", "x:T rate:n=1", "random numbers of an exponential distribution", function(x, rate)
-  return draw(x, "exponential", rate, 0)
-end)
-
-define("random_", "x:T from:i? to:i?",
-  "random integers from from to to: random_(6) throws dice; without bounds, all that the dtype holds exactly",
-  function(x, from, to)
-    if not from then
-      local bits = { float32 = 24, float16 = 11, bfloat16 = 8, bool = 1, uint8 = 8, int8 = 7, int16 = 15, int32 = 31 }
-      return draw(x, "int", 0, 1 << (bits[tostring(x.dtype)] or 53))
-    end
-    from, to = bounds("random_", from, to)
-    return draw(x, "int", from, to + 1)
-  end)
-
-define("log_normal_", "x:T mean:n=1 std:n=2", "random numbers whose logarithms are normal", function(x, mean, std)
-  return draw(x, "normal", mean, std):exp_()
-end)
-
-define("cauchy_", "x:T median:n=0 sigma:n=1", "random numbers of a Cauchy distribution", function(x, median, sigma)
-  local angle = (draw(x, "uniform", 0, 1) - 0.5) * math.pi
-  return x:copy_(angle:sin() / angle:cos() * sigma + median)
-end)
-
-define("geometric_", "x:T p:n", "random counts of trials up to the first success", function(x, p)
-  if not (p > 0 and p < 1) then fail("geometric_: p is %s, but must lie between 0 and 1", p) end
-  local u = draw(core.empty(x.shape, core.dtypes.float64, x.device), "uniform", 0, 1)
-  return x:copy_(((1 - u):log() / math.log(1 - p)):ceil():maximum(1))
+drawing("poisson", "x:T", "random counts of a Poisson distribution with the rates x", function(x, g)
+  local rate = x:detach():to_dtype(core.dtypes.float64)
+  if rate:ge(0):logical_and(rate:lt(math.huge)):logical_not():any():item() then
+    fail("poisson: rates must be finite and not negative")
+  end
+  local few = rate:lt(10)
+  local y = poisson_by_steps(choose(few, rate, 1.0), g)
+  if not few:all():item() then y = choose(few, y, poisson_by_rejection(choose(few, 10.0, rate), g)) end
+  return y:to_dtype(x.dtype)
 end)
 
 -- ---- classes ----

@@ -20,7 +20,7 @@ pt.newaxis, pt.ellipsis = "newaxis", "..."
 for name, fn in pairs(core.functions) do
   if name:sub(-1) ~= "_" then pt[name] = fn end
 end
-for _, part in ipairs { "functions", "create", "modes", "print", "help" } do
+for _, part in ipairs { "functions", "create", "generator", "modes", "print", "help" } do
   local made = require("pt." .. part)
   for name, fn in pairs(made.functions) do pt[name] = fn end
   for name, fn in pairs(made.methods) do core.Tensor[name] = fn end

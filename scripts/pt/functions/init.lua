@@ -2,7 +2,9 @@
 
 local made = { functions = {}, methods = {} }
 
-for _, part in ipairs { "convert", "shape", "elementwise", "reduce", "order", "select", "products", "algebra" } do
+for _, part in ipairs {
+  "convert", "shape", "elementwise", "reduce", "order", "select", "scatter", "products", "algebra",
+} do
   local add = require("pt.functions." .. part)
   for name, fn in pairs(add.functions) do made.functions[name] = fn end
   for name, fn in pairs(add.methods) do made.methods[name] = fn end

@@ -92,6 +92,7 @@ define("dist", "x:T y:T p:n=2", "the p-norm of x - y", function(x, y, p) return 
 
 define("logsumexp", "x:T dim:D keepdim:b=false", "log of the sum of exp(x) over dims, without overflow",
   function(x, dim, keepdim)
+    if not x:is_floating_point() then x = x:to_dtype(core.get_default_dtype()) end
     local top = x:detach():amax(dim, true)
     top = top:masked_fill(top:abs():eq(math.huge), 0)
     local y = (x - top):exp():sum(dim, keepdim):log()

@@ -124,6 +124,18 @@ alias("swapaxes", "transpose")
 alias("swapdims", "transpose")
 alias("broadcast_to", "expand")
 
+-- Views that take the place of x: pieces of the same memory under another geometry.
+for _, name in ipairs { "squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims", "t" } do
+  local view = methods[name] or core.fn(name)
+  methods[name .. "_"] = function(x, ...)
+    if core.grad_enabled() and x.is_leaf and x.requires_grad then
+      fail("%s_: x is a leaf that requires grad; edit it under pt.no_grad()", name)
+    end
+    if x.requires_grad then return core.become(x, view(x, ...)) end
+    return core.become(x, view(x:detach(), ...))
+  end
+end
+
 define("view_as", "x:T other:T", "x viewed in the shape of other", function(x, other) return x:view(other.shape) end)
 define("reshape_as", "x:T other:T", "x in the shape of other", function(x, other) return x:reshape(other.shape) end)
 define("expand_as", "x:T other:T", "x expanded to the shape of other", function(x, other)
