@@ -132,7 +132,7 @@ PT_FN double pt_from_d(uint64_t u) {
   PT_FN T PT_NAME(withsign, L)(T x, T y) {                                               \
     return PT_GLUE(from, L)((PT_GLUE(bits, L)(x) & ~TOP) | (PT_GLUE(bits, L)(y) & TOP)); \
   }                                                                                      \
-  PT_FN T PT_NAME(sign, L)(T x) { return x > 0 ? (T)1 : x < 0 ? (T)-1 : x; }             \
+  PT_FN T PT_NAME(sign, L)(T x) { return (T)((x > 0) - (x < 0)); }                       \
   PT_FN T PT_NAME(square, L)(T x) { return x * x; }                                      \
   PT_FN bool PT_NAME(signbit, L)(T x) { return (PT_GLUE(bits, L)(x) & TOP) != 0; }       \
   PT_FN T PT_NAME(max2, L)(T a, T b) { return (a > b) | (a != a) ? a : b; }              \

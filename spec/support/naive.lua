@@ -12,7 +12,7 @@ local function num(x) return x == true and 1 or x == false and 0 or x end
 
 function scalar.neg(x) return -x end
 scalar.abs, scalar.exp, scalar.log, scalar.sin, scalar.cos = math.abs, math.exp, math.log, math.sin, math.cos
-function scalar.sign(x) return x > 0 and 1 or x < 0 and -1 or x end
+function scalar.sign(x) return x > 0 and 1.0 or x < 0 and -1.0 or 0.0 end
 function scalar.square(x) return x * x end
 function scalar.sqrt(x) return math.sqrt(x) end
 function scalar.rsqrt(x) return 1 / math.sqrt(x) end

@@ -52,6 +52,9 @@ for name, sign in pairs { add = "plus", sub = "minus" } do
         if options == nil then return plain(x, other) end
         local alpha = type(options) == "table" and options.alpha or options
         if type(alpha) ~= "number" then fail("%s%s: the option is alpha, a number", name, suffix) end
+        if core.is_tensor(other) and other.dtype == core.dtypes.bool and core.is_tensor(x) then
+          other = other:to_dtype(x.dtype) -- a factor would make int64 of it
+        end
         return plain(x, alpha == 1 and other or other * alpha)
       end)
     made.methods[name .. suffix] = fn
@@ -152,17 +155,24 @@ alias("clip", "clamp")
 
 -- ---- tests ----
 
-define("isinf", "x:T", "whether elements are infinite", function(x) return x:abs():eq(math.huge) end)
-define("isposinf", "x:T", "whether elements are infinity", function(x) return x:eq(math.huge) end)
-define("isneginf", "x:T", "whether elements are minus infinity", function(x) return x:eq(-math.huge) end)
-define("isfinite", "x:T", "whether elements are neither infinite nor NaN", function(x)
-  return x:abs():lt(math.huge)
-end)
+-- Integers have no infinities.
+local function test(name, help, of_floats, of_others)
+  define(name, "x:T", help, function(x)
+    if x.dtype.is_floating_point then return of_floats(x) end
+    return x:new_full(x.shape, of_others, { dtype = core.dtypes.bool })
+  end)
+end
+test("isinf", "whether elements are infinite", function(x) return x:abs():eq(math.huge) end, false)
+test("isposinf", "whether elements are infinity", function(x) return x:eq(math.huge) end, false)
+test("isneginf", "whether elements are minus infinity", function(x) return x:eq(-math.huge) end, false)
+test("isfinite", "whether elements are neither infinite nor NaN", function(x) return x:abs():lt(math.huge) end, true)
 define("isreal", "x:T", "whether elements are real numbers", function(x) return x:eq(x):logical_or(x:ne(x)) end)
 
 define("isclose", "x:T y:T rtol:n=1e-05 atol:n=1e-08 equal_nan:b=false", "whether |x - y| <= atol + rtol * |y|",
   function(x, y, rtol, atol, equal_nan)
-    if not x:is_floating_point() then x = x:to_dtype(core.get_default_dtype()) end
+    if not x:is_floating_point() then
+      x, y = x:to_dtype(core.get_default_dtype()), y:to_dtype(core.get_default_dtype())
+    end
     local near = (x - y):abs():le(y:abs() * rtol + atol):logical_and(y:abs():lt(math.huge))
     local same = x:eq(y) -- infinities too
     if equal_nan then same = same:logical_or(x:isnan():logical_and(y:isnan())) end

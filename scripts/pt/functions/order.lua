@@ -5,6 +5,7 @@ local fail = require "pt.fail"
 local dims = require "pt.dims"
 
 local define, made = require "pt.define"()
+local functions = made.functions
 local cat, where, sequence, searchsorted = core.fn "cat", core.fn "where", core.fn "sequence", core.fn "searchsorted"
 local int64 = core.dtypes.int64
 
@@ -47,12 +48,14 @@ end
 define("median", "x:T dim:i? keepdim:b=false", "the median, the lower one of two; with dim, values and ids",
   function(x, dim, keepdim)
     if dim then return middle(x, dim, keepdim) end
+    if x:numel() == 0 and x:is_floating_point() then return x:new_full({}, 0 / 0) end
     return (middle(x:reshape(-1), 1, false))
   end)
 
 define("nanmedian", "x:T dim:i? keepdim:b=false", "the median of what is not NaN; with dim, values and ids",
   function(x, dim, keepdim)
     local line, along = x, dim
+    if not dim and x:numel() == 0 then return functions.median(x) end
     if not dim or x.ndim == 0 then line, along = x:reshape(-1), 1 end
     local values, indices = line:sort(along)
     local count = line:isnan():logical_not():sum(along, true)
@@ -136,11 +139,13 @@ define("nanquantile", "x:T q:a dim:i? keepdim:b=false interpolation:s=linear", "
 
 -- ---- what is there, and how often ----
 
--- Values of runs of equal neighbours in a vector; for each element the number of its run; lengths of the runs.
+-- Values of runs of equal neighbours along dim 1; for each entry the number of its run; lengths of the runs.
 local function runs(x)
-  local n = x:numel()
+  local n = x:size(1)
   if n == 0 then return x, ids(x, 0), ids(x, 0) end
-  local first = cat { x:new_ones({ 1 }, { dtype = core.dtypes.bool }), x:narrow(1, 2, n - 1):ne(x:narrow(1, 1, n - 1)) }
+  local changes = x:narrow(1, 2, n - 1):ne(x:narrow(1, 1, n - 1))
+  if x.ndim > 1 then changes = changes:flatten(2):any(2) end
+  local first = cat { x:new_ones({ 1 }, { dtype = core.dtypes.bool }), changes }
   local starts = first:nonzero():reshape(-1)
   local stops = cat { starts:narrow(1, 2, starts:numel() - 1), starts:new_full({ 1 }, n + 1) }
   return x:index_select(1, starts), first:cumsum(1, { dtype = int64 }), stops - starts
@@ -152,19 +157,54 @@ local function answer(values, inverse, counts)
   return values, counts
 end
 
-define("unique", "x:T sorted:b=true return_inverse:b=false return_counts:b=false",
-  "the different elements in order; also for each element of x where it stands in them, and how often they occur",
-  function(x, _, want_inverse, want_counts)
-    local sorted, order = x:reshape(-1):sort(1)
-    local values, run, counts = runs(sorted)
-    local inverse = want_inverse and run:scatter(1, order, run):reshape(x.shape) or nil
-    return answer(values, inverse, want_counts and counts or nil)
+-- The entries of dim as rows (n, elements of one), the number of n, and a function that undoes it.
+local function rows_of(op, x, dim)
+  dim = dims.at(op, dim, x.ndim)
+  if x.ndim == 0 then x = x:reshape(1) end
+  if x:numel() == 0 and x:size(dim) > 0 then
+    fail("%s: the entries of dim %d of %s are empty", op, dim, tostring(x.shape))
+  end
+  local moved = x:transpose(1, dim)
+  local shape = moved.shape
+  return moved:reshape(shape[1], -1), function(rows)
+    shape[1] = rows:size(1)
+    return rows:reshape(shape):transpose(1, dim)
+  end
+end
+
+-- The order in which rows ascend, the first column counting most.
+local function rising(rows)
+  local order = ids(rows, rows:size(1))
+  for column = rows:size(2), 1, -1 do
+    local _, step = rows:select(2, column):index_select(1, order):sort(1)
+    order = order:index_select(1, step)
+  end
+  return order
+end
+
+define("unique", "x:T sorted:b=true return_inverse:b=false return_counts:b=false dim:i?",
+  "the different elements (or entries of dim) in order; also where each stands in them, and how often they occur",
+  function(x, _, want_inverse, want_counts, dim)
+    local line, back, order
+    if dim and x:size(dim) > 0 then
+      line, back = rows_of("unique", x, dim)
+      order = rising(line)
+      line = line:index_select(1, order)
+    elseif dim then return answer(x, want_inverse and ids(x, 0) or nil, want_counts and ids(x, 0) or nil)
+    else line, order = x:reshape(-1):sort(1) end
+    local values, run, counts = runs(line)
+    local inverse = want_inverse and run:scatter(1, order, run) or nil
+    if inverse and not dim then inverse = inverse:reshape(x.shape) end
+    return answer(back and back(values) or values, inverse, want_counts and counts or nil)
   end)
 
-define("unique_consecutive", "x:T return_inverse:b=false return_counts:b=false",
-  "the elements without those equal to the one before", function(x, want_inverse, want_counts)
-    local values, run, counts = runs(x:reshape(-1))
-    return answer(values, want_inverse and run:reshape(x.shape) or nil, want_counts and counts or nil)
+define("unique_consecutive", "x:T return_inverse:b=false return_counts:b=false dim:i?",
+  "the elements (or entries of dim) without those equal to the one before", function(x, want_inverse, want_counts, dim)
+    local line, back = x:reshape(-1), nil
+    if dim then line, back = rows_of("unique_consecutive", x, dim) end
+    local values, run, counts = runs(line)
+    if not dim then run = run:reshape(x.shape) end
+    return answer(back and back(values) or values, want_inverse and run or nil, want_counts and counts or nil)
   end)
 
 define("bincount", "x:T weights:T? minlength:i=0", "how often each id from 1 occurs in x, or the sum of its weights",
@@ -177,7 +217,8 @@ define("bincount", "x:T weights:T? minlength:i=0", "how often each id from 1 occ
       if least < 1 then fail("bincount: x holds %d, but ids count from 1", least) end
       n = x:amax():item()
     end
-    weights = weights or x:new_ones(x.shape, { dtype = int64 })
+    if not weights then weights = x:new_ones(x.shape, { dtype = int64 })
+    elseif weights.dtype ~= core.dtypes.float32 then weights = weights:to_dtype(core.dtypes.float64) end
     return weights:new_zeros(math.max(n, minlength)):index_add_(1, x, weights)
   end)
 

@@ -93,6 +93,7 @@ define("dist", "x:T y:T p:n=2", "the p-norm of x - y", function(x, y, p) return 
 define("logsumexp", "x:T dim:D keepdim:b=false", "log of the sum of exp(x) over dims, without overflow",
   function(x, dim, keepdim)
     if not x:is_floating_point() then x = x:to_dtype(core.get_default_dtype()) end
+    if dims.count("logsumexp", x, dim) == 0 then return x:exp():sum(dim, keepdim):log() end
     local top = x:detach():amax(dim, true)
     top = top:masked_fill(top:abs():eq(math.huge), 0)
     local y = (x - top):exp():sum(dim, keepdim):log()
@@ -121,10 +122,15 @@ define("sum_to_size", "x:T size:I", "x summed to a shape that would broadcast to
   return #over > 0 and x:sum(over, true):reshape(size) or x
 end)
 
+-- By doubling: after step k each entry holds the sum of the 2^k that end there, each scaled by its own largest.
 define("logcumsumexp", "x:T dim:i", "log of the running sums of exp(x) along dim", function(x, dim)
-  local top = x:detach():amax(dim, true)
-  top = top:masked_fill(top:abs():eq(math.huge), 0)
-  return (x - top):exp():cumsum(dim):log() + top
+  local n, step = x.ndim > 0 and x:size(dim) or 1, 1
+  local y = x.dtype.is_floating_point and x:clone() or x:to_dtype(core.get_default_dtype())
+  while step < n do
+    local sums = y:narrow(dim, 1, n - step):logaddexp(y:narrow(dim, step + 1, n - step))
+    y, step = core.fn "cat"({ y:narrow(dim, 1, step), sums }, dim), step * 2
+  end
+  return y
 end)
 
 inplace "cumsum"
@@ -147,8 +153,8 @@ define("trapezoid", "y:T x:a? dx:n=1 dim:i=-1", "the area under y along dim, at 
     if type(x) == "number" then x, dx = nil, x end
     local n = y:size(dim)
     if n < 2 then return y:sum(dim) * 0 end
+    if not x then return (y:sum(dim) - (y:select(dim, 1) + y:select(dim, -1)) * 0.5) * dx end
     local middle = (y:narrow(dim, 2, n - 1) + y:narrow(dim, 1, n - 1)) / 2
-    if not x then return middle:sum(dim) * dx end
     local width = functions.diff(x, 1, x.ndim == 1 and 1 or dim)
     if x.ndim == 1 then
       local view = {}
@@ -163,6 +169,7 @@ define("trapezoid", "y:T x:a? dx:n=1 dim:i=-1", "the area under y along dim, at 
 define("cov", "x:T correction:i=1", "covariances of variables (rows) over observations (columns)",
   function(x, correction)
     if x.ndim > 2 then fail("cov: x %s has more than 2 dims", tostring(x.shape)) end
+    if not x:is_floating_point() then x = x:to_dtype(core.get_default_dtype()) end
     local rows = x.ndim == 2 and x or x:reshape(1, -1)
     local centred = rows - rows:mean(2, true)
     local y = centred:mm(centred:t()) / math.max(0, rows:size(2) - correction)

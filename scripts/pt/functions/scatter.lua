@@ -45,7 +45,7 @@ local function reduce_lines(x, index, src, kind, include_self)
     if not x:is_floating_point() and kind ~= "prod" then -- integers have no infinity, but src has an extreme
       one = kind == "amax" and src:amin(-1, true) or src:amax(-1, true)
     end
-    x = where(hit, one, x)
+    x = core.is_tensor(one) and where(hit, one, x) or x:masked_fill(hit, one)
   end
   local places = sequence(n, 1, 1, core.dtypes.int64, x.device)
   local id, order = cat({ places:expand(x.shape), index }, -1):sort(-1)

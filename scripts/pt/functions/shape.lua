@@ -41,7 +41,11 @@ define("split", "x:T size:a dim:i=1", "pieces of that size (a number, or a list 
 define("chunk", "x:T chunks:i dim:i=1", "that many pieces of equal size along dim, the last perhaps smaller, as views",
   function(x, chunks, dim)
     if chunks < 1 then fail("chunk: chunks is %d, but must be 1 or more", chunks) end
-    return functions.split(x, math.max(1, (x:size(dim) + chunks - 1) // chunks), dim)
+    local n = x:size(dim)
+    if n > 0 then return functions.split(x, (n + chunks - 1) // chunks, dim) end
+    local list = {}
+    for i = 1, chunks do list[i] = x:narrow(dim, 1, 0) end
+    return list
   end)
 
 define("tensor_split", "x:T at:a dim:i=1", "pieces along dim: how many, or the positions at which new ones begin",
