@@ -18,9 +18,38 @@ static bool push_same(lua_State *L, const pl_args *a, const pt_tensor *y) {
   return false;
 }
 
+/* ---- what stands for a tensor ---- */
+
+/* A table whose metatable has __op stands for a tensor (vmap's samples do); a list may hold some. Pushes __op. */
+static bool push_handler(lua_State *L, int i) {
+  if (luaL_getmetafield(L, i, "__op") != LUA_TNIL) return true;
+  bool found = lua_rawgeti(L, i, 1) == LUA_TTABLE && luaL_getmetafield(L, -1, "__op") != LUA_TNIL;
+  if (found) lua_remove(L, -2);
+  else lua_pop(L, 1);
+  return found;
+}
+
+/* Where an argument stands for a tensor, the op is its business: __op(name, ...). -1 where none does. */
+static int hand_over(lua_State *L, const pt_op *op, const char *suffix) {
+  int n = lua_gettop(L);
+  for (int i = 1; i <= n; i++) {
+    if (lua_type(L, i) != LUA_TTABLE || !push_handler(L, i)) continue;
+    lua_insert(L, 1);
+    lua_pushfstring(L, "%s%s", op->name, suffix);
+    lua_insert(L, 2);
+    lua_call(L, n + 1, LUA_MULTRET);
+    return lua_gettop(L);
+  }
+  return -1;
+}
+
+/* ---- calls ---- */
+
 /* Upvalue 1: the op. */
 static int op_call(lua_State *L) {
   const pt_op *op = lua_touserdata(L, lua_upvalueindex(1));
+  int handled = hand_over(L, op, "");
+  if (handled >= 0) return handled;
   pt_tensor *out[PTI_MAX_OUT] = {0};
   pl_box *box[PTI_MAX_OUT];
   pl_args a;
@@ -41,6 +70,8 @@ static int op_call(lua_State *L) {
 /* x:name_(...): edits x and returns it. */
 static int inplace_call(lua_State *L) {
   const pt_op *op = lua_touserdata(L, lua_upvalueindex(1));
+  int handled = hand_over(L, op, "_");
+  if (handled >= 0) return handled;
   pl_args a;
   pl_read_args(L, &a, op, "_");
   if (a.numbers & 1)

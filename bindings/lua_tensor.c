@@ -306,8 +306,11 @@ static int become(lua_State *L) {
   return 1;
 }
 
+/* Also a table that stands for one (lua_op.c). */
 static int is_tensor(lua_State *L) {
-  lua_pushboolean(L, pl_tensor_at(L, 1) != NULL);
+  bool is = pl_tensor_at(L, 1) != NULL;
+  if (!is && lua_type(L, 1) == LUA_TTABLE) is = luaL_getmetafield(L, 1, "__op") != LUA_TNIL;
+  lua_pushboolean(L, is);
   return 1;
 }
 

@@ -473,3 +473,160 @@ describe("detect_anomaly", function()
     assert.is_true(x.grad:isnan():all():item())
   end)
 end)
+
+describe("functional", function()
+  local function cubes(x) return x:pow(3):sum() end
+  local x = pt.tensor({ 1, 2, 3 }, { dtype = pt.float64 })
+  local v = pt.tensor({ 1, -1, 2 }, { dtype = pt.float64 })
+
+  it("vjp and jvp multiply with the Jacobian from either side", function()
+    local w = pt.tensor({ { 1, 2, 3 }, { 4, 5, 6 } }, { dtype = pt.float64 })
+    local function fn(t) return w:mv(t * t) end
+    local y, g = autograd.functional.vjp(fn, x, pt.tensor({ 1, 10 }, { dtype = pt.float64 }))
+    assert.same({ 36, 78 }, y:tolist())
+    assert.same({ 82, 208, 378 }, g:tolist())
+    assert.is_false(y.requires_grad or g.requires_grad)
+    y, g = autograd.jvp(fn, x, v)
+    assert.same({ 36, 78 }, y:tolist())
+    assert.same({ 30, 60 }, g:tolist())
+    assert.same({ 3, 12, 27 }, select(2, autograd.vjp(cubes, x)):tolist())
+    fails("v may be left out only", autograd.vjp, fn, x)
+    fails("v 1 is [3], expected [2]", autograd.vjp, fn, x, v)
+  end)
+
+  it("jacobian has the shape of the result before that of the input", function()
+    local j = autograd.jacobian(function(a) return a:unsqueeze(1) * a:unsqueeze(2) end, x)
+    assert.same({ 3, 3, 3 }, { table.unpack(j.shape) })
+    assert.same({ { 2, 0, 0 }, { 2, 1, 0 }, { 3, 0, 1 } }, j[1]:tolist())
+    local list = autograd.jacobian(function(a, b) return a * b, b end, { x, v })
+    assert.same({ { 1, 0, 0 }, { 0, -1, 0 }, { 0, 0, 2 } }, list[1][1]:tolist())
+    assert.same({ { 0, 0, 0 }, { 0, 0, 0 }, { 0, 0, 0 } }, list[2][1]:tolist())
+    fails("no result depends on input 1", autograd.jacobian, function(_, b) return b * 1 end, { x, v },
+      { strict = true })
+    j = autograd.jacobian(function(a) return a * 3 end, leaf { 2 }, { create_graph = true })
+    assert.same({ { 3 } }, j:tolist())
+  end)
+
+  it("hessian, and products with it", function()
+    local function fn(a, b) return (a * a * b):sum() end
+    local h = autograd.hessian(fn, { x, v })
+    assert.same({ { 2, 0, 0 }, { 0, -2, 0 }, { 0, 0, 4 } }, h[1][1]:tolist())
+    assert.same({ { 2, 0, 0 }, { 0, 4, 0 }, { 0, 0, 6 } }, h[1][2]:tolist())
+    assert.same({ { 0, 0, 0 }, { 0, 0, 0 }, { 0, 0, 0 } }, h[2][2]:tolist())
+    for _, name in ipairs { "hvp", "vhp" } do
+      local y, product = autograd[name](cubes, x, v)
+      assert.equal(36, y:item())
+      assert.same({ 6, -12, 36 }, product:tolist())
+    end
+    fails("hessian: fn must give one tensor of one element", autograd.hessian, function(a) return a * 2 end, x)
+  end)
+
+  it("gradcheck and gradgradcheck find what is wrong", function()
+    local function fn(a, b) return a:sin() * b, b:exp() end
+    assert.is_true(autograd.gradcheck(fn, { leaf { 1, 2 }, leaf { 3, 4 } }))
+    assert.is_true(autograd.gradgradcheck(fn, { leaf { 1, 2 }, leaf { 3, 4 } }))
+    local Half = autograd.Function "Half"
+    function Half.forward(ctx, a)
+      ctx:save_for_backward(a)
+      return a * a
+    end
+    function Half.backward(ctx, g) return g * ctx.saved_tensors[1] end
+    fails("element 1 of result 1 for element 1 of input 1 is 1, differences give 2", autograd.gradcheck, Half.apply,
+      leaf { 1, 2 })
+    assert.is_false(autograd.gradcheck(Half.apply, leaf { 1 }, { raise_exception = false }))
+    local First = autograd.Function "First" -- a right gradient whose own gradient is wrong
+    function First.forward(ctx, a)
+      ctx:save_for_backward(a)
+      return a * a
+    end
+    function First.backward(ctx, g) return g * 2 * ctx.saved_tensors[1]:detach() end
+    assert.is_true(autograd.gradcheck(First.apply, leaf { 1, 2 }))
+    fails("gradgradcheck", autograd.gradgradcheck, First.apply, leaf { 1, 2 })
+    fails("differences need float64", autograd.gradcheck, fn, pt.ones(2):requires_grad_())
+    fails("no input requires grad", autograd.gradcheck, fn, x)
+  end)
+end)
+
+describe("vmap", function()
+  local core, samples = require "pt.core", require "spec.support.samples"
+  local compare = require "spec.support.compare"
+
+  -- The call of a sample with the tensors that `chosen` names replaced, for each of two versions of them.
+  local function versions(args, recipes)
+    local batch, dims, any = {}, {}, false
+    for i = 1, args.n do
+      local is = samples.is_recipe(recipes[i]) and core.is_tensor(args[i])
+      dims[i] = is and 1 or false
+      local second = is and args[i].dtype.is_floating_point and args[i] * 0.9 or args[i]
+      batch[i] = is and pt.stack { args[i], second } or args[i]
+      any = any or is
+    end
+    batch.n = args.n
+    return any and batch, dims
+  end
+
+  local function one(batch, dims, k)
+    local list = { n = batch.n }
+    for i = 1, batch.n do
+      if dims[i] then list[i] = batch[i]:select(1, k) else list[i] = batch[i] end
+    end
+    return list
+  end
+
+  for _, op in ipairs(core.ops()) do
+    local list = samples.of(op)
+    if list and op.name ~= "random" and op.name ~= "randperm" and list.views ~= false then
+      it("agrees with one call for each sample: " .. op.name, function()
+        for s = 1, math.min(#list, 4) do
+          local args = samples.arguments(list[s], "float64")
+          local batch, dims = versions(args, list[s])
+          local fn = core.fn(op.name)
+          local got = batch and table.pack(autograd.vmap(fn, { in_dims = dims })(table.unpack(batch, 1, batch.n)))
+          for k = 1, got and 2 or 0 do
+            local single = one(batch, dims, k)
+            local want = table.pack(fn(table.unpack(single, 1, single.n)))
+            for r = 1, want.n do
+              assert.same(want[r].shape, got[r]:select(1, k).shape)
+              assert.equal(want[r].dtype, got[r].dtype)
+              local difference = compare.difference(got[r]:select(1, k), want[r], 1e-12, 1e-14)
+              assert(difference == nil, ("sample %d, result %d: %s"):format(s, r, difference))
+            end
+          end
+        end
+      end)
+    end
+  end
+
+  it("maps over chosen dims, nests, and leaves arguments alone", function()
+    local a, b = pt.arange(1, 6):reshape(2, 3), pt.arange(1, 2)
+    local function product(u, v) return u * v end
+    assert.same({ { 1, 2, 3 }, { 8, 10, 12 } }, autograd.vmap(product)(a, b):tolist())
+    assert.same({ { 1, 8 }, { 2, 10 }, { 3, 12 } }, autograd.vmap(product, { out_dims = 2 })(a, b):tolist())
+    assert.same({ 5, 7, 9 }, autograd.vmap(function(u) return u:sum() end, { in_dims = 2 })(a):tolist())
+    local outer = autograd.vmap(autograd.vmap(product, { in_dims = { false, 1 } }), { in_dims = { 1, false } })
+    assert.same({ { 1, 2 }, { 2, 4 }, { 3, 6 } }, outer(pt.arange(1, 3), b):tolist())
+  end)
+
+  it("runs modules and functions written in Lua, and has gradients", function()
+    local model = pt.nn.Sequential(pt.nn.Linear(3, 4), pt.nn.Tanh(), pt.nn.Linear(4, 2))
+    local x = pt.randn(5, 3):requires_grad_()
+    local y = autograd.vmap(model)(x)
+    assert(compare.difference(y, model(x), 1e-5, 1e-6) == nil)
+    local g = autograd.grad(y:sum(), x)
+    assert(compare.difference(g, autograd.grad(model(x):sum(), x), 1e-5, 1e-6) == nil)
+    local function spread(v) return v:std() + v[1] - v[{ { 2, 3 } }]:mean() end
+    assert.same({ 5 }, { table.unpack(autograd.vmap(spread)(x).shape) })
+  end)
+
+  it("refuses by name what has no meaning for a batch", function()
+    local x = pt.ones(2, 3)
+    local function with(fn) return function() return autograd.vmap(fn)(x) end end
+    fails("vmap: add_ edits in place", with(function(v) return v:add_(1) end))
+    fails("vmap: item is not possible", with(function(v) return v:item() end))
+    fails("vmap: result 1 must be a tensor, got a number", with(function() return 5 end))
+    fails("vmap: edits in place", with(function(v) v[1] = 0 end))
+    fails("a batch of 3, those before it 2", autograd.vmap(function(a) return a end), x, pt.ones(3))
+    fails("no argument is a tensor", autograd.vmap(function(a) return a end), 5)
+    fails("vmap: unknown option 'dims'", autograd.vmap, print, { dims = 1 })
+  end)
+end)

@@ -6,6 +6,7 @@
 -- adds pt.std, and, as the first parameter is a tensor, the method x:std. Signatures are those of pt.signature.
 -- `require "pt.define"("nn.functional")` is for functions of another table: pt.help knows them under that name.
 
+local autocast = require "pt.autocast"
 local core = require "pt.core"
 local fail = require "pt.fail"
 local signature = require "pt.signature"
@@ -42,6 +43,7 @@ local function new(_, space)
   -- A signature with "..." is not checked here: the function reads its arguments itself.
   local function define(name, sig, help, fn)
     if not sig:find("...", 1, true) then fn = checked(name, sig, fn) end
+    fn = autocast.wrap(name, fn)
     local inplace = name:sub(-1) == "_"
     if not inplace then made.functions[name] = fn end
     if sig:find "^%w+:T" then made.methods[name] = fn end

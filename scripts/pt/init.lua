@@ -30,7 +30,7 @@ end
 
 local parts = {
   special = "pt.special",
-  nn = "pt.nn", optim = "pt.optim", data = "pt.data", autograd = "pt.autograd", pool = "pt.pool",
+  nn = "pt.nn", optim = "pt.optim", data = "pt.data", autograd = "pt.autograd", amp = "pt.amp", pool = "pt.pool",
   channel = "pt.channel", progress = "pt.progress", cuda = "pt.cuda", linalg = "pt.linalg",
 }
 

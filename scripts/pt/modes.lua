@@ -53,6 +53,10 @@ define("inference_mode", "mode... fn...",
   end)
 define("is_inference_mode_enabled", "", "whether inference_mode holds", function() return core.inference_mode() end)
 
+define("autocast", "device?... options?... fn...",
+  "products in half precision, wide ranges in float32: in fn, or until the value is closed",
+  require "pt.autocast".autocast)
+
 -- ---- backward ----
 
 -- One tensor as a list of it.

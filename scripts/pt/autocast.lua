@@ -1,0 +1,100 @@
+--- pt.autocast: products in half precision, wide ranges in float32. The ops of the table are the engine's business
+--- (engine/autocast.c holds PyTorch's lists); functions written in Lua are wrapped here when they are defined.
+
+local core = require "pt.core"
+local fail = require "pt.fail"
+
+local autocast = {}
+
+-- ---- functions in Lua ----
+
+local half = { [core.dtypes.float16] = true, [core.dtypes.bfloat16] = true }
+local single = core.dtypes.float32
+
+local function eligible(x) return core.is_tensor(x) and (half[x.dtype] or x.dtype == single) end
+
+local function target(policy, lower, args)
+  if policy == "lower" then return lower end
+  if policy == "float32" then return single end
+  local dtype
+  for i = 1, args.n do
+    local x = args[i]
+    if eligible(x) then dtype = (dtype == nil or dtype == x.dtype) and x.dtype or single end
+  end
+  return dtype
+end
+
+local Restore = {}
+function Restore.__close(self) core.set_autocast(true, self.lower) end
+
+local function cast_first(name, policy, fn, lower, args)
+  if policy == "refused" then
+    fail("%s: half precision cannot hold it, so autocast refuses; use %s_with_logits", name, name)
+  end
+  local dtype = target(policy, lower, args)
+  for i = 1, args.n do
+    local x = args[i]
+    if eligible(x) then args[i] = x:to(dtype) end
+    if type(x) == "table" and getmetatable(x) == nil then -- a list of operands, or options
+      local list = {}
+      for k, v in pairs(x) do list[k] = eligible(v) and v:to(dtype) or v end
+      args[i] = list
+    end
+  end
+  local _ <close> = setmetatable({ lower = lower }, Restore)
+  core.set_autocast(false, lower)
+  return fn(table.unpack(args, 1, args.n))
+end
+
+--- fn itself, or, where PyTorch's lists name it, fn with its arguments cast while autocast is on.
+---@param name string
+---@param fn function
+---@return function
+function autocast.wrap(name, fn)
+  local policy = core.autocast_policy(name)
+  if policy == nil then return fn end
+  return function(...)
+    local on, lower = core.autocast()
+    if not on then return fn(...) end
+    return cast_first(name, policy, fn, lower, table.pack(...))
+  end
+end
+
+-- ---- the mode ----
+
+local Mode = {}
+Mode.__index = Mode
+Mode.__name = "autocast"
+function Mode.__close(self) core.set_autocast(table.unpack(self.was)) end
+
+local known = { dtype = true, enabled = true, cache_enabled = true }
+
+local function read_options(options)
+  for key in pairs(options) do
+    if not known[key] then
+      fail("autocast: unknown option '%s'; it takes dtype, enabled, cache_enabled", tostring(key))
+    end
+  end
+  return options
+end
+
+--- Products in half precision: in fn, or until what is returned is closed. device "cpu" means bfloat16, others float16,
+--- unless { dtype = ... } says so; { enabled = false } switches it off within. As torch.autocast.
+---@param ... any device?, options?, fn?, arguments of fn
+function autocast.autocast(...)
+  local args, at, device, options = table.pack(...), 1, "cpu", {}
+  if type(args[at]) == "string" then device, at = args[at], at + 1 end
+  if type(args[at]) == "table" and getmetatable(args[at]) == nil then
+    options, at = read_options(args[at]), at + 1
+  end
+  local fn = args[at]
+  local dtype = options.dtype or (device:find "^cpu" and core.dtypes.bfloat16 or core.dtypes.float16)
+  local was = { core.autocast() }
+  core.set_autocast(options.enabled ~= false, dtype)
+  local mode = setmetatable({ was = was }, Mode)
+  if fn == nil then return mode end
+  local _ <close> = mode
+  return fn(table.unpack(args, at + 1, args.n))
+end
+
+return autocast

@@ -1,0 +1,169 @@
+-- Half precision: which op computes in which dtype under autocast, and how GradScaler moves its scale. The dtypes and
+-- the scales are PyTorch's.
+local pt = require "pt"
+local F = pt.nn.functional
+
+local function fails(what, fn, ...)
+  local ok, err = pcall(fn, ...)
+  assert.is_false(ok)
+  assert(tostring(err):find(what, 1, true), tostring(err))
+end
+
+describe("autocast", function()
+  local x, w = pt.randn(4, 3), pt.randn(3, 3)
+  local h = x:to(pt.bfloat16)
+
+  -- Name, what is called, and the dtype under autocast to bfloat16.
+  local cases = {
+    { "matmul", function() return x:matmul(w) end, pt.bfloat16 },
+    { "mm", function() return x:mm(w) end, pt.bfloat16 },
+    { "mv", function() return x:mv(w[1]) end, pt.bfloat16 },
+    { "addmm", function() return pt.addmm(x, x, w) end, pt.bfloat16 },
+    { "linear", function() return F.linear(x, w, w[1]) end, pt.bfloat16 },
+    { "conv2d", function() return F.conv2d(pt.ones(1, 1, 4, 4), pt.ones(1, 1, 2, 2)) end, pt.bfloat16 },
+    { "attention", function()
+      local q = pt.randn(1, 2, 4, 8)
+      return F.scaled_dot_product_attention(q, q, q)
+    end, pt.bfloat16 },
+    { "exp", function() return h:exp() end, pt.float32 },
+    { "log", function() return h:abs():log() end, pt.float32 },
+    { "pow", function() return h:pow(2) end, pt.float32 },
+    { "sum", function() return h:sum() end, pt.float32 },
+    { "softmax", function() return h:softmax(1) end, pt.float32 },
+    { "layer_norm", function() return F.layer_norm(h, { 3 }) end, pt.float32 },
+    { "mse_loss", function() return F.mse_loss(h, h) end, pt.float32 },
+    { "cross_entropy", function() return F.cross_entropy(h, pt.tensor { 1, 2, 3, 1 }) end, pt.float32 },
+    { "relu", function() return h:relu() end, pt.bfloat16 },
+    { "add", function() return h + x end, pt.float32 },
+    { "cat", function() return pt.cat { h, x } end, pt.float32 },
+    { "float64 is left alone", function() return x:double():mm(w:double()) end, pt.float64 },
+    { "in place", function() return x:clone():mul_(2) end, pt.float32 },
+  }
+
+  for _, case in ipairs(cases) do
+    it("gives PyTorch's dtype: " .. case[1], function()
+      assert.equal(case[3], pt.autocast("cpu", case[2]).dtype)
+    end)
+  end
+
+  it("refuses binary_cross_entropy by name", function()
+    fails("binary_cross_entropy_with_logits", function()
+      pt.autocast(function() return F.binary_cross_entropy(h:sigmoid(), pt.zeros(4, 3)) end)
+    end)
+  end)
+
+  it("nests, is switched off within, and ends when an error passes", function()
+    local function product() return x:mm(w).dtype end
+    pcall(function()
+      local _ <close> = pt.autocast("cpu", { dtype = pt.float16 })
+      assert.equal(pt.float16, product())
+      assert.equal(pt.bfloat16, pt.autocast("cpu", product))
+      assert.equal(pt.float32, pt.autocast("cpu", { enabled = false }, product))
+      assert.equal(pt.float16, product())
+      error "out"
+    end)
+    assert.equal(pt.float32, product())
+    fails("dtype must be float16", pt.autocast, "cpu", { dtype = pt.float64 })
+    fails("unknown option 'type'", pt.autocast, "cpu", { type = pt.float16 })
+  end)
+
+  it("gives float32 gradients, in a backward within it too", function()
+    local p = pt.randn(3, 3):requires_grad_()
+    local _ <close> = pt.autocast("cpu")
+    x:mm(p):sum():backward()
+    assert.equal(pt.float32, p.grad.dtype)
+    assert.same(h:float():sum(1):to(pt.bfloat16):tolist(), p.grad[{ {}, 1 }]:to(pt.bfloat16):tolist())
+  end)
+
+  it("is done again by a checkpoint", function()
+    local p = pt.randn(3, 3):requires_grad_()
+    local function layer(v) return v:mm(p):tanh() end
+    local function gradient(call)
+      local y = pt.autocast("cpu", function() return call(layer, x) end)
+      return pt.autograd.grad(y:sum(), p):tolist()
+    end
+    assert.same(gradient(function(fn, ...) return fn(...) end), gradient(pt.autograd.checkpoint))
+  end)
+
+  it("trains as float32 does", function()
+    local function train(mode)
+      pt.manual_seed(1)
+      local model = pt.nn.Sequential(pt.nn.Linear(2, 16), pt.nn.Tanh(), pt.nn.Linear(16, 1))
+      local optimizer, scaler = pt.optim.Adam(model:parameters(), { lr = 0.02 }), pt.amp.GradScaler()
+      local data = pt.randn(64, 2)
+      local target = data[{ {}, { 1, 1 } }] * data[{ {}, { 2, 2 } }]
+      local loss
+      for _ = 1, 150 do
+        optimizer:zero_grad()
+        loss = pt.autocast("cpu", mode, function() return F.mse_loss(model(data), target) end)
+        scaler:scale(loss):backward()
+        scaler:step(optimizer)
+        scaler:update()
+      end
+      return loss:item()
+    end
+    local single = train { enabled = false }
+    assert(single < 0.05, single)
+    assert(math.abs(train { dtype = pt.float16 } - single) < 0.01)
+    assert(math.abs(train { dtype = pt.bfloat16 } - single) < 0.02)
+  end)
+end)
+
+describe("GradScaler", function()
+  local function setup(options)
+    local p = pt.ones(2):requires_grad_()
+    return p, pt.optim.SGD({ p }, { lr = 0.5 }), pt.amp.GradScaler(options)
+  end
+
+  local function step(p, optimizer, scaler, factor)
+    optimizer:zero_grad()
+    scaler:scale((p * factor):sum()):backward()
+    scaler:step(optimizer)
+    scaler:update()
+    return scaler:get_scale()
+  end
+
+  it("grows after good steps, shrinks and leaves the step out after a bad one", function()
+    local p, optimizer, scaler = setup { init_scale = 4, growth_interval = 2 }
+    local scales = {}
+    for i, factor in ipairs { 1, 1, math.huge, 1, 1, 0 / 0 } do scales[i] = step(p, optimizer, scaler, factor) end
+    assert.same({ 4, 8, 4, 4, 8, 4 }, scales)
+    assert.same({ -1, -1 }, p:tolist())
+  end)
+
+  it("unscales once, for clipping", function()
+    local p, optimizer, scaler = setup()
+    assert.equal(65536, scaler:get_scale())
+    scaler:scale((p * 3):sum()):backward()
+    assert.same({ 3 * 65536, 3 * 65536 }, p.grad:tolist())
+    scaler:unscale_(optimizer)
+    assert.same({ 3, 3 }, p.grad:tolist())
+    fails("unscale_: was called", scaler.unscale_, scaler, optimizer)
+    scaler:step(optimizer)
+    assert.same({ -0.5, -0.5 }, p:tolist())
+    fails("step: was called", scaler.step, scaler, optimizer)
+    fails("unscale_: is being called after step", scaler.unscale_, scaler, optimizer)
+    scaler:update()
+    fails("update: no gradient was checked", scaler.update, scaler)
+    scaler:update(128)
+    assert.equal(128, scaler:get_scale())
+  end)
+
+  it("does nothing when it is not enabled", function()
+    local p, optimizer, scaler = setup { enabled = false }
+    assert.equal(1, step(p, optimizer, scaler, 1))
+    assert.same({ 0.5, 0.5 }, p:tolist())
+    assert.same({}, scaler:state_dict())
+  end)
+
+  it("goes on from its state", function()
+    local p, optimizer, scaler = setup { init_scale = 4, growth_interval = 2 }
+    step(p, optimizer, scaler, 1)
+    local other = pt.amp.GradScaler()
+    other:load_state_dict(scaler:state_dict())
+    assert.equal(8, step(p, optimizer, other, 1))
+    fails("GradScaler: growth_factor must be above 1", pt.amp.GradScaler, { growth_factor = 1 })
+    fails("is not that of an enabled GradScaler", scaler.load_state_dict, scaler, {})
+    assert.equal(2, #scaler:scale { pt.ones(1), pt.ones(2) })
+  end)
+end)
