@@ -1,4 +1,4 @@
-/* lua_io.c: files of tensors for Lua: safetensors in and out, IDX in. The reading and writing, and all suspicion of
+/* lua_io.c: files of tensors for Lua: safetensors in and out, IDX in; strings as tensors. The reading and writing, and all suspicion of
    what files hold, is the engine's (engine/io). */
 #include <string.h>
 
@@ -134,8 +134,19 @@ static int read_idx(lua_State *L) {
   return x ? 1 : pl_raise(L);
 }
 
+/* core.bytes(text) -> the bytes of a string as a vector of uint8 */
+static int bytes(lua_State *L) {
+  if (lua_type(L, 1) != LUA_TSTRING)
+    pl_error(L, PT_EARG, "bytes: expected a string, got %s", pl_describe(L, 1));
+  size_t n;
+  const char *text = lua_tolstring(L, 1, &n);
+  pl_box *box = pl_new_box(L);
+  pt_scope scope = pt_scope_begin();
+  return pl_finish(L, box, pt_from_data(text, (int64_t[]){(int64_t)n}, 1, PT_U8), scope);
+}
+
 void pl_open_io(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"save", save}, {"load", load}, {"read_idx", read_idx}, {NULL, NULL}};
+      {"save", save}, {"load", load}, {"read_idx", read_idx}, {"bytes", bytes}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

@@ -8,9 +8,28 @@ local fail = require "pt.fail"
 ---@class pt.data.Dataset
 local Dataset = class("Dataset")
 
-function Dataset:get() fail("%s has no get method", getmetatable(self).__name) end
-function Dataset:len() fail("%s has no len method", getmetatable(self).__name) end
+local function name_of(self) return getmetatable(self).__name end
+
+function Dataset:get() fail("%s has no get method", name_of(self)) end
+function Dataset:len() fail("%s has no len method", name_of(self)) end
 function Dataset.__len(self) return self:len() end
+
+--- Samples that come one after the other: a kind of it has `iter()`, which returns an iterator; it may have `len()`.
+---@class pt.data.IterableDataset
+local IterableDataset = class("IterableDataset")
+IterableDataset.__ptiterable = true
+function IterableDataset:iter() fail("%s has no iter method", name_of(self)) end
+
+-- What a dataset or a plain list has at place i, as a list of values.
+local function sample(dataset, i)
+  if not dataset.get then return { n = 1, dataset[i] } end
+  return table.pack(dataset:get(i))
+end
+
+local function check(owner, dataset)
+  if type(dataset) ~= "table" then fail("%s: expected a dataset, got a %s", owner, type(dataset)) end
+  return dataset
+end
 
 --- Rows of tensors: sample i is `x[i], y[i], ...`.
 ---@class pt.data.TensorDataset: pt.data.Dataset
@@ -49,4 +68,115 @@ function TensorDataset:get_batch(ids)
   return table.unpack(rows)
 end
 
-return { Dataset = Dataset, TensorDataset = TensorDataset }
+--- The samples of a dataset with the given ids, in that order.
+---@class pt.data.Subset: pt.data.Dataset
+---@overload fun(dataset: table, ids: integer[]|pt.Tensor): pt.data.Subset
+local Subset = class("Subset", Dataset)
+
+function Subset:init(dataset, ids)
+  self.dataset = check("Subset", dataset)
+  self.indices = pt.is_tensor(ids) and ids:tolist() or ids
+  if type(self.indices) ~= "table" then fail("Subset: the ids must be a list, got a %s", type(ids)) end
+  local n = #dataset
+  for i, id in ipairs(self.indices) do
+    if math.type(id) ~= "integer" or id < 1 or id > n then
+      fail("Subset: id %d is %s; the dataset has samples 1 to %d", i, id, n)
+    end
+  end
+  if dataset.get_batch then self.get_batch = Subset.fetch end
+end
+
+function Subset:len() return #self.indices end
+
+function Subset:get(i)
+  local id = self.indices[i]
+  if not id then fail("Subset: there is no sample %s; it has %d", i, #self.indices) end
+  return table.unpack(sample(self.dataset, id))
+end
+
+-- get_batch where the dataset below has one.
+function Subset:fetch(ids)
+  return self.dataset:get_batch(pt.tensor(self.indices, { dtype = pt.int64 }):index_select(1, ids))
+end
+
+--- Datasets one behind the other.
+---@class pt.data.ConcatDataset: pt.data.Dataset
+---@overload fun(datasets: table[]): pt.data.ConcatDataset
+local ConcatDataset = class("ConcatDataset", Dataset)
+
+function ConcatDataset:init(datasets)
+  if type(datasets) ~= "table" or #datasets == 0 then fail("ConcatDataset: expected a list of datasets") end
+  self.datasets, self.ends = datasets, {}
+  local n = 0
+  for i, dataset in ipairs(datasets) do
+    n = n + #check("ConcatDataset", dataset)
+    self.ends[i] = n
+  end
+end
+
+function ConcatDataset:len() return self.ends[#self.ends] end
+
+function ConcatDataset:get(i)
+  local before = 0
+  for k, last in ipairs(self.ends) do
+    if i <= last and i > before then return table.unpack(sample(self.datasets[k], i - before)) end
+    before = last
+  end
+  fail("ConcatDataset: there is no sample %s; it has %d", i, before)
+end
+
+--- fn(sample...) in the place of each sample of a dataset: where transforms go.
+---@class pt.data.MapDataset: pt.data.Dataset
+---@overload fun(dataset: table, fn: function): pt.data.MapDataset
+local MapDataset = class("MapDataset", Dataset)
+
+function MapDataset:init(dataset, fn)
+  self.dataset = check("MapDataset", dataset)
+  if type(fn) ~= "function" and not (getmetatable(fn) or {}).__call then
+    fail("MapDataset: expected a function, got a %s", type(fn))
+  end
+  self.fn = fn
+end
+
+function MapDataset:len() return #self.dataset end
+function MapDataset:get(i) return self.fn(table.unpack(sample(self.dataset, i))) end
+
+-- How many samples each part gets: `lengths` are counts, or shares that add up to 1.
+local function counts(lengths, n)
+  local total = 0
+  for _, length in ipairs(lengths) do total = total + length end
+  if math.abs(total - 1) > 1e-6 then
+    if total ~= n then fail("random_split: the lengths add up to %s, the dataset has %d samples", total, n) end
+    return lengths
+  end
+  local list, left = {}, n
+  for i, share in ipairs(lengths) do
+    list[i] = math.floor(n * share)
+    left = left - list[i]
+  end
+  for i = 1, left do list[(i - 1) % #list + 1] = list[(i - 1) % #list + 1] + 1 end
+  return list
+end
+
+--- Parts of a dataset in a random order: `local train, test = table.unpack(random_split(set, { 0.8, 0.2 }))`.
+---@param dataset table
+---@param lengths number[] counts, or shares that add up to 1
+---@param options? {seed: integer} default: numbers of the default generator
+---@return pt.data.Subset[]
+local function random_split(dataset, lengths, options)
+  local n = #check("random_split", dataset)
+  if type(lengths) ~= "table" then fail("random_split: expected a list of lengths, got a %s", type(lengths)) end
+  lengths = counts(lengths, n)
+  local order = require("pt.data.sampler").permutation(n, options and options.seed)
+  local parts, from = {}, 1
+  for i, length in ipairs(lengths) do
+    parts[i] = Subset(dataset, table.move(order, from, from + length - 1, 1, {}))
+    from = from + length
+  end
+  return parts
+end
+
+return {
+  Dataset = Dataset, IterableDataset = IterableDataset, TensorDataset = TensorDataset, Subset = Subset,
+  ConcatDataset = ConcatDataset, MapDataset = MapDataset, random_split = random_split, sample = sample,
+}

@@ -1,18 +1,13 @@
---- pt.data: datasets, loaders, readers.
+--- pt.data: datasets, samplers, loaders, readers, tokenizers; data.transforms for images.
 
-local pt = require "pt"
-local core = require "pt.core"
 local class = require "pt.class"
-local fail = require "pt.fail"
-local dataset = require "pt.data.dataset"
-local loader = require "pt.data.loader"
 
-local data = {
-  Dataset = dataset.Dataset,
-  TensorDataset = dataset.TensorDataset,
-  DataLoader = loader.DataLoader,
-  default_collate = loader.default_collate,
-}
+local data = { default_collate = require("pt.data.loader").default_collate }
+
+for _, part in ipairs { "dataset", "sampler", "loader", "readers", "tokenizers" } do
+  for name, value in pairs(require("pt.data." .. part)) do data[name] = value end
+end
+data.sample, data.permutation, data.new_seed = nil, nil, nil
 
 --- A new kind of dataset: define `get(i)` and `len()`.
 ---@param name string
@@ -20,18 +15,10 @@ local data = {
 ---@return table
 function data.class(name, base) return class(name, base or data.Dataset) end
 
---- An IDX file (MNIST's format), gzipped or not, as a tensor of the file's shape and dtype, numbers as they stand.
----@param path string
----@return pt.Tensor
-function data.read_idx(path) return (core.read_idx(path)) end
-
---- An IDX file of labels as class ids, which count from 1: the file's label 0 is class 1.   -> int64 (n)
----@param path string
----@return pt.Tensor
-function data.read_labels(path)
-  local labels = core.read_idx(path)
-  if labels.ndim ~= 1 then fail("read_labels: %s holds %s, not a row of labels", path, labels.shape) end
-  return labels:to(pt.int64) + 1
-end
-
-return data
+return setmetatable(data, {
+  __index = function(_, name)
+    if name ~= "transforms" then return nil end
+    data.transforms = require "pt.data.transforms"
+    return data.transforms
+  end,
+})

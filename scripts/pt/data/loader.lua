@@ -3,31 +3,9 @@
 local pt = require "pt"
 local class = require "pt.class"
 local fail = require "pt.fail"
+local fetch = require "pt.data.fetch"
+local sampler = require "pt.data.sampler"
 local signature = require "pt.signature"
-
--- 1 .. n in an order that depends on the seed and the epoch alone: Fisher and Yates's shuffle, numbers by splitmix64.
-local function shuffled(n, seed, epoch)
-  local order, state = {}, seed * 0x5851F42D4C957F2D + epoch
-  for i = 1, n do order[i] = i end
-  for i = n, 2, -1 do
-    state = state + 0x9E3779B97F4A7C15
-    local z = (state ~ (state >> 30)) * 0xBF58476D1CE4E5B9
-    z = (z ~ (z >> 27)) * 0x94D049BB133111EB
-    local j = ((z ~ (z >> 31)) >> 1) % i + 1
-    order[i], order[j] = order[j], order[i]
-  end
-  return order
-end
-
---- One batch of many samples' values: tensors are stacked, numbers and booleans become a tensor, the rest a list.
----@param values any[]
----@return any
-local function default_collate(values)
-  local kind = type(values[1])
-  if pt.is_tensor(values[1]) then return pt.stack(values) end
-  if kind == "number" or kind == "boolean" then return pt.tensor(values) end
-  return values
-end
 
 ---@class pt.data.DataLoader
 ---@field dataset table
@@ -35,20 +13,40 @@ end
 ---@field epoch integer how often the loader was started; decides the next shuffle
 local DataLoader = class("DataLoader")
 
---- `dataset` is a Dataset or a plain list. With a `seed` the order of every epoch is fixed; without, it comes from
---- the default generator (pt.manual_seed). `collate_fn(samples)` makes a batch of a list of `{x, y}`.
+local function check(dataset, batch_size, shuffle, sample_by, batch_by, workers, prefetch)
+  if type(dataset) ~= "table" then fail("DataLoader: expected a dataset, got a %s", type(dataset)) end
+  if batch_size < 1 then fail("DataLoader: batch_size must be 1 or more, got %d", batch_size) end
+  if workers < 0 or workers > 256 then fail("DataLoader: num_workers must be 0 to 256, got %d", workers) end
+  if prefetch < 1 then fail("DataLoader: prefetch_factor must be 1 or more, got %d", prefetch) end
+  if sample_by and batch_by or shuffle and (sample_by or batch_by) then
+    fail("DataLoader: only one of shuffle, sampler and batch_sampler decides the order")
+  end
+  if dataset.__ptiterable then
+    if shuffle or sample_by or batch_by then fail("DataLoader: an IterableDataset has an order of its own") end
+    if workers > 0 then fail("DataLoader: an IterableDataset is read by its loop; num_workers must be 0") end
+  end
+end
+
+--- `dataset` is a Dataset, an IterableDataset or a plain list. With a `seed` the order of every epoch is fixed;
+--- without, it comes from the default generator (pt.manual_seed). `collate_fn(samples)` makes a batch of a list of
+--- `{x, y}`.
+--- `num_workers` threads fetch up to prefetch_factor batches each ahead; the batches are the same for any number.
 DataLoader.init = signature("DataLoader",
-  "dataset:a batch_size:i=1 shuffle:b=false drop_last:b=false seed:i? collate_fn:f?",
-  function(self, dataset, batch_size, shuffle, drop_last, seed, collate_fn)
-    if type(dataset) ~= "table" then fail("DataLoader: expected a dataset, got a %s", type(dataset)) end
-    if batch_size < 1 then fail("DataLoader: batch_size must be 1 or more, got %d", batch_size) end
+  "dataset:a batch_size:i=1 shuffle:b=false sampler:a? batch_sampler:a? num_workers:i=0 collate_fn:f? "
+    .. "drop_last:b=false prefetch_factor:i=2 worker_init_fn:f? seed:i?",
+  function(self, dataset, batch_size, shuffle, sample_by, batch_by, workers, collate, drop_last, prefetch, init, seed)
+    check(dataset, batch_size, shuffle, sample_by, batch_by, workers, prefetch)
     self.dataset, self.batch_size, self.shuffle, self.drop_last = dataset, batch_size, shuffle, drop_last
-    self.seed, self.collate_fn, self.epoch = seed, collate_fn, 0
+    self.seed, self.collate_fn, self.epoch, self.position = seed, collate, 0, 0
+    self.sampler, self.batch_sampler = sample_by, batch_by
+    self.num_workers, self.prefetch_factor, self.worker_init_fn = workers, prefetch, init
+    self._skip = 0
   end)
 
 --- The number of batches.
 function DataLoader.__len(self)
-  local n = #self.dataset
+  if self.batch_sampler then return #self.batch_sampler end
+  local n = #(self.sampler or self.dataset)
   return self.drop_last and n // self.batch_size or (n + self.batch_size - 1) // self.batch_size
 end
 
@@ -56,58 +54,136 @@ end
 ---@param epoch integer
 function DataLoader:set_epoch(epoch) self.epoch = epoch end
 
-function DataLoader:_order()
-  local n, epoch = #self.dataset, self.epoch
-  self.epoch = epoch + 1
-  if not self.shuffle then
-    local order = {}
-    for i = 1, n do order[i] = i end
-    return order
+-- ---- order ----
+
+-- What this epoch draws its numbers from: the loader's seed, or one of the default generator.
+local function seed_of(self)
+  if self._resumed then
+    local seed = self._resumed
+    self._resumed = nil
+    return seed
   end
-  local seed = self.seed
-  if not seed then seed, epoch = pt.randint(0, 0x7FFFFFFF, { 1 }):item(), 0 end
-  return shuffled(n, seed, epoch)
+  return self.seed or sampler.new_seed()
 end
 
-local function sample(dataset, id)
-  if not dataset.get then return { dataset[id] } end
-  local result = table.pack(pcall(dataset.get, dataset, id))
-  if not result[1] then error(("DataLoader: sample %d: %s"):format(id, result[2]), 0) end
-  return table.move(result, 2, result.n, 1, {})
+-- An iterator over the lists of ids of this epoch's batches.
+local function batches(self, seed, epoch)
+  if self.batch_sampler then return self.batch_sampler:iter(epoch) end
+  local by = self.sampler
+  if not by and self.shuffle then
+    by = sampler.RandomSampler(self.dataset, { seed = seed })
+  end
+  by = by or sampler.SequentialSampler(self.dataset)
+  return sampler.BatchSampler(by, self.batch_size, self.drop_last):iter(epoch)
 end
 
-function DataLoader:_collate(ids)
-  local samples = {}
-  for i, id in ipairs(ids) do samples[i] = sample(self.dataset, id) end
-  if self.collate_fn then return self.collate_fn(samples) end
-  local batch = {}
-  for k = 1, #samples[1] do
-    local values = {}
-    for i, s in ipairs(samples) do values[i] = s[k] end
-    batch[k] = default_collate(values)
+-- ---- fetching ----
+
+-- Batches in their order from a pool of workers, which are a few batches ahead.
+local function from_workers(self, job, next_ids)
+  local init = self.worker_init_fn
+  local pool = pt.pool(self.num_workers, {
+    name = "loader",
+    initializer = function() require("pt.data.fetch").keep(job, init) end,
+  })
+  local waiting, first, last = {}, 1, 0
+  local function feed()
+    while last - first + 1 < self.num_workers * self.prefetch_factor do
+      local ids = next_ids()
+      if not ids then return end
+      last = last + 1
+      waiting[last] = pool:submit(function(list) return require("pt.data.fetch").of_kept(list) end, ids)
+    end
   end
-  return table.unpack(batch)
+  self._pool = pool
+  return function()
+    feed()
+    local future = waiting[first]
+    if not future then
+      pool:terminate()
+      return nil
+    end
+    waiting[first], first = nil, first + 1
+    return future:get()
+  end
+end
+
+-- Batches of a dataset that is read one sample after the other.
+local function from_stream(self)
+  local next_sample = self.dataset:iter()
+  return function()
+    local samples = {}
+    while #samples < self.batch_size do
+      local values = table.pack(next_sample())
+      if values[1] == nil then break end
+      samples[#samples + 1] = values
+    end
+    if #samples == 0 or self.drop_last and #samples < self.batch_size then return nil end
+    return fetch.collate(samples, self.collate_fn)
+  end
 end
 
 --- An iterator over one epoch of its own, for loops that run at the same time.
 ---@return fun(): ...
 function DataLoader:iter()
-  local order, batch, batches, size = self:_order(), 0, #self, self.batch_size
-  local whole = not self.collate_fn and self.dataset.get_batch and pt.tensor(order, { dtype = pt.int64 })
+  local epoch, skip = self.epoch, self._skip
+  self.epoch, self._skip, self.position = epoch + 1, 0, skip
+  local next_batch
+  if self.dataset.__ptiterable then
+    next_batch = from_stream(self)
+    for _ = 1, skip do next_batch() end
+  else
+    -- an order drawn anew counts as epoch 0 of its seed
+    local by_sample = self.dataset.get and (self.collate_fn or not self.dataset.get_batch)
+    local random = self.shuffle or self.seed or by_sample
+    local seed = random and seed_of(self) or nil
+    local number = self.seed and epoch or 0
+    self._current = { epoch = epoch, seed = seed }
+    local next_ids = batches(self, seed, number)
+    for _ = 1, skip do next_ids() end
+    local job = { dataset = self.dataset, collate = self.collate_fn, seed = seed, epoch = number }
+    if self.num_workers > 0 then
+      next_batch = from_workers(self, job, next_ids)
+    else
+      next_batch = function()
+        local ids = next_ids()
+        if ids then return fetch.batch(job, ids) end
+      end
+    end
+  end
   return function()
-    if batch >= batches then return nil end
-    local from = batch * size + 1
-    local n = math.min(size, #order - from + 1)
-    batch = batch + 1
-    if whole then return self.dataset:get_batch(whole:narrow(1, from, n)) end
-    return self:_collate(table.move(order, from, from + n - 1, 1, {}))
+    self.position = self.position + 1
+    return next_batch()
   end
 end
 
 -- A `for` loop calls the loader itself: without a control variable when it starts, with the last x afterwards.
 function DataLoader.__call(self, _, control)
-  if control == nil then rawset(self, "_next", self:iter()) end
+  if control == nil then
+    if self._pool then self._pool:terminate() end -- of a loop that broke off
+    self._next = self:iter()
+  end
   return self._next()
 end
 
-return { DataLoader = DataLoader, default_collate = default_collate }
+-- ---- checkpoints ----
+
+--- Where the loader stands: within an epoch after `position` batches, or between two.
+---@return table
+function DataLoader:state_dict()
+  local current = self._current
+  if not current or self.position > #self then return { epoch = self.epoch, position = 0 } end
+  return { epoch = current.epoch, position = self.position, seed = current.seed }
+end
+
+--- The next start goes on where the other loader stood.
+---@param dict table
+function DataLoader:load_state_dict(dict)
+  if type(dict) ~= "table" or math.type(dict.epoch) ~= "integer" or math.type(dict.position) ~= "integer" then
+    fail("load_state_dict: expected what DataLoader:state_dict() returned")
+  end
+  self.epoch, self._skip, self._current = dict.epoch, dict.position, nil
+  self.position, self._resumed = 0, dict.seed
+end
+
+return { DataLoader = DataLoader, default_collate = fetch.default_collate }

@@ -1,0 +1,84 @@
+--- How a batch is made of samples: the same code in the thread that asked for it and in a loader's workers.
+--
+-- Random numbers drawn while sample i is fetched depend on (seed, epoch, i) alone, so that a batch is the same whoever
+-- fetches it.
+
+local pt = require "pt"
+local core = require "pt.core"
+local sample = require("pt.data.dataset").sample
+
+local fetch = {}
+
+--- One batch of many samples' values: tensors are stacked, numbers and booleans become a tensor, tables are collated
+--- entry by entry, the rest is a list.
+---@param values any[]
+---@return any
+function fetch.default_collate(values)
+  local first = values[1]
+  local kind = type(first)
+  if pt.is_tensor(first) then return pt.stack(values) end
+  if kind == "number" or kind == "boolean" then return pt.tensor(values) end
+  if kind ~= "table" then return values end
+  local out = {}
+  for key in pairs(first) do
+    local list = {}
+    for i, value in ipairs(values) do list[i] = value[key] end
+    out[key] = fetch.default_collate(list)
+  end
+  return out
+end
+
+-- Samples drawn before others must not change what these draw: each has a stream of its own.
+local function seeded(job, id)
+  core.set_generator(job.seed, (job.epoch << 40) + id, 0)
+end
+
+-- The samples with these ids as a list of lists of values.
+local function samples_of(job, ids)
+  local samples = {}
+  local seed, stream, offset = core.generator()
+  for i, id in ipairs(ids) do
+    if job.seed then seeded(job, id) end
+    local ok, result = pcall(sample, job.dataset, id)
+    if not ok then
+      core.set_generator(seed, stream, offset)
+      error(("DataLoader: sample %s: %s"):format(id, type(result) == "table" and "an error value" or result), 0)
+    end
+    samples[i] = result
+  end
+  core.set_generator(seed, stream, offset)
+  return samples
+end
+
+--- What `collate` makes of samples; by default each of their values is collated, so that x and y come apart.
+function fetch.collate(samples, collate)
+  if collate then return collate(samples) end
+  local batch, n = {}, samples[1].n or #samples[1]
+  for k = 1, n do
+    local values = {}
+    for i, s in ipairs(samples) do values[i] = s[k] end
+    batch[k] = fetch.default_collate(values)
+  end
+  return table.unpack(batch, 1, n)
+end
+
+--- The batch of the samples `ids` of a job {dataset, collate, seed, epoch}.
+function fetch.batch(job, ids)
+  if not job.collate and job.dataset.get_batch then
+    return job.dataset:get_batch(pt.tensor(ids, { dtype = pt.int64 }))
+  end
+  return fetch.collate(samples_of(job, ids), job.collate)
+end
+
+-- ---- in a worker ----
+
+local kept -- the job of this worker
+
+function fetch.keep(job, init)
+  kept = job
+  if init then init(pt.worker_id()) end
+end
+
+function fetch.of_kept(ids) return fetch.batch(kept, ids) end
+
+return fetch

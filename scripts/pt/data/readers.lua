@@ -1,0 +1,149 @@
+--- Readers of data files: IDX (MNIST), CIFAR's binaries, CSV, text. Files are not trusted: an error names the path and
+--- the place.
+
+local pt = require "pt"
+local core = require "pt.core"
+local fail = require "pt.fail"
+local signature = require "pt.signature"
+
+local readers = {}
+
+--- An IDX file (MNIST's format), gzipped or not, as a tensor of the file's shape and dtype, numbers as they stand.
+---@param path string
+---@return pt.Tensor
+function readers.read_idx(path) return (core.read_idx(path)) end
+
+--- An IDX file of labels as class ids, which count from 1: the file's label 0 is class 1.   -> int64 (n)
+---@param path string
+---@return pt.Tensor
+function readers.read_labels(path)
+  local labels = core.read_idx(path)
+  if labels.ndim ~= 1 then fail("read_labels: %s holds %s, not a row of labels", path, labels.shape) end
+  return labels:to(pt.int64) + 1
+end
+
+local function contents(owner, path)
+  if type(path) ~= "string" then fail("%s: the path must be a string, got a %s", owner, type(path)) end
+  local file, reason = io.open(path, "rb")
+  if not file then fail("%s: %s", owner, reason) end
+  local text, problem = file:read "a"
+  file:close()
+  return text or fail("%s: %s: %s", owner, path, problem)
+end
+
+--- A text file as a string.
+---@param path string
+---@return string
+function readers.read_text(path) return contents("read_text", path) end
+
+--- The lines of a text file.
+---@param path string
+---@return string[]
+function readers.read_lines(path)
+  local lines = {}
+  for line in contents("read_lines", path):gmatch "([^\n]*)\n?" do lines[#lines + 1] = (line:gsub("\r$", "")) end
+  if lines[#lines] == "" then lines[#lines] = nil end -- what gmatch finds at the end
+  return lines
+end
+
+--- Bytes of a string as a vector of uint8.
+---@param text string
+---@return pt.Tensor
+function readers.bytes(text) return (core.bytes(text)) end
+
+-- ---- CIFAR ----
+
+local PIXELS = 3 * 32 * 32
+
+--- CIFAR-10's binary files (CIFAR-100's with labels = 2): images (n, 3, 32, 32) of uint8 and class ids from 1.
+---@type fun(path: string|string[], options?: {labels: integer}): pt.Tensor, pt.Tensor
+readers.read_cifar = (function()
+  local call = signature("read_cifar", "labels:i=1", function(paths, labels)
+    local images, classes, record = {}, {}, labels + PIXELS
+    for i, path in ipairs(type(paths) == "table" and paths or { paths }) do
+      local text = contents("read_cifar", path)
+      if #text == 0 or #text % record ~= 0 then
+        fail("read_cifar: %s: %d bytes are no whole number of records of %d; the last one ends at byte %d", path, #text,
+          record, #text - #text % record)
+      end
+      local rows = core.bytes(text):reshape(-1, record)
+      classes[i] = rows:select(2, labels):to(pt.int64) + 1 -- the fine label stands last
+      images[i] = rows:narrow(2, labels + 1, PIXELS):reshape(-1, 3, 32, 32)
+    end
+    if #images == 0 then fail("read_cifar: no paths") end
+    return pt.cat(images), pt.cat(classes)
+  end)
+  return function(paths, ...) return call(paths, ...) end
+end)()
+
+-- ---- CSV ----
+
+-- The fields of a line; quotes may stand around a field, and twice within for one. nil where a quote is not closed.
+local function split(line, sep)
+  local fields, at = {}, 1
+  while true do
+    if line:sub(at, at) == '"' then
+      local text, from = {}, at + 1
+      while true do
+        local quote = line:find('"', from, true)
+        if not quote then return nil, at end
+        text[#text + 1] = line:sub(from, quote - 1)
+        at = quote + 1
+        if line:sub(at, at) ~= '"' then break end
+        text[#text + 1], from = '"', at + 1
+      end
+      fields[#fields + 1] = table.concat(text)
+      if at <= #line and line:sub(at, at) ~= sep then return nil, at end
+    else
+      local stop = line:find(sep, at, true) or #line + 1
+      fields[#fields + 1] = line:sub(at, stop - 1)
+      at = stop
+    end
+    if at > #line then return fields end
+    at = at + 1
+  end
+end
+
+--- A table of numbers as a tensor (rows, columns), and the names of the columns where there is a header. With
+--- `text = true` rows of strings instead. An empty field is NaN. Lines that begin with # are left out.
+---@type fun(path: string, options?: {header: boolean, sep: string, dtype: pt.Dtype, text: boolean}): any, string[]?
+readers.read_csv = (function()
+  local call = signature("read_csv", "header:b=false sep:s=, dtype:y? text:b=false",
+    function(path, header, sep, dtype, as_text)
+      local whole, rows, names, at, number = contents("read_csv", path), {}, nil, 1, 0
+      while at <= #whole do
+        local stop = whole:find("\n", at, true) or #whole + 1
+        local line = whole:sub(at, stop - 1):gsub("\r$", "")
+        number = number + 1
+        if line ~= "" and line:sub(1, 1) ~= "#" then
+          local fields, bad = split(line, sep)
+          if not fields then
+            fail("read_csv: %s: line %d, byte %d: a quote is not closed", path, number, at + bad - 1)
+          end
+          local width = names and #names or rows[1] and #rows[1]
+          if width and #fields ~= width then
+            fail("read_csv: %s: line %d, byte %d: %d fields, those before have %d", path, number, at, #fields, width)
+          end
+          if header and not names then
+            names = fields
+          else
+            for k, field in ipairs(as_text and {} or fields) do
+              fields[k] = field:find "^%s*$" and 0 / 0 or tonumber(field)
+              if not fields[k] then
+                fail("read_csv: %s: line %d, byte %d: '%s' in column %d is no number", path, number, at,
+                  field:sub(1, 40), k)
+              end
+            end
+            rows[#rows + 1] = fields
+          end
+        end
+        at = stop + 1
+      end
+      if as_text then return rows, names end
+      if #rows == 0 then return pt.zeros(0, names and #names or 0, { dtype = dtype or pt.float32 }), names end
+      return pt.tensor(rows, { dtype = dtype or pt.float32 }), names
+    end)
+  return function(path, ...) return call(path, ...) end
+end)()
+
+return readers

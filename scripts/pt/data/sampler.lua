@@ -1,0 +1,182 @@
+--- Samplers: in which order a loader reads a dataset. A sampler has `iter(epoch)`, an iterator over ids (from 1) or,
+--- for a batch sampler, over lists of them, and `len()`.
+
+local pt = require "pt"
+local class = require "pt.class"
+local fail = require "pt.fail"
+local signature = require "pt.signature"
+
+local samplers = {}
+
+---@class pt.data.Sampler
+local Sampler = class("Sampler")
+samplers.Sampler = Sampler
+function Sampler:iter() fail("%s has no iter method", getmetatable(self).__name) end
+function Sampler:len() fail("%s has no len method", getmetatable(self).__name) end
+function Sampler.__len(self) return self:len() end
+
+-- A new seed by the default generator.
+function samplers.new_seed() return pt.randint(1, 0x7FFFFFFF, { 1 }):item() end
+
+-- Numbers below n, one after the other, that depend on seed and epoch alone (splitmix64).
+local function numbers(seed, epoch)
+  local state = seed * 0x5851F42D4C957F2D + epoch
+  return function(n)
+    state = state + 0x9E3779B97F4A7C15
+    local z = (state ~ (state >> 30)) * 0xBF58476D1CE4E5B9
+    z = (z ~ (z >> 27)) * 0x94D049BB133111EB
+    return ((z ~ (z >> 31)) >> 1) % n
+  end
+end
+
+--- 1 .. n in an order that depends on the seed and the epoch alone: Fisher and Yates's shuffle.
+---@param n integer
+---@param seed? integer default: one of the default generator
+---@param epoch? integer default 0
+---@return integer[]
+function samplers.permutation(n, seed, epoch)
+  local order, below = {}, numbers(seed or samplers.new_seed(), epoch or 0)
+  for i = 1, n do order[i] = i end
+  for i = n, 2, -1 do
+    local j = below(i) + 1
+    order[i], order[j] = order[j], order[i]
+  end
+  return order
+end
+
+-- Iterates over a list.
+local function over(list)
+  local i = 0
+  return function()
+    i = i + 1
+    return list[i]
+  end
+end
+
+local function size_of(name, source)
+  if type(source) ~= "table" then fail("%s: expected a dataset, got a %s", name, type(source)) end
+  return #source
+end
+
+--- 1, 2, 3, ...
+local Sequential = class("SequentialSampler", Sampler)
+samplers.SequentialSampler = Sequential
+function Sequential:init(source)
+  size_of("SequentialSampler", source)
+  self.source = source
+end
+function Sequential:len() return #self.source end
+function Sequential:iter()
+  local i, n = 0, #self.source
+  return function()
+    i = i + 1
+    return i <= n and i or nil
+  end
+end
+
+--- Every id once in a random order; with replacement, num_samples of any.
+local Random = class("RandomSampler", Sampler)
+samplers.RandomSampler = Random
+Random.init = signature("RandomSampler", "source:a replacement:b=false num_samples:i? seed:i?",
+  function(self, source, replacement, num_samples, seed)
+    size_of("RandomSampler", source)
+    if num_samples and num_samples < 1 then
+      fail("RandomSampler: num_samples must be 1 or more, got %d", num_samples)
+    end
+    self.source, self.replacement, self.num_samples, self.seed = source, replacement, num_samples, seed
+  end)
+function Random:len() return self.num_samples or #self.source end
+function Random:iter(epoch)
+  local n, count, ids = #self.source, self:len(), {}
+  local seed = self.seed or samplers.new_seed()
+  if n == 0 then return over(ids) end
+  if self.replacement then
+    local below = numbers(seed, epoch or 0)
+    for i = 1, count do ids[i] = below(n) + 1 end
+    return over(ids)
+  end
+  for round = 0, (count - 1) // n do -- more than there are: several rounds
+    for _, id in ipairs(samplers.permutation(n, seed + round * 0x10001, epoch)) do
+      if #ids < count then ids[#ids + 1] = id end
+    end
+  end
+  return over(ids)
+end
+
+--- num_samples ids, each as often as its weight says.
+local Weighted = class("WeightedRandomSampler", Sampler)
+samplers.WeightedRandomSampler = Weighted
+Weighted.init = signature("WeightedRandomSampler", "weights:a num_samples:i replacement:b=true seed:i?",
+  function(self, weights, num_samples, replacement, seed)
+    local list = pt.is_tensor(weights) and weights:tolist() or weights
+    if type(list) ~= "table" or type(list[1]) ~= "number" then
+      fail("WeightedRandomSampler: expected a list of weights, got a %s", type(weights))
+    end
+    local total, usable = 0, 0
+    for i, w in ipairs(list) do
+      if not (w >= 0 and w < math.huge) then
+        fail("WeightedRandomSampler: weight %d is %s; it must be 0 or more", i, w)
+      end
+      total, usable = total + w, usable + (w > 0 and 1 or 0)
+    end
+    if num_samples < 1 or total == 0 or not replacement and num_samples > usable then
+      fail("WeightedRandomSampler: %d samples cannot be drawn from %d weights above 0", num_samples, usable)
+    end
+    self.weights, self.num_samples, self.replacement, self.seed = list, num_samples, replacement, seed
+  end)
+function Weighted:len() return self.num_samples end
+function Weighted:iter(epoch)
+  local below, ids = numbers(self.seed or samplers.new_seed(), epoch or 0), {}
+  local function uniform() return (below(1 << 53) + 0.5) / (1 << 53) end
+  if not self.replacement then -- the largest u^(1/w) (Efraimidis and Spirakis)
+    local keys = {}
+    for i, w in ipairs(self.weights) do
+      ids[i], keys[i] = i, w > 0 and math.log(uniform()) / w or -math.huge
+    end
+    table.sort(ids, function(a, b) return keys[a] > keys[b] or keys[a] == keys[b] and a < b end)
+    return over(table.move(ids, 1, self.num_samples, 1, {}))
+  end
+  local ends, total = {}, 0
+  for i, w in ipairs(self.weights) do
+    total = total + w
+    ends[i] = total
+  end
+  for k = 1, self.num_samples do
+    local at, low, high = uniform() * total, 1, #ends
+    while low < high do
+      local middle = (low + high) // 2
+      if ends[middle] > at then high = middle else low = middle + 1 end
+    end
+    ids[k] = low
+  end
+  return over(ids)
+end
+
+--- The ids of another sampler in lists of batch_size.
+local Batch = class("BatchSampler", Sampler)
+samplers.BatchSampler = Batch
+Batch.init = signature("BatchSampler", "sampler:a batch_size:i drop_last:b=false",
+  function(self, sampler, batch_size, drop_last)
+    if batch_size < 1 then fail("BatchSampler: batch_size must be 1 or more, got %d", batch_size) end
+    if type(sampler) ~= "table" or not sampler.iter then fail("BatchSampler: expected a sampler") end
+    self.sampler, self.batch_size, self.drop_last = sampler, batch_size, drop_last
+  end)
+function Batch:len()
+  local n = #self.sampler
+  return self.drop_last and n // self.batch_size or (n + self.batch_size - 1) // self.batch_size
+end
+function Batch:iter(epoch)
+  local next_id = self.sampler:iter(epoch)
+  return function()
+    local batch = {}
+    while #batch < self.batch_size do
+      local id = next_id()
+      if id == nil then break end
+      batch[#batch + 1] = id
+    end
+    if #batch == 0 or self.drop_last and #batch < self.batch_size then return nil end
+    return batch
+  end
+end
+
+return samplers
