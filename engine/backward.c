@@ -23,6 +23,11 @@ typedef struct former {
   bool skip;
 } former;
 
+/* A gradient for a result that retains it. */
+typedef struct kept {
+  pt_tensor *x, *g;
+} kept;
+
 /* Gradients of an outer walk that wait at a node. */
 typedef struct aside {
   pt_node *node;
@@ -37,6 +42,7 @@ typedef struct walk {
   int depth;
   uint64_t oldest;     /* nothing older than this leads to a wanted input */
   list leaves;         /* of pt_node *: their gradients are complete */
+  list kept;           /* of kept */
   pt_tensor *const *x; /* wanted inputs, or NULL */
   int nx;
   pt_tensor **gx;
@@ -204,11 +210,17 @@ static bool run_hook(pt_node *node, pti_hook *h) {
   return true;
 }
 
-static bool run_hooks(pt_node *node) {
+static bool keep_for(walk *w, pt_tensor *x, pt_tensor *g) {
+  kept *k = list_add(&w->kept, sizeof *k);
+  if (k) *k = (kept){pt_retain(x), pt_retain(g)};
+  return k != NULL;
+}
+
+static bool run_hooks(walk *w, pt_node *node) {
   bool ok = true;
   for (pti_hook *h = node->hooks; ok && h && h->kind != PTI_HOOK_AFTER; h = h->next) {
     if (node->g[h->out] == NULL) continue;
-    if (h->kind == PTI_HOOK_RETAIN) ok = deposit(h->keep, node->g[h->out]);
+    if (h->kind == PTI_HOOK_RETAIN) ok = keep_for(w, h->keep, node->g[h->out]);
     else if (h->id) ok = run_hook(node, h);
   }
   return ok;
@@ -286,7 +298,7 @@ static void free_used(pt_node *node) {
 }
 
 static bool visit(walk *w, pt_node *node) {
-  if (!pti_poll() || !run_hooks(node)) return false;
+  if (!pti_poll() || !run_hooks(w, node)) return false;
   if (w->x) capture(w, node);
   if (node->op == NULL || (w->x && !leads_on(node))) return true;
   return propagate_any(w, node);
@@ -327,6 +339,15 @@ static bool run_node(walk *w, pt_node *node) {
 }
 
 static bool run_leaves(walk *w, bool ok) {
+  for (size_t i = 0; i < w->kept.n; i++) {
+    kept *k = (kept *)(void *)w->kept.v + i;
+    pt_scope s = pt_scope_begin();
+    ok = ok && s >= 0 && deposit(k->x, k->g);
+    pt_scope_end(s);
+    pt_release(k->x);
+    pt_release(k->g);
+  }
+  list_free(&w->kept, sizeof(kept));
   for (size_t i = 0; i < w->leaves.n; i++) {
     pt_node *node = ((pt_node **)(void *)w->leaves.v)[i];
     if (ok) ok = with_node(w, node, arrive);

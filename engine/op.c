@@ -298,6 +298,13 @@ static pt_tensor *edit(const pt_op *op, pt_arg *arg, const inputs *in) {
   pt_tensor *x = arg[0].t;
   bool record = wants_record(op, in), history = record || (!pti_this.no_grad && pti_needs_grad(x));
   if (history && !editable(op, x)) return NULL;
+  if (!pti_this.no_grad && x->root && !pti_needs_grad(x) && pti_needs_grad(x->root)) {
+    return pti_fail(
+        PT_EGRAD,
+        "%s_: x is a view, made under pt.no_grad(), of a tensor that has a gradient; make "
+        "the view outside of it, or edit it within",
+        op->name);
+  }
   if (record && !pti_is((pt_dtype)x->dtype, PTI_FLOATS | PTI_COMPLEX)) {
     return pti_fail(PT_EDTYPE, "%s_: x is %s and cannot take part in a gradient", op->name,
                     pt_dtype_name((pt_dtype)x->dtype));

@@ -167,3 +167,61 @@ describe("GradScaler", function()
     assert.equal(2, #scaler:scale { pt.ones(1), pt.ones(2) })
   end)
 end)
+
+-- Halves are storage: each op computes in float32, and rounds once at the end. So it is compared with itself on float32
+-- tensors of the same values, gradients too.
+describe("half precision:", function()
+  local core, samples = require "pt.core", require "spec.support.samples"
+  local compare = require "spec.support.compare"
+
+  -- The arguments of a sample with float tensors by way of `dtype`, and the leaves among them.
+  local function arguments(sample, by, dtype)
+    local args, leaves = samples.arguments(sample, "float32"), {}
+    local function convert(list, recipes)
+      for i, recipe in pairs(recipes) do
+        if samples.is_recipe(recipe) and list[i].dtype.is_floating_point then
+          list[i] = list[i]:to(by):to(dtype)
+          if samples.wants_grad(recipe) then leaves[#leaves + 1] = list[i]:requires_grad_() end
+        elseif type(recipe) == "table" and type(list[i]) == "table" then
+          convert(list[i], recipe)
+        end
+      end
+    end
+    convert(args, sample)
+    return args, leaves
+  end
+
+  local function run(op, sample, by, dtype)
+    local args, leaves = arguments(sample, by, dtype)
+    pt.manual_seed(7)
+    local outputs, total = { core.fn(op.name)(table.unpack(args, 1, args.n)) }, nil
+    for k, y in ipairs(outputs) do
+      outputs[k] = y:float()
+      if y.requires_grad then total = (total or 0) + y:float():sum() end
+    end
+    local grads = total and #leaves > 0 and pt.autograd.grad(total, leaves, { allow_unused = true }) or {}
+    for i, g in pairs(grads) do assert.equal(dtype, g.dtype, "gradient " .. i) end
+    return outputs, grads
+  end
+
+  local function agrees(what, k, half, single, tolerance)
+    local difference = compare.difference(half:float(), single, tolerance, tolerance)
+    assert(difference == nil, ("%s %d: %s"):format(what, k, difference))
+  end
+
+  for _, op in ipairs(core.ops()) do
+    local list = samples.of(op)
+    if list and not op.name:find "^linalg_" then -- LAPACK has no halves; those ops say so
+      it(op.name, function()
+        for _, sample in ipairs(list) do
+          for dtype, tolerance in pairs { [pt.float16] = 2e-3, [pt.bfloat16] = 1.6e-2 } do
+            local single, single_grads = run(op, sample, dtype, pt.float32)
+            local half, half_grads = run(op, sample, dtype, dtype)
+            for k, y in ipairs(single) do agrees("output", k, half[k], y, tolerance) end
+            for i, g in pairs(single_grads) do agrees("gradient", i, half_grads[i], g, 2 * tolerance) end
+          end
+        end
+      end)
+    end
+  end
+end)

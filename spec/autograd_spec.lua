@@ -232,6 +232,17 @@ describe("modes", function()
     assert.same({ 2, 2 }, pt.autograd.grad((w * x:clone()):sum(), w):tolist())
   end)
 
+  it("a view made under no_grad is not edited where its base has a gradient", function()
+    local x = leaf { 1, 2 }
+    local base = x * 2
+    local view = pt.no_grad(function() return base:narrow(1, 1, 1) end)
+    fails("made under pt.no_grad()", function() view:mul_(3) end)
+    pt.no_grad(function() view:mul_(3) end)
+    base:narrow(1, 1, 1):mul_(5)
+    base:sum():backward()
+    assert.same({ 10, 2 }, x.grad:tolist())
+  end)
+
   it("detach_ cuts a result off from its history", function()
     local x = leaf { 1, 2 }
     local y = x * 2
