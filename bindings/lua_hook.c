@@ -15,12 +15,12 @@
 /* Outlives its Lua state where a graph does. */
 typedef struct home {
   int refs;
-  lua_State *main; /* NULL once the state closes */
+  lua_State *main;  /* NULL once the state closes */
+  lua_Integer last; /* number of a function */
 } home;
 
 static const char home_key, strong_key, weak_key, owners_key, anchors_key, errors_key;
 static _Thread_local lua_State *walking; /* the (co)routine that called the engine */
-static _Thread_local lua_Integer last_id;
 
 static void home_release(home *h) {
   if (--h->refs == 0) free(h);
@@ -239,7 +239,7 @@ static int register_hook(lua_State *L) {
   if (lua_isnoneornil(L, 2))
     return pl_error(L, PT_EARG, "%s: the hook must be a function, got %s", op, pl_describe(L, 2));
   lua_settop(L, 2);
-  lua_Integer id = ++last_id;
+  lua_Integer id = ++home_of(L)->last;
   pt_scope scope = pt_scope_begin();
   bool leaf = pt_is_leaf(x);
   pt_scope_end(scope);
@@ -360,7 +360,7 @@ static int record(lua_State *L) {
     pl_new_box(L);
     lua_rawseti(L, result, k + 1);
   }
-  lua_Integer id = ++last_id;
+  lua_Integer id = ++home_of(L)->last;
   set_in(L, &strong_key, id, 2);
   pt_scope scope = pt_scope_begin();
   callback *c = callback_new(L, id);
@@ -399,7 +399,7 @@ static bool call_again(void *ud) {
 /* core.checkpoint(recompute, fn, ...) -> the results of fn(...), recorded without what recompute() can give */
 static int checkpoint(lua_State *L) {
   int n = lua_gettop(L);
-  lua_Integer id = ++last_id;
+  lua_Integer id = ++home_of(L)->last;
   set_in(L, &strong_key, id, 1);
   callback *c = callback_new(L, id);
   pt_checkpoint *k = c ? pt_checkpoint_begin(call_again, callback_free, c) : NULL;

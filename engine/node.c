@@ -44,6 +44,14 @@ static void copy_arg(const pti_param_spec *p, pt_arg *to, const pt_arg *from, ch
   }
 }
 
+/* Above those of all inputs, also where another thread made them. */
+static uint64_t next_id(pt_tensor *const *in, int nin) {
+  for (int i = 0; i < nin; i++) {
+    if (in[i] && in[i]->node && in[i]->node->id > last_id) last_id = in[i]->node->id;
+  }
+  return ++last_id;
+}
+
 static pt_node *node_new(const pt_op *op, const pt_arg *arg, pt_tensor *const *in, int nin,
                          int nout, int nsaved) {
   size_t bytes = sizeof(pt_node) + (size_t)nin * sizeof(pti_edge) +
@@ -56,8 +64,12 @@ static pt_node *node_new(const pt_op *op, const pt_arg *arg, pt_tensor *const *i
   if (n == NULL) return NULL;
   memset(n, 0, bytes);
   char *at = (char *)(n + 1);
-  *n = (pt_node){
-      .id = ++last_id, .op = op, .refs = 1, .nout = (uint8_t)nout, .nin = nin, .bytes = bytes};
+  *n = (pt_node){.id = next_id(in, nin),
+                 .op = op,
+                 .refs = 1,
+                 .nout = (uint8_t)nout,
+                 .nin = nin,
+                 .bytes = bytes};
   n->in = (pti_edge *)carve(&at, (size_t)nin * sizeof(pti_edge));
   n->saved = (pti_saved_slot *)carve(&at, (size_t)nsaved * sizeof(pti_saved_slot));
   n->g = (pt_tensor **)carve(&at, (size_t)nout * sizeof(pt_tensor *));

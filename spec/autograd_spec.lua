@@ -431,6 +431,21 @@ describe("checkpoint", function()
     w.grad = nil
   end)
 
+  it("goes through a list of functions in pieces", function()
+    local layers = {}
+    for i = 1, 5 do layers[i] = function(x) return (x * i):tanh() end end
+    local function gradient(fn)
+      local x = leaf { 0.1, 0.2 }
+      return autograd.grad(fn(x):sum(), x):tolist()
+    end
+    local want = gradient(function(x)
+      for _, layer in ipairs(layers) do x = layer(x) end
+      return x
+    end)
+    assert.same(want, gradient(function(x) return autograd.checkpoint_sequential(layers, 2, x) end))
+    fails("segments must be 1 to 5", autograd.checkpoint_sequential, layers, 6, w)
+  end)
+
   it("refuses what it cannot do again", function()
     local n = 0
     local y = autograd.checkpoint(function(x)
@@ -627,6 +642,18 @@ describe("vmap", function()
     assert(compare.difference(g, autograd.grad(model(x):sum(), x), 1e-5, 1e-6) == nil)
     local function spread(v) return v:std() + v[1] - v[{ { 2, 3 } }]:mean() end
     assert.same({ 5 }, { table.unpack(autograd.vmap(spread)(x).shape) })
+  end)
+
+  it("gives each sample its own gradient", function()
+    local w = pt.tensor({ 2, 3 }, { dtype = pt.float64 })
+    local x = pt.tensor({ { 1, 2 }, { 3, 4 }, { 5, 6 } }, { dtype = pt.float64 })
+    local function per_sample(weight, v) return autograd.grad((weight * v):sum():pow(2), weight) end
+    local g = autograd.vmap(per_sample)(w:expand(3, 2):clone():requires_grad_(), x)
+    assert.same({ { 16, 32 }, { 108, 144 }, { 280, 336 } }, g:tolist())
+    fails("input 1 of grad is the same for all", function()
+      w:requires_grad_()
+      autograd.vmap(per_sample, { in_dims = { false, 1 } })(w, x)
+    end)
   end)
 
   it("refuses by name what has no meaning for a batch", function()

@@ -11,6 +11,13 @@ local autograd = {}
 -- One tensor as a list of it.
 local function listed(x) return core.is_tensor(x) and { x } or x end
 
+-- vmap's part, where the outputs are its samples.
+local function vmapped(outputs)
+  local first = listed(outputs)
+  if type(first) ~= "table" then return false end
+  return type(first[1]) == "table" and core.is_tensor(first[1]) and require "pt.autograd.vmap"
+end
+
 --- The gradients of the sum of `outputs` for `inputs`, which may be results of ops too; the `.grad` of leaves is left
 --- alone. For a list of inputs a list, for one tensor its gradient; nil for an input that is not used, under
 --- allow_unused (zeros under materialize_grads). As PyTorch's torch.autograd.grad.
@@ -21,6 +28,8 @@ autograd.grad = signature("grad",
     if materialize_grads and allow_unused == false then
       fail("grad: materialize_grads fills unused inputs with zeros, allow_unused = false refuses them; leave one out")
     end
+    local samples = vmapped(outputs)
+    if samples then return samples.grad(outputs, inputs, grad_outputs, retain_graph, create_graph) end
     local list = core.grad(listed(outputs), listed(inputs), listed(grad_outputs) or {}, {
       retain_graph = retain_graph, create_graph = create_graph, allow_unused = allow_unused or materialize_grads,
     })
@@ -56,7 +65,8 @@ function autograd.set_detect_anomaly(on, fn, ...)
 end
 
 local parts = {
-  Function = "function", once_differentiable = "function", checkpoint = "checkpoint", vmap = "vmap",
+  Function = "function", once_differentiable = "function", checkpoint = "checkpoint",
+  checkpoint_sequential = "checkpoint", vmap = "vmap",
   gradcheck = "gradcheck", gradgradcheck = "gradcheck",
   vjp = "functional", jvp = "functional", jacobian = "functional", hessian = "functional", hvp = "functional",
   vhp = "functional",

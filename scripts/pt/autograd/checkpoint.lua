@@ -8,7 +8,7 @@ local known = { preserve_rng_state = true, use_reentrant = true }
 
 local function options_of(args)
   local last = args[args.n]
-  if type(last) ~= "table" or getmetatable(last) or next(last) == nil then return {} end
+  if type(last) ~= "table" or getmetatable(last) then return {} end
   for key in pairs(last) do
     if not known[key] then return {} end
   end
@@ -57,4 +57,26 @@ local function checkpoint(fn, ...)
   return core.checkpoint(recompute, fn, table.unpack(args, 1, args.n))
 end
 
-return { checkpoint = checkpoint }
+--- x through a list of functions (or a Sequential) in `segments` pieces, each of them a checkpoint. As
+--- torch.utils.checkpoint.checkpoint_sequential, which keeps the last piece as it is.
+---@param functions function[]
+---@param segments integer
+local function checkpoint_sequential(functions, segments, x, options)
+  local list = {}
+  for i = 1, #functions do list[i] = functions[i] end
+  if math.type(segments) ~= "integer" or segments < 1 or segments > #list then
+    fail("checkpoint_sequential: segments must be 1 to %d, got %s", #list, segments)
+  end
+  local size = #list // segments
+  for s = 1, segments do
+    local from, to = (s - 1) * size + 1, s < segments and s * size or #list
+    local function piece(v)
+      for i = from, to do v = list[i](v) end
+      return v
+    end
+    if s == segments then x = piece(x) else x = checkpoint(piece, x, options or {}) end
+  end
+  return x
+end
+
+return { checkpoint = checkpoint, checkpoint_sequential = checkpoint_sequential }

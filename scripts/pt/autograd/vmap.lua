@@ -433,4 +433,36 @@ local function vmap(fn, options)
   return function(...) return call(fn, in_dims, out_dims, ...) end
 end
 
-return { vmap = vmap }
+-- ---- gradients within vmap ----
+
+local function values_of(what, x)
+  local list, at = core.is_tensor(x) and { x } or x, nil
+  local out = {}
+  for i, v in ipairs(list) do
+    if not any_sample(v) then
+      fail("vmap: %s %d of grad is the same for all samples; expand it over the batch for a gradient of each", what, i)
+    end
+    at = at or v.level
+    if v.level ~= at then fail("vmap: %s of grad are of different vmaps", what) end
+    out[i] = v.value
+  end
+  return out, at
+end
+
+--- pt.autograd.grad for Samples: samples do not depend on one another, so the gradient of their sum has that of each.
+local function grad(outputs, inputs, grad_outputs, retain_graph, create_graph)
+  local ys, at = values_of("output", outputs)
+  local xs = values_of("input", inputs)
+  local weights = grad_outputs and values_of("grad_output", grad_outputs) or {}
+  for i, y in ipairs(ys) do
+    if not weights[i] and y.ndim ~= 1 then fail("vmap: output %d of grad has dims; give grad_outputs", i) end
+    weights[i] = weights[i] or pt.ones_like(y)
+  end
+  local list = require "pt.autograd".grad(ys, xs, {
+    grad_outputs = weights, retain_graph = retain_graph, create_graph = create_graph,
+  })
+  for i, g in ipairs(list) do list[i] = wrap(g, at) end
+  return core.is_tensor(inputs) and list[1] or list
+end
+
+return { vmap = vmap, grad = grad }
