@@ -76,7 +76,7 @@ endif
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@;)
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: all deps deps-test run specs test test-asan test-tsan lint format bench bench-peers size install uninstall clean help
+.PHONY: all deps deps-test run specs test test-asan test-tsan lint docs format bench bench-peers size install uninstall clean help
 
 all: $(TARGETS)
 
@@ -165,6 +165,11 @@ $(BUILD)/spec/%-cpp: spec/c/%.cpp $(BUILD)/libptlua.so
 	@mkdir -p $(@D)
 	$(call say,c++)$(CXX) -Wall -Wextra -Werror $(HOST_FLAGS) -o $@ $< -L$(BUILD) -lptlua -Wl,-rpath,'$$ORIGIN/..' -llua5.4 $(LIBS)
 
+# Every function: signature, arguments, dtypes, and the examples that spec/docs_spec.lua runs.
+docs: all
+	@mkdir -p $(BUILD)/docs
+	@$(BUILD)/ptlua scripts/tools/docs.lua $(BUILD)/docs/reference.md
+
 format:
 	clang-format -i $(C_SOURCES)
 
@@ -211,7 +216,8 @@ help:
 	  'make test-asan    specs under ASan + UBSan alone;  make test-tsan  under TSan' \
 	  'make lint         luacheck and clang-format alone;  make format  fixes the latter' \
 	  'make bench        speed and memory;  make bench-peers  the same beside PyTorch' \
-	  'make size         lines, bytes, start-up time' \
+	  'make docs         build/docs/reference.md: every function, with examples' \
+  'make size         lines, bytes, start-up time' \
 	  'make install      PREFIX=/usr/local DESTDIR= ;  make uninstall' \
 	  'make clean'
 

@@ -115,7 +115,15 @@ static const char *kind_of(const pt_op *op) {
                                       : "op made of others";
 }
 
-/* core.ops() -> a list of {name=, sig=, help=, kind=, differentiable=, inplace=} */
+/* What an element-wise op takes; NULL for others. */
+static const char *dtypes_of(const pt_op *op) {
+  if (op->kind != PTI_ELEMENTWISE) return NULL;
+  return op->dtypes == PTI_FLOATS        ? "floats; integers and bool become floats"
+         : op->dtypes & PTI_BIT(PT_BOOL) ? op->dtypes & PTI_FLOATS ? "all" : "integers and bool"
+                                         : "numbers, not bool";
+}
+
+/* core.ops() -> a list of {name=, sig=, help=, kind=, dtypes=, differentiable=, inplace=} */
 static int ops(lua_State *L) {
   int n;
   const pt_op *op = pti_ops(&n);
@@ -130,6 +138,8 @@ static int ops(lua_State *L) {
     lua_setfield(L, -2, "help");
     lua_pushstring(L, kind_of(op));
     lua_setfield(L, -2, "kind");
+    lua_pushstring(L, dtypes_of(op));
+    lua_setfield(L, -2, "dtypes");
     lua_pushboolean(L, op->vjp != NULL);
     lua_setfield(L, -2, "differentiable");
     lua_pushboolean(L, op->inplace);

@@ -52,12 +52,14 @@ local function call(op)
   return outputs and text .. " -> " .. outputs:gsub(":%w+", ""):gsub("%s+", ", ") or text
 end
 
-local function describe(op)
+-- What help prints about an op.
+function made.describe(op)
   local lines = { "pt." .. call(op), "  " .. op.help }
   for name, kind in op.sig:gsub("%->.*", ""):gmatch "([%w_]+):(%a)" do
     lines[#lines + 1] = ("    %-14s %s"):format(name, types[kind])
   end
   local notes = { kinds[op.kind] or op.kind }
+  if op.dtypes then notes[#notes + 1] = "dtypes: " .. op.dtypes end
   if op.sig:find "^%w+:T" and not op.space then notes[#notes + 1] = ("also x:%s(...)"):format(op.name) end
   if op.inplace and op.name:sub(-1) ~= "_" then notes[#notes + 1] = ("in place as x:%s_(...)"):format(op.name) end
   if not op.differentiable then notes[#notes + 1] = "not differentiable" end
@@ -73,7 +75,7 @@ define("help", "...", "prints what a function does and takes; without a name, th
     return
   end
   local op, names = find(what)
-  if op then return print(describe(op)) end
+  if op then return print(made.describe(op)) end
   local close = type(what) == "string" and nearest(what, names)
   print(("no function '%s'%s"):format(tostring(what), close and ("; did you mean '%s'?"):format(close) or ""))
 end)

@@ -6,6 +6,7 @@ local fail = require "pt.fail"
 local define, made, alias, inplace = require "pt.define"()
 local functions = made.functions
 local where, divide = core.fn "where", core.fn "div"
+local result_type = require "pt.functions.convert".functions.result_type
 
 -- ---- PyTorch's other names ----
 
@@ -52,9 +53,7 @@ for name, sign in pairs { add = "plus", sub = "minus" } do
         if options == nil then return plain(x, other) end
         local alpha = type(options) == "table" and options.alpha or options
         if type(alpha) ~= "number" then fail("%s%s: the option is alpha, a number", name, suffix) end
-        if core.is_tensor(other) and other.dtype == core.dtypes.bool and core.is_tensor(x) then
-          other = other:to_dtype(x.dtype) -- a factor would make int64 of it
-        end
+        if alpha ~= 1 and core.is_tensor(other) then other = other:to_dtype(result_type(x, other)) end
         return plain(x, alpha == 1 and other or other * alpha)
       end)
     made.methods[name .. suffix] = fn
@@ -90,7 +89,8 @@ inplace "float_power"
 
 define("ldexp", "x:T other:A", "x times 2 to the power other", function(x, other)
   if not core.is_tensor(other) then return x * 2.0 ^ other end
-  return x * (other:is_floating_point() and other or other:to_dtype(core.get_default_dtype())):exp2()
+  local float = x:is_floating_point() and x.dtype or core.get_default_dtype()
+  return x * (other:is_floating_point() and other or other:to_dtype(float)):exp2()
 end)
 inplace "ldexp"
 

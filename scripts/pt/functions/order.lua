@@ -164,11 +164,11 @@ local function rows_of(op, x, dim)
   if x:numel() == 0 and x:size(dim) > 0 then
     fail("%s: the entries of dim %d of %s are empty", op, dim, tostring(x.shape))
   end
-  local moved = x:transpose(1, dim)
+  local moved = x:movedim(dim, 1)
   local shape = moved.shape
-  return moved:reshape(shape[1], -1), function(rows)
+  return moved:reshape(shape[1], x:numel() // math.max(shape[1], 1)), function(rows)
     shape[1] = rows:size(1)
-    return rows:reshape(shape):transpose(1, dim)
+    return rows:reshape(shape):movedim(1, dim)
   end
 end
 

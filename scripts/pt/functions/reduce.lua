@@ -173,7 +173,7 @@ define("cov", "x:T correction:i=1", "covariances of variables (rows) over observ
     local rows = x.ndim == 2 and x or x:reshape(1, -1)
     local centred = rows - rows:mean(2, true)
     local y = centred:mm(centred:t()) / math.max(0, rows:size(2) - correction)
-    return x.ndim == 2 and y or y:reshape({})
+    return rows:size(1) ~= 1 and y or y:reshape({})
   end)
 
 define("corrcoef", "x:T", "correlations of variables (rows) over observations (columns)", function(x)

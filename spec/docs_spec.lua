@@ -1,0 +1,40 @@
+-- The examples of the reference page print what the page says; the page names every function.
+local pt = require "pt"
+local examples = require "spec.support.examples"
+
+local function printed(...)
+  local list = {}
+  for i = 1, select("#", ...) do list[i] = tostring((select(i, ...))) end
+  return table.concat(list, "  ")
+end
+
+describe("reference:", function()
+  local known = {}
+  for _, op in ipairs(pt.ops()) do known[op.name] = true end
+
+  for name, list in pairs(examples) do
+    it("example of " .. name, function()
+      assert(known[name] or pt.Tensor[name], name .. " is no function")
+      for _, example in ipairs(list) do
+        local run = assert(load("return " .. example[1], "=example", "t", { pt = pt, table = table }))
+        assert.equal(example[2], printed(run()))
+      end
+    end)
+  end
+
+  it("is written", function()
+    local path = os.tmpname()
+    local run = assert(loadfile "scripts/tools/docs.lua")
+    local was, say = arg, print
+    _G.arg, _G.print = { path }, function() end
+    local ok, err = pcall(run)
+    _G.arg, _G.print = was, say
+    assert(ok, err)
+    local file = assert(io.open(path))
+    local text = file:read "a"
+    file:close()
+    os.remove(path)
+    for name in pairs(known) do assert(text:find("\n## " .. name .. "\n", 1, true), name) end
+    assert.matches("pt%.sum%(x, %[dim%], keepdim = false, %[dtype%]%)", text)
+  end)
+end)
