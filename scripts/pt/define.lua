@@ -65,7 +65,10 @@ local function new(_, space)
 
   local function inplace(name)
     local fn = made.methods[name] or core.Tensor[name]
-    made.methods[name .. "_"] = function(x, ...) return x:copy_(fn(x, ...)) end
+    made.methods[name .. "_"] = function(x, ...)
+      -- A gradient may need the old x: it reads a copy, and x gets the result.
+      return x:copy_(fn(core.grad_enabled() and x.requires_grad and x:clone() or x, ...))
+    end
     if docs[name] then docs[name].inplace = true end
   end
   return define, made, alias, inplace

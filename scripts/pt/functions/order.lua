@@ -45,23 +45,30 @@ local function middle(x, dim, keepdim)
   return finish(value, dim, keepdim), finish(index, dim, keepdim)
 end
 
+-- The one value of x that was chosen, whose gradient is shared by all elements that equal it.
+local function shared(x, value)
+  if not (core.grad_enabled() and x.requires_grad) then return value end
+  local same = x:detach():eq(value)
+  return value + where(same, x - x:detach(), 0):sum() / same:sum():maximum(1)
+end
+
 define("median", "x:T dim:i? keepdim:b=false", "the median, the lower one of two; with dim, values and ids",
   function(x, dim, keepdim)
     if dim then return middle(x, dim, keepdim) end
     if x:numel() == 0 and x:is_floating_point() then return x:new_full({}, 0 / 0) end
-    return (middle(x:reshape(-1), 1, false))
+    return shared(x, (middle(x:detach():reshape(-1), 1, false)))
   end)
 
 define("nanmedian", "x:T dim:i? keepdim:b=false", "the median of what is not NaN; with dim, values and ids",
   function(x, dim, keepdim)
-    local line, along = x, dim
     if not dim and x:numel() == 0 then return functions.median(x) end
-    if not dim or x.ndim == 0 then line, along = x:reshape(-1), 1 end
+    local line, along = x, dim
+    if not dim or x.ndim == 0 then line, along = (dim and x or x:detach()):reshape(-1), 1 end
     local values, indices = line:sort(along)
     local count = line:isnan():logical_not():sum(along, true)
     local at = ((count + 1):floor_divide(2)):maximum(1)
     local value, index = values:gather(along, at), indices:gather(along, at)
-    if not dim then return value:reshape({}) end
+    if not dim then return shared(x, value:reshape({})) end
     return finish(value, along, keepdim), finish(index, along, keepdim)
   end)
 
