@@ -262,3 +262,52 @@ describe("layers", function()
     it("refuse: " .. message, function() raises(message, call) end)
   end
 end)
+
+describe("hooks on the way backward", function()
+  local function layer()
+    local l = nn.Linear(2, 1)
+    l:load_state_dict { weight = pt.tensor { { 2., 3 } }, bias = pt.zeros(1) }
+    return l
+  end
+
+  it("see the gradients of what went in and came out, and may replace them", function()
+    local l, seen = layer(), {}
+    local handle = l:register_full_backward_hook(function(m, gin, gout)
+      seen = { m, gin[1]:tolist(), gout[1]:tolist() }
+      return { gin[1] * 10 }
+    end)
+    local x = pt.tensor { { 1., 1 } }:requires_grad_();
+    (l(x) * 4):sum():backward()
+    assert.same({ { 8, 12 } }, seen[2])
+    assert.same({ { 4 } }, seen[3])
+    assert.equal(l, seen[1])
+    assert.same({ { 80, 120 } }, x.grad:tolist())
+    assert.same({ { 4, 4 } }, l.weight.grad:tolist())
+    handle.remove()
+    x.grad = nil
+    l(x):sum():backward()
+    assert.same({ { 2, 3 } }, x.grad:tolist())
+  end)
+
+  it("work where no input wants a gradient, and before the module's own", function()
+    local l, order = layer(), {}
+    l:register_full_backward_hook(function(_, gin, gout) order = { gin.n, gout[1]:item() } end)
+    l:register_full_backward_pre_hook(function(_, gout) return gout[1] * 3 end)
+    l(pt.tensor { { 1., 1 } }):sum():backward()
+    assert.same({ 0, 3 }, order)
+    assert.same({ { 3, 3 } }, l.weight.grad:tolist())
+  end)
+
+  it("are not in the way without gradients", function()
+    local l = layer()
+    l:register_full_backward_hook(error)
+    assert.equal(5, pt.no_grad(function() return l(pt.tensor { { 1., 1 } }) end):item())
+  end)
+
+  it("must return what fits", function()
+    local l = layer()
+    l:register_full_backward_hook(function() return 3 end)
+    local y = l(pt.ones(1, 2):requires_grad_()):sum()
+    raises("a backward hook must return nothing, a gradient, or a list of 1", y.backward, y)
+  end)
+end)

@@ -31,12 +31,14 @@ end
 local parts = {
   special = "pt.special",
   nn = "pt.nn", optim = "pt.optim", data = "pt.data", autograd = "pt.autograd", amp = "pt.amp", pool = "pt.pool",
+  history = "pt.history", summary = "pt.summary",
   channel = "pt.channel", progress = "pt.progress", cuda = "pt.cuda", linalg = "pt.linalg",
 }
 
 setmetatable(pt, {
   __index = function(_, name)
     if name == "save" or name == "load" then return require("pt.serialize")[name] end
+    if name == "save_run" or name == "load_run" then return require("pt.run")[name] end
     if not parts[name] then return nil end
     local part = require(parts[name])
     rawset(pt, name, part)

@@ -388,12 +388,16 @@ function Module:cuda() return self:to("cuda") end
 function Module:forward() fail("%s has no forward method", name_of(self)) end
 
 local function run_hooked(self, ...)
-  local input = table.pack(...)
+  local input, backward = table.pack(...), nil
   for _, hook in ipairs(self._hooks.before) do
     local changed = table.pack(hook(self, table.unpack(input, 1, input.n)))
     if changed[1] ~= nil then input = changed end
   end
+  if self._hooks.on_backward and pt.is_grad_enabled() then
+    input, backward = require "pt.nn.hooks".enter(self, self._hooks, input)
+  end
   local output = table.pack(self:forward(table.unpack(input, 1, input.n)))
+  if backward then output = require "pt.nn.hooks".leave(backward, output) end
   for _, hook in ipairs(self._hooks.after) do
     local changed = table.pack(hook(self, input, table.unpack(output, 1, output.n)))
     if changed[1] ~= nil then output = changed end
@@ -439,8 +443,11 @@ core.on_error(function(text)
 end)
 
 local function add_hook(self, when, fn)
-  if not self._hooks then rawset(self, "_hooks", { before = {}, after = {} }) end
+  if not self._hooks then
+    rawset(self, "_hooks", { before = {}, after = {}, backward = {}, backward_pre = {}, on_backward = false })
+  end
   local list = self._hooks[when]
+  self._hooks.on_backward = self._hooks.on_backward or when == "backward" or when == "backward_pre"
   list[#list + 1] = fn
   return {
     remove = function()
@@ -458,6 +465,16 @@ function Module:register_forward_pre_hook(fn) return add_hook(self, "before", fn
 --- fn(module, inputs, ...) runs after forward with its results; what it returns, if anything, replaces them.
 ---@return {remove: fun()}
 function Module:register_forward_hook(fn) return add_hook(self, "after", fn) end
+
+--- fn(module, grad_input, grad_output) runs when the gradients of what went in are known: lists of those of tensors
+--- that want one. What it returns, if anything, replaces grad_input.
+---@return {remove: fun()}
+function Module:register_full_backward_hook(fn) return add_hook(self, "backward", fn) end
+
+--- fn(module, grad_output) runs when the gradients of the results are known; what it returns, if anything, replaces
+--- them.
+---@return {remove: fun()}
+function Module:register_full_backward_pre_hook(fn) return add_hook(self, "backward_pre", fn) end
 
 -- ---- text ----
 

@@ -1,0 +1,167 @@
+--- pt.history: what a training run reports, kept as CSV or JSON lines, and drawn as curves.
+--
+--   local history <close> = pt.history("run.csv")
+--   history { step = 1, loss = 2.3 }
+--   print(history:plot "loss")
+--   history:svg("run.svg", { "loss" })
+
+local class = require "pt.class"
+local fail = require "pt.fail"
+
+---@class pt.History
+---@field rows table[] all entries
+local History = class("History")
+
+---@param path? string ends with .csv or .jsonl; without one entries are kept in memory alone
+function History:init(path)
+  self.rows, self.columns = {}, nil
+  if path == nil then return end
+  if type(path) ~= "string" then fail("history: the path must be a string, got a %s", type(path)) end
+  self.kind = path:match "%.(csv)$" or path:match "%.(jsonl)$"
+  if not self.kind then fail("history: %s must end with .csv or .jsonl", path) end
+  local file, reason = io.open(path, "wb")
+  if not file then fail("history: %s", reason) end
+  self.file = file
+end
+
+local function sorted_keys(t)
+  local keys = {}
+  for key in pairs(t) do keys[#keys + 1] = tostring(key) end
+  table.sort(keys)
+  return keys
+end
+
+-- Numbers so that they are read back as they were.
+local function number(v)
+  if math.type(v) == "integer" then return tostring(v) end
+  local short = ("%.6g"):format(v)
+  return tonumber(short) == v and short or ("%.17g"):format(v)
+end
+
+local function csv(v)
+  if type(v) == "number" then return number(v) end
+  if v == nil then return "" end
+  v = tostring(v)
+  return v:find '[",\n]' and '"' .. v:gsub('"', '""') .. '"' or v
+end
+
+local function json(v)
+  if type(v) == "number" then return (v ~= v or v == math.huge or v == -math.huge) and "null" or number(v) end
+  if type(v) == "boolean" then return tostring(v) end
+  return '"' .. tostring(v):gsub('[%c"\\]', function(c) return ("\\u%04x"):format(c:byte()) end) .. '"'
+end
+
+--- Adds an entry. The first one decides the columns of a CSV file (`step` and `epoch` stand first).
+---@param row table<string, any>
+function History.__call(self, row)
+  if type(row) ~= "table" then fail("history: expected a table of values by name, got a %s", type(row)) end
+  local copy = {}
+  for key, value in pairs(row) do copy[key] = type(value) == "userdata" and value:item() or value end
+  self.rows[#self.rows + 1] = copy
+  if not self.file then return end
+  local parts = {}
+  if self.kind == "jsonl" then
+    for i, key in ipairs(sorted_keys(copy)) do parts[i] = json(key) .. ": " .. json(copy[key]) end
+    self.file:write("{", table.concat(parts, ", "), "}\n")
+  else
+    if not self.columns then
+      self.columns = {}
+      for _, key in ipairs { "epoch", "step" } do
+        if copy[key] ~= nil then self.columns[#self.columns + 1] = key end
+      end
+      for _, key in ipairs(sorted_keys(copy)) do
+        if key ~= "epoch" and key ~= "step" then self.columns[#self.columns + 1] = key end
+      end
+      self.file:write(table.concat(self.columns, ","), "\n")
+    end
+    for i, key in ipairs(self.columns) do parts[i] = csv(copy[key]) end
+    self.file:write(table.concat(parts, ","), "\n")
+  end
+  self.file:flush()
+end
+
+function History:close()
+  if self.file then self.file:close() end
+  self.file = nil
+end
+History.__close = History.close
+
+-- The finite values of a column.
+local function series(self, key)
+  local list = {}
+  for _, row in ipairs(self.rows) do
+    local v = row[key]
+    if type(v) == "number" and v == v and math.abs(v) < math.huge then list[#list + 1] = v end
+  end
+  if #list == 0 then fail("history: there are no numbers under '%s'", key) end
+  return list
+end
+
+local function range(list)
+  local low, high = math.huge, -math.huge
+  for _, v in ipairs(list) do low, high = math.min(low, v), math.max(high, v) end
+  if low == high then low, high = low - 0.5, high + 0.5 end
+  return low, high
+end
+
+--- A column as a curve of text.
+---@param key string
+---@param options? {width: integer, height: integer}
+---@return string
+function History:plot(key, options)
+  local width, height = options and options.width or 64, options and options.height or 12
+  local list = series(self, key)
+  local low, high = range(list)
+  local grid = {}
+  for y = 1, height do
+    grid[y] = {}
+    for x = 1, width do grid[y][x] = " " end
+  end
+  for x = 1, width do -- the mean of the values that fall into a column
+    local from = (x - 1) * #list // width + 1
+    local to = math.max(from, x * #list // width)
+    local sum = 0
+    for i = from, to do sum = sum + list[math.min(i, #list)] end
+    local y = math.floor((high - sum / (to - from + 1)) / (high - low) * (height - 1) + 0.5) + 1
+    grid[y][x] = "*"
+  end
+  local lines = {}
+  for y = 1, height do
+    local label = y == 1 and ("%10.4g"):format(high) or y == height and ("%10.4g"):format(low) or (" "):rep(10)
+    lines[y] = (label .. " |" .. table.concat(grid[y])):gsub("%s+$", "")
+  end
+  lines[height + 1] = (" "):rep(11) .. "+" .. ("-"):rep(width)
+  lines[height + 2] = (" "):rep(12) .. ("%s, %d values"):format(key, #list)
+  return table.concat(lines, "\n")
+end
+
+local colours = { "#1f77b4", "#d62728", "#2ca02c", "#ff7f0e", "#9467bd" }
+
+--- Columns as curves in an SVG file, each from its lowest to its highest value.
+---@param path string
+---@param keys string[]
+function History:svg(path, keys)
+  local parts = {
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 400" font-family="sans-serif" font-size="12">',
+    '<rect width="640" height="400" fill="white"/><path d="M50 20V360H620" fill="none" stroke="gray"/>',
+  }
+  for k, key in ipairs(keys) do
+    local list, points = series(self, key), {}
+    local low, high = range(list)
+    for i, v in ipairs(list) do
+      local x = 50 + 570 * (i - 1) / math.max(1, #list - 1)
+      points[i] = ("%.1f,%.1f"):format(x, 360 - 340 * (v - low) / (high - low))
+    end
+    local colour = colours[(k - 1) % #colours + 1]
+    parts[#parts + 1] = ('<polyline fill="none" stroke="%s" points="%s"/>'):format(colour, table.concat(points, " "))
+    parts[#parts + 1] = ('<text x="60" y="%d" fill="%s">%s: %.4g to %.4g</text>'):format(20 + 16 * k, colour,
+      key:gsub("[<>&]", ""), low, high)
+  end
+  parts[#parts + 1] = "</svg>"
+  local file, reason = io.open(path, "wb")
+  if not file then fail("history: %s", reason) end
+  file:write(table.concat(parts, "\n"), "\n")
+  file:close()
+end
+
+return History

@@ -1,0 +1,30 @@
+-- Every example runs in its short form, and asserts there that what it trains gets better.
+local pt = require "pt"
+
+local folder = "scripts/examples/"
+local names = {
+  "cartpole_dqn", "cartpole_ppo", "char_gpt", "char_lstm", "dcgan", "diffusion_2d", "gcn", "linear_regression",
+  "mnist_hogwild", "mnist_lenet", "mnist_mlp", "resnet_cifar", "time_sequence", "transformer_translate", "vae",
+  "word_lm",
+}
+
+describe("the example", function()
+  for _, name in ipairs(names) do
+    it(name .. " runs", function()
+      local path = folder .. name .. ".lua"
+      local file = io.open(path)
+      if not file then return pending "the examples are not here" end
+      local text = file:read "a"
+      file:close()
+      assert.is_truthy(text:find("\n-- Expected: ", 1, true), "the header tells no expected figure")
+      local printed = {}
+      local env = setmetatable({
+        arg = { [0] = path, "--smoke" },
+        print = function(...) printed[#printed + 1] = tostring((...)) end,
+      }, { __index = _G })
+      assert(load(text, "@" .. path, "t", env))()
+      assert.is_true(#printed > 0)
+      assert.equal(pt.float32, pt.get_default_dtype())
+    end)
+  end
+end)
