@@ -149,6 +149,43 @@ describe("a checkpoint of a run", function()
   end)
 end)
 
+describe("the same seed", function()
+  local T = data.transforms
+
+  -- Losses of twelve steps of a small convolutional network on images that are cropped at random.
+  local function curve(threads, workers)
+    local were = pt.get_num_threads()
+    pt.set_num_threads(threads)
+    pt.manual_seed(5)
+    local images = data.TensorDataset(pt.rand(40, 1, 12, 12), pt.randint(1, 3, { 40 }))
+    local loader = data.DataLoader(data.MapDataset(images, T.Compose { T.RandomCrop(10), T.RandomHorizontalFlip() }), {
+      batch_size = 10, shuffle = true, num_workers = workers,
+    })
+    local model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+      nn.Dropout(0.2), nn.Linear(64, 3))
+    local optimizer, losses = optim.AdamW(model:parameters(), { lr = 0.01 }), {}
+    for _ = 1, 3 do
+      for x, y in loader do
+        optimizer:zero_grad()
+        local loss = nn.functional.cross_entropy(model(x), y)
+        loss:backward()
+        optimizer:step()
+        losses[#losses + 1] = ("%a"):format(loss:item())
+      end
+    end
+    pt.set_num_threads(were)
+    return losses
+  end
+
+  it("gives the same curve for any number of threads and loader workers, to the bit", function()
+    local want = curve(1, 0)
+    assert.equal(12, #want)
+    assert.same(want, curve(2, 0))
+    assert.same(want, curve(1, 1))
+    assert.same(want, curve(2, 4))
+  end)
+end)
+
 describe("a history", function()
   it("writes CSV and JSON lines", function()
     local csv, jsonl = path .. ".csv", path .. ".jsonl"
@@ -163,8 +200,28 @@ describe("a history", function()
     assert.equal('{"bad": null, "loss": 0.33333333333333331, "ok": true}\n', data.read_text(jsonl))
     os.remove(csv)
     os.remove(jsonl)
-    raises("must end with .csv or .jsonl", pt.history, "x.txt")
+    raises("must end with .csv or .jsonl, or contain tfevents", pt.history, "x.txt")
     raises("No such file", pt.history, "/no/such/x.csv")
+  end)
+
+  it("writes TensorBoard's events", function()
+    local name = path .. ".tfevents"
+    local log = pt.history(name)
+    log { step = 300, loss = 0.5, note = "x" }
+    log:close()
+    local events, text = require "pt.events", data.read_text(name)
+    os.remove(name)
+    assert.equal(0xE3069283, events.crc32c "123456789")
+    local found, at = {}, 1
+    while at <= #text do
+      local n = string.unpack("<I8", text, at)
+      found[#found + 1] = text:sub(at + 12, at + 11 + n)
+      at = at + 16 + n
+    end
+    assert.equal(2, #found)
+    assert.is_truthy(found[1]:find("\26\13brain.Event:2", 1, true))
+    -- step 300, then the summary: one value with its tag and number
+    assert.is_truthy(found[2]:find("\16\172\2\42\13\10\11\10\4loss\21" .. string.pack("<f", 0.5), 1, true))
   end)
 
   it("draws curves", function()

@@ -3,7 +3,7 @@
 --
 --   ptlua scripts/examples/diffusion_2d.lua [--smoke]
 --
--- Expected: loss below 0.45 after 3000 steps; 9 of 10 drawn points lie within 0.15 of a moon.
+-- Expected: loss of 0.35 after 4000 steps; more than 8 of 10 drawn points lie within 0.15 of a moon.
 
 local pt = require "pt"
 local nn, optim = pt.nn, pt.optim
@@ -39,16 +39,19 @@ function Denoiser:forward(x, t)
 end
 
 local model = Denoiser()
-local optimizer = optim.AdamW(model:parameters(), { lr = 1e-3 })
+local STEPS = smoke and 60 or 4000
+local optimizer = optim.AdamW(model:parameters(), { lr = 3e-3 })
+local scheduler = optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
 
 local first, last, mean
-for step = 1, smoke and 60 or 3000 do
+for step = 1, STEPS do
   local x, t, noise = moons(256, 0.03), pt.randint(1, T, { 256 }), pt.randn(256, 2)
   local a = kept:index_select(1, t):unsqueeze(2)
   local loss = nn.functional.mse_loss(model(a:sqrt() * x + (1 - a):sqrt() * noise, t), noise)
   optimizer:zero_grad()
   loss:backward()
   optimizer:step()
+  scheduler:step()
   last = loss:item()
   first = first or last
   mean = mean and 0.98 * mean + 0.02 * last or last

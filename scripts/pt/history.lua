@@ -1,4 +1,4 @@
---- pt.history: what a training run reports, kept as CSV or JSON lines, and drawn as curves.
+--- pt.history: what a training run reports, kept as CSV, JSON lines or TensorBoard events, and drawn as curves.
 --
 --   local history <close> = pt.history("run.csv")
 --   history { step = 1, loss = 2.3 }
@@ -6,22 +6,25 @@
 --   history:svg("run.svg", { "loss" })
 
 local class = require "pt.class"
+local events = require "pt.events"
 local fail = require "pt.fail"
 
 ---@class pt.History
 ---@field rows table[] all entries
 local History = class("History")
 
----@param path? string ends with .csv or .jsonl; without one entries are kept in memory alone
+---@param path? string ends with .csv or .jsonl, or has "tfevents" in its name, which TensorBoard looks for; without a
+---path entries are kept in memory alone
 function History:init(path)
   self.rows, self.columns = {}, nil
   if path == nil then return end
   if type(path) ~= "string" then fail("history: the path must be a string, got a %s", type(path)) end
-  self.kind = path:match "%.(csv)$" or path:match "%.(jsonl)$"
-  if not self.kind then fail("history: %s must end with .csv or .jsonl", path) end
+  self.kind = path:match "%.(csv)$" or path:match "%.(jsonl)$" or path:match "tfevents"
+  if not self.kind then fail("history: %s must end with .csv or .jsonl, or contain tfevents", path) end
   local file, reason = io.open(path, "wb")
   if not file then fail("history: %s", reason) end
   self.file = file
+  if self.kind == "tfevents" then file:write(events.header()) end
 end
 
 local function sorted_keys(t)
@@ -51,6 +54,39 @@ local function json(v)
   return '"' .. tostring(v):gsub('[%c"\\]', function(c) return ("\\u%04x"):format(c:byte()) end) .. '"'
 end
 
+-- The text of an entry in each kind of file.
+local writers = {}
+
+function writers.jsonl(_, row)
+  local parts = {}
+  for i, key in ipairs(sorted_keys(row)) do parts[i] = json(key) .. ": " .. json(row[key]) end
+  return "{" .. table.concat(parts, ", ") .. "}\n"
+end
+
+function writers.csv(self, row)
+  local head, parts = "", {}
+  if not self.columns then
+    self.columns = {}
+    for _, key in ipairs { "epoch", "step" } do
+      if row[key] ~= nil then self.columns[#self.columns + 1] = key end
+    end
+    for _, key in ipairs(sorted_keys(row)) do
+      if key ~= "epoch" and key ~= "step" then self.columns[#self.columns + 1] = key end
+    end
+    head = table.concat(self.columns, ",") .. "\n"
+  end
+  for i, key in ipairs(self.columns) do parts[i] = csv(row[key]) end
+  return head .. table.concat(parts, ",") .. "\n"
+end
+
+function writers.tfevents(self, row)
+  local values = {}
+  for key, value in pairs(row) do
+    if type(value) == "number" and key ~= "step" then values[tostring(key)] = value end
+  end
+  return events.scalars(math.tointeger(row.step) or #self.rows, values)
+end
+
 --- Adds an entry. The first one decides the columns of a CSV file (`step` and `epoch` stand first).
 ---@param row table<string, any>
 function History.__call(self, row)
@@ -59,24 +95,7 @@ function History.__call(self, row)
   for key, value in pairs(row) do copy[key] = type(value) == "userdata" and value:item() or value end
   self.rows[#self.rows + 1] = copy
   if not self.file then return end
-  local parts = {}
-  if self.kind == "jsonl" then
-    for i, key in ipairs(sorted_keys(copy)) do parts[i] = json(key) .. ": " .. json(copy[key]) end
-    self.file:write("{", table.concat(parts, ", "), "}\n")
-  else
-    if not self.columns then
-      self.columns = {}
-      for _, key in ipairs { "epoch", "step" } do
-        if copy[key] ~= nil then self.columns[#self.columns + 1] = key end
-      end
-      for _, key in ipairs(sorted_keys(copy)) do
-        if key ~= "epoch" and key ~= "step" then self.columns[#self.columns + 1] = key end
-      end
-      self.file:write(table.concat(self.columns, ","), "\n")
-    end
-    for i, key in ipairs(self.columns) do parts[i] = csv(copy[key]) end
-    self.file:write(table.concat(parts, ","), "\n")
-  end
+  self.file:write(writers[self.kind](self, copy))
   self.file:flush()
 end
 
