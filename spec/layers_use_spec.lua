@@ -240,6 +240,11 @@ describe("layers", function()
     assert.equal("LayerNorm(normalized_shape={4}, eps=1e-05, elementwise_affine=true)", tostring(nn.LayerNorm(4)))
   end)
 
+  it("MultiLabelMarginLoss is the function", function()
+    local x, targets = pt.randn(2, 4), pt.tensor { { 4, 1, 0, 2 }, { 2, 0, 1, 1 } }
+    same(nn.MultiLabelMarginLoss()(x, targets), F.multilabel_margin_loss(x, targets))
+  end)
+
   it("CTCLoss is the function", function()
     local logp = pt.randn(6, 2, 4):log_softmax(3)
     local targets, lengths = pt.tensor { { 2, 3 }, { 4, 4 } }, { pt.tensor { 6, 6 }, pt.tensor { 2, 2 } }

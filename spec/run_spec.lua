@@ -103,7 +103,7 @@ describe("a checkpoint of a run", function()
     raises("the path must be a string", pt.save_run, 1, {})
   end)
 
-  it("is whole after kill -9 at any moment, and the run goes on to the bit", function()
+  it("is whole after kill -9 at any moment, and the run goes on to the bit #plain", function()
     local program = arg and arg[-1] or "build/ptlua"
     local probe = io.popen(program .. " -e 'print(1)' 2>&1")
     local answer = probe:read "a"
@@ -112,6 +112,7 @@ describe("a checkpoint of a run", function()
     local script = os.tmpname()
     local file = assert(io.open(script, "w"))
     file:write [[
+      local pt = require "pt"
       local path, steps = arg[1], tonumber(arg[2])
       pt.manual_seed(3)
       local model = pt.nn.Sequential(pt.nn.Linear(4, 64), pt.nn.Dropout(0.2), pt.nn.Linear(64, 1))

@@ -105,20 +105,26 @@ function Char:decode(ids) return join("decode", ids, self.pieces) end
 -- ---- byte pairs ----
 
 --- Byte-pair encoding: bytes, and pieces made by joining the most frequent pair of neighbours, one after the other.
---- Pieces do not cross the spaces before words.
+--- Pieces do not go from one word to the next.
 ---@class pt.data.BPETokenizer
 ---@field merges {[1]: integer, [2]: integer}[] the pairs, in order; pair k makes id 256 + k
----@overload fun(merges: table): pt.data.BPETokenizer
+---@overload fun(merges: table, order?: integer[]): pt.data.BPETokenizer
 local BPE = class("BPETokenizer")
 tokenizers.BPETokenizer = BPE
 
 -- One number for a pair of ids.
 local function key_of(a, b) return a << 32 | b end
 
-function BPE:init(merges)
+---@param merges table
+---@param order? integer[] the bytes in the order of their ids; default 0 to 255
+function BPE:init(merges, order)
   if type(merges) ~= "table" then fail("BPETokenizer: expected a list of pairs, got a %s", type(merges)) end
   self.merges, self.rank, self.cache = merges, {}, {}
-  self.pieces = table.move(Byte.pieces, 1, 256, 1, {})
+  self.pieces, self.id_of_byte = {}, {}
+  for i = 1, 256 do
+    local byte = order and order[i] or i - 1
+    self.pieces[i], self.id_of_byte[byte] = string.char(byte), i
+  end
   for k, pair in ipairs(merges) do
     local a, b = table.unpack(pair)
     if not (self.pieces[a] and self.pieces[b]) then
@@ -131,16 +137,28 @@ end
 
 function BPE.__len(self) return #self.pieces end
 
+local contractions = { "^'[sdmt]", "^'re", "^'ve", "^'ll" }
+local kinds = { "^ ?[%a\128-\255]+", "^ ?%d+", "^ ?[^%s%w\128-\255]+" }
+
+-- Where the piece that begins at `at` ends: GPT-2's rule, with every character beyond ASCII taken for a letter.
+local function end_of_word(text, at)
+  for _, pattern in ipairs(text:byte(at) == 39 and contractions or {}) do
+    local _, last = text:find(pattern, at)
+    if last then return last end
+  end
+  for _, pattern in ipairs(kinds) do
+    local _, last = text:find(pattern, at)
+    if last then return last end
+  end
+  local _, last = text:find("^%s+", at)
+  return last > at and last < #text and last - 1 or last -- the last space goes with the word behind it
+end
+
 -- fn(word) for pieces of the text that no join crosses; together they are the text.
 local function each_word(text, fn)
   local at = 1
   while at <= #text do
-    local first, last = text:find("^ ?%a[%a\128-\255']*", at)
-    if not first then first, last = text:find("^ ?%d+", at) end
-    if not first then first, last = text:find("^ ?[^%s%w\128-\255]+", at) end
-    if not first then first, last = text:find("^%s+", at) end
-    if not first then first, last = text:find("^[\128-\255]+", at) end
-    if not first then last = at end
+    local last = end_of_word(text, at)
     fn(text:sub(at, last))
     at = last + 1
   end
@@ -159,9 +177,12 @@ local function join_pairs(list, a, b, new)
   return out
 end
 
-local function bytes_of(word)
+local function bytes_of(word, id_of_byte)
   local list = {}
-  for i = 1, #word do list[i] = word:byte(i) + 1 end
+  for i = 1, #word do
+    local byte = word:byte(i)
+    list[i] = id_of_byte and id_of_byte[byte] or byte + 1
+  end
   return list
 end
 
@@ -223,7 +244,7 @@ end
 local function encode_word(self, word)
   local known = self.cache[word]
   if known then return known end
-  local ids = bytes_of(word)
+  local ids = bytes_of(word, self.id_of_byte)
   while #ids > 1 do
     local rank
     for i = 1, #ids - 1 do
@@ -249,9 +270,10 @@ end
 
 function BPE:decode(ids) return join("decode", ids, self.pieces) end
 
---- Writes the pairs as text, one a line.
+--- Writes the pairs as text, one a line; of a tokenizer whose bytes are in order (train makes such).
 ---@param path string
 function BPE:save(path)
+  if self.pieces[1] ~= "\0" then fail("save: this tokenizer came from GPT-2's file; keep that") end
   local lines = { "ptlua-bpe 1" }
   for i, pair in ipairs(self.merges) do lines[i + 1] = ("%d %d"):format(pair[1], pair[2]) end
   local file, reason = io.open(path, "wb")
@@ -274,6 +296,53 @@ function BPE.load(path)
     merges[i - 1] = { math.tointeger(tonumber(a)), math.tointeger(tonumber(b)) }
   end
   return BPE(merges)
+end
+
+-- GPT-2 writes bytes as characters: those that print as themselves, the others as the codes from 256 on. Its ids
+-- count them in that order.
+local function gpt2_bytes()
+  local order, byte_of, printing = {}, {}, {}
+  for _, range in ipairs { { 33, 126 }, { 161, 172 }, { 174, 255 } } do
+    for byte = range[1], range[2] do
+      order[#order + 1], byte_of[byte], printing[byte] = byte, byte, true
+    end
+  end
+  local code = 256
+  for byte = 0, 255 do
+    if not printing[byte] then
+      order[#order + 1], byte_of[code] = byte, byte
+      code = code + 1
+    end
+  end
+  return order, byte_of
+end
+
+--- GPT-2's tokenizer from its file merges.txt; ids are GPT-2's plus 1. The mark of a text's end has id 50257.
+---@param path string
+---@return pt.data.BPETokenizer
+function BPE.from_gpt2(path)
+  local order, byte_of = gpt2_bytes()
+  local id_of, merges = {}, {}
+  for i, byte in ipairs(order) do id_of[string.char(byte)] = i end
+  for number, line in ipairs(require("pt.data.readers").read_lines(path)) do
+    local left, right = line:match "^(%S+) (%S+)$"
+    if left and not line:find "^#version" then
+      local pair = {}
+      for k, word in ipairs { left, right } do
+        if not utf8.len(word) then fail("from_gpt2: %s: line %d is no UTF-8", path, number) end
+        local bytes = {}
+        for _, code in utf8.codes(word) do bytes[#bytes + 1] = byte_of[code] and string.char(byte_of[code]) or "?" end
+        pair[k] = table.concat(bytes)
+      end
+      local a, b = id_of[pair[1]], id_of[pair[2]]
+      if not (a and b) then fail("from_gpt2: %s: line %d joins what no line before makes", path, number) end
+      merges[#merges + 1] = { a, b }
+      id_of[pair[1] .. pair[2]] = 256 + #merges
+    elseif line ~= "" and not line:find "^#version" then
+      fail("from_gpt2: %s: line %d is no pair", path, number)
+    end
+  end
+  return BPE(merges, order)
 end
 
 return tokenizers
