@@ -38,7 +38,8 @@ CFLAGS_ALL   := $(WARN) $(OPT) $(MATH) $(HARD) $(CFLAGS)
 LDFLAGS_ALL  := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -Wl,-z,relro,-z,now $(LDFLAGS)
 LUA_CFLAGS   := $(call pkg,--cflags lua5.4)
 BLAS_CFLAGS  := $(call pkg,--cflags openblas)
-LIBS         := $(or $(call pkg,--libs openblas),-lopenblas) $(ZLIB) -lpthread -ldl -lm
+# OpenBLAS is opened at the first product (kernels/cpu/blas.c), not linked.
+LIBS         := $(ZLIB) -lpthread -ldl -lm
 
 # CPU levels: table.c is compiled once for each and chosen at run time.
 LEVELS := base

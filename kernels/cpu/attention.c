@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "blas.h"
 #include "cpu.h"
 #include "rng.h"
 
@@ -75,6 +76,7 @@ static bool run(attention_job *j, int64_t units, attention_range *f32, attention
 bool pti_cpu_attention(int dev, const pti_attention *p, const void *q, const void *k, const void *v,
                        void *y, void *lse) {
   (void)dev;
+  if (!pti_blas_ready()) return false;
   attention_job j = {.p = p, .q = q, .k = k, .v = v, .out = y, .lse = lse};
   j.nq = (p->lq + BQ - 1) / BQ;
   return run(&j, p->b * p->h * j.nq, forward_f32, forward_f64);
@@ -84,6 +86,7 @@ bool pti_cpu_attention_grad(int dev, const pti_attention *p, const void *q, cons
                             const void *v, const void *y, const void *lse, const void *g, void *gq,
                             void *gk, void *gv) {
   (void)dev;
+  if (!pti_blas_ready()) return false;
   attention_job j = {.p = p, .q = q, .k = k, .v = v, .y = y, .g = g};
   j.lse = (char *)(uintptr_t)lse;
   j.gq = gq;

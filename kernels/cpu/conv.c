@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "blas.h"
 #include "cpu.h"
 
 enum { TILE_BYTES = 384 * 1024, UNITS = 8 };
@@ -97,6 +98,7 @@ static bool run(job *j, const pti_conv *p, int64_t others, conv_range *f32, conv
 bool pti_cpu_conv(int dev, const pti_conv *p, const void *x, const void *w, const void *bias,
                   void *y) {
   (void)dev;
+  if (!pti_blas_ready()) return false;
   job j = {.x = x, .w = w, .bias = bias, .y = y};
   if (p->c == p->groups && p->o == p->groups) {
     j.p = p;
@@ -110,12 +112,14 @@ bool pti_cpu_conv(int dev, const pti_conv *p, const void *x, const void *w, cons
 bool pti_cpu_conv_data(int dev, const pti_conv *p, const void *g, const void *w, const void *bias,
                        void *x) {
   (void)dev;
+  if (!pti_blas_ready()) return false;
   job j = {.g = g, .w = w, .bias = bias, .y = x};
   return run(&j, p, p->n * p->groups, data_f32, data_f64, false);
 }
 
 bool pti_cpu_conv_weight(int dev, const pti_conv *p, const void *x, const void *g, void *w) {
   (void)dev;
+  if (!pti_blas_ready()) return false;
   job j = {.x = x, .g = g, .y = w};
   return run(&j, p, p->groups, weight_f32, weight_f64, false);
 }

@@ -110,8 +110,6 @@ bool pti_cpu_reduce(int dev, pti_reduction kind, const pti_iter *it, double scal
 bool pti_cpu_extreme(int dev, pti_rows r, bool max, const void *x, void *value, int64_t *index,
                      int base);
 bool pti_cpu_gemm(int dev, const pti_gemm *g);
-/* Holds BLAS to one thread; called before any use of it. */
-void pti_cpu_hold_blas(void);
 bool pti_cpu_factor(int dev, const pti_factor *f);
 bool pti_cpu_softmax(int dev, pti_rows r, bool log, const void *x, void *y);
 bool pti_cpu_softmax_grad(int dev, pti_rows r, bool log, const void *y, const void *g, void *gx);

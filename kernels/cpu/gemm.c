@@ -5,12 +5,12 @@
    through panels converted to a compute type.
 
    c (m, n) = alpha a b + beta c; see pti_gemm in backend.h. */
-#include <cblas.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
+#include "blas.h"
 #include "cpu.h"
 
 enum {
@@ -30,8 +30,6 @@ typedef struct job {
   atomic_bool failed;
 } job;
 
-static void one_thread(void) { openblas_set_num_threads(1); }
-
 static const char *element(const void *p, size_t esize, int64_t i) {
   return (const char *)p + i * (int64_t)esize;
 }
@@ -45,11 +43,11 @@ static void blas_tile(const job *j, int64_t p, int64_t i, int64_t k, int64_t m, 
   void *c = (char *)g->c + (p * g->sc + i * g->ldc + k) * (int64_t)j->esize;
   CBLAS_TRANSPOSE ta = g->ta ? CblasTrans : CblasNoTrans, tb = g->tb ? CblasTrans : CblasNoTrans;
   if (g->dtype == PT_F32) {
-    cblas_sgemm(CblasRowMajor, ta, tb, (int)m, (int)n, (int)g->k, (float)g->alpha, a, (int)g->lda,
-                b, (int)g->ldb, (float)g->beta, c, (int)g->ldc);
+    pti_blas.cblas_sgemm(CblasRowMajor, ta, tb, (int)m, (int)n, (int)g->k, (float)g->alpha, a,
+                         (int)g->lda, b, (int)g->ldb, (float)g->beta, c, (int)g->ldc);
   } else {
-    cblas_dgemm(CblasRowMajor, ta, tb, (int)m, (int)n, (int)g->k, g->alpha, a, (int)g->lda, b,
-                (int)g->ldb, g->beta, c, (int)g->ldc);
+    pti_blas.cblas_dgemm(CblasRowMajor, ta, tb, (int)m, (int)n, (int)g->k, g->alpha, a, (int)g->lda,
+                         b, (int)g->ldb, g->beta, c, (int)g->ldc);
   }
 }
 
@@ -89,9 +87,11 @@ static void multiply(const job *j, void *s, const void *a, const void *b, int64_
                      int64_t k) {
   int im = (int)m, in = (int)n, ik = (int)k;
   if (j->compute == PTI_CF32) {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, im, in, ik, 1, a, ik, b, in, 1, s, in);
+    pti_blas.cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, im, in, ik, 1, a, ik, b, in, 1,
+                         s, in);
   } else if (j->compute == PTI_CF64) {
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, im, in, ik, 1, a, ik, b, in, 1, s, in);
+    pti_blas.cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, im, in, ik, 1, a, ik, b, in, 1,
+                         s, in);
   } else {
     multiply_ints(s, a, b, m, n, k);
   }
@@ -174,11 +174,11 @@ static void vector_blocks(void *ctx, int64_t lo, int64_t hi) {
     CBLAS_TRANSPOSE trans = g->ta ? CblasTrans : CblasNoTrans;
     int rows = (int)(g->ta ? g->k : m), cols = (int)(g->ta ? m : g->k);
     if (g->dtype == PT_F32) {
-      cblas_sgemv(CblasRowMajor, trans, rows, cols, (float)g->alpha, a, (int)g->lda, x, (int)g->ldb,
-                  (float)g->beta, y, (int)g->ldc);
+      pti_blas.cblas_sgemv(CblasRowMajor, trans, rows, cols, (float)g->alpha, a, (int)g->lda, x,
+                           (int)g->ldb, (float)g->beta, y, (int)g->ldc);
     } else {
-      cblas_dgemv(CblasRowMajor, trans, rows, cols, g->alpha, a, (int)g->lda, x, (int)g->ldb,
-                  g->beta, y, (int)g->ldc);
+      pti_blas.cblas_dgemv(CblasRowMajor, trans, rows, cols, g->alpha, a, (int)g->lda, x,
+                           (int)g->ldb, g->beta, y, (int)g->ldc);
     }
   }
 }
@@ -248,14 +248,9 @@ static void merge_batch(pti_gemm *g) {
   g->batch = 1;
 }
 
-void pti_cpu_hold_blas(void) {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_once(&once, one_thread);
-}
-
 bool pti_cpu_gemm(int dev, const pti_gemm *given) {
   (void)dev;
-  pti_cpu_hold_blas();
+  if (!pti_blas_ready()) return false;
   job j = {
       .g = *given, .esize = pt_dtype_size(given->dtype), .compute = pti_compute_of(given->dtype)};
   pti_gemm *g = &j.g;

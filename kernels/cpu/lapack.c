@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "blas.h"
 #include "cpu.h"
 
 enum {
@@ -15,25 +16,9 @@ enum {
   LENGTH = 1 << 24
 };
 
-/* The Fortran routines for float and double; lengths of their character arguments come last. */
-#define DECLARE(name, ...)             \
-  extern void s##name##_(__VA_ARGS__); \
-  extern void d##name##_(__VA_ARGS__)
-typedef const int *in;
-typedef const char *mode;
-DECLARE(potrf, mode, in, void *, in, int *, size_t);
-DECLARE(getrf, in, in, void *, in, int *, int *);
-DECLARE(getrs, mode, in, in, const void *, in, const int *, void *, in, int *, size_t);
-DECLARE(trsm, mode, mode, mode, mode, in, in, const void *, const void *, in, void *, in, size_t,
-        size_t, size_t, size_t);
-DECLARE(geqrf, in, in, void *, in, void *, void *, in, int *);
-DECLARE(orgqr, in, in, in, void *, in, const void *, void *, in, int *);
-DECLARE(syevd, mode, mode, in, void *, in, void *, void *, in, int *, in, int *, size_t, size_t);
-DECLARE(gesdd, mode, in, in, void *, in, void *, void *, in, void *, in, void *, in, int *, int *,
-        size_t);
-DECLARE(geev, mode, mode, in, void *, in, void *, void *, void *, in, void *, in, void *, in, int *,
-        size_t, size_t);
-#define LAPACK(name, ...) (j->f.dtype == PT_F32 ? s##name##_(__VA_ARGS__) : d##name##_(__VA_ARGS__))
+typedef pti_mode mode;
+#define LAPACK(name, ...) \
+  (j->f.dtype == PT_F32 ? pti_blas.s##name##_(__VA_ARGS__) : pti_blas.d##name##_(__VA_ARGS__))
 
 typedef struct job {
   pti_factor f;
@@ -205,7 +190,7 @@ static void plan(job *j) {
 
 bool pti_cpu_factor(int dev, const pti_factor *f) {
   (void)dev;
-  pti_cpu_hold_blas();
+  if (!pti_blas_ready()) return false;
   int64_t rank = pti_min64(f->m, f->n), most = pti_max64(f->m, f->n);
   if ((f->full ? most : rank) > SIDE || pti_max64(most, f->k) > LENGTH)
     return pti_cpu_host->fail(PT_ESHAPE, "matrices [%lld, %lld] are beyond what LAPACK counts",

@@ -1,0 +1,49 @@
+/* blas.c: finds OpenBLAS when it is first needed. Its threads are never used: work is cut into tiles for the engine's. */
+#include "blas.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "cpu.h"
+
+pti_blas_table pti_blas;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static char problem[256]; /* why there is none, or "" */
+
+static void note(const char *why) {
+  size_t n = strlen(why) < sizeof problem ? strlen(why) : sizeof problem - 1;
+  memcpy(problem, why, n);
+  problem[n] = 0;
+}
+
+static void open_library(void) {
+  void *library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
+  if (library == NULL) {
+    note(dlerror());
+    return;
+  }
+  const struct {
+    const char *name;
+    void **at;
+  } symbol[] = {
+#define SYMBOL(name) {#name, (void **)&pti_blas.name},
+      PTI_BLAS_NAMES(SYMBOL)
+#undef SYMBOL
+  };
+  for (size_t i = 0; i < sizeof symbol / sizeof *symbol; i++) {
+    *symbol[i].at = dlsym(library, symbol[i].name);
+    if (*symbol[i].at == NULL) {
+      note(dlerror());
+      return;
+    }
+  }
+  pti_blas.openblas_set_num_threads(1);
+}
+
+bool pti_blas_ready(void) {
+  pthread_once(&once, open_library);
+  if (*problem == 0) return true;
+  return pti_cpu_host->fail(PT_EDEVICE, "products need OpenBLAS (Debian: libopenblas0): %s",
+                            problem) != NULL;
+}
