@@ -211,7 +211,7 @@ void pl_push_named(lua_State *L, const char *name, size_t n) {
     at = memchr(key, SEPARATOR, (size_t)(end - key));
     lua_pushlstring(L, key, at ? (size_t)(at - key) : (size_t)(end - key));
     if (!lua_istable(L, -2)) break;
-    lua_rawget(L, -2);
+    lua_gettable(L, -2); /* not raw: the module loads a part of it that is asked for */
     lua_remove(L, -2);
   }
   if (at || lua_isnil(L, -1)) {

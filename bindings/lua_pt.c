@@ -75,6 +75,13 @@ static bool load_file(lua_State *L, const char *name) {
   return false;
 }
 
+/* core.scripts_are_packed(): false where PT_LUA_PATH gives others */
+static int scripts_are_packed(lua_State *L) {
+  const char *folder = getenv("PT_LUA_PATH");
+  lua_pushboolean(L, folder == NULL || *folder == 0);
+  return 1;
+}
+
 /* The loader of a script (upvalue 1): runs it with the arguments that `require` gives. */
 static int load_script(lua_State *L) {
   const pl_script *script = lua_touserdata(L, lua_upvalueindex(1));
@@ -134,6 +141,8 @@ static void push_core(lua_State *L) {
       pl_open_hook,  pl_open_optim,  pl_open_io,   pl_open_system, pl_open_worker};
   lua_newtable(L);
   for (size_t i = 0; i < PTI_COUNT(parts); i++) parts[i](L);
+  lua_pushcfunction(L, scripts_are_packed);
+  lua_setfield(L, -2, "scripts_are_packed");
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_pushvalue(L, -2);
   lua_setfield(L, -2, "pt.core");

@@ -178,7 +178,11 @@ static int box_index(lua_State *L) {
   lua_pushvalue(L, 2);
   lua_rawget(L, lua_upvalueindex(2));
   enum field field = (enum field)lua_tointeger(L, -1);
-  if (field == 0) return unknown_field(L, "field or method");
+  if (field == 0) { /* a method in Lua, whose file is not loaded yet */
+    lua_pushvalue(L, 2);
+    if (lua_gettable(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
+    return unknown_field(L, "field or method");
+  }
   if (x == NULL) return pl_error(L, PT_EARG, "%s: the tensor is closed", lua_tostring(L, 2));
   return push_field(L, x, field);
 }

@@ -8,9 +8,8 @@ local nearest = require "pt.nearest"
 local under = require "pt.generator".under
 
 local define, made = require "pt.define"()
-local Tensor = core.Tensor
 local sequence, permutation, choose = core.fn "sequence", core.fn "randperm", core.fn "where"
-local fill_random = Tensor.random_ -- the twin of the table: fill_random(x, kind, a, b)
+local fill_random = core.fn "random_" -- the twin of the table: fill_random(x, kind, a, b)
 
 ---@class pt.TensorOptions
 ---@field dtype? pt.Dtype

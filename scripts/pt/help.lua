@@ -20,6 +20,7 @@ local kinds = {
 
 define("ops", "...", "all functions: a list of {name, sig, help, kind, differentiable, inplace, fn}", function()
   local list, seen = {}, {}
+  core.load_all()
   for _, op in pairs(docs) do -- a name of the table that was redefined in Lua is the one in Lua
     list[#list + 1], seen[op.name] = op, true
   end

@@ -20,10 +20,71 @@ pt.newaxis, pt.ellipsis = "newaxis", "..."
 for name, fn in pairs(core.functions) do
   if name:sub(-1) ~= "_" then pt[name] = fn end
 end
-for _, part in ipairs { "functions", "create", "generator", "modes", "print", "help" } do
+
+-- ---- functions and methods in Lua: a file is loaded when one of its names is first asked for ----
+
+local home = { functions = {}, methods = {} } -- name -> the file that makes it
+local loading = {} -- files that are being run
+
+local function install(part)
+  loading[part] = true
   local made = require("pt." .. part)
-  for name, fn in pairs(made.functions) do pt[name] = fn end
-  for name, fn in pairs(made.methods) do core.Tensor[name] = fn end
+  loading[part] = nil
+  for name, fn in pairs(made.functions) do
+    if home.functions[name] == part then pt[name] = fn end
+  end
+  for name, fn in pairs(made.methods) do
+    if home.methods[name] == part then core.Tensor[name] = fn end
+  end
+end
+
+-- What a file makes stands in for an op of the same name.
+local function expect(part, functions, methods)
+  for name in functions:gmatch "%S+" do home.functions[name], pt[name] = part, nil end
+  for name in methods:gmatch "%S+" do home.methods[name], core.Tensor[name] = part, nil end
+end
+
+local function names_of(map)
+  local list = {}
+  for name in pairs(map) do list[#list + 1] = name end
+  return table.concat(list, " ")
+end
+
+if core.scripts_are_packed() then
+  for _, entry in ipairs(require "pt.index") do expect(table.unpack(entry)) end
+else -- somebody works on the files: what they make is not known beforehand
+  for _, part in ipairs(require "pt.parts") do
+    local made = require("pt." .. part)
+    expect(part, names_of(made.functions), names_of(made.methods))
+    install(part)
+  end
+end
+
+local all_loaded = false
+
+--- Loads every file, for those who want to know all names.
+function core.load_all()
+  if all_loaded then return end
+  all_loaded = true
+  for _, part in ipairs(require "pt.parts") do install(part) end
+end
+
+setmetatable(core.Tensor, {
+  __index = function(methods, name)
+    local part = home.methods[name]
+    if not part then
+      core.load_all() -- the error will name the nearest of them
+      return nil
+    end
+    if loading[part] then return core.functions[name] end -- the op that it is made of
+    install(part)
+    return rawget(methods, name)
+  end,
+})
+
+function core.metatable.__tostring(x)
+  require "pt.print" -- replaces this function
+  return tostring(x)
 end
 
 -- ---- what is loaded on first use ----
@@ -37,11 +98,16 @@ local parts = {
 
 setmetatable(pt, {
   __index = function(_, name)
+    local part = home.functions[name]
+    if part and not loading[part] then
+      install(part)
+      return rawget(pt, name)
+    end
     if name == "save" or name == "load" then return require("pt.serialize")[name] end
     if name == "save_run" or name == "load_run" then return require("pt.run")[name] end
     if not parts[name] then return nil end
-    local part = require(parts[name])
-    rawset(pt, name, part)
-    return part
+    local module = require(parts[name])
+    rawset(pt, name, module)
+    return module
   end,
 })

@@ -36,6 +36,36 @@ local scripts = {}
 for path in assert(io.popen("find '" .. dir .. "' -name '*.lua'")):lines() do
   scripts[#scripts + 1] = { name = module_name(path), text = read(path) }
 end
+
+-- ---- pt.index: which file makes which function and method, so that a program loads what it uses ----
+
+-- Stands for the C part of the module while the files are run here: every field and call of it is itself.
+local stub = {}
+setmetatable(stub, {
+  __index = function() return stub end, __newindex = function() end, __call = function() return stub end,
+})
+
+local function sorted_names(map)
+  local names = {}
+  for name in pairs(map) do names[#names + 1] = name end
+  table.sort(names)
+  return table.concat(names, " ")
+end
+
+local function index(parts)
+  local lines = { "return {" }
+  package.loaded["pt.core"] = stub
+  package.path = dir .. "/../?.lua;" .. dir .. "/../?/init.lua"
+  for _, part in ipairs(parts) do
+    local made = require("pt." .. part)
+    local functions, methods = sorted_names(made.functions), sorted_names(made.methods)
+    lines[#lines + 1] = ('  { "%s", "%s", "%s" },'):format(part, functions, methods)
+  end
+  lines[#lines + 1] = "}\n"
+  return table.concat(lines, "\n")
+end
+
+scripts[#scripts + 1] = { name = "pt.index", text = index(dofile(dir .. "/parts.lua")) }
 table.sort(scripts, function(x, y) return x.name < y.name end)
 
 local c = {
