@@ -158,6 +158,10 @@ static int autocast(lua_State *L) {
   pl_push_dtype(L, dtype);
   return 2;
 }
+static int is_autocast(lua_State *L) {
+  lua_pushboolean(L, pt_autocast(NULL));
+  return 1;
+}
 /* core.set_autocast(on, dtype) */
 static int set_autocast(lua_State *L) {
   bool on = check_mode(L, 1, "autocast");
@@ -197,6 +201,7 @@ void pl_open_grad(lua_State *L) {
                                        {"set_detect_anomaly", set_detect_anomaly},
                                        {"detect_anomaly", detect_anomaly},
                                        {"autocast", autocast},
+                                       {"is_autocast", is_autocast},
                                        {"set_autocast", set_autocast},
                                        {"autocast_policy", autocast_policy},
                                        {"generator", generator},

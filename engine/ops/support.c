@@ -103,7 +103,7 @@ pt_tensor *pti_view_at(pt_tensor *x, const pti_geometry *q, bool tracked) {
 bool pti_view_strides(const pt_tensor *x, const int64_t *size, int nd, int64_t *stride) {
   if (x->numel == 0 || pti_dense(x)) {
     pti_geometry q = pti_geometry_dense(size, nd);
-    memcpy(stride, q.stride, sizeof q.stride);
+    memcpy(stride, q.stride, (size_t)nd * sizeof *stride);
     return true;
   }
   /* From the last dim on: each run of dims that lie one in another takes as many new dims as fill

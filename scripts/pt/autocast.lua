@@ -53,9 +53,10 @@ end
 function autocast.wrap(name, fn)
   local policy = core.autocast_policy(name)
   if policy == nil then return fn end
+  local is_on = core.is_autocast
   return function(...)
-    local on, lower = core.autocast()
-    if not on then return fn(...) end
+    if not is_on() then return fn(...) end
+    local _, lower = core.autocast()
     return cast_first(name, policy, fn, lower, table.pack(...))
   end
 end

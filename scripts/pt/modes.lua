@@ -56,6 +56,7 @@ define("is_inference_mode_enabled", "", "whether inference_mode holds", function
 define("autocast", "device?... options?... fn...",
   "products in half precision, wide ranges in float32: in fn, or until the value is closed",
   require "pt.autocast".autocast)
+define("is_autocast_enabled", "", "whether autocast is on", function() return core.is_autocast() end)
 
 -- ---- backward ----
 
