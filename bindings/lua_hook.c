@@ -415,6 +415,14 @@ static int checkpoint(lua_State *L) {
   return status == LUA_OK ? lua_gettop(L) - 1 : lua_error(L);
 }
 
+/* core.twin(x) -> x without its grad: what a checkpoint keeps may not lead back to gradients that need the checkpoint */
+static int twin(lua_State *L) {
+  pt_tensor *x = pl_check_tensor(L, 1, "checkpoint", "x");
+  pl_box *box = pl_new_box(L);
+  pt_scope scope = pt_scope_begin();
+  return pl_finish(L, box, pti_twin(x), scope);
+}
+
 /* ---- the module's part ---- */
 
 static void new_table(lua_State *L, const void *key, const char *mode) {
@@ -445,6 +453,7 @@ void pl_open_hook(lua_State *L) {
                                        {"remove_hook", remove_hook},
                                        {"record", record},
                                        {"checkpoint", checkpoint},
+                                       {"twin", twin},
                                        {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   open_home(L);

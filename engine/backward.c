@@ -158,7 +158,10 @@ static bool flow(walk *w, pt_node *to, int out, pt_tensor *g) {
       *slot = sum;
     }
   }
-  return to->queued || push(w, to);
+  if (to->queued || push(w, to)) return true;
+  pt_release(*slot);
+  *slot = NULL;
+  return false;
 }
 
 /* Adds g to the grad of x: kept as it is where nobody else holds it, else copied or added. */

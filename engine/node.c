@@ -323,6 +323,16 @@ static pt_tensor *unsave(pt_node *n, int in, int out) {
 pt_tensor *pti_saved(pt_node *n, int in) { return unsave(n, in, -1); }
 pt_tensor *pti_saved_out(pt_node *n, int out) { return unsave(n, -1, out); }
 
+pt_tensor *pti_twin(pt_tensor *x) {
+  bool ok = true;
+  pt_node *n = pti_node_of(x, &ok);
+  pt_tensor *y = ok ? pti_bare(x) : NULL;
+  if (y == NULL) return NULL;
+  y->node = pti_node_retain(n);
+  y->out = n ? x->out : 0;
+  return y;
+}
+
 const char *pti_made_by(pt_tensor *x) {
   bool ok = true;
   pt_node *n = x->requires_grad && x->node == NULL ? NULL : pti_node_of(x, &ok);

@@ -90,6 +90,8 @@ pt_tensor *pti_call_inplace(const pt_op *op, pt_arg *arg);
 
 /* The name of the op whose output x is; NULL for a leaf. */
 const char *pti_made_by(pt_tensor *x);
+/* The same elements and history in another tensor, without x's grad and base. */
+pt_tensor *pti_twin(pt_tensor *x);
 
 /* Sums g down to the shape of edge-less geometry (size, nd): the reverse of broadcasting. */
 pt_tensor *pti_sum_to(pt_tensor *g, const int64_t *size, int nd);

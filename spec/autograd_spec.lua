@@ -377,6 +377,21 @@ describe("Function", function()
     assert.same({ 1, 2 }, x:tolist())
   end)
 
+  it("leaves nothing behind when its backward fails", function()
+    local Bad = autograd.Function "Bad"
+    function Bad.forward(ctx, x)
+      local y = x * 2
+      ctx:save_for_backward(x, y)
+      return y
+    end
+    function Bad.backward() error "no" end
+    leaves_nothing(20, function()
+      local x = leaf { 1, 2 }
+      local y = Bad(x)
+      fails("no", autograd.grad, y:sum(), x, { create_graph = true })
+    end)
+  end)
+
   it("leaves nothing behind", function()
     leaves_nothing(100, function()
       local y = Exp(leaf { 1, 2 }, 2)
@@ -666,5 +681,48 @@ describe("vmap", function()
     fails("a batch of 3, those before it 2", autograd.vmap(function(a) return a end), x, pt.ones(3))
     fails("no argument is a tensor", autograd.vmap(function(a) return a end), 5)
     fails("vmap: unknown option 'dims'", autograd.vmap, print, { dims = 1 })
+  end)
+end)
+
+describe("when memory runs out", function()
+  local core = require "pt.core"
+  local Two = autograd.Function "Two"
+  function Two.forward(ctx, x)
+    local y = x:exp()
+    ctx:save_for_backward(x, y)
+    return y, x
+  end
+  function Two.backward(ctx, g, h) return g * ctx.saved_tensors[2] + h end
+
+  local function script()
+    local x = leaf { { 1, 2 }, { 3, 4 } }
+    x:register_hook(function(g) return g * 2 end)
+    local y = Two(x * 2)
+    y:retain_grad()
+    local z = autograd.checkpoint(function(v) return v:mm(v):tanh() end, y)
+    local g = autograd.grad(z:sum(), { x, y }, { create_graph = true })
+    g[1]:sum():backward()
+    autograd.vmap(function(v) return v:matmul(v) + v:softmax(1):sum() end)(x):sum():backward { inputs = { x } }
+    local _ <close> = autograd.detect_anomaly()
+    pt.autocast("cpu", function() return x:mm(x):exp():sum() end):backward()
+  end
+
+  it("every failing allocation is an error that leaves nothing behind", function()
+    finally(function() core.fail_at(0) end)
+    script()
+    local before, failures = settled(), 0
+    for n = 1, 400, 3 do
+      core.fail_at(n)
+      local ok, err = pcall(script)
+      core.fail_at(0)
+      if not ok then
+        failures = failures + 1
+        assert(tostring(err):find "memory", err)
+      end
+      assert(pt.is_grad_enabled() and not core.is_autocast() and not core.detect_anomaly())
+      local after = settled()
+      for _, key in ipairs { "tensors", "nodes" } do assert.equal(before[key], after[key], key .. " at " .. n) end
+    end
+    assert(failures > 50)
   end)
 end)

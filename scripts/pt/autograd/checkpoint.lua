@@ -25,7 +25,12 @@ local function versions_of(args)
 end
 
 -- fn(...) as it was done first.
-local function again(fn, args, preserve)
+local function again(fn, given, preserve)
+  local args = { n = given.n }
+  for i = 1, given.n do
+    args[i] = given[i]
+    if type(args[i]) == "userdata" and core.is_tensor(args[i]) then args[i] = core.twin(args[i]) end
+  end
   local versions, first, mode = versions_of(args), { core.generator() }, { core.autocast() }
   return function()
     for i, version in pairs(versions) do

@@ -39,6 +39,9 @@ end
 --- Whether outputs without a gradient get zeros in backward (so it is) or nil.
 function Context:set_materialize_grads(on) self.materialize_grads = on end
 
+-- Saved tensors have history where a graph of the gradient is wanted: kept here they would keep their own graph.
+function Context:__close() self.saved_tensors = nil end
+
 -- ---- backward ----
 
 local once = setmetatable({}, { __mode = "k" })
@@ -92,6 +95,7 @@ local function gradient_of(Function, ctx, places, n)
       if holes[i] then k, tensors[i] = k + 1, saved[k + 1] end
     end
     for i = 1, #grads do grads[i] = grads[i] or nil end
+    local _ <close> = ctx
     ctx.saved_tensors = tensors
     local backward = Function.backward or fail("%s: there is no backward", name)
     local results
@@ -103,7 +107,6 @@ local function gradient_of(Function, ctx, places, n)
     else
       results = table.pack(backward(ctx, table.unpack(grads, 1, ctx.outputs)))
     end
-    ctx.saved_tensors = nil
     return pick(name, places, n, ctx.needs_input_grad, results)
   end
 end
