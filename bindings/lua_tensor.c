@@ -10,7 +10,10 @@
 
 enum { STEP = 64 << 20, OVERHEAD = 256 /* bytes that the smallest tensor takes */ };
 
-static const char magic, metatable_key;
+static const char magic, metatable_key, watched_key;
+/* How many states of this thread keep a list of their new tensors (pt.scope), and the last one's number. */
+static _Thread_local int watching;
+static _Thread_local lua_Integer serial;
 /* Bytes that this thread's boxes got since the collector was last told. */
 static _Thread_local int64_t unseen;
 /* This thread's bit in the `told` of storages: one that comes and goes between threads is told of once in each. */
@@ -35,6 +38,25 @@ pt_tensor *pl_check_tensor(lua_State *L, int i, const char *op, const char *name
   return t;
 }
 
+/* Adds the box on top of the stack to the list that pt.scope looks at. */
+static void watch(lua_State *L) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &watched_key) == LUA_TTABLE) {
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, -2, ++serial);
+  }
+  lua_pop(L, 1);
+}
+
+/* core.watch(list or nil) -> the list before; from now on new tensors are added to the list */
+static int set_watched(lua_State *L) {
+  lua_settop(L, 1);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &watched_key);
+  watching += lua_istable(L, 1) - lua_istable(L, 2);
+  lua_insert(L, 1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &watched_key);
+  return 1;
+}
+
 pl_box *pl_new_box(lua_State *L) {
   if (unseen > STEP) {
     int kilobytes = (int)pti_min64(unseen >> 10, INT32_MAX);
@@ -45,6 +67,7 @@ pl_box *pl_new_box(lua_State *L) {
   *box = (pl_box){.magic = &magic};
   lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
   lua_setmetatable(L, -2);
+  if (watching) watch(L);
   return box;
 }
 
@@ -378,4 +401,6 @@ void pl_open_tensor(lua_State *L) {
   lua_setfield(L, -2, "become");
   lua_pushcfunction(L, is_tensor);
   lua_setfield(L, -2, "is_tensor");
+  lua_pushcfunction(L, set_watched);
+  lua_setfield(L, -2, "watch");
 }

@@ -684,6 +684,36 @@ describe("vmap", function()
   end)
 end)
 
+describe("scope", function()
+  it("frees what is made within it, but for what is returned or kept", function()
+    local before, seen, outside = settled().tensors, nil, pt.ones(3)
+    local y, list = pt.scope(function(x)
+      seen = x * 2
+      return seen + 1, { sum = (seen * 3):sum() }
+    end, outside)
+    assert.equal(before + 3, pt.memory_stats().tensors)
+    assert.same({ 3, 3, 3 }, y:tolist())
+    assert.equal(18, list.sum:item())
+    assert.equal(3, outside:numel())
+    fails("closed tensor", function() return seen + 1 end)
+    do
+      local scope <close> = pt.scope()
+      y = scope:keep(y * 2)
+      pcall(pt.scope, function() error(outside * 2) end)
+      list = pt.scope(function() return outside * 5 end)
+    end
+    assert.same({ 6, 6, 6 }, y:tolist())
+    fails("closed tensor", function() return list + 1 end)
+  end)
+
+  it("does not cut graphs", function()
+    local x = leaf { 1, 2 }
+    local y = pt.scope(function() return (x * x):exp():sum() end)
+    y:backward()
+    assert(math.abs(x.grad[1]:item() - 2 * math.exp(1)) < 1e-12)
+  end)
+end)
+
 describe("when memory runs out", function()
   local core = require "pt.core"
   local Two = autograd.Function "Two"

@@ -58,6 +58,49 @@ define("autocast", "device?... options?... fn...",
   require "pt.autocast".autocast)
 define("is_autocast_enabled", "", "whether autocast is on", function() return core.is_autocast() end)
 
+-- ---- memory ----
+
+-- The tensors that were made since the scope began, but for those to keep.
+local Scope = {}
+Scope.__index = Scope
+Scope.__name = "Scope"
+
+local function keep(self, value, seen)
+  if core.is_tensor(value) and type(value) == "userdata" then
+    self.kept[value] = true
+  elseif type(value) == "table" and not seen[value] then
+    seen[value] = true
+    for _, v in pairs(value) do keep(self, v, seen) end
+  end
+end
+
+--- Tensors, also within tables, that live on after the scope.
+function Scope:keep(...)
+  for i = 1, select("#", ...) do keep(self, (select(i, ...)), {}) end
+  return ...
+end
+
+function Scope:__close()
+  core.watch(self.outer)
+  for _, x in pairs(self.made) do
+    if not self.kept[x] then
+      x:close()
+    elseif self.outer then
+      self.outer[x] = x
+    end
+  end
+end
+
+define("scope", "fn...",
+  "frees the tensors that are made, but for those returned (or kept): in fn, or until the value is closed",
+  function(fn, ...)
+    local list = setmetatable({}, { __mode = "kv" })
+    local self = setmetatable({ made = list, kept = {}, outer = core.watch(list) }, Scope)
+    if fn == nil then return self end
+    local _ <close> = self
+    return self:keep(fn(...))
+  end)
+
 -- ---- backward ----
 
 -- One tensor as a list of it.
