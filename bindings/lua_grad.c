@@ -170,9 +170,9 @@ static int set_autocast(lua_State *L) {
     return pl_error(L, PT_EDTYPE, "autocast: dtype must be a dtype, got %s", pl_describe(L, 2));
   return pt_set_autocast(on, (pt_dtype)dtype) ? 0 : pl_raise(L);
 }
-/* core.autocast_policy(name) -> nil, "lower", "float32", "widest" or "refused" */
+/* core.autocast_policy(name) -> nil, "lower", "float32", "widest", "plain" or "refused" */
 static int autocast_policy(lua_State *L) {
-  static const char *const names[] = {NULL, "lower", "float32", "widest", "refused"};
+  static const char *const names[] = {NULL, "lower", "float32", "widest", "plain", "refused"};
   lua_pushstring(L, names[pti_autocast_policy(luaL_checkstring(L, 1))]);
   return 1;
 }

@@ -23,6 +23,11 @@ static const char single[] =
 static const char widest[] =
     " addcdiv addcmul atan2 bilinear cross dot vdot grid_sample index_put scatter_add tensordot index_copy ";
 
+/* Made of ops of these lists here, but one op in PyTorch: they take what they are given. */
+static const char plain[] =
+    " var std var_mean std_mean nanmean instance_norm local_response_norm logcumsumexp trace "
+    "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d interpolate ";
+
 static bool among(const char *list, const char *name) {
   size_t n = strlen(name);
   for (const char *at = list; (at = strstr(at, name)) != NULL; at += n) {
@@ -37,6 +42,7 @@ pti_cast_policy pti_autocast_policy(const char *name) {
   return among(lower, name)    ? PTI_CAST_LOWER
          : among(single, name) ? PTI_CAST_SINGLE
          : among(widest, name) ? PTI_CAST_WIDEST
+         : among(plain, name)  ? PTI_CAST_PLAIN
                                : PTI_CAST_NONE;
 }
 
@@ -66,7 +72,7 @@ bool pti_autocast_call(const pt_op *op, pt_arg *arg, pt_tensor **out) {
   uint8_t was = pti_this.autocast;
   pti_this.autocast = 0; /* what the op is made of gets the right dtypes already */
   bool ok = true;
-  for (int i = 0; ok && i < op->narg; i++) {
+  for (int i = 0; ok && i < op->narg && op->cast != PTI_CAST_PLAIN; i++) {
     char type = op->param[i].type;
     if ((type != 'T' && type != 'A') || !eligible(arg[i].t) || arg[i].t->dtype == dtype) continue;
     ok = (arg[i].t = pt_to_dtype(arg[i].t, dtype)) != NULL;

@@ -41,6 +41,7 @@ typedef enum {
   PTI_CAST_LOWER,
   PTI_CAST_SINGLE,
   PTI_CAST_WIDEST,
+  PTI_CAST_PLAIN, /* nothing, and nothing for the ops that it is made of */
   PTI_CAST_REFUSED
 } pti_cast_policy;
 pti_cast_policy pti_autocast_policy(const char *name);

@@ -34,6 +34,8 @@ describe("autocast", function()
     { "mse_loss", function() return F.mse_loss(h, h) end, pt.float32 },
     { "cross_entropy", function() return F.cross_entropy(h, pt.tensor { 1, 2, 3, 1 }) end, pt.float32 },
     { "relu", function() return h:relu() end, pt.bfloat16 },
+    { "var", function() return h:var() end, pt.bfloat16 },
+    { "instance_norm", function() return F.instance_norm(pt.randn(2, 2, 4):to(pt.bfloat16)) end, pt.bfloat16 },
     { "add", function() return h + x end, pt.float32 },
     { "cat", function() return pt.cat { h, x } end, pt.float32 },
     { "float64 is left alone", function() return x:double():mm(w:double()) end, pt.float64 },

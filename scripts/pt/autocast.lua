@@ -32,7 +32,7 @@ local function cast_first(name, policy, fn, lower, args)
     fail("%s: half precision cannot hold it, so autocast refuses; use %s_with_logits", name, name)
   end
   local dtype = target(policy, lower, args)
-  for i = 1, args.n do
+  for i = 1, policy == "plain" and 0 or args.n do
     local x = args[i]
     if eligible(x) then args[i] = x:to(dtype) end
     if type(x) == "table" and getmetatable(x) == nil then -- a list of operands, or options

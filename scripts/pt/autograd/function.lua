@@ -39,6 +39,10 @@ end
 --- Whether outputs without a gradient get zeros in backward (so it is) or nil.
 function Context:set_materialize_grads(on) self.materialize_grads = on end
 
+-- Until what is returned is closed, nothing is recorded. Nothing is allocated either.
+local On = setmetatable({}, { __close = function() core.set_grad_enabled(true) end })
+local function off() return core.set_grad_enabled(false) and On or nil end
+
 -- Saved tensors have history where a graph of the gradient is wanted: kept here they would keep their own graph.
 function Context:__close() self.saved_tensors = nil end
 
@@ -100,7 +104,7 @@ local function gradient_of(Function, ctx, places, n)
     local backward = Function.backward or fail("%s: there is no backward", name)
     local results
     if once[backward] and core.grad_enabled() then
-      local was <close> = require "pt.modes".functions.no_grad() -- luacheck: ignore was
+      local _ <close> = off()
       results = table.pack(backward(ctx, table.unpack(grads, 1, ctx.outputs)))
       core.set_grad_enabled(true)
       results = no_second(name, grads, saved, results)
@@ -128,7 +132,7 @@ local function inputs_of(args)
 end
 
 local function run(Function, ctx, args)
-  local _ <close> = require "pt.modes".functions.no_grad()
+  local _ <close> = off()
   local forward = Function.forward or fail("%s: there is no forward", Function.__name)
   return table.pack(forward(ctx, table.unpack(args, 1, args.n)))
 end
