@@ -18,8 +18,8 @@
 
 #ifdef __CUDACC__
 #define PT_FN static __host__ __device__ __forceinline__
-#else
-#define PT_FN static inline
+#else /* a loop with a call in it stays scalar, and there are too many loops for the inliner's taste */
+#define PT_FN static inline __attribute__((always_inline))
 #endif
 
 #define PT_GLUE2(name, letter) pt_##name##_##letter
@@ -608,13 +608,14 @@ PT_FROM_DOUBLE(exponent)
 /* By way of double: 2^-53 of error in the logarithm leaves 0.5 units of the float. */
 PT_FN float PT_NAME(pow, f)(float a, float b) {
   double u = PT_NAME(abs, f)(a), half = 0.5 * (double)b;
-  bool whole = PT_NAME(round, d)(b) == (double)b, odd = whole && PT_NAME(round, d)(half) != half;
+  bool whole = PT_NAME(round, d)(b) == (double)b, odd = whole & (PT_NAME(round, d)(half) != half);
   double y = PT_NAME(exp, d)((double)b * PT_NAME(log, d)(u));
   bool minus = (pt_bits_f(a) >> 31) != 0;
-  y = minus && odd ? -y : y;
-  y = a < 0 && a > -HUGE_VALF && !whole ? (double)NAN : y;
+  y = minus & odd ? -y : y;
+  y = (a < 0) & (a > -HUGE_VALF) & !whole ? (double)NAN : y;
   y = a != a ? (double)a : b != b ? (double)b : y;
-  return a == 1.0f || b == 0 || (a == -1.0f && PT_NAME(abs, f)(b) == HUGE_VALF) ? 1.0f : (float)y;
+  bool one = (a == 1.0f) | (b == 0) | ((a == -1.0f) & (PT_NAME(abs, f)(b) == HUGE_VALF));
+  return one ? 1.0f : (float)y;
 }
 #define PT_POW_GRADIENTS(T, L)                                         \
   PT_FN T PT_NAME(powga, L)(T g, T a, T b) {                           \

@@ -11,6 +11,12 @@
 #pragma clang diagnostic ignored "-Wpass-failed"
 #endif
 
+/* Eliminating partial redundancies splits what the scalar functions share into branches, and loops
+   of more than one of them would stay scalar: softplus takes a sixth of the time without it. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("no-tree-pre")
+#endif
+
 #include <string.h>
 
 #include "../scalar.h"
