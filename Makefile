@@ -77,7 +77,7 @@ endif
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@;)
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: all deps deps-test run specs test test-asan test-tsan lint docs format bench bench-peers size install uninstall clean help
+.PHONY: all deps deps-test run specs test test-asan test-tsan test-peers lint docs format bench bench-peers size install uninstall clean help
 
 all: $(TARGETS)
 
@@ -153,6 +153,10 @@ test-asan: deps-test
 test-tsan: deps-test
 	@$(MAKE) --no-print-directory specs BUILD=build/tsan SANITIZE=thread
 	@$(LUA) spec/run.lua build/tsan
+# Random calls of every function beside PyTorch, which $(PYTHON) must have.
+PYTHON ?= python3
+test-peers: all
+	@$(PYTHON) spec/peers/run.py $(BUILD)/ptlua
 lint: deps-test
 	@$(LUA) spec/run.lua lint
 
@@ -215,7 +219,8 @@ help:
 	  'make run          deps, build, train a classifier on real handwritten digits' \
 	  'make test         deps, build, every spec (plain, ASan + UBSan, TSan), linters' \
 	  'make test-asan    specs under ASan + UBSan alone;  make test-tsan  under TSan' \
-	  'make lint         luacheck and clang-format alone;  make format  fixes the latter' \
+	  'make test-peers   thousands of random calls beside PyTorch (optional)' \
+  'make lint         luacheck and clang-format alone;  make format  fixes the latter' \
 	  'make bench        speed and memory;  make bench-peers  the same beside PyTorch' \
 	  'make docs         build/docs/reference.md: every function, with examples' \
   'make size         lines, bytes, start-up time' \

@@ -87,10 +87,10 @@ static bool launch(const pt_op *op, int which, pt_dtype compute, pt_tensor **x, 
 }
 
 /* Integer division has no value for a zero divisor; the kernels rely on this check. */
-static bool divisible(const pt_op *op, pt_dtype d, pt_tensor *b) {
+static bool divisible(const pt_op *op, pt_dtype d, pt_tensor *a, pt_tensor *b) {
   bool divides =
       op->ew == PTI_EW_floor_divide || op->ew == PTI_EW_remainder || op->ew == PTI_EW_fmod;
-  if (!divides || pti_is(d, PTI_FLOATS)) return true;
+  if (!divides || pti_is(d, PTI_FLOATS) || a->numel == 0 || b->numel == 0) return true;
   int64_t zero = 0;
   pt_tensor *any = pt_any(pt_eq(b, pt_scalar_int(0)), NULL, -1, false);
   if (any == NULL || !pt_item_int(any, &zero)) return false;
@@ -116,7 +116,7 @@ pt_tensor *pti_ew_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   double param[PTI_MAX_ARG];
   int n = unpack(op, arg, x + 1, param);
   pt_dtype d = dtype_of(op, x + 1, n);
-  if (d == PT_NDTYPE || (n > 1 && !divisible(op, d, x[2]))) return NULL;
+  if (d == PT_NDTYPE || (n > 1 && !divisible(op, d, x[1], x[2]))) return NULL;
   int64_t size[PT_MAX_DIM];
   int nd, device = 0;
   if (!pti_broadcast(op->name, (const pt_tensor *const *)(x + 1), n, size, &nd)) return NULL;
@@ -130,7 +130,7 @@ bool pti_ew_run_inplace(const pt_op *op, const pt_arg *arg) {
   double param[PTI_MAX_ARG];
   int n = unpack(op, arg, x + 1, param);
   pt_dtype d = dtype_of(op, x + 1, n);
-  if (d == PT_NDTYPE || (n > 1 && !divisible(op, d, x[2]))) return false;
+  if (d == PT_NDTYPE || (n > 1 && !divisible(op, d, x[1], x[2]))) return false;
   if (!pti_can_cast(d, (pt_dtype)y->dtype)) {
     return pti_fail(PT_EDTYPE, "%s_: the result is %s and cannot be stored in x of dtype %s",
                     op->name, pt_dtype_name(d), pt_dtype_name((pt_dtype)y->dtype)) != NULL;

@@ -294,7 +294,15 @@ static void forget(pt_tensor *x) {
   x->rebased++;
 }
 
-static pt_tensor *edit(const pt_op *op, pt_arg *arg, const inputs *in) {
+/* Where a gradient of an element-wise op reads the old x: what is recorded then is a copy of x. */
+static bool save_old(const pt_op *op, inputs *in) {
+  bool reads = false;
+  for (int i = 0; i < in->n && op->kind == PTI_ELEMENTWISE; i++)
+    reads |= op->grad[i] && (op->grad_uses[i] & PTI_USE_A) && pti_needs_grad(in->v[i]);
+  return !reads || (in->v[0] = pt_clone(in->v[0])) != NULL;
+}
+
+static pt_tensor *edit(const pt_op *op, pt_arg *arg, inputs *in) {
   pt_tensor *x = arg[0].t;
   bool record = wants_record(op, in), history = record || (!pti_this.no_grad && pti_needs_grad(x));
   if (history && !editable(op, x)) return NULL;
@@ -312,6 +320,7 @@ static pt_tensor *edit(const pt_op *op, pt_arg *arg, const inputs *in) {
   /* Recorded in two halves: inputs with the versions they had before the edit, then the output. */
   pt_node *node = NULL;
   pt_tensor *none[PTI_MAX_OUT] = {0};
+  if (record && !save_old(op, in)) return NULL;
   if (record && !pti_record(op, arg, in->v, in->n, none, 1, &node)) return NULL;
   bool ok = op->kind == PTI_ELEMENTWISE ? pti_ew_run_inplace(op, arg) : run_inplace(op, arg);
   ok = ok && pti_poll();

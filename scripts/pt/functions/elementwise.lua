@@ -25,10 +25,10 @@ define("rsub", "x:T other:A", "other minus x", function(x, other) return other -
 local rounding = {
   floor = core.fn "floor_divide",
   trunc = function(a, b)
-    local q = divide(a, b)
-    local whole = where(q:lt(0), q:ceil(), q:floor())
-    local natural = core.is_tensor(a) and a or b
-    return natural:is_floating_point() and whole or whole:to_dtype(natural.dtype)
+    local dtype = result_type(a, b)
+    if dtype.is_floating_point or dtype == core.dtypes.bool then return divide(a, b):trunc() end
+    if not core.is_tensor(a) then a = core.tensor(a, dtype) end
+    return (a - a:fmod(b)):floor_divide(b)
   end,
 }
 
