@@ -269,7 +269,7 @@ PT_FN float PT_NAME(asinh, f)(float x) {
   return PT_NAME(withsign, f)((float)y, x);
 }
 PT_FN float PT_NAME(acosh, f)(float x) {
-  double a = x;
+  double a = x < 1.0f ? (double)NAN : (double)x;
   return (float)PT_NAME(log, d)(a + PT_NAME(sqrt, d)((a - 1.0) * (a + 1.0)));
 }
 PT_FN float PT_NAME(atanh, f)(float x) {

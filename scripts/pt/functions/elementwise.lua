@@ -53,8 +53,10 @@ for name, sign in pairs { add = "plus", sub = "minus" } do
         if options == nil then return plain(x, other) end
         local alpha = type(options) == "table" and options.alpha or options
         if type(alpha) ~= "number" then fail("%s%s: the option is alpha, a number", name, suffix) end
-        if alpha ~= 1 and core.is_tensor(other) then other = other:to_dtype(result_type(x, other)) end
-        return plain(x, alpha == 1 and other or other * alpha)
+        if alpha == 1 or not core.is_tensor(other) then return plain(x, alpha == 1 and other or other * alpha) end
+        local dtype = result_type(x, other)
+        other = other:to_dtype(dtype) * alpha
+        return plain(x, dtype == core.dtypes.bool and other:to_dtype(dtype) or other)
       end)
     made.methods[name .. suffix] = fn
   end

@@ -98,7 +98,10 @@ define("mode", "x:T dim:i=-1 keepdim:b=false", "the commonest value along dim, t
 -- ---- quantiles ----
 
 local between = {
-  linear = function(below, above, part) return below + (above - below) * part end,
+  linear = function(below, above, part)
+    local step = above - below -- counted from the nearer one, which may be infinite
+    return where(part:lt(0.5), below + step * part, above - step * (1 - part))
+  end,
   lower = function(below) return below end,
   higher = function(below, above, part) return where(part:gt(0), above, below) end,
   midpoint = function(below, above, part) return where(part:gt(0), (below + above) / 2, below) end,
