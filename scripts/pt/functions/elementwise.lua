@@ -91,8 +91,8 @@ inplace "float_power"
 
 define("ldexp", "x:T other:A", "x times 2 to the power other", function(x, other)
   if not core.is_tensor(other) then return x * 2.0 ^ other end
-  local float = x:is_floating_point() and x.dtype or core.get_default_dtype()
-  return x * (other:is_floating_point() and other or other:to_dtype(float)):exp2()
+  local dtype = result_type(x, other)
+  return x * other:to_dtype(dtype.is_floating_point and dtype or core.get_default_dtype()):exp2()
 end)
 inplace "ldexp"
 
