@@ -62,8 +62,8 @@ static void read_range(lua_State *L, entry *e, int number, int i) {
     lua_rawgeti(L, i, 3);
     int whole;
     e->step = lua_tointegerx(L, -1, &whole);
-    if (!whole || e->step < 1)
-      pl_error(L, PT_EARG, "index: the step of entry %d must be 1 or more, got %s", number,
+    if (!whole || e->step == 0 || e->step < -INT32_MAX)
+      pl_error(L, PT_EARG, "index: the step of entry %d must be an integer, not 0, got %s", number,
                pl_describe(L, -1));
   }
   lua_pop(L, (int)n);
@@ -143,6 +143,20 @@ static void rename_error(void) {
   pti_fail(pt_error_code(), "index%s", text);
 }
 
+/* From e->start down to e->stop: a slice of what lies between, flipped, which takes a copy. */
+static pt_tensor *backwards(pt_tensor *x, int d, const entry *e) {
+  if (d >= x->nd || e->stop == PTI_BEFORE_FIRST) return pt_slice(x, d, 0, PTI_BEFORE_FIRST, 1);
+  int64_t n = x->size[d], step = -e->step, high = e->start < 0 ? e->start + n : e->start;
+  int64_t low = e->stop < 0 ? e->stop + n : e->stop;
+  if (high < 0 || high >= n || low < 0 || low >= n) return pt_slice(x, d, e->start, e->stop, 1);
+  low = high < low ? high + 1 : high - (high - low) / step * step;
+  pt_tensor *y = pt_slice(x, d, low, high < low ? PTI_BEFORE_FIRST : high, step);
+  if (y == NULL) return NULL;
+  int64_t count = y->size[d];
+  pt_tensor *id = pt_sequence(count, (double)(count - 1 + pt_index_base()), -1, PT_I64, pti_dev(x));
+  return pt_index_select(y, d, id);
+}
+
 /* The view that numbers, slices and new dims make; what tensors ask for goes to id[d], for each dim d of the view. */
 static pt_tensor *view_of(pt_tensor *x, const key *k, pt_tensor **id, int *nid) {
   int d = 0; /* of the view */
@@ -153,7 +167,8 @@ static pt_tensor *view_of(pt_tensor *x, const key *k, pt_tensor **id, int *nid) 
       x = pt_select(x, d, e->start);
       continue;
     }
-    if (e->kind == SLICE) x = pt_slice(x, d, e->start, e->stop, e->step);
+    if (e->kind == SLICE)
+      x = e->step < 0 ? backwards(x, d, e) : pt_slice(x, d, e->start, e->stop, e->step);
     if (e->kind == INSERT) x = pt_unsqueeze(x, d);
     id[(*nid)++] = e->kind == GATHER ? e->id : NULL; /* a mask stands for all its dims */
     d += e->kind == GATHER ? dims_of(e) : 1;
@@ -195,6 +210,11 @@ int pl_set(lua_State *L) {
   key k;
   int nid;
   read_key(L, &k, x);
+  for (int i = 0; i < k.n; i++) {
+    if (k.e[i].kind == SLICE && k.e[i].step < 0)
+      pl_error(L, PT_EARG, "index: entry %d goes backwards, which makes a copy: write to its flip",
+               i + 1);
+  }
   pt_tensor *value = read_value(L, x);
   if (pti_this.anomaly) pl_mark_line(L);
   pt_scope scope = pt_scope_begin();

@@ -22,6 +22,24 @@ describe("reference:", function()
     end)
   end
 
+  it("tells about methods and twins in place", function()
+    for _, name in ipairs { "size", "item", "tolist", "float", "unfold", "backward", "put_", "transpose_" } do
+      assert(known[name], name)
+    end
+    local lines, say = {}, print
+    _G.print = function(text) lines[#lines + 1] = text end
+    local ok, err = pcall(function()
+      pt.help "mul_"
+      pt.help "transpose_"
+      pt.help "size"
+    end)
+    _G.print = say
+    assert(ok, err)
+    assert.matches("^pt%.mul%(a, b%).*in place as x:mul_%(%.%.%.%)", lines[1])
+    assert.matches("^x:transpose_%(", lines[2])
+    assert.matches("^x:size%(dim%)\n  the size of a dim", lines[3])
+  end)
+
   it("is written", function()
     local path = os.tmpname()
     local run = assert(loadfile "scripts/tools/docs.lua")

@@ -108,6 +108,15 @@ local cases = {
   { "pt.tensor({1, 2, 2}):bincount(pt.tensor({true, true, false}))", { 1.0, 1.0 } },
   { "pt.zeros(2, 0):logsumexp(2)", { -math.huge, -math.huge } },
   { "pt.tensor({-1000.0, 0, 1000}):logcumsumexp(1)", { -1000.0, 0.0, 1000.0 } },
+  -- slices as text, and backwards
+  { 'c:slice("2, 1:2, -1")', { 16.0, 20.0 } },
+  { 'x:slice("..., ::2")', { { 1.5, 0.5 }, { 3.0, -1.0 } } },
+  { 'v:slice("newaxis, 4:")', { { 2.0, 5.0 } } },
+  { 'v:slice("::-2")', { 5.0, 2.0, 3.0 } },
+  { "v[{ { 4, 2, -1 } }]", { 2.0, 2.0, 1.0 } },
+  { "x[{ {}, { -1, 1, -1 } }]", { { 0.5, -2.0, 1.5 }, { -1.0, 0.25, 3.0 } } },
+  { "v[{ { 2, 4, -1 } }]", {} },
+  { "grad(function(z) return z[{ 1, { 3, 1, -1 } }] * pt.arange(3) end)", { { 3.0, 2.0, 1.0 }, { 0.0, 0.0, 0.0 } } },
   -- pieces
   { "v:split(2)", { { 3.0, 1.0 }, { 2.0, 2.0 }, { 5.0 } } },
   {
@@ -407,6 +416,16 @@ local function difference(got, want, path)
     end
   end
 end
+
+describe("slices", function()
+  it("are refused where they make no sense", function()
+    local v = names.v
+    assert.error_matches(function() return v[{ { 9, 1, -1 } }] end, "index: .*9")
+    assert.error_matches(function() return v[{ { 1, 2, 0 } }] end, "index: the step of entry 1 must be an integer")
+    assert.error_matches(function() v[{ { 3, 1, -1 } }] = 0 end, "index: entry 1 goes backwards")
+    assert.error_matches(function() return v:slice "1:x" end, "slice: '1:x' in '1:x' is no number")
+  end)
+end)
 
 describe("views in place", function()
   it("give x another geometry over the same memory", function()

@@ -18,6 +18,8 @@ local kinds = {
   lua = "Lua over the ops",
 }
 
+require "pt.manual"
+
 define("ops", "...", "all functions: a list of {name, sig, help, kind, differentiable, inplace, fn}", function()
   local list, seen = {}, {}
   core.load_all()
@@ -31,13 +33,15 @@ define("ops", "...", "all functions: a list of {name, sig, help, kind, different
   return list
 end)
 
+-- What has the name, or is the function; a twin in place is found under the name of its op.
 local function find(what)
-  local names = {}
+  local names, twin = {}, nil
   for i, op in ipairs(made.functions.ops()) do
     if op.name == what or op.fn == what then return op end
+    if op.name .. "_" == what and core.Tensor[what] then twin = op end
     names[i] = op.name
   end
-  return nil, names
+  return twin, names
 end
 
 -- "x:T dim:D? keepdim:b=false -> values:T indices:T" in words.
@@ -47,21 +51,25 @@ local function call(op)
   for word in (inputs or op.sig):gmatch "%S+" do
     local name, default = word:match "^([%w_]+)[^=]*=?(.*)$"
     if default and default ~= "" then name = name .. " = " .. default end
-    words[#words + 1] = word:find("?", 1, true) and "[" .. name .. "]" or name
+    name = name or word
+    words[#words + 1] = word:find "[?]" and "[" .. name .. "]" or name
   end
+  if op.kind == "method" then table.remove(words, 1) end
   local text = ("%s(%s)"):format(op.name, table.concat(words, ", "))
   return outputs and text .. " -> " .. outputs:gsub(":%w+", ""):gsub("%s+", ", ") or text
 end
 
 -- What help prints about an op.
 function made.describe(op)
-  local lines = { "pt." .. call(op), "  " .. op.help }
+  local lines = { (op.kind == "method" and "x:" or "pt.") .. call(op), "  " .. op.help }
   for name, kind in op.sig:gsub("%->.*", ""):gmatch "([%w_]+):(%a)" do
     lines[#lines + 1] = ("    %-14s %s"):format(name, types[kind])
   end
   local notes = { kinds[op.kind] or op.kind }
   if op.dtypes then notes[#notes + 1] = "dtypes: " .. op.dtypes end
-  if op.sig:find "^%w+:T" and not op.space then notes[#notes + 1] = ("also x:%s(...)"):format(op.name) end
+  if op.sig:find "^%w+:T" and not op.space and op.kind ~= "method" then
+    notes[#notes + 1] = ("also x:%s(...)"):format(op.name)
+  end
   if op.inplace and op.name:sub(-1) ~= "_" then notes[#notes + 1] = ("in place as x:%s_(...)"):format(op.name) end
   if not op.differentiable then notes[#notes + 1] = "not differentiable" end
   lines[#lines + 1] = "  " .. table.concat(notes, "; ")

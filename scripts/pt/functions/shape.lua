@@ -77,6 +77,33 @@ define("unbind", "x:T dim:i=1", "the entries of dim, as a list of views", functi
   return list
 end)
 
+-- The key of x[...] that a text like "1:3, :, -1" stands for.
+local function parse(text)
+  local key = {}
+  for part in (text .. ","):gmatch "%s*([^,]-)%s*," do
+    local from, to, step = part:match "^(-?%d*)%s*:%s*(-?%d*)%s*:?%s*(-?%d*)$"
+    if math.tointeger(part) then key[#key + 1] = math.tointeger(part)
+    elseif part == "..." or part == "newaxis" then key[#key + 1] = part
+    elseif from then
+      step = math.tointeger(step) or 1
+      local first, last = 1, -1
+      if step < 0 then first, last = -1, 1 end
+      key[#key + 1] = { math.tointeger(from) or first, math.tointeger(to) or last, step }
+    else fail("slice: '%s' in '%s' is no number, range from:to:step, newaxis or ...", part, text) end
+  end
+  return key
+end
+
+local slice = core.fn "slice"
+
+define("slice", "x:T... dim... start... stop... step...",
+  'entries start to stop (inclusive) of dim, every step-th; or all of x[...] as text: x:slice("1:3, :, -1")',
+  function(x, dim, ...)
+    if type(dim) == "string" and select("#", ...) == 0 then return x[parse(dim)] end
+    return slice(x, dim, ...)
+  end)
+methods.slice = functions.slice
+
 -- ---- tensors of pieces ----
 
 alias("concat", "cat")

@@ -1,0 +1,82 @@
+--- What pt.help tells about functions and methods that are neither ops of the table nor made by pt.define: those of the
+--- C side, and those that are loaded with a part of the module.
+
+local core = require "pt.core"
+local docs = require "pt.define".docs
+
+local entries = {
+  -- of the module
+  { "manual_seed", "seed", "seeds the thread's generator of random numbers" },
+  { "Generator", "device...", "a stream of random numbers of its own: pt.randn(3, {generator = pt.Generator()})" },
+  { "get_default_dtype", "", "the dtype of floating tensors when none is named; float32 unless set" },
+  { "set_default_dtype", "dtype", "what get_default_dtype answers from now on" },
+  { "get_num_threads", "", "how many threads loops over tensors may use" },
+  { "set_num_threads", "n", "how many threads loops over tensors may use, 1 to 256" },
+  { "is_tensor", "value", "whether a value is a tensor" },
+  { "clock", "", "seconds of a clock that only goes forward" },
+  { "memory_stats", "", "bytes and counts of live tensors: {live_bytes, peak_bytes, held_bytes, tensors, nodes}" },
+  { "save", "value path", "writes tensors and tables of them to a file, whole or not at all" },
+  { "load", "path", "reads what save wrote" },
+  { "pool", "workers", "worker threads with a Lua state each: pool:map, pool:starmap, pool:submit" },
+  { "expit", "x", "pt.special.expit: another name of sigmoid" },
+  { "gammaln", "x", "pt.special.gammaln: another name of lgamma" },
+  -- methods that tell of a tensor
+  { "size", "x:T dim...", "the size of a dim, or the list of all" },
+  { "stride", "x:T dim...", "the step in memory along a dim, in elements, or the list of all" },
+  { "dim", "x:T", "the number of dims" },
+  { "numel", "x:T", "the number of elements" },
+  { "storage_offset", "x:T", "where x begins in its memory, in elements" },
+  { "element_size", "x:T", "bytes of one element" },
+  { "nbytes", "x:T", "bytes of all elements" },
+  { "data_ptr", "x:T", "the address of the first element" },
+  { "is_contiguous", "x:T", "whether x is dense in memory, in row-major order" },
+  { "is_floating_point", "x:T", "whether the dtype is one of floats" },
+  { "is_complex", "x:T", "whether the dtype is one of complex numbers" },
+  { "is_shared", "x:T", "whether writes are seen by all who hold the memory" },
+  { "share_memory_", "x:T", "from now on writes are seen by all who hold the memory" },
+  { "item", "x:T", "the value of a tensor of one element, as a number or boolean" },
+  { "tolist", "x:T", "the elements as nested lists" },
+  { "version", "x:T", "how often the memory of x was edited in place" },
+  { "close", "x:T", "gives the memory back at once; x is not to be used after" },
+  { "new_rand", "x:T size... options...", "uniform random numbers with the dtype and device of x" },
+  { "new_randn", "x:T size... options...", "normal random numbers with the dtype and device of x" },
+  { "pin_memory", "x:T", "x itself" },
+  -- methods that convert
+  { "float", "x:T", "x as float32" }, { "double", "x:T", "x as float64" }, { "half", "x:T", "x as float16" },
+  { "bfloat16", "x:T", "x as bfloat16" }, { "long", "x:T", "x as int64" }, { "int", "x:T", "x as int32" },
+  { "short", "x:T", "x as int16" }, { "char", "x:T", "x as int8" }, { "byte", "x:T", "x as uint8" },
+  { "bool", "x:T", "x as bool: which elements are not zero" },
+  { "cpu", "x:T", "x in the memory of the CPU" }, { "cuda", "x:T device...", "x on a CUDA device" },
+  { "type", "x:T dtype...", "the dtype, or x converted to one" },
+  { "type_as", "x:T other:T", "x with the dtype of other" },
+  { "new_zeros", "x:T size... options...", "zeros with the dtype and device of x" },
+  { "new_ones", "x:T size... options...", "ones with the dtype and device of x" },
+  { "new_empty", "x:T size... options...", "uninitialised elements with the dtype and device of x" },
+  { "new_full", "x:T size value options...", "a value everywhere, with the dtype and device of x" },
+  { "new_tensor", "x:T value options...", "a number or nested list, with the dtype and device of x" },
+  -- gradients
+  { "requires_grad_", "x:T on...", "whether gradients are asked of x; true by default" },
+  { "retain_grad", "x:T", "keeps the gradient of x though x is no leaf" },
+  { "backward", "x:T gradient:T? retain_graph:b=false create_graph:b=false", "adds gradients to the leaves of x" },
+  { "register_hook", "x:T fn", "calls fn with the gradient of x when it is known" },
+  { "detach_", "x:T", "x itself, cut off from its history" },
+  -- shapes and places
+  { "unfold", "x:T dim size step", "windows of size entries along dim, step apart, in a new last dim; a view" },
+  { "repeat", "x:T counts...", "x repeated along each dim: x[\"repeat\"](x, 2, 1)" },
+  { "fill_diagonal_", "x:T value", "a value all along the diagonal" },
+  { "put_", "x:T index:T source:T accumulate...", "the elements of x, read as a row, set (or added to) at ids" },
+}
+
+for _, entry in ipairs(entries) do
+  local name, sig, help = table.unpack(entry)
+  docs[name] = docs[name] or {
+    name = name, sig = sig, help = help, kind = sig:find "^%w+:T" and "method" or "function of the module",
+    differentiable = true, inplace = false, fn = core.Tensor[name] or core.functions[name] or core[name],
+  }
+end
+for _, name in ipairs { "squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims", "t" } do
+  docs[name .. "_"] = {
+    name = name .. "_", sig = "x:T ...", help = "x itself under the geometry that " .. name .. " gives",
+    kind = "method", differentiable = true, inplace = false, fn = core.Tensor[name .. "_"],
+  }
+end
