@@ -417,6 +417,40 @@ local function difference(got, want, path)
   end
 end
 
+describe("the first of many", function()
+  -- values with many equals, and NaN among floats
+  local many = pt.arange(5000):mul(7919):remainder(613)
+  local function make(dtype)
+    local line = many:to(dtype)
+    return dtype.is_floating_point and line:masked_fill(many:eq(5), nan) or line
+  end
+  for _, name in ipairs { "float32", "float64", "float16", "int64", "int32", "int16" } do
+    it("topk and kthvalue agree with sort, " .. name, function()
+      local line = make(pt[name])
+      for _, largest in ipairs { true, false } do
+        local values, order = line:sort(1, largest)
+        for _, k in ipairs { 1, 10, 1250, 1251, 5000 } do
+          local top, at = line:topk(k, 1, largest)
+          assert.equal(values[k]:nan_to_num(-7):item(), top[k]:nan_to_num(-7):item())
+          assert.same(order:narrow(1, 1, k):tolist(), at:tolist())
+        end
+      end
+      local values = line:sort(1):nan_to_num(-7)
+      for _, k in ipairs { 1, 100, 2500, 4000, 5000 } do
+        assert.equal(values[k]:item(), (line:kthvalue(k)):nan_to_num(-7):item())
+      end
+    end)
+  end
+
+  it("go by lines of any dim", function()
+    local lines = make(pt.float32):reshape(1000, 5):t():contiguous():t()
+    local values, order = lines:sort(1)
+    local top, at = lines:topk(7, 1, false)
+    assert.same(values:narrow(1, 1, 7):tolist(), top:tolist())
+    assert.same(order:narrow(1, 1, 7):tolist(), at:tolist())
+  end)
+end)
+
 describe("slices", function()
   it("are refused where they make no sense", function()
     local v = names.v

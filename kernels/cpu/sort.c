@@ -101,6 +101,33 @@ static void merge(entry *e, entry *other, int64_t n) {
   if (from != e) memcpy(e, from, (size_t)n * sizeof *e);
 }
 
+/* Moves the k entries that a stable sort would put first to the front, in the order in which they stand: the k-th key
+   is found digit by digit, from the most significant one. */
+static void choose(entry *e, int64_t n, int64_t k, int bits) {
+  uint64_t key = 0, known = 0; /* of the k-th key, in the digits of `known` */
+  for (int shift = (bits - 1) / RADIX_BITS * RADIX_BITS; shift >= 0; shift -= RADIX_BITS) {
+    int64_t count[BUCKETS] = {0};
+    for (int64_t i = 0; i < n; i++) {
+      if ((e[i].key & known) == key) count[e[i].key >> shift & (BUCKETS - 1)]++;
+    }
+    int b = 0;
+    for (; k > count[b]; b++) k -= count[b]; /* what is left of k is wanted of those that agree */
+    key |= (uint64_t)b << shift;
+    known |= (uint64_t)(BUCKETS - 1) << shift;
+  }
+  int64_t m = 0;
+  for (int64_t i = 0; i < n; i++) {
+    if (e[i].key < key || (e[i].key == key && k-- > 0)) e[m++] = e[i];
+  }
+}
+
+/* In order; the lower place first among equals. `other` has room for n entries. */
+static void order(entry *e, entry *other, int64_t n, int bits) {
+  if (n <= SHORT) insertion(e, n);
+  else if (n < 4 * BUCKETS) merge(e, other, n);
+  else radix(e, other, n, bits);
+}
+
 typedef struct sort_job {
   pti_rows r;
   const char *x;
@@ -129,9 +156,9 @@ static void sort_lines(void *ctx, int64_t lo, int64_t hi) {
     for (int64_t i = 0; i < n; i++) {
       e[i] = (entry){key_at(j->r.dtype, x + (size_t)(i * inner) * size) ^ flip, i};
     }
-    if (n <= SHORT) insertion(e, n);
-    else if (n < 4 * BUCKETS) merge(e, e + n, n);
-    else radix(e, e + n, n, bits);
+    bool few = n > 4 * SHORT && j->k <= n / 4;
+    if (few) choose(e, n, j->k, bits);
+    order(e, e + n, few ? j->k : n, bits);
     char *y = j->y + (size_t)(line / inner * j->k * inner + line % inner) * size;
     int64_t *index = j->index + line / inner * j->k * inner + line % inner;
     for (int64_t i = 0; i < j->k; i++) {

@@ -29,8 +29,10 @@ define("kthvalue", "x:T k:i dim:i=-1 keepdim:b=false", "the k-th smallest along 
     local n = x.ndim == 0 and 1 or x:size(dim)
     if k < 1 or k > n then fail("kthvalue: k is %d, but dim %d has %d entries", k, dim, n) end
     if x.ndim == 0 then return x:clone(), x:new_ones({}, { dtype = int64 }) end
-    local values, indices = x:sort(dim)
-    return finish(pick(values, dim, k), dim, keepdim), finish(pick(indices, dim, k), dim, keepdim)
+    local low = 2 * k <= n -- whether it is nearer to the smallest or to the largest
+    local at = low and k or n - k + 1
+    local values, indices = x:topk(at, dim, not low)
+    return finish(pick(values, dim, at), dim, keepdim), finish(pick(indices, dim, at), dim, keepdim)
   end)
 
 -- The middle of x along dim: the lower one of two; NaN where there is one.
