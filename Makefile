@@ -61,6 +61,12 @@ MAIN := $(BUILD)/bindings/main.o
 GEN  := $(addprefix build/gen/,ptlua_ops.h ptlua_ops.inc.c ptlua_run.h ptlua_ids.h ptlua_ew.h)
 SCRIPTS := $(shell find scripts/pt -name '*.lua' 2>/dev/null)
 TARGETS := $(addprefix $(BUILD)/,ptlua libptlua.so libptlua.a pt.so)
+# The simulated device: kernels/cuda built by the C++ compiler, where there is one. It is the same for every build.
+SIM_CU := $(wildcard kernels/cuda/*.cu)
+SIM_CXX := $(wildcard kernels/sim/*.cpp)
+ifneq ($(shell command -v $(CXX)),)
+TARGETS += $(BUILD)/libptlua_sim.so
+endif
 # Hosts in C, and in C++ where there is a compiler for it; each exits with 0 if all holds.
 SPEC_C   := $(patsubst spec/c/%.c,$(BUILD)/spec/%,$(wildcard spec/c/*.c))
 SPEC_CXX := $(if $(shell command -v $(CXX)),$(patsubst spec/c/%.cpp,$(BUILD)/spec/%-cpp,$(wildcard spec/c/*.cpp)))
@@ -123,6 +129,34 @@ $(BUILD)/libptlua.a: $(OBJ)
 	$(call say,ar)$(AR) rcs $@ $^
 $(BUILD)/pt.so: $(OBJ)
 	$(call say,link)$(CC) $(LDFLAGS_ALL) -shared -o $@ $^ $(LIBS)
+
+# ---- devices ----
+SIM_FLAGS := -std=c++17 -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno -fwrapv -fno-strict-aliasing -g1 \
+             -Wall -Wextra -Werror -Wno-unknown-pragmas -DPT_BUILD -D_GNU_SOURCE -Ikernels/sim -Iengine -Ibuild/gen
+FLAGS_sim      := -O1
+FLAGS_simcheck := -O1 -fsanitize=thread
+SIM_CCACHE := $(filter ccache,$(CC))
+define sim_objects
+build/$(1)/%.o: kernels/cuda/%.cu | $$(GEN)
+	@mkdir -p $$(@D)
+	$$(call say,c++)$$(SIM_CCACHE) $$(CXX) $$(SIM_FLAGS) $$(FLAGS_$(1)) -MMD -MP -x c++ -c $$< -o $$@
+build/$(1)/%.o: kernels/sim/%.cu | $$(GEN)
+	@mkdir -p $$(@D)
+	$$(call say,c++)$$(SIM_CCACHE) $$(CXX) $$(SIM_FLAGS) $$(FLAGS_$(1)) -MMD -MP -x c++ -c $$< -o $$@
+build/$(1)/%.o: kernels/sim/%.cpp | $$(GEN)
+	@mkdir -p $$(@D)
+	$$(call say,c++)$$(SIM_CCACHE) $$(CXX) $$(SIM_FLAGS) -O2 -MMD -MP -c $$< -o $$@
+build/libptlua_$(1).so: $$(SIM_CU:kernels/cuda/%.cu=build/$(1)/%.o) $$(SIM_CXX:kernels/sim/%.cpp=build/$(1)/%.o)
+	$$(call say,link)$$(CXX) -shared -Wl,-Bsymbolic -Wl,-z,relro,-z,now -o $$@ $$^ -ldl -lpthread
+endef
+$(eval $(call sim_objects,sim))
+$(eval $(call sim_objects,simcheck))
+ifneq ($(BUILD),build)
+$(BUILD)/libptlua_sim.so: build/libptlua_sim.so
+	@mkdir -p $(@D); ln -sf ../libptlua_sim.so $@
+endif
+sim: build/libptlua_sim.so
+simcheck: build/libptlua_simcheck.so
 
 # ---- what runs ----
 deps: NEED = $(NEEDS)
@@ -227,4 +261,5 @@ help:
 	  'make install      PREFIX=/usr/local DESTDIR= ;  make uninstall' \
 	  'make clean'
 
+-include $(wildcard build/sim/*.d build/simcheck/*.d)
 -include $(OBJ:.o=.d) $(MAIN:.o=.d) $(SPEC_C:=.d) $(SPEC_CXX:=.d)

@@ -107,6 +107,7 @@ void pl_open_optim(lua_State *L);  /* sgd_step adam_step zero_grad */
 void pl_open_io(lua_State *L);     /* save load read_idx bytes */
 void pl_open_system(lua_State *L); /* clock, threads, seeds, memory, terminal */
 bool pl_in_worker(void);           /* is this thread a worker of a pool? */
+void pl_open_device(lua_State *L); /* devices other than the CPU */
 void pl_open_worker(lua_State *L); /* what pool.lua is made of */
 
 /* ---- the scripts, packed into the library (build/gen/scripts.c, by scripts/tools/embed.lua) ---- */

@@ -192,6 +192,7 @@ typedef struct pt_host {
   bool (*poll)(void);
   void *(*alloc)(size_t bytes); /* host memory, 64-byte aligned */
   void (*free)(void *block, size_t bytes);
+  const char *(*dtype_name)(pt_dtype dtype);
 } pt_host;
 
 typedef struct pt_backend {
@@ -205,7 +206,10 @@ typedef struct pt_backend {
   void (*free)(int dev, void *block, size_t bytes);
   bool (*to_host)(int dev, void *dst, const void *src, size_t bytes);
   bool (*from_host)(int dev, void *dst, const void *src, size_t bytes);
-  bool (*sync)(int dev);
+  bool (*sync)(int dev); /* waits for what this thread has asked for */
+  bool exact;            /* freed blocks are given back at once: the device watches each */
+  /* what it is called, its free and total memory; NULL for the CPU */
+  bool (*describe)(int dev, char *name, size_t size, size_t *free, size_t *total);
 
   /* element-wise: operand 0 is written, the rest are read; any dtypes, computed in `compute`;
      param: constants */
@@ -300,6 +304,10 @@ typedef struct pt_backend {
   bool (*channel_affine)(int dev, pti_rows r, const void *a, const void *x, const void *b,
                          const void *z, const void *c, void *y);
 } pt_backend;
+
+/* What a plug-in exports: its table, or NULL after host->fail (of another `abi`: just NULL). */
+#define PT_BACKEND_ENTRY "pt_backend_open"
+typedef const pt_backend *pt_backend_opener(uint32_t abi, const pt_host *host);
 
 /* The CPU's table (kernels/cpu/backend.c). */
 const pt_backend *pti_cpu_backend(const pt_host *host);

@@ -1,17 +1,20 @@
-/* device.c: the devices of this process. The CPU is built in; other backends are plug-ins, opened
-   at the first use of their name and never closed. This is the only file that calls dlopen. */
+/* device.c: the devices of this process. The CPU is built in; other backends are plug-ins
+   (libptlua_NAME.so), opened at the first use of their name and never closed. They are looked for in
+   PT_BACKEND_PATH, beside this library and in the library folder, never in the working directory.
+   This is the only file that calls dlopen. */
 #include "device.h"
 
+#include <dlfcn.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "mem.h"
 #include "pool.h"
-
-enum { MAX_DEVICE = 64 };
 
 static const pt_host host = {
     .abi = PT_BACKEND_ABI,
@@ -20,9 +23,10 @@ static const pt_host host = {
     .poll = pti_poll,
     .alloc = pti_alloc,
     .free = pti_free,
+    .dtype_name = pt_dtype_name,
 };
 
-static pti_device table[MAX_DEVICE];
+static pti_device table[PTI_MAX_DEVICE];
 static atomic_int ndevice;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -36,26 +40,145 @@ const pti_device *pti_device_at(int device) {
   if (atomic_load_explicit(&ndevice, memory_order_acquire) == 0) pthread_once(&once, open_cpu);
   return &table[device];
 }
+int pti_device_count(void) { return atomic_load_explicit(&ndevice, memory_order_acquire); }
 
 const char *pt_device_name(int device) {
   pti_device_at(0);
-  return device >= 0 && device < atomic_load(&ndevice) ? table[device].name : "no device";
+  return device >= 0 && device < pti_device_count() ? table[device].name : "no device";
 }
+
+/* ---- plug-ins ---- */
+
+/* A list of texts, cut where it does not fit. */
+typedef struct text {
+  char s[1024];
+  size_t n;
+} text;
+static void append(text *t, const char *a, const char *b) {
+  size_t left = sizeof t->s - t->n;
+  int n = snprintf(t->s + t->n, left, "%s%s", a, b);
+  if (n > 0) t->n = (size_t)n < left ? t->n + (size_t)n : sizeof t->s - 1;
+}
+
+/* Opens folder/libptlua_NAME.so where it is; records where it was not, or why it does not load. */
+static void *open_in(const char *folder, size_t n, const char *name, text *tried, bool *found) {
+  char path[PATH_MAX];
+  int len = snprintf(path, sizeof path, "%.*s/libptlua_%s.so", (int)n, folder, name);
+  if (n == 0 || folder[0] != '/' || len < 0 || (size_t)len >= sizeof path) return NULL;
+  if (access(path, R_OK) != 0) {
+    append(tried, tried->n ? ", " : "", "");
+    path[n] = 0;
+    append(tried, path, "");
+    return NULL;
+  }
+  *found = true;
+  void *lib = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  if (lib == NULL)
+    pti_fail(PT_EDEVICE, "device '%s': the plug-in does not load: %s", name, dlerror());
+  return lib;
+}
+
+/* The folder of the file that holds this code; "" where that is not known. */
+static void own_folder(char *to, size_t size) {
+  Dl_info info;
+  char real[PATH_MAX];
+  to[0] = 0;
+  if (!dladdr((const void *)&table, &info) || !info.dli_fname) return;
+  const char *file = strchr(info.dli_fname, '/') ? info.dli_fname : "/proc/self/exe";
+  if (realpath(file, real) == NULL) return;
+  *strrchr(real, '/') = 0;
+  snprintf(to, size, "%s", real);
+}
+
+static void *find_plugin(const char *name) {
+  text tried = {.n = 0};
+  bool found = false;
+  void *lib = NULL;
+  const char *list = getenv("PT_BACKEND_PATH");
+  while (list && *list && !found) {
+    size_t n = strcspn(list, ":");
+    lib = open_in(list, n, name, &tried, &found);
+    list += n + (list[n] == ':');
+  }
+  /* Beside this file; where it is bin/ptlua in ../lib; where it is lib/lua/5.4/pt.so in ../.. */
+  static const char *const from_here[] = {"", "/../lib", "/../.."};
+  char here[PATH_MAX];
+  own_folder(here, sizeof here);
+  for (size_t i = 0; here[0] && i < PTI_COUNT(from_here) && !found; i++) {
+    char folder[PATH_MAX + 8];
+    int n = snprintf(folder, sizeof folder, "%s%s", here, from_here[i]);
+    lib = open_in(folder, (size_t)n, name, &tried, &found);
+  }
+  if (!found) {
+    pti_fail(
+        PT_EDEVICE,
+        "device '%s' is not available: libptlua_%s.so is not in %s (build it with `make %s`, or "
+        "set PT_BACKEND_PATH)",
+        name, name, tried.n ? tried.s : "any folder of PT_BACKEND_PATH", name);
+  }
+  return lib;
+}
+
+static const pt_backend *open_backend(const char *name) {
+  void *lib = find_plugin(name);
+  if (lib == NULL) return NULL;
+  pt_backend_opener *opener;
+  void *entry = dlsym(lib, PT_BACKEND_ENTRY);
+  memcpy(&opener, &entry, sizeof opener); /* ISO C has no cast from object to function */
+  if (opener == NULL) {
+    return pti_fail(PT_EDEVICE, "device '%s': the plug-in has no %s", name, PT_BACKEND_ENTRY);
+  }
+  pti_fail(PT_OK, "%s", "");
+  const pt_backend *be = opener(PT_BACKEND_ABI, &host);
+  if (be == NULL && pt_error_code() != PT_OK) return NULL;
+  if (be == NULL || be->abi != PT_BACKEND_ABI || strcmp(be->table_hash, PTI_TABLE_HASH) != 0) {
+    return pti_fail(PT_EDEVICE,
+                    "device '%s': the plug-in was built for another version of ptlua; build both "
+                    "from one source",
+                    name);
+  }
+  return be;
+}
+
+/* Devices of a backend get numbers once. */
+static bool open_devices(const char *name) {
+  int n = pti_device_count();
+  for (int d = 1; d < n; d++) {
+    if (strcmp(table[d].be->name, name) == 0) return true;
+  }
+  const pt_backend *be = open_backend(name);
+  if (be == NULL) return false;
+  for (int i = 0; i < be->count() && n < PTI_MAX_DEVICE; i++, n++) {
+    table[n] = (pti_device){.be = be, .index = i};
+    snprintf(table[n].name, sizeof table[n].name, "%s:%d", be->name, i);
+  }
+  atomic_store_explicit(&ndevice, n, memory_order_release);
+  return true;
+}
+
+/* ---- names ---- */
 
 /* "cuda:1" -> "cuda" and 1; the index is 0 where none is given. */
 static bool parse(const char *name, char *backend, size_t cap, int *index) {
-  const char *colon = strchr(name, ':');
-  size_t n = colon ? (size_t)(colon - name) : strlen(name);
-  if (n == 0 || n >= cap) return false;
+  size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz");
+  if (n == 0 || n >= cap || (name[n] && name[n] != ':')) return false;
   memcpy(backend, name, n);
   backend[n] = 0;
   *index = 0;
-  if (colon == NULL) return true;
+  if (name[n] == 0) return true;
   char *end;
-  long v = strtol(colon + 1, &end, 10);
-  if (end == colon + 1 || *end || v < 0 || v > 1000) return false;
+  const char *digits = name + n + 1;
+  long v = strtol(digits, &end, 10);
+  if (end == digits || *end || v < 0 || v > 1000) return false;
   *index = (int)v;
   return true;
+}
+
+static int find(const char *backend, int index) {
+  for (int d = 0; d < pti_device_count(); d++) {
+    if (strcmp(table[d].be->name, backend) == 0 && table[d].index == index) return d;
+  }
+  return -1;
 }
 
 int pt_device(const char *name) {
@@ -68,28 +191,30 @@ int pt_device(const char *name) {
              name ? name : "");
     return -1;
   }
-  if (strcmp(backend, "cpu") == 0) {
-    if (index == 0) return 0;
+  int count = pt_device_count(backend);
+  if (count < 0) return -1;
+  if (index < count) return find(backend, index);
+  if (strcmp(backend, "cpu") == 0)
     pti_fail(PT_EDEVICE, "device '%s': there is one CPU device, \"cpu\"", name);
-    return -1;
-  }
-  int found = -1;
-  pthread_mutex_lock(&lock);
-  for (int d = 1; d < atomic_load(&ndevice) && found < 0; d++) {
-    if (strcmp(table[d].be->name, backend) == 0 && table[d].index == index) found = d;
-  }
-  pthread_mutex_unlock(&lock);
-  if (found < 0) {
-    pti_fail(PT_EDEVICE, "device '%s' is not available: this build knows the CPU only", name);
-  }
-  return found;
+  else
+    pti_fail(PT_EDEVICE, "device '%s': %s has %d device%s, numbered from 0", name, backend, count,
+             count == 1 ? "" : "s");
+  return -1;
 }
 
-void *pti_device_alloc(int device, size_t bytes) {
-  const pti_device *d = pti_device_at(device);
-  return d->be->alloc(d->index, bytes);
+int pt_device_count(const char *backend) {
+  pti_device_at(0);
+  if (strcmp(backend, "cpu") == 0) return 1;
+  pthread_mutex_lock(&lock);
+  bool open = open_devices(backend);
+  pthread_mutex_unlock(&lock);
+  int n = 0;
+  while (open && find(backend, n) >= 0) n++;
+  return open ? n : -1;
 }
-void pti_device_free(int device, void *block, size_t bytes) {
-  const pti_device *d = pti_device_at(device);
-  d->be->free(d->index, block, bytes);
+
+bool pt_device_synchronize(int device) {
+  if (device < 0 || device >= pti_device_count())
+    return pti_fail(PT_EDEVICE, "no device %d", device) != NULL;
+  return table[device].be->sync(table[device].index);
 }

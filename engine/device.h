@@ -6,6 +6,8 @@
 #include "backend.h"
 #include "base.h"
 
+enum { PTI_MAX_DEVICE = 64 };
+
 typedef struct pti_device {
   const pt_backend *be;
   int index; /* within the backend */
@@ -15,8 +17,9 @@ typedef struct pti_device {
 /* `device` is a number that pt_device returned. */
 const pti_device *pti_device_at(int device);
 static inline const pt_backend *pti_be(int device) { return pti_device_at(device)->be; }
+int pti_device_count(void); /* all that are open, the CPU among them */
 
-/* Memory of a device, cached; counts as live bytes. */
+/* Memory of a device, cached; counts as live bytes. See devmem.c. */
 void *pti_device_alloc(int device, size_t bytes);
 void pti_device_free(int device, void *block, size_t bytes);
 

@@ -199,6 +199,15 @@ static void *from_shared(int c, size_t size) {
   return b;
 }
 
+bool pti_mem_collect(void) {
+  cache *m = mine();
+  if (m->collect == NULL || m->collecting) return false;
+  m->collecting = true;
+  m->collect(m->ud);
+  m->collecting = false;
+  return true;
+}
+
 /* Nothing kept fits: ask the system, then give kept blocks back, then have the binding collect
    garbage. */
 static void *from_anywhere(int c, size_t size) {
@@ -207,11 +216,7 @@ static void *from_anywhere(int c, size_t size) {
   if (p) return p;
   pti_mem_trim();
   p = from_system(size);
-  cache *m = mine();
-  if (p == NULL && m->collect && !m->collecting) {
-    m->collecting = true;
-    m->collect(m->ud);
-    m->collecting = false;
+  if (p == NULL && pti_mem_collect()) {
     pti_mem_trim();
     p = from_system(size);
   }

@@ -18,6 +18,7 @@ void pti_count(int what, int64_t delta);
 /* Called when memory runs out, before the last retry; a binding collects its garbage here. Per
    thread. */
 void pti_set_pressure(void (*collect)(void *ud), void *ud);
+bool pti_mem_collect(void); /* false where there is nobody to ask */
 /* Tests: the n-th allocation of this thread from now fails (n = 1: the next one); 0 switches it
    off. */
 void pti_fail_at(int64_t n);

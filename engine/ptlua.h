@@ -77,6 +77,20 @@ PT_API size_t pt_dtype_size(pt_dtype dtype);      /* bytes of one element */
    failure. */
 PT_API int pt_device(const char *name);
 PT_API const char *pt_device_name(int device);
+/* How many devices "cpu", "cuda" or "sim" has; -1, with the reason recorded, where it is not here. */
+PT_API int pt_device_count(const char *backend);
+PT_API bool pt_device_synchronize(int device); /* waits for what this thread has asked for */
+
+typedef struct pt_device_stats {
+  int64_t live_bytes;     /* in storages now */
+  int64_t peak_bytes;     /* the most there was */
+  int64_t reserved_bytes; /* taken from the device: live, or kept for reuse */
+  int64_t free_bytes, total_bytes;
+  char name[64];
+} pt_device_stats;
+PT_API bool pt_get_device_stats(int device, pt_device_stats *out); /* not of the CPU */
+PT_API void pt_reset_device_peak(int device);
+PT_API void pt_device_empty_cache(void); /* gives kept memory back to all devices */
 
 /* ---- settings ---- */
 

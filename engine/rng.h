@@ -4,6 +4,7 @@
 #define PTI_RNG_H
 
 #include "base.h"
+#include "philox.h"
 
 typedef struct pti_generator {
   uint64_t seed;
@@ -19,26 +20,5 @@ uint64_t pti_fresh_seed(void);
 void pti_set_generator(pti_generator g);
 /* Reserves counters for n elements and returns the first. */
 uint64_t pti_generator_take(pti_generator *g, int64_t n);
-
-/* Four words for the counter (ctr, stream) under the key seed; read by C and by CUDA. */
-static inline void pti_philox(uint64_t seed, uint64_t stream, uint64_t ctr, uint32_t out[4]) {
-  uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
-  uint32_t c0 = (uint32_t)ctr, c1 = (uint32_t)(ctr >> 32), c2 = (uint32_t)stream,
-           c3 = (uint32_t)(stream >> 32);
-  for (int round = 0; round < 10; round++) {
-    uint64_t p0 = (uint64_t)0xD2511F53u * c0, p1 = (uint64_t)0xCD9E8D57u * c2;
-    uint32_t n0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0, n2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
-    c1 = (uint32_t)p1;
-    c3 = (uint32_t)p0;
-    c0 = n0;
-    c2 = n2;
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
-  }
-  out[0] = c0;
-  out[1] = c1;
-  out[2] = c2;
-  out[3] = c3;
-}
 
 #endif

@@ -126,7 +126,15 @@ static pti_storage *storage_new(size_t bytes, int device) {
   return s;
 }
 
+/* A device works later than its thread asks it to. Where a storage is held by several threads, each
+   waits for its own work before it lets go: the last one may hand the memory to new tensors. */
+static void settle(const pti_storage *s) {
+  const pti_device *d = pti_device_at(s->device);
+  if (s->device != 0) d->be->sync(d->index);
+}
+
 static void storage_release(pti_storage *s) {
+  if (s && atomic_load_explicit(&s->crossed, memory_order_relaxed)) settle(s);
   if (s == NULL || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1) return;
   if (s->release) {
     void (*release)(void *) = s->release;
@@ -461,6 +469,8 @@ pt_parcel *pt_pack(pt_tensor *x) {
                    .requires_grad = x->requires_grad};
   memcpy(p->size, x->size, sizeof p->size);
   memcpy(p->stride, x->stride, sizeof p->stride);
+  settle(p->storage); /* whoever gets it may read it at once */
+  atomic_store_explicit(&p->storage->crossed, true, memory_order_relaxed);
   atomic_fetch_add_explicit(&p->storage->refs, 1, memory_order_relaxed);
   return p;
 }

@@ -19,6 +19,7 @@ typedef struct pti_storage {
   atomic_int refs;
   atomic_bool shared;    /* writes are seen by all who hold it */
   _Atomic uint64_t told; /* threads whose collectors know of the bytes, a bit for each */
+  atomic_bool crossed;   /* was handed to another thread: see storage_release */
   int device;
   size_t bytes;
   void *data;

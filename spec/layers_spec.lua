@@ -3,8 +3,8 @@
 
 local engine_layers = {
   { "ptlua", "base" },
-  { "mem", "cpu", "pool", "rng" },
-  { "dtype", "iter", "backend", "device" },
+  { "mem", "cpu", "pool", "philox", "rng" },
+  { "dtype", "iter", "backend", "device", "devmem" },
   { "tensor", "view" },
   { "op", "node", "hook", "function", "checkpoint", "autocast", "anomaly", "expr", "elementwise" },
   { "ops" },
@@ -21,7 +21,7 @@ local generated = {
 }
 -- What the other rooms may see of the engine.
 local kernels_see = {
-  "backend.h", "dtype.h", "iter.h", "rng.h", "scalar.h", "ptlua_ew.h", "ops.def",
+  "backend.h", "dtype.h", "iter.h", "philox.h", "rng.h", "scalar.h", "ptlua_ew.h", "ops.def",
   "../../engine/cpu.h", -- which loops this machine runs; by path, as kernels/cpu has a cpu.h of its own
 }
 local bindings_see = {

@@ -19,7 +19,7 @@ function layouts.stepped(x)
   local last = shape[#shape]
   if last == 0 then return x:clone() end
   shape[#shape] = 2 * last
-  local view = pt.zeros(shape, { dtype = x.dtype }):slice(-1, 1, 2 * last, 2)
+  local view = pt.zeros(shape, { dtype = x.dtype, device = x.device }):slice(-1, 1, 2 * last, 2)
   view:copy_(x)
   return view
 end
@@ -27,7 +27,7 @@ end
 --- Not at the start of its memory.
 function layouts.offset(x)
   local n = x:numel()
-  local view = pt.zeros({ n + 3 }, { dtype = x.dtype }):narrow(1, 3, n):view(x.shape)
+  local view = pt.zeros({ n + 3 }, { dtype = x.dtype, device = x.device }):narrow(1, 3, n):view(x.shape)
   view:copy_(x)
   return view
 end
