@@ -471,7 +471,7 @@ PT_FN double PT_NAME(lgamma, d)(double x) {
   return lgamma(x);
 #endif
 }
-PT_FN float PT_NAME(lgamma, f)(float x) { return (float)PT_NAME(lgamma, d)(x); }
+PT_FN float PT_NAME(lgamma, f)(float x) { return (float)PT_NAME(lgamma, d)((double)x); }
 /* Reflected to x > 0, raised above 6 by the recurrence, then Stirling's series. A pole gives NaN,
  * zero infinity. */
 PT_FN double PT_NAME(digamma, d)(double x) {
@@ -490,7 +490,7 @@ PT_FN double PT_NAME(digamma, d)(double x) {
        z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z * (1.0 / 132 - z * (691.0 / 32760))))));
   return y + log(x) - 0.5 / x - s;
 }
-PT_FN float PT_NAME(digamma, f)(float x) { return (float)PT_NAME(digamma, d)(x); }
+PT_FN float PT_NAME(digamma, f)(float x) { return (float)PT_NAME(digamma, d)((double)x); }
 
 /* ---- special functions: loops and series in double, for the few who need them ---- */
 

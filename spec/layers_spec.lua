@@ -21,7 +21,7 @@ local generated = {
 }
 -- What the other rooms may see of the engine.
 local kernels_see = {
-  "backend.h", "dtype.h", "iter.h", "philox.h", "rng.h", "scalar.h", "ptlua_ew.h", "ops.def",
+  "backend.h", "dtype.h", "iter.h", "philox.h", "rng.h", "scalar.h", "../draw.h", "ptlua_ew.h", "ops.def",
   "../../engine/cpu.h", -- which loops this machine runs; by path, as kernels/cpu has a cpu.h of its own
 }
 local bindings_see = {

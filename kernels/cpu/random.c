@@ -7,6 +7,7 @@
    the upper half counts: the chance of a number is off by less than range / 2^64. */
 #include <math.h>
 
+#include "../draw.h"
 #include "cpu.h"
 
 typedef struct random_job {
@@ -55,26 +56,6 @@ static void random_range(void *ctx, int64_t lo, int64_t hi) {
   }
 }
 
-/* The largest number of a floating dtype that is less than b. */
-static double number_below(pt_dtype dtype, double b) {
-  if (dtype == PT_F64) return nextafter(b, -HUGE_VAL);
-  if (dtype == PT_F32) {
-    float f = (float)b;
-    return (double)f < b ? f : nextafterf(f, -HUGE_VALF);
-  }
-  bool half = dtype == PT_F16;
-  uint16_t h = half ? pti_f16_store((float)b) : pti_bf16_store((float)b);
-  if ((half ? pti_f16_load(h) : pti_bf16_load(h)) >= b) {
-    h = h & 0x8000 ? h + 1 : h == 0 ? 0x8001 : h - 1;
-  }
-  return half ? pti_f16_load(h) : pti_bf16_load(h);
-}
-
-/* A bound of integers, which arrives as a double, within int64_t. */
-static int64_t bound(double v) {
-  return v >= 0x1p63 ? INT64_MAX : v <= -0x1p63 ? INT64_MIN : (int64_t)v;
-}
-
 bool pti_cpu_random(int dev, pti_random_kind kind, pt_dtype dtype, void *x, int64_t n,
                     uint64_t seed, uint64_t stream, uint64_t ctr, double a, double b) {
   (void)dev;
@@ -97,10 +78,10 @@ bool pti_cpu_random(int dev, pti_random_kind kind, pt_dtype dtype, void *x, int6
     return pti_cpu_host->fail(PT_EDTYPE, "no random %s", pt_dtype_name(dtype)) != NULL;
   }
   if (whole_numbers) {
-    j.least = bound(a);
-    j.range = (uint64_t)bound(b) - (uint64_t)j.least;
+    j.least = pti_draw_bound(a);
+    j.range = (uint64_t)pti_draw_bound(b) - (uint64_t)j.least;
   } else if (kind == PTI_RAND_UNIFORM && a < b) {
-    j.top = number_below(dtype, b);
+    j.top = pti_draw_below(dtype, b);
   }
   pti_cpu_host->parallel_for(n, PTI_PIECE, random_range, &j);
   return true;

@@ -10,6 +10,8 @@
 
 #include <cuda_runtime.h>
 
+#include <type_traits>
+
 #include "../scalar.h"
 #include "backend.h"
 #include "philox.h"
@@ -25,6 +27,12 @@
   kernel<<<(grid), (block), (shared), (stream)>>>(__VA_ARGS__)
 #endif
 #define DEV static __device__ __forceinline__
+/* In sums of products, which do not aim at the CPU's bits. */
+#ifdef __CUDACC__
+#define MULTIPLY_ADD(a, b, c) fma(a, b, c)
+#else
+#define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
+#endif
 #define MEMBER static __device__ __forceinline__
 
 /* ---- the host's side ---- */
@@ -57,8 +65,8 @@ static inline unsigned looped(int64_t n, int64_t per = THREADS) {
   int64_t b = (n + per - 1) / per;
   return (unsigned)(b < 1 ? 1 : b > 65535 * 8 ? 65535 * 8 : b);
 }
-#define FOR_EACH(i, n)                                                                          \
-  for (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < (n);                     \
+#define FOR_EACH(i, n)                                                      \
+  for (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < (n); \
        i += (int64_t)gridDim.x * blockDim.x)
 
 /* ---- storage types ---- */
@@ -158,7 +166,9 @@ template <> struct put<bf16> {
 template <> struct put<boolean> {
   template <class T> MEMBER boolean of(T v) { return boolean{(uint8_t)(v != 0)}; }
 };
-template <class S> DEV typename compute<S>::T load(S v) { return as<typename compute<S>::T>::from(v); }
+template <class S> DEV typename compute<S>::T load(S v) {
+  return as<typename compute<S>::T>::from(v);
+}
 
 /* The same where the storage type is known only when the kernel runs. */
 template <class T> DEV T load_any(int dtype, const char *p) {
@@ -191,14 +201,18 @@ template <class T> DEV void store_any(int dtype, char *p, T v) {
 }
 
 /* Calls fn<S>(...) for the floating storage type of `dtype`; false where it is another. */
-#define BY_FLOAT(dtype, fn, ...)                      \
+#define BY_FLOAT(dtype, fn, ...)                          \
   ((dtype) == PT_F32    ? (fn<float>(__VA_ARGS__), true)  \
    : (dtype) == PT_F64  ? (fn<double>(__VA_ARGS__), true) \
    : (dtype) == PT_F16  ? (fn<f16>(__VA_ARGS__), true)    \
    : (dtype) == PT_BF16 ? (fn<bf16>(__VA_ARGS__), true)   \
                         : false)
+#define BY_WIDE(dtype, fn, ...)                          \
+  ((dtype) == PT_F32   ? (fn<float>(__VA_ARGS__), true)  \
+   : (dtype) == PT_F64 ? (fn<double>(__VA_ARGS__), true) \
+                       : false)
 /* Calls fn<E>(...) with a type of that many bytes, for moves. */
-#define BY_SIZE(size, fn, ...)                     \
+#define BY_SIZE(size, fn, ...)                       \
   ((size) == 1   ? (fn<uint8_t>(__VA_ARGS__), true)  \
    : (size) == 2 ? (fn<uint16_t>(__VA_ARGS__), true) \
    : (size) == 4 ? (fn<uint32_t>(__VA_ARGS__), true) \
@@ -207,9 +221,7 @@ template <class T> DEV void store_any(int dtype, char *p, T v) {
 
 /* ---- vectors: one load or store of 16 bytes ---- */
 
-template <class S, int N> struct alignas(sizeof(S) * N) vec {
-  S v[N];
-};
+template <class S, int N> struct alignas(sizeof(S) * N) vec { S v[N]; };
 static inline bool aligned16(const void *p) { return ((uintptr_t)p & 15) == 0; }
 
 /* ---- sums of warps and blocks, in a fixed order; every thread gets them ---- */

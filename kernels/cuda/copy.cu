@@ -51,7 +51,8 @@ bool pti_cuda_copy(int dev, const pti_iter *it) {
   if (s == NULL) return false;
   if (to != from && (pti_is(to, PTI_COMPLEX) || pti_is(from, PTI_COMPLEX)))
     return pti_no_kernel("copy", pti_is(to, PTI_COMPLEX) ? to : from);
-  bool dense = it->nd == 1 && (it->n == 1 || (it->stride[0][0] == size && it->stride[1][0] == size));
+  bool dense =
+      it->nd == 1 && (it->n == 1 || (it->stride[0][0] == size && it->stride[1][0] == size));
   if (to == from && dense) {
     cudaError_t e = cudaMemcpyAsync(it->ptr[0], it->ptr[1], (size_t)(it->n * size),
                                     cudaMemcpyDeviceToDevice, s);
@@ -62,8 +63,10 @@ bool pti_cuda_copy(int dev, const pti_iter *it) {
   return for_pieces(it, [&](const pti_iter &p) {
     unsigned blocks = blocks_of(p.n, THREADS);
     if (to == from) BY_SIZE(size, move, s, &p);
-    else if (via == PTI_CF32) LAUNCH((convert_strided<float>), blocks, THREADS, 0, s, geometry_of(&p));
-    else if (via == PTI_CF64) LAUNCH((convert_strided<double>), blocks, THREADS, 0, s, geometry_of(&p));
+    else if (via == PTI_CF32)
+      LAUNCH((convert_strided<float>), blocks, THREADS, 0, s, geometry_of(&p));
+    else if (via == PTI_CF64)
+      LAUNCH((convert_strided<double>), blocks, THREADS, 0, s, geometry_of(&p));
     else LAUNCH((convert_strided<int64_t>), blocks, THREADS, 0, s, geometry_of(&p));
     return launched("copy");
   });

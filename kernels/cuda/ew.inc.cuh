@@ -4,44 +4,50 @@
    folder per storage type includes it with the tables that it wants. */
 #include "ew.cuh"
 
-template <bool BOOL, class S> struct result {
-  typedef S type;
-};
-template <class S> struct result<true, S> {
-  typedef boolean type;
-};
+template <bool BOOL, class S> struct result { typedef S type; };
+template <class S> struct result<true, S> { typedef boolean type; };
 
-#define IN1(x) const T x = in[0]; (void)x;
-#define IN2(x, y) IN1(x) const T y = in[1]; (void)y;
-#define IN3(x, y, z) IN2(x, y) const T z = in[2]; (void)z;
-#define IN4(x, y, z, u) IN3(x, y, z) const T u = in[3]; (void)u;
-#define IN5(x, y, z, u, v) IN4(x, y, z, u) const T v = in[4]; (void)v;
-#define PARAMS                                                           \
-  const T p0 = (T)num.p[0], p1 = (T)num.p[1], p2 = (T)num.p[2];          \
+#define IN1(x)       \
+  const T x = in[0]; \
+  (void)x;
+#define IN2(x, y)           \
+  IN1(x) const T y = in[1]; \
+  (void)y;
+#define IN3(x, y, z)           \
+  IN2(x, y) const T z = in[2]; \
+  (void)z;
+#define IN4(x, y, z, u)           \
+  IN3(x, y, z) const T u = in[3]; \
+  (void)u;
+#define IN5(x, y, z, u, v)           \
+  IN4(x, y, z, u) const T v = in[4]; \
+  (void)v;
+#define PARAMS                                                  \
+  const T p0 = (T)num.p[0], p1 = (T)num.p[1], p2 = (T)num.p[2]; \
   (void)p0, (void)p1, (void)p2;
-#define FORMULA(id, nin, is_bool, inputs, expression)                    \
-  struct id {                                                            \
-    enum { IN = nin, BOOL = is_bool };                                   \
-    template <class T> MEMBER T at(const T *in, const numbers &num) {    \
-      PARAMS inputs return (T)(expression);                              \
-    }                                                                    \
+#define FORMULA(id, nin, is_bool, inputs, expression)                 \
+  struct id {                                                         \
+    enum { IN = nin, BOOL = is_bool };                                \
+    template <class T> MEMBER T at(const T *in, const numbers &num) { \
+      PARAMS inputs return (T)(expression);                           \
+    }                                                                 \
   };
 #define NONE K(0)
 #define FUNC(...)
 #define PLAIN(...)
 #define COMP(...)
-#define UNARY(name, dtypes, value, gx, help)          \
-  FORMULA(name##_0, 1, false, IN1(x), value)          \
+#define UNARY(name, dtypes, value, gx, help) \
+  FORMULA(name##_0, 1, false, IN1(x), value) \
   FORMULA(name##_1, 3, false, IN3(g, x, y), gx)
 #define UNARYP(name, dtypes, params, value, gx, help) UNARY(name, dtypes, value, gx, help)
-#define BINARY(name, dtypes, value, ga, gb, help)     \
-  FORMULA(name##_0, 2, false, IN2(a, b), value)       \
-  FORMULA(name##_1, 4, false, IN4(g, a, b, y), ga)    \
+#define BINARY(name, dtypes, value, ga, gb, help)  \
+  FORMULA(name##_0, 2, false, IN2(a, b), value)    \
+  FORMULA(name##_1, 4, false, IN4(g, a, b, y), ga) \
   FORMULA(name##_2, 4, false, IN4(g, a, b, y), gb)
-#define TERNARY(name, dtypes, value, ga, gb, gc, help)   \
-  FORMULA(name##_0, 3, false, IN3(a, b, c), value)       \
-  FORMULA(name##_1, 5, false, IN5(g, a, b, c, y), ga)    \
-  FORMULA(name##_2, 5, false, IN5(g, a, b, c, y), gb)    \
+#define TERNARY(name, dtypes, value, ga, gb, gc, help) \
+  FORMULA(name##_0, 3, false, IN3(a, b, c), value)     \
+  FORMULA(name##_1, 5, false, IN5(g, a, b, c, y), ga)  \
+  FORMULA(name##_2, 5, false, IN5(g, a, b, c, y), gb)  \
   FORMULA(name##_3, 5, false, IN5(g, a, b, c, y), gc)
 #define COMPARE(name, dtypes, value, help) FORMULA(name##_0, 2, true, IN2(a, b), value)
 #define TEST(name, dtypes, value, help) FORMULA(name##_0, 1, true, IN1(x), value)
@@ -71,7 +77,8 @@ template <class F, class S> __global__ void __launch_bounds__(THREADS) dense(fla
 #pragma unroll
     for (int j = 0; j < N; j++)
 #pragma unroll
-      for (int k = 0; k < F::IN; k++) x[k].v[j] = ((const S *)q.ptr[k + 1])[i + j < q.n ? i + j : i];
+      for (int k = 0; k < F::IN; k++)
+        x[k].v[j] = ((const S *)q.ptr[k + 1])[i + j < q.n ? i + j : i];
   }
 #pragma unroll
   for (int j = 0; j < N; j++) {
@@ -114,8 +121,7 @@ __global__ void __launch_bounds__(THREADS) strided(geometry q, numbers num) {
 #define INTS_INT KEEP
 #define UNARY(name, dtypes, ...) {VALUE(dtypes, name##_0), GRAD(name##_1), NULL, NULL},
 #define UNARYP UNARY
-#define BINARY(name, dtypes, ...) \
-  {VALUE(dtypes, name##_0), GRAD(name##_1), GRAD(name##_2), NULL},
+#define BINARY(name, dtypes, ...) {VALUE(dtypes, name##_0), GRAD(name##_1), GRAD(name##_2), NULL},
 #define TERNARY(name, dtypes, ...) \
   {VALUE(dtypes, name##_0), GRAD(name##_1), GRAD(name##_2), GRAD(name##_3)},
 #define COMPARE(name, dtypes, ...) {VALUE(dtypes, name##_0), NULL, NULL, NULL},

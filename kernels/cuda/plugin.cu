@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include <mutex>
-#include <type_traits>
 #include <vector>
 
 #include "common.cuh"
@@ -178,9 +177,7 @@ static bool find_devices(void) {
   return false;
 }
 
-#define DECLARE(slot) std::remove_pointer<decltype(pt_backend::slot)>::type pti_cuda_##slot;
 #define FILL(slot) b.slot = pti_cuda_##slot;
-SLOTS(DECLARE)
 
 extern "C" __attribute__((visibility("default"))) const pt_backend *
 pt_backend_open(uint32_t abi, const pt_host *host) {

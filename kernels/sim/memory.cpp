@@ -1,7 +1,8 @@
-/* memory.cpp: device memory. Each block ends at a page that nobody may touch, its address is not used
-   again for long, and all of it is closed to the host except while a stream runs: so an index beyond
-   the end, a freed block and host code that touches device memory all fault, and the fault's address
-   tells which block it was. */
+/* memory.cpp: device memory. Each block ends at a page that nobody may touch and its address is not used
+   again for long, so an index beyond the end and a freed block fault, and the fault's address tells
+   which block it was. With PT_SIM_PROTECT=1, and in the checked build, all of it is also closed to the
+   host except while a stream runs, so host code that touches device memory faults too; that costs two
+   system calls for each live block and wait. */
 #include "sim.h"
 
 #include <signal.h>
@@ -25,7 +26,7 @@ enum { QUARANTINE = 4096 };
 static std::deque<block> freed[MAX_DEVICE];                        /* oldest first */
 static std::map<size_t, std::vector<char *>> reusable[MAX_DEVICE]; /* by number of pages */
 static size_t limit, live_bytes[MAX_DEVICE];
-static bool opened, protect = true;
+static bool opened, protect;
 static char text[1024];
 static struct sigaction old_segv, old_bus;
 
@@ -100,7 +101,7 @@ void start(void) {
     ndev = (int)setting("PT_SIM_DEVICES", 2);
     ndev = ndev < 1 ? 1 : ndev > MAX_DEVICE ? (int)MAX_DEVICE : ndev;
     seed = (unsigned)setting("PT_SIM_SEED", 0);
-    protect = setting("PT_SIM_PROTECT", 1) != 0;
+    protect = setting("PT_SIM_PROTECT", checked) != 0;
     limit = (size_t)setting("PT_SIM_MEMORY_MB", 8192) << 20;
     for (int d = 0; d < ndev; d++) {
       heap[d] =

@@ -1,0 +1,263 @@
+/* index.cu: moving and adding elements to places that other elements name. Ids are checked first, all of
+   them. Where ids meet, the last one wins or they are added in their order, whatever the order of
+   threads: additions run down the ids in one thread per element that no id can touch, and moves ask
+   first who wins. */
+#include "check.cuh"
+
+/* (outer, n, inner) is what ids point into; (outer, k, inner) is the other side. */
+struct index_args {
+  int64_t outer, n, inner, k, base;
+  const int64_t *id;
+  bool wrap, each; /* each: an id per element, else one per k */
+};
+
+DEV int64_t place(const index_args &q, int64_t id) {
+  return q.wrap && id < 0 ? id + q.n : id - q.base;
+}
+/* The place along n of element e of (outer, k, inner). */
+DEV int64_t place_of(const index_args &q, int64_t e) {
+  return place(q, q.id[q.each ? e : e / q.inner % q.k]);
+}
+/* The element of (outer, n, inner) that e of (outer, k, inner) names. */
+DEV int64_t named_by(const index_args &q, int64_t e) {
+  return (e / (q.k * q.inner) * q.n + place_of(q, e)) * q.inner + e % q.inner;
+}
+
+__global__ void __launch_bounds__(THREADS)
+    check_ids(index_args q, int64_t count, unsigned long long *bad) {
+  FOR_EACH(i, count) {
+    int64_t id = q.id[i], at = place(q, id);
+    if (id < (q.wrap ? -q.n : q.base) || at < 0 || at >= q.n) atomicMin(bad, (unsigned long long)i);
+  }
+}
+template <class E> __global__ void __launch_bounds__(THREADS) take(index_args q, E *y, const E *x) {
+  FOR_EACH(e, q.outer * q.k * q.inner) y[e] = x[named_by(q, e)];
+}
+/* winner[i]: the last of k that names element i of (outer, n, inner), or of n alone. */
+__global__ void __launch_bounds__(THREADS) find_winners(index_args q, int *winner, int64_t count) {
+  FOR_EACH(e, count) {
+    int64_t at = q.each ? named_by(q, e) : place(q, q.id[e]);
+    atomicMax(&winner[at], (int)(q.each ? e / q.inner % q.k : e));
+  }
+}
+template <class E>
+__global__ void __launch_bounds__(THREADS)
+    write_winners(index_args q, const int *winner, E *y, const E *x) {
+  FOR_EACH(i, q.outer * q.n * q.inner) {
+    int64_t o = i / (q.n * q.inner), c = i % q.inner;
+    int w = winner[q.each ? i : i / q.inner % q.n];
+    if (w >= 0) y[i] = x[(o * q.k + w) * q.inner + c];
+  }
+}
+
+/* Sums round to the storage type after each, as the CPU's do. */
+template <class S> struct plus {
+  MEMBER S of(S a, S b) { return put<S>::of(load(a) + load(b)); }
+};
+template <> struct plus<int64_t> {
+  MEMBER int64_t of(int64_t a, int64_t b) { return (int64_t)((uint64_t)a + (uint64_t)b); }
+};
+template <> struct plus<boolean> {
+  MEMBER boolean of(boolean a, boolean b) { return boolean{(uint8_t)((a.u | b.u) != 0)}; }
+};
+template <> struct plus<complex64> {
+  MEMBER complex64 of(complex64 a, complex64 b) { return complex64{a.re + b.re, a.im + b.im}; }
+};
+template <> struct plus<complex128> {
+  MEMBER complex128 of(complex128 a, complex128 b) { return complex128{a.re + b.re, a.im + b.im}; }
+};
+template <class S>
+__global__ void __launch_bounds__(THREADS) add_in_order(index_args q, S *y, const S *x) {
+  FOR_EACH(line, q.outer * q.inner) {
+    int64_t o = line / q.inner, c = line % q.inner;
+    for (int64_t i = 0; i < q.k; i++) {
+      int64_t e = (o * q.k + i) * q.inner + c;
+      S *to = y + (o * q.n + place_of(q, e)) * q.inner + c;
+      *to = plus<S>::of(*to, x[e]);
+    }
+  }
+}
+
+/* ---- slots ---- */
+
+static bool check(int dev, const index_args &q) {
+  int64_t count = q.each ? q.outer * q.k * q.inner : q.k, bad;
+  cudaStream_t s = pti_stream(dev);
+  if (count == 0) return true;
+  auto run = [&](unsigned long long *at) {
+    LAUNCH(check_ids, looped(count), THREADS, 0, s, q, count, at);
+    return launched("index");
+  };
+  if (s == NULL || !first_bad(dev, count, q.id, run, &bad)) return false;
+  if (bad == NOT_BAD) return true;
+  pti_host->fail(PT_EINDEX, "index %lld is out of range for a dim of size %lld", (long long)bad,
+                 (long long)q.n);
+  return false;
+}
+
+template <class E>
+static void launch_take(cudaStream_t s, const index_args &q, void *y, const void *x) {
+  LAUNCH((take<E>), looped(q.outer * q.k * q.inner), THREADS, 0, s, q, (E *)y, (const E *)x);
+}
+template <class E>
+static void launch_write(cudaStream_t s, const index_args &q, const int *winner, void *y,
+                         const void *x) {
+  LAUNCH((write_winners<E>), looped(q.outer * q.n * q.inner), THREADS, 0, s, q, winner, (E *)y,
+         (const E *)x);
+}
+template <class S>
+static void launch_add(cudaStream_t s, const index_args &q, void *y, const void *x) {
+  LAUNCH((add_in_order<S>), looped(q.outer * q.inner), THREADS, 0, s, q, (S *)y, (const S *)x);
+}
+
+static bool take_all(int dev, const char *op, const index_args &q, pt_dtype dtype, void *y,
+                     const void *x) {
+  cudaStream_t s = pti_stream(dev);
+  if (s == NULL || !check(dev, q)) return false;
+  if (q.outer * q.k * q.inner == 0) return true;
+  BY_SIZE(size_of(dtype), launch_take, s, q, y, x);
+  return launched(op);
+}
+static bool write_all(int dev, const char *op, const index_args &q, pt_dtype dtype, void *y,
+                      const void *x) {
+  cudaStream_t s = pti_stream(dev);
+  int64_t count = q.each ? q.outer * q.k * q.inner : q.k;
+  size_t bytes = (size_t)(q.each ? q.outer * q.n * q.inner : q.n) * sizeof(int);
+  if (s == NULL || !check(dev, q)) return false;
+  if (q.outer * q.k * q.inner == 0) return true;
+  if (q.k > INT32_MAX) {
+    pti_host->fail(PT_ESHAPE, "%s: more than 2^31 ids along a dim", op);
+    return false;
+  }
+  int *winner = (int *)pti_scratch(dev, bytes);
+  if (winner == NULL) return false;
+  cudaMemsetAsync(winner, 0xff, bytes, s);
+  LAUNCH(find_winners, looped(count), THREADS, 0, s, q, winner, count);
+  BY_SIZE(size_of(dtype), launch_write, s, q, (const int *)winner, y, x);
+  bool ok = launched(op);
+  pti_scratch_free(dev, winner, bytes);
+  return ok;
+}
+static bool add_all(int dev, const char *op, const index_args &q, pt_dtype dtype, void *y,
+                    const void *x) {
+  cudaStream_t s = pti_stream(dev);
+  if (s == NULL || !check(dev, q)) return false;
+  if (q.outer * q.k * q.inner == 0) return true;
+  switch (dtype) {
+  case PT_F32: launch_add<float>(s, q, y, x); break;
+  case PT_F64: launch_add<double>(s, q, y, x); break;
+  case PT_F16: launch_add<f16>(s, q, y, x); break;
+  case PT_BF16: launch_add<bf16>(s, q, y, x); break;
+  case PT_I64: launch_add<int64_t>(s, q, y, x); break;
+  case PT_I32: launch_add<int32_t>(s, q, y, x); break;
+  case PT_I16: launch_add<int16_t>(s, q, y, x); break;
+  case PT_I8: launch_add<int8_t>(s, q, y, x); break;
+  case PT_U8: launch_add<uint8_t>(s, q, y, x); break;
+  case PT_BOOL: launch_add<boolean>(s, q, y, x); break;
+  case PT_C64: launch_add<complex64>(s, q, y, x); break;
+  case PT_C128: launch_add<complex128>(s, q, y, x); break;
+  default: return pti_no_kernel(op, dtype);
+  }
+  return launched(op);
+}
+
+bool pti_cuda_index_select(int dev, pti_rows r, const void *x, const int64_t *id, int64_t k,
+                           void *y, int base, bool wrap) {
+  index_args q = {r.outer, r.n, r.inner, k, base, id, wrap, false};
+  return take_all(dev, "index_select", q, r.dtype, y, x);
+}
+bool pti_cuda_index_add(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x,
+                        int base, bool wrap) {
+  index_args q = {r.outer, r.n, r.inner, k, base, id, wrap, false};
+  return add_all(dev, "index_add", q, r.dtype, y, x);
+}
+bool pti_cuda_index_copy(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x,
+                         int base, bool wrap) {
+  index_args q = {r.outer, r.n, r.inner, k, base, id, wrap, false};
+  return write_all(dev, "index_copy", q, r.dtype, y, x);
+}
+bool pti_cuda_gather(int dev, pti_rows r, const void *x, const int64_t *id, int64_t k, void *y,
+                     int base) {
+  index_args q = {r.outer, r.n, r.inner, k, base, id, false, true};
+  return take_all(dev, "gather", q, r.dtype, y, x);
+}
+bool pti_cuda_scatter(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x,
+                      int base, bool add) {
+  index_args q = {r.outer, r.n, r.inner, k, base, id, false, true};
+  return add ? add_all(dev, "scatter_add", q, r.dtype, y, x)
+             : write_all(dev, "scatter", q, r.dtype, y, x);
+}
+
+/* ---- nonzero: counts by chunk, their running sum, then each chunk writes from its place ---- */
+
+enum { CHUNK = THREADS * 8 };
+
+struct nonzero_args {
+  int nd, base;
+  int64_t n, size[PT_MAX_DIM];
+  const uint8_t *x;
+};
+
+__global__ void __launch_bounds__(THREADS) count_chunks(nonzero_args q, int64_t *count) {
+  int64_t first = (int64_t)blockIdx.x * CHUNK, found = 0;
+  for (int64_t i = first + threadIdx.x; i < first + CHUNK && i < q.n; i += THREADS)
+    found += q.x[i] != 0;
+  found = block_sum(found);
+  if (threadIdx.x == 0) count[blockIdx.x] = found;
+}
+/* In place, by one block; the total goes behind the last. */
+__global__ void __launch_bounds__(THREADS) running_sum(int64_t *count, int64_t chunks) {
+  SHARED(int64_t, part, [THREADS]);
+  int64_t per = (chunks + THREADS - 1) / THREADS, lo = threadIdx.x * per;
+  int64_t hi = lo + per < chunks ? lo + per : chunks, sum = 0;
+  for (int64_t i = lo; i < hi; i++) sum += count[i];
+  part[threadIdx.x] = sum;
+  __syncthreads();
+  int64_t before = 0;
+  for (int t = 0; t < (int)threadIdx.x; t++) before += part[t];
+  for (int64_t i = lo; i < hi; i++) {
+    int64_t c = count[i];
+    count[i] = before;
+    before += c;
+  }
+  if (threadIdx.x == THREADS - 1) count[chunks] = before;
+}
+__global__ void __launch_bounds__(THREADS)
+    write_chunks(nonzero_args q, const int64_t *start, int64_t *out) {
+  SHARED(int, found, [THREADS]);
+  int64_t lo = (int64_t)blockIdx.x * CHUNK + threadIdx.x * (CHUNK / THREADS),
+          at = start[blockIdx.x];
+  int mine = 0;
+  for (int64_t i = lo; i < lo + CHUNK / THREADS && i < q.n; i++) mine += q.x[i] != 0;
+  found[threadIdx.x] = mine;
+  __syncthreads();
+  for (int t = 0; t < (int)threadIdx.x; t++) at += found[t];
+  for (int64_t i = lo; i < lo + CHUNK / THREADS && i < q.n; i++) {
+    if (!q.x[i]) continue;
+    int64_t rest = i;
+    for (int d = q.nd - 1; d >= 0; d--) {
+      out[at * q.nd + d] = rest % q.size[d] + q.base;
+      rest /= q.size[d];
+    }
+    at++;
+  }
+}
+
+bool pti_cuda_nonzero(int dev, int nd, const int64_t *size, const uint8_t *x, int64_t *count,
+                      int64_t *out, int base) {
+  cudaStream_t s = pti_stream(dev);
+  if (s == NULL) return false;
+  nonzero_args q = {nd, base, 1, {}, x};
+  for (int d = 0; d < nd; d++) q.n *= q.size[d] = size[d];
+  if (q.n == 0) return out || (*count = 0, true);
+  unsigned chunks = blocks_of(q.n, CHUNK);
+  size_t bytes = (chunks + 1) * sizeof(int64_t);
+  int64_t *start = (int64_t *)pti_scratch(dev, bytes);
+  if (start == NULL) return false;
+  LAUNCH(count_chunks, chunks, THREADS, 0, s, q, start);
+  LAUNCH(running_sum, 1, THREADS, 0, s, start, (int64_t)chunks);
+  if (out) LAUNCH(write_chunks, chunks, THREADS, 0, s, q, (const int64_t *)start, out);
+  bool ok = launched("nonzero") && (out || pti_fetch(dev, count, start + chunks, sizeof *count));
+  pti_scratch_free(dev, start, bytes);
+  return ok;
+}

@@ -1,0 +1,228 @@
+/* norm.cu: layer, group, instance and RMS normalisation and their gradients, and the sums and affine maps
+   by channel of which batch normalisation is made. A block has a row, or a channel; sums are in double. */
+#include "common.cuh"
+
+struct norm_args {
+  int64_t rows, n, inner, period;
+  bool rms;
+  double eps;
+  const void *x, *w, *b, *g, *mean, *rstd;
+  void *y, *out_mean, *out_rstd, *gw, *gb;
+};
+
+/* The weight of element i of row r: columns of rows that take turns. */
+DEV int64_t column_of(const norm_args &q, int64_t r, int64_t i) {
+  return r % q.period * (q.n / q.inner) + i / q.inner;
+}
+
+template <class T> __global__ void __launch_bounds__(THREADS) norm_kernel(norm_args q) {
+  int64_t r = blockIdx.x;
+  const T *x = (const T *)q.x + r * q.n, *w = (const T *)q.w, *b = (const T *)q.b;
+  T *y = (T *)q.y + r * q.n;
+  /* around the first element, so that a large mean costs no digits */
+  double shift = q.rms || q.n == 0 ? 0 : (double)x[0], sum = 0, square = 0;
+  for (int64_t i = threadIdx.x; i < q.n; i += THREADS) {
+    double v = (double)x[i] - shift;
+    sum += v;
+    square += v * v;
+  }
+  sum = block_sum(sum);
+  square = block_sum(square);
+  double m = q.rms ? 0 : sum / (double)q.n, var = square / (double)q.n - m * m;
+  T mean = (T)(m + shift), rstd = (T)(1 / sqrt((var > 0 || var != var ? var : 0) + q.eps));
+  if (threadIdx.x == 0) {
+    ((T *)q.out_mean)[r] = mean;
+    ((T *)q.out_rstd)[r] = rstd;
+  }
+  for (int64_t i = threadIdx.x; i < q.n; i += THREADS) {
+    int64_t c = column_of(q, r, i);
+    T v = (x[i] - mean) * rstd;
+    y[i] = (w ? v * w[c] : v) + (b ? b[c] : T(0));
+  }
+}
+
+/* gx = rstd (gw - mean(gw) - xhat mean(gw xhat)) with gw = g w */
+template <class T> __global__ void __launch_bounds__(THREADS) norm_grad_kernel(norm_args q) {
+  int64_t r = blockIdx.x;
+  const T *x = (const T *)q.x + r * q.n, *g = (const T *)q.g + r * q.n, *w = (const T *)q.w;
+  T *gx = (T *)q.y + r * q.n, m = ((const T *)q.mean)[r], s = ((const T *)q.rstd)[r];
+  double sum = 0, dot = 0;
+  for (int64_t i = threadIdx.x; i < q.n; i += THREADS) {
+    T v = w ? g[i] * w[column_of(q, r, i)] : g[i];
+    sum += (double)v;
+    dot += (double)(v * (x[i] - m));
+  }
+  sum = block_sum(sum);
+  dot = block_sum(dot);
+  T mean_g = q.rms ? T(0) : (T)(sum / (double)q.n);
+  T k = (T)(dot / (double)q.n * (double)s * (double)s);
+  for (int64_t i = threadIdx.x; i < q.n; i += THREADS) {
+    T v = w ? g[i] * w[column_of(q, r, i)] : g[i];
+    gx[i] = s * (v - mean_g - (x[i] - m) * k);
+  }
+}
+
+/* blockDim: (columns, threads for each). A column's elements are those of all rows that use it. */
+template <class T> __global__ void __launch_bounds__(THREADS) norm_affine_grad(norm_args q) {
+  SHARED(double, part, [2][THREADS]);
+  int64_t width = q.n / q.inner, columns = width * q.period;
+  int64_t column = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
+  double gw = 0, gb = 0;
+  if (column < columns) {
+    int64_t first = column / width, count = (q.rows - first + q.period - 1) / q.period * q.inner;
+    for (int64_t e = threadIdx.y; e < count; e += blockDim.y) {
+      int64_t r = first + e / q.inner * q.period,
+              at = r * q.n + column % width * q.inner + e % q.inner;
+      T g = ((const T *)q.g)[at], x = ((const T *)q.x)[at];
+      gw += (double)(g * ((x - ((const T *)q.mean)[r]) * ((const T *)q.rstd)[r]));
+      gb += (double)g;
+    }
+  }
+  int me = threadIdx.y * blockDim.x + threadIdx.x;
+  part[0][me] = gw;
+  part[1][me] = gb;
+  __syncthreads();
+  for (int half = blockDim.y / 2; half > 0; half /= 2) {
+    if ((int)threadIdx.y < half) {
+      part[0][me] += part[0][me + half * blockDim.x];
+      part[1][me] += part[1][me + half * blockDim.x];
+    }
+    __syncthreads();
+  }
+  if (threadIdx.y > 0 || column >= columns) return;
+  if (q.gw) ((T *)q.gw)[column] = (T)part[0][me];
+  if (q.gb) ((T *)q.gb)[column] = (T)part[1][me];
+}
+
+static norm_args args_of(const pti_norm *p) {
+  norm_args q;
+  memset(&q, 0, sizeof q);
+  q.rows = p->rows;
+  q.n = p->n;
+  q.inner = p->inner;
+  q.period = p->period;
+  q.rms = p->rms;
+  q.eps = p->eps;
+  return q;
+}
+template <class T> static void launch_norm(cudaStream_t s, const norm_args &q) {
+  LAUNCH((norm_kernel<T>), (unsigned)q.rows, THREADS, 0, s, q);
+}
+template <class T> static void launch_grad(cudaStream_t s, const norm_args &q) {
+  if (q.y && q.rows && q.n) LAUNCH((norm_grad_kernel<T>), (unsigned)q.rows, THREADS, 0, s, q);
+  int64_t columns = q.inner ? q.n / q.inner * q.period : 0;
+  unsigned side = q.inner == 1 ? 32 : 1;
+  if ((q.gw || q.gb) && columns)
+    LAUNCH((norm_affine_grad<T>), blocks_of(columns, side), dim3(side, THREADS / side), 0, s, q);
+}
+
+bool pti_cuda_norm(int dev, const pti_norm *p, const void *x, const void *w, const void *b, void *y,
+                   void *mean, void *rstd) {
+  cudaStream_t s = pti_stream(dev);
+  norm_args q = args_of(p);
+  if (s == NULL) return false;
+  if (q.rows == 0) return true;
+  q.x = x, q.w = w, q.b = b, q.y = y, q.out_mean = mean, q.out_rstd = rstd;
+  if (!BY_WIDE(p->dtype, launch_norm, s, q)) return pti_no_kernel("norm", p->dtype);
+  return launched("norm");
+}
+bool pti_cuda_norm_grad(int dev, const pti_norm *p, const void *x, const void *w, const void *g,
+                        const void *mean, const void *rstd, void *gx, void *gw, void *gb) {
+  cudaStream_t s = pti_stream(dev);
+  norm_args q = args_of(p);
+  if (s == NULL) return false;
+  q.x = x, q.w = w, q.g = g, q.mean = mean, q.rstd = rstd, q.y = gx, q.gw = gw, q.gb = gb;
+  if (!BY_WIDE(p->dtype, launch_grad, s, q)) return pti_no_kernel("norm", p->dtype);
+  return launched("norm backward");
+}
+
+/* ---- by channel: x (outer, n, inner) ---- */
+
+struct channel_args {
+  int64_t outer, n, inner;
+  const void *a, *x, *b, *z, *c, *mean;
+  void *y, *sum, *dot;
+};
+DEV int64_t channel_at(const channel_args &q, int64_t c, int64_t e) {
+  return (e / q.inner * q.n + c) * q.inner + e % q.inner;
+}
+
+template <class T> __global__ void __launch_bounds__(THREADS) moments_kernel(channel_args q) {
+  int64_t c = blockIdx.x, count = q.outer * q.inner;
+  const T *x = (const T *)q.x;
+  double shift = (double)x[channel_at(q, c, 0)], sum = 0, square = 0;
+  for (int64_t e = threadIdx.x; e < count; e += THREADS) {
+    double v = (double)x[channel_at(q, c, e)] - shift;
+    sum += v;
+    square += v * v;
+  }
+  sum = block_sum(sum);
+  square = block_sum(square);
+  double mean = sum / (double)count, var = square / (double)count - mean * mean;
+  if (threadIdx.x > 0) return;
+  ((T *)q.sum)[c] = (T)(mean + shift);
+  ((T *)q.dot)[c] = (T)(var > 0 || var != var ? var : 0);
+}
+/* Sums of x and of x (z - mean). */
+template <class T> __global__ void __launch_bounds__(THREADS) dots_kernel(channel_args q) {
+  int64_t c = blockIdx.x, count = q.outer * q.inner;
+  const T *x = (const T *)q.x, *z = (const T *)q.z;
+  T mean = ((const T *)q.mean)[c];
+  double sum = 0, dot = 0;
+  for (int64_t e = threadIdx.x; e < count; e += THREADS) {
+    int64_t at = channel_at(q, c, e);
+    sum += (double)x[at];
+    dot += (double)(x[at] * (z[at] - mean));
+  }
+  sum = block_sum(sum);
+  dot = block_sum(dot);
+  if (threadIdx.x > 0) return;
+  ((T *)q.sum)[c] = (T)sum;
+  ((T *)q.dot)[c] = (T)dot;
+}
+template <class T> __global__ void __launch_bounds__(THREADS) affine_kernel(channel_args q) {
+  const T *a = (const T *)q.a, *b = (const T *)q.b, *c = (const T *)q.c;
+  const T *x = (const T *)q.x, *z = (const T *)q.z;
+  FOR_EACH(i, q.outer * q.n * q.inner) {
+    int64_t k = i / q.inner % q.n;
+    T v = a[k] * x[i];
+    if (z) v = v + (b ? b[k] : T(0)) * z[i];
+    ((T *)q.y)[i] = v + c[k];
+  }
+}
+template <class T> static void launch_moments(cudaStream_t s, const channel_args &q) {
+  LAUNCH((moments_kernel<T>), (unsigned)q.n, THREADS, 0, s, q);
+}
+template <class T> static void launch_dots(cudaStream_t s, const channel_args &q) {
+  LAUNCH((dots_kernel<T>), (unsigned)q.n, THREADS, 0, s, q);
+}
+template <class T> static void launch_affine(cudaStream_t s, const channel_args &q) {
+  LAUNCH((affine_kernel<T>), looped(q.outer * q.n * q.inner), THREADS, 0, s, q);
+}
+
+bool pti_cuda_channel_moments(int dev, pti_rows r, const void *x, void *mean, void *var) {
+  channel_args q = {r.outer, r.n, r.inner, NULL, x, NULL, NULL, NULL, NULL, NULL, mean, var};
+  cudaStream_t s = pti_stream(dev);
+  if (s == NULL) return false;
+  if (q.n == 0) return true;
+  if (!BY_WIDE(r.dtype, launch_moments, s, q)) return pti_no_kernel("batch norm", r.dtype);
+  return launched("batch norm");
+}
+bool pti_cuda_channel_dots(int dev, pti_rows r, const void *g, const void *x, const void *mean,
+                           void *sum, void *dot) {
+  channel_args q = {r.outer, r.n, r.inner, NULL, g, NULL, x, NULL, mean, NULL, sum, dot};
+  cudaStream_t s = pti_stream(dev);
+  if (s == NULL) return false;
+  if (q.n == 0) return true;
+  if (!BY_WIDE(r.dtype, launch_dots, s, q)) return pti_no_kernel("batch norm", r.dtype);
+  return launched("batch norm backward");
+}
+bool pti_cuda_channel_affine(int dev, pti_rows r, const void *a, const void *x, const void *b,
+                             const void *z, const void *c, void *y) {
+  channel_args q = {r.outer, r.n, r.inner, a, x, b, z, c, NULL, y, NULL, NULL};
+  cudaStream_t s = pti_stream(dev);
+  if (s == NULL) return false;
+  if (q.outer * q.n * q.inner == 0) return true;
+  if (!BY_WIDE(r.dtype, launch_affine, s, q)) return pti_no_kernel("batch norm", r.dtype);
+  return launched("batch norm");
+}

@@ -1,0 +1,184 @@
+/* pool.cu: pooling over windows in one to three dims: the largest of a window with its place, the average,
+   and the gradient of the average. A thread has an output, or for the gradient an input, which asks the
+   windows that hold it. x (planes, in...) -> y (planes, out...), dense. */
+#include "common.cuh"
+
+struct window_args {
+  int64_t planes, in[3], out[3], k[3], stride[3], pad[3], dil[3], nin, nout;
+  bool adaptive, count_pad;
+  double divisor;
+  int base;
+};
+
+static window_args args_of(const pti_window *p, int base) {
+  window_args q;
+  memset(&q, 0, sizeof q);
+  q.planes = p->planes;
+  q.nin = q.nout = 1;
+  for (int d = 0; d < 3; d++) {
+    q.nin *= q.in[d] = p->in[d];
+    q.nout *= q.out[d] = p->out[d];
+    q.k[d] = p->k[d];
+    q.stride[d] = p->stride[d];
+    q.pad[d] = p->pad[d];
+    q.dil[d] = p->dil[d];
+  }
+  q.adaptive = p->adaptive;
+  q.count_pad = p->count_pad;
+  q.divisor = p->divisor;
+  q.base = base;
+  return q;
+}
+
+/* Input positions from .. until (step by step) of a window in one dim, without padding; `count` with it, as
+   far as the padded input reaches. */
+struct span {
+  int64_t from, until, step, count;
+};
+DEV span window(const window_args &q, int d, int64_t o) {
+  span s;
+  if (q.adaptive) {
+    s.from = o * q.in[d] / q.out[d];
+    s.until = ((o + 1) * q.in[d] + q.out[d] - 1) / q.out[d];
+    s.step = 1;
+    s.count = s.until - s.from;
+    return s;
+  }
+  int64_t start = o * q.stride[d] - q.pad[d], reach = start + q.dil[d] * (q.k[d] - 1) + 1;
+  int64_t padded = q.in[d] + q.pad[d];
+  s.step = q.dil[d];
+  s.count = (reach < padded ? reach : padded) - start;
+  s.from = start < 0 ? start + (-start + s.step - 1) / s.step * s.step : start;
+  s.until = reach < q.in[d] ? reach : q.in[d];
+  return s;
+}
+DEV int64_t elements_of(const span &s) { return (s.until - s.from + s.step - 1) / s.step; }
+
+struct box {
+  span d[3];
+};
+DEV box box_at(const window_args &q, int64_t o) {
+  box b = {{window(q, 0, o / q.out[2] / q.out[1]), window(q, 1, o / q.out[2] % q.out[1]),
+            window(q, 2, o % q.out[2])}};
+  return b;
+}
+template <class T> DEV T divisor_of(const window_args &q, const box &b) {
+  if (q.divisor > 0) return (T)q.divisor;
+  if (q.count_pad) return (T)(b.d[0].count * b.d[1].count * b.d[2].count);
+  int64_t n = elements_of(b.d[0]) * elements_of(b.d[1]) * elements_of(b.d[2]);
+  return (T)(n > 0 ? n : 1);
+}
+
+/* The first of equal ones wins; NaN wins over all. */
+template <class T>
+__global__ void __launch_bounds__(THREADS)
+    max_pool_kernel(window_args q, T *y, int64_t *index, const T *x) {
+  FOR_EACH(e, q.planes * q.nout) {
+    const T *plane = x + e / q.nout * q.nin;
+    box b = box_at(q, e % q.nout);
+    T best = -INFINITY;
+    int64_t at = -1;
+    for (int64_t z = b.d[0].from; z < b.d[0].until; z += b.d[0].step)
+      for (int64_t v = b.d[1].from; v < b.d[1].until; v += b.d[1].step)
+        for (int64_t w = b.d[2].from; w < b.d[2].until; w += b.d[2].step) {
+          int64_t i = (z * q.in[1] + v) * q.in[2] + w;
+          T value = plane[i];
+          if (at >= 0 && ((!(value > best) && value == value) || best != best)) continue;
+          best = value;
+          at = i;
+        }
+    y[e] = best;
+    index[e] = at + q.base;
+  }
+}
+template <class T>
+__global__ void __launch_bounds__(THREADS) avg_pool_kernel(window_args q, T *y, const T *x) {
+  FOR_EACH(e, q.planes * q.nout) {
+    const T *plane = x + e / q.nout * q.nin;
+    box b = box_at(q, e % q.nout);
+    T sum = 0;
+    for (int64_t z = b.d[0].from; z < b.d[0].until; z += b.d[0].step)
+      for (int64_t v = b.d[1].from; v < b.d[1].until; v += b.d[1].step)
+        for (int64_t w = b.d[2].from; w < b.d[2].until; w += b.d[2].step)
+          sum += plane[(z * q.in[1] + v) * q.in[2] + w];
+    y[e] = sum / divisor_of<T>(q, b);
+  }
+}
+
+/* Windows first .. last of dim d that may hold position i. */
+DEV void windows_around(const window_args &q, int d, int64_t i, int64_t *first, int64_t *last) {
+  if (q.adaptive) {
+    *first = i * q.out[d] / q.in[d];
+    *last = ((i + 1) * q.out[d] + q.in[d] - 1) / q.in[d] - 1;
+  } else {
+    int64_t reach = q.dil[d] * (q.k[d] - 1), v = i + q.pad[d];
+    *first = v > reach ? (v - reach + q.stride[d] - 1) / q.stride[d] : 0;
+    *last = v / q.stride[d];
+  }
+  if (*last >= q.out[d]) *last = q.out[d] - 1;
+}
+DEV bool holds(const span &s, int64_t i) {
+  return i >= s.from && i < s.until && (i - s.from) % s.step == 0;
+}
+
+template <class T>
+__global__ void __launch_bounds__(THREADS) avg_pool_grad_kernel(window_args q, T *gx, const T *g) {
+  FOR_EACH(e, q.planes * q.nin) {
+    const T *plane = g + e / q.nin * q.nout;
+    int64_t i = e % q.nin, at[3] = {i / q.in[2] / q.in[1], i / q.in[2] % q.in[1], i % q.in[2]};
+    int64_t first[3], last[3];
+    for (int d = 0; d < 3; d++) windows_around(q, d, at[d], &first[d], &last[d]);
+    T sum = 0;
+    for (int64_t z = first[0]; z <= last[0]; z++)
+      for (int64_t v = first[1]; v <= last[1]; v++)
+        for (int64_t w = first[2]; w <= last[2]; w++) {
+          int64_t o = (z * q.out[1] + v) * q.out[2] + w;
+          box b = box_at(q, o);
+          if (holds(b.d[0], at[0]) && holds(b.d[1], at[1]) && holds(b.d[2], at[2]))
+            sum += plane[o] / divisor_of<T>(q, b);
+        }
+    gx[e] = sum;
+  }
+}
+
+template <class T>
+static void launch_max(cudaStream_t s, const window_args &q, void *y, int64_t *index,
+                       const void *x) {
+  LAUNCH((max_pool_kernel<T>), looped(q.planes * q.nout), THREADS, 0, s, q, (T *)y, index,
+         (const T *)x);
+}
+template <class T>
+static void launch_avg(cudaStream_t s, const window_args &q, void *y, const void *x) {
+  LAUNCH((avg_pool_kernel<T>), looped(q.planes * q.nout), THREADS, 0, s, q, (T *)y, (const T *)x);
+}
+template <class T>
+static void launch_grad(cudaStream_t s, const window_args &q, void *gx, const void *g) {
+  LAUNCH((avg_pool_grad_kernel<T>), looped(q.planes * q.nin), THREADS, 0, s, q, (T *)gx,
+         (const T *)g);
+}
+
+bool pti_cuda_max_pool(int dev, const pti_window *p, const void *x, void *y, int64_t *index,
+                       int base) {
+  cudaStream_t s = pti_stream(dev);
+  window_args q = args_of(p, base);
+  if (s == NULL) return false;
+  if (q.planes * q.nout == 0) return true;
+  if (!BY_WIDE(p->dtype, launch_max, s, q, y, index, x)) return pti_no_kernel("max_pool", p->dtype);
+  return launched("max_pool");
+}
+bool pti_cuda_avg_pool(int dev, const pti_window *p, const void *x, void *y) {
+  cudaStream_t s = pti_stream(dev);
+  window_args q = args_of(p, 0);
+  if (s == NULL) return false;
+  if (q.planes * q.nout == 0) return true;
+  if (!BY_WIDE(p->dtype, launch_avg, s, q, y, x)) return pti_no_kernel("avg_pool", p->dtype);
+  return launched("avg_pool");
+}
+bool pti_cuda_avg_pool_grad(int dev, const pti_window *p, const void *g, void *gx) {
+  cudaStream_t s = pti_stream(dev);
+  window_args q = args_of(p, 0);
+  if (s == NULL) return false;
+  if (q.planes * q.nin == 0) return true;
+  if (!BY_WIDE(p->dtype, launch_grad, s, q, gx, g)) return pti_no_kernel("avg_pool", p->dtype);
+  return launched("avg_pool backward");
+}
