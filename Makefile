@@ -67,6 +67,9 @@ SIM_CXX := $(wildcard kernels/sim/*.cpp)
 ifneq ($(shell command -v $(CXX)),)
 TARGETS += $(BUILD)/libptlua_sim.so
 endif
+ifneq ($(shell command -v $(CXX)),)
+SIM_SPECS := build/sim/bugs.so
+endif
 # Hosts in C, and in C++ where there is a compiler for it; each exits with 0 if all holds.
 SPEC_C   := $(patsubst spec/c/%.c,$(BUILD)/spec/%,$(wildcard spec/c/*.c))
 SPEC_CXX := $(if $(shell command -v $(CXX)),$(patsubst spec/c/%.cpp,$(BUILD)/spec/%-cpp,$(wildcard spec/c/*.cpp)))
@@ -131,32 +134,55 @@ $(BUILD)/pt.so: $(OBJ)
 	$(call say,link)$(CC) $(LDFLAGS_ALL) -shared -o $@ $^ $(LIBS)
 
 # ---- devices ----
+# The same .cu files three times: for the simulated device, for its checked build (every access is looked at), and by nvcc.
 SIM_FLAGS := -std=c++17 -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno -fwrapv -fno-strict-aliasing -g1 \
              -Wall -Wextra -Werror -Wno-unknown-pragmas -DPT_BUILD -D_GNU_SOURCE -Ikernels/sim -Iengine -Ibuild/gen
 FLAGS_sim      := -O1
 FLAGS_simcheck := -O1 -fsanitize=thread
-SIM_CCACHE := $(filter ccache,$(CC))
-define sim_objects
-build/$(1)/%.o: kernels/cuda/%.cu | $$(GEN)
-	@mkdir -p $$(@D)
-	$$(call say,c++)$$(SIM_CCACHE) $$(CXX) $$(SIM_FLAGS) $$(FLAGS_$(1)) -MMD -MP -x c++ -c $$< -o $$@
-build/$(1)/%.o: kernels/sim/%.cu | $$(GEN)
-	@mkdir -p $$(@D)
-	$$(call say,c++)$$(SIM_CCACHE) $$(CXX) $$(SIM_FLAGS) $$(FLAGS_$(1)) -MMD -MP -x c++ -c $$< -o $$@
-build/$(1)/%.o: kernels/sim/%.cpp | $$(GEN)
-	@mkdir -p $$(@D)
-	$$(call say,c++)$$(SIM_CCACHE) $$(CXX) $$(SIM_FLAGS) -O2 -MMD -MP -c $$< -o $$@
-build/libptlua_$(1).so: $$(SIM_CU:kernels/cuda/%.cu=build/$(1)/%.o) $$(SIM_CXX:kernels/sim/%.cpp=build/$(1)/%.o)
-	$$(call say,link)$$(CXX) -shared -Wl,-Bsymbolic -Wl,-z,relro,-z,now -o $$@ $$^ -ldl -lpthread
-endef
-$(eval $(call sim_objects,sim))
-$(eval $(call sim_objects,simcheck))
+SIM_CC  = $(filter ccache,$(CC)) $(CXX) $(SIM_FLAGS) -MMD -MP -c
+SIM_OBJ := $(SIM_CXX:kernels/sim/%.cpp=build/sim/%.o)
+build/sim/%.o: kernels/sim/%.cpp | $(GEN)
+	@mkdir -p $(@D)
+	$(call say,c++)$(SIM_CC) -O2 $< -o $@
+build/sim/%.o: kernels/cuda/%.cu | $(GEN)
+	@mkdir -p $(@D)
+	$(call say,c++)$(SIM_CC) $(FLAGS_sim) -x c++ $< -o $@
+build/simcheck/%.o: kernels/cuda/%.cu | $(GEN)
+	@mkdir -p $(@D)
+	$(call say,c++)$(SIM_CC) $(FLAGS_simcheck) -x c++ $< -o $@
+build/simcheck/%.o: kernels/sim/%.cu | $(GEN)
+	@mkdir -p $(@D)
+	$(call say,c++)$(SIM_CC) $(FLAGS_simcheck) -x c++ $< -o $@
+SIM_LINK = $(call say,link)$(CXX) -shared -Wl,-Bsymbolic -Wl,-z,relro,-z,now -o $@ $^ -ldl -lpthread
+build/libptlua_sim.so: $(SIM_CU:kernels/cuda/%.cu=build/sim/%.o) $(SIM_OBJ)
+	$(SIM_LINK)
+build/simcheck/libptlua_sim.so: $(SIM_CU:kernels/cuda/%.cu=build/simcheck/%.o) $(SIM_OBJ)
+	$(SIM_LINK)
+build/sim/bugs.so: build/simcheck/bugs.o $(SIM_OBJ)
+	$(SIM_LINK)
 ifneq ($(BUILD),build)
 $(BUILD)/libptlua_sim.so: build/libptlua_sim.so
 	@mkdir -p $(@D); ln -sf ../libptlua_sim.so $@
 endif
+.PHONY: sim simcheck cuda cuda-report
 sim: build/libptlua_sim.so
-simcheck: build/libptlua_simcheck.so
+# The specs of devices with every access of every kernel checked.
+simcheck: build/simcheck/libptlua_sim.so all
+	PT_BACKEND_PATH=$(CURDIR)/build/simcheck build/ptlua spec/busted.lua spec/device_spec.lua
+
+NVCC ?= $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
+CUDA_ARCHS ?= 80 90 100
+NVCC_FLAGS = -std=c++17 -O3 -fmad=false -Xcompiler -O1,-fPIC,-fvisibility=hidden,-ffp-contract=off -DPT_BUILD -D_GNU_SOURCE \
+             -Iengine -Ibuild/gen $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
+             -gencode arch=compute_$(lastword $(CUDA_ARCHS)),code=compute_$(lastword $(CUDA_ARCHS))
+build/cuda/%.o: kernels/cuda/%.cu | $(GEN)
+	@mkdir -p $(@D)
+	$(call say,nvcc)$(NVCC) $(NVCC_FLAGS) -MMD -MP -c $< -o $@
+build/libptlua_cuda.so: $(SIM_CU:kernels/cuda/%.cu=build/cuda/%.o)
+	$(call say,link)$(NVCC) -shared -cudart static -Xlinker -Bsymbolic,--exclude-libs,ALL -o $@ $^
+cuda:
+	@[ -n "$(NVCC)" ] || { echo 'make cuda: nvcc was not found; install the CUDA toolkit or set NVCC'; exit 1; }
+	@$(MAKE) --no-print-directory build/libptlua_cuda.so
 
 # ---- what runs ----
 deps: NEED = $(NEEDS)
@@ -195,7 +221,7 @@ lint: deps-test
 	@$(LUA) spec/run.lua lint
 
 # All that the specs of one build run.
-specs: $(TARGETS) $(SPEC_C) $(SPEC_CXX)
+specs: $(TARGETS) $(SPEC_C) $(SPEC_CXX) $(SIM_SPECS)
 HOST_FLAGS = -Iengine -Ibuild/gen $(OPT) $(CFLAGS) $(LDFLAGS_ALL) -MMD -MP -MF $@.d
 $(BUILD)/spec/%: spec/c/%.c $(BUILD)/libptlua.a
 	@mkdir -p $(@D)
@@ -257,9 +283,11 @@ help:
   'make lint         luacheck and clang-format alone;  make format  fixes the latter' \
 	  'make bench        speed and memory;  make bench-peers  the same beside PyTorch' \
 	  'make docs         build/docs/reference.md: every function, with examples' \
+	  'make cuda         build/libptlua_cuda.so, where nvcc is; CUDA_ARCHS="80 90 100"' \
+	  'make simcheck     the specs of devices with every access of a kernel checked' \
   'make size         lines, bytes, start-up time' \
 	  'make install      PREFIX=/usr/local DESTDIR= ;  make uninstall' \
 	  'make clean'
 
--include $(wildcard build/sim/*.d build/simcheck/*.d)
+-include $(wildcard build/sim/*.d build/simcheck/*.d build/cuda/*.d)
 -include $(OBJ:.o=.d) $(MAIN:.o=.d) $(SPEC_C:=.d) $(SPEC_CXX:=.d)

@@ -584,7 +584,7 @@ PT_FN double PT_NAME(polygamma, d)(double n, double x) {
     return 9.86960440108935861883 / (s * s) - pt_zeta(2, 1 - x);
   }
   double y = tgamma(n + 1) * pt_zeta(n + 1, x);
-  return fmod(n, 2) == 0 ? -y : y;
+  return fmod(n, 2.0) == 0 ? -y : y;
 }
 PT_FN float PT_NAME(polygamma, f)(float n, float x) {
   return (float)PT_NAME(polygamma, d)((double)n, (double)x);

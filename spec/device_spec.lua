@@ -192,3 +192,65 @@ describe("on the simulated GPU", function()
     print(("# [device] %d cases; without a kernel: %s"):format(cases, text))
   end)
 end)
+
+-- ---- training ----
+
+-- A small network trained for some steps; its losses and parameters.
+local function train(device, make_optimizer)
+  pt.manual_seed(3)
+  local nn = pt.nn
+  local model = nn.Sequential(nn.Linear(20, 32), nn.ReLU(), nn.Linear(32, 16), nn.Tanh(), nn.Linear(16, 4))
+  local x, y = pt.randn(64, 20), pt.randint(1, 4, { 64 })
+  model:to(device)
+  x, y = x:to(device), y:to(device)
+  local optimizer, losses = make_optimizer(model:parameters()), {}
+  for step = 1, 20 do
+    local loss = nn.functional.cross_entropy(model(x), y)
+    optimizer:zero_grad()
+    loss:backward()
+    optimizer:step()
+    losses[step] = loss:item()
+  end
+  return losses, model
+end
+
+describe("training on the simulated GPU", function()
+  local optimizers = {
+    SGD = function(p) return pt.optim.SGD(p, { lr = 0.1, momentum = 0.9, nesterov = true }) end,
+    AdamW = function(p) return pt.optim.AdamW(p, { lr = 0.01, weight_decay = 0.1 }) end,
+    RMSprop = function(p) return pt.optim.RMSprop(p, { lr = 0.01 }) end,
+  }
+  for name, make in pairs(optimizers) do
+    it_on_device("with " .. name .. " gives the CPU's losses", function()
+      local want, got = train("cpu", make), train(DEVICE, make)
+      assert(want[20] < 0.7 * want[1], "it does not learn")
+      for i = 1, #want do assert(math.abs(want[i] - got[i]) < 1e-5 * (1 + want[i]), i .. ": " .. got[i]) end
+    end)
+  end
+
+  it_on_device("keeps gradients there, and state moves between devices", function()
+    local _, model = train(DEVICE, optimizers.SGD)
+    local _, other = train("cpu", optimizers.AdamW)
+    for _, p in ipairs(model:parameters()) do
+      assert.equal(DEVICE, p.device)
+      assert.equal(DEVICE, p.grad.device)
+    end
+    other:load_state_dict(model:state_dict())
+    local x = pt.randn(3, 20)
+    local difference = compare.difference(other(x), model(x:to(DEVICE)), 1e-5, 1e-6)
+    assert(not difference, difference)
+    for _, p in ipairs(other:parameters()) do assert.equal("cpu", p.device) end
+  end)
+
+  it_on_device("leaves no memory behind", function()
+    local function settle()
+      collectgarbage()
+      collectgarbage()
+      return pt.cuda.memory_allocated(DEVICE)
+    end
+    train(DEVICE, optimizers.SGD)
+    local before = settle()
+    train(DEVICE, optimizers.SGD)
+    assert.equal(before, settle())
+  end)
+end)

@@ -76,8 +76,8 @@ bool pti_cuda_nll(int dev, pti_rows r, const void *logp, const int64_t *target, 
   };
   if (!first_bad(dev, n, target, check, &at)) return false;
   if (at != NOT_BAD) {
-    pti_host->fail(PT_EINDEX, "target %lld is not a class from %lld to %lld", (long long)at,
-                   (long long)base, (long long)(r.n - 1 + base));
+    pti_host->fail(PT_EINDEX, "nll_loss: target %lld is not a class from %lld to %lld",
+                   (long long)at, (long long)base, (long long)(r.n - 1 + base));
     return false;
   }
   LAUNCH(nll_kernel, looped(n), THREADS, 0, s, q);

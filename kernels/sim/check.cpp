@@ -164,8 +164,8 @@ static void check(const void *p, size_t n, bool write, bool atomic, uintptr_t pc
   bad(cudaErrorIllegalAddress, pc, "access to host memory", NULL);
 }
 
-void atomic_access(const void *p, size_t n) {
-  if (checked) check(p, n, true, true, (uintptr_t)__builtin_return_address(0));
+void atomic_access(const void *p, size_t n, const void *caller) {
+  if (checked) check(p, n, true, true, (uintptr_t)caller);
 }
 } // namespace sim
 

@@ -132,7 +132,7 @@ enum warp_kind { WARP_SYNC, WARP_BALLOT, WARP_IDX, WARP_XOR, WARP_DOWN, WARP_UP,
 uint64_t warp_op(warp_kind k, unsigned mask, uint64_t value, int arg, const char *file, int line);
 /* A collective of all 32 lanes, computed once by `fn` from what each brought. */
 void warp_call(void (*fn)(uint64_t *lane), void *arg, const char *file, int line);
-void atomic_access(const void *p, size_t bytes);
+void atomic_access(const void *p, size_t bytes, const void *caller);
 
 template <class T> inline uint64_t bits(T v) {
   static_assert(sizeof(T) <= 8, "8 bytes at most");
@@ -148,8 +148,8 @@ template <class T> inline T from_bits(uint64_t u) {
 inline unsigned mask_of(unsigned mask = 0xffffffffu) { return mask; }
 
 /* Threads of a block take turns where they wait, so no other thread can come between. */
-template <class T, class F> inline T atomic(T *p, F f) {
-  atomic_access(p, sizeof *p);
+template <class T, class F> __attribute__((noinline, no_sanitize("thread"))) T atomic(T *p, F f) {
+  atomic_access(p, sizeof *p, __builtin_return_address(0));
   T old, now;
   memcpy(&old, p, sizeof old);
   now = f(old);

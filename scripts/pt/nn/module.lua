@@ -289,7 +289,7 @@ function Module:load_state_dict(state, options)
   end
   local _ <close> = pt.no_grad()
   for name, x in pairs(own) do
-    if state[name] then x:copy_(state[name]) end
+    if state[name] then x:copy_(state[name]:to(x.device)) end
   end
   return missing, unexpected
 end
