@@ -153,7 +153,7 @@ build/simcheck/%.o: kernels/cuda/%.cu | $(GEN)
 build/simcheck/%.o: kernels/sim/%.cu | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,c++)$(SIM_CC) $(FLAGS_simcheck) -x c++ $< -o $@
-SIM_LINK = $(call say,link)$(CXX) -shared -Wl,-Bsymbolic -Wl,-z,relro,-z,now -o $@ $^ -ldl -lpthread
+SIM_LINK = $(call say,link)$(CXX) -shared -Wl,-Bsymbolic -Wl,-z,relro,-z,now,-z,defs -o $@ $^ -ldl -lpthread
 build/libptlua_sim.so: $(SIM_CU:kernels/cuda/%.cu=build/sim/%.o) $(SIM_OBJ)
 	$(SIM_LINK)
 build/simcheck/libptlua_sim.so: $(SIM_CU:kernels/cuda/%.cu=build/simcheck/%.o) $(SIM_OBJ)

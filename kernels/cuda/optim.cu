@@ -21,6 +21,9 @@ template <class T> struct element { T p, x, s[3]; };
 struct sgd_step {
   pti_sgd h;
   bool buffered;
+  __device__ __forceinline__ bool reads_state() const {
+    return !h.first;
+  } /* the first step writes its buffer */
   template <class T>
   __device__ __forceinline__ void operator()(element<T> &e, const double *) const {
     T sign = h.maximize ? -1 : 1, decay = (T)h.weight_decay, lr = (T)h.lr;
@@ -39,6 +42,7 @@ struct sgd_step {
 /* c: the step size, and 1 over the root of the second correction */
 struct adam_step {
   pti_adam h;
+  __device__ __forceinline__ bool reads_state() const { return true; }
   template <class T>
   __device__ __forceinline__ void operator()(element<T> &e, const double *c) const {
     T sign = h.maximize ? -1 : 1, decay = h.decoupled ? T(0) : (T)h.weight_decay;
@@ -54,6 +58,7 @@ struct adam_step {
 
 struct rule_step {
   pti_rule h;
+  __device__ __forceinline__ bool reads_state() const { return true; }
   template <class T>
   __device__ __forceinline__ void operator()(element<T> &e, const double *c) const {
     T sign = h.maximize ? -1 : 1, lr = (T)h.lr, eps = (T)h.eps;
@@ -146,7 +151,8 @@ __global__ void __launch_bounds__(THREADS) step_kernel(members all, Step step) {
     e.p = load(((const S *)m.p)[i]);
     e.x = load(((const S *)m.g)[i]);
 #pragma unroll
-    for (int k = 0; k < 3; k++) e.s[k] = m.s[k] ? load(((const S *)m.s[k])[i]) : T(0);
+    for (int k = 0; k < 3; k++)
+      e.s[k] = m.s[k] && step.reads_state() ? load(((const S *)m.s[k])[i]) : T(0);
     step(e, m.c);
     ((S *)m.p)[i] = put<S>::of(e.p);
 #pragma unroll

@@ -4,6 +4,7 @@
    come; if one cannot come any more, that is the error. */
 #include "sim.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -40,6 +41,10 @@ enum { SAVED = 20, ENTRY = 1 };
 namespace sim {
 context *running;
 unsigned seed;
+static pthread_t runner;
+context *running_here(void) {
+  return running && pthread_equal(runner, pthread_self()) ? running : NULL;
+}
 static uint32_t launches;
 
 void describe_thread(char *to, size_t size) {
@@ -354,6 +359,7 @@ void run_kernel(const call *c) {
   x->launch = ++launches;
   x->failed = false;
   x->c = NULL;
+  runner = pthread_self();
   running = x;
   for (unsigned b = 0; b < blocks && !x->failed && !sticky; b++)
     run_block(x, c, seed ? blocks - 1 - b : b);

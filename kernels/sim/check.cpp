@@ -146,7 +146,7 @@ static void check_global(context *x, int d, size_t at, size_t n, bool write, boo
 }
 
 static void check(const void *p, size_t n, bool write, bool atomic, uintptr_t pc) {
-  context *x = running;
+  context *x = running_here();
   if (x == NULL || x->tid == NONE) return;
   uintptr_t a = (uintptr_t)p;
   if (a - (uintptr_t)x->current->stack < STACK) return;

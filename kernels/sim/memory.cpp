@@ -72,14 +72,15 @@ static void describe_address(const char *a, char *to, size_t size) {
 
 static void on_fault(int signal, siginfo_t *info, void *more) {
   char who[200], where[200];
-  if (running == NULL && !is_device(info->si_addr)) { /* not ours */
+  context *x = running_here();
+  if (x == NULL && !is_device(info->si_addr)) { /* not ours */
     struct sigaction *old = signal == SIGSEGV ? &old_segv : &old_bus;
     if ((old->sa_flags & SA_SIGINFO) && old->sa_sigaction) old->sa_sigaction(signal, info, more);
     else sigaction(signal, old, NULL); /* the fault comes again */
     return;
   }
   describe_address((char *)info->si_addr, where, sizeof where);
-  if (running) {
+  if (x) {
     describe_thread(who, sizeof who);
     report(cudaErrorIllegalAddress, "%s: illegal address, %s", who, where);
     stop_kernel();

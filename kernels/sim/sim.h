@@ -73,7 +73,8 @@ struct context {
   shadow *arena_shadow; /* of the checked build */
   uint8_t *arena_written;
 };
-extern context *running; /* NULL outside a kernel */
+extern context *running;     /* NULL outside a kernel */
+context *running_here(void); /* the same for the thread that runs it; NULL for others */
 extern std::recursive_mutex sim_lock;
 extern unsigned seed; /* of the order in which threads and blocks run; 0: ascending */
 extern int ndev;

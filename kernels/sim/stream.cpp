@@ -12,7 +12,7 @@
 using namespace sim;
 
 struct op {
-  enum { KERNEL, COPY, SET, WAIT, FREE } kind;
+  enum { KERNEL, COPY, SET, WAIT, FREE, CALL } kind;
   uint64_t number;
   call c;
   char *to;
@@ -22,6 +22,8 @@ struct op {
   char *staged; /* a copy of pageable host memory, made when the copy was asked for */
   sim_stream *other;
   uint64_t upto;
+  cudaHostFn_t fn;
+  void *ud;
 };
 struct sim_stream {
   int dev;
@@ -62,6 +64,8 @@ static void run_op(op &o) {
     drain(o.other, o.upto);
   } else if (o.kind == op::FREE) {
     free_block(o.to);
+  } else if (o.kind == op::CALL) {
+    o.fn(o.ud);
   } else if (!sticky && inside("to", o.to, o.bytes) &&
              (o.kind == op::SET || inside("from", o.from, o.bytes))) {
     if (o.kind == op::SET) memset(o.to, o.value, o.bytes);
@@ -219,6 +223,14 @@ cudaError_t cudaFreeAsync(void *p, cudaStream_t s) {
   op o = {};
   o.kind = op::FREE;
   o.to = (char *)p;
+  return put(s, o);
+}
+
+cudaError_t cudaLaunchHostFunc(cudaStream_t s, cudaHostFn_t fn, void *ud) {
+  op o = {};
+  o.kind = op::CALL;
+  o.fn = fn;
+  o.ud = ud;
   return put(s, o);
 }
 

@@ -1,0 +1,11 @@
+/* gemm.cuh: the two ways of a matrix product: cuBLAS (blas.cu) where it is here and the product is large, else the
+   kernels of gemm.cu. */
+#ifndef PT_GEMM_CUH
+#define PT_GEMM_CUH
+
+#include "common.cuh"
+
+bool blas_takes(const pti_gemm *g);
+bool blas_gemm(int dev, cudaStream_t s, const pti_gemm *g);
+
+#endif
