@@ -177,12 +177,15 @@ NVCC_FLAGS = -std=c++17 -O3 -fmad=false -Xcompiler -O1,-fPIC,-fvisibility=hidden
              -gencode arch=compute_$(lastword $(CUDA_ARCHS)),code=compute_$(lastword $(CUDA_ARCHS))
 build/cuda/%.o: kernels/cuda/%.cu | $(GEN)
 	@mkdir -p $(@D)
-	$(call say,nvcc)$(NVCC) $(NVCC_FLAGS) -MMD -MP -c $< -o $@
+	$(call say,nvcc)$(NVCC) $(NVCC_FLAGS) -Xptxas -v -MMD -MP -c $< -o $@ 2>$(@:.o=.log) || { cat $(@:.o=.log); exit 1; }
 build/libptlua_cuda.so: $(SIM_CU:kernels/cuda/%.cu=build/cuda/%.o)
 	$(call say,link)$(NVCC) -shared -cudart static -Xlinker -Bsymbolic,--exclude-libs,ALL -o $@ $^
 cuda:
 	@[ -n "$(NVCC)" ] || { echo 'make cuda: nvcc was not found; install the CUDA toolkit or set NVCC'; exit 1; }
 	@$(MAKE) --no-print-directory build/libptlua_cuda.so
+# Registers, stack, spills, shared memory and occupancy of the kernels; fails on spills.
+cuda-report: cuda
+	@$(LUA) scripts/tools/cuda_report.lua build/cuda/*.log
 
 # ---- what runs ----
 deps: NEED = $(NEEDS)
@@ -284,6 +287,7 @@ help:
 	  'make bench        speed and memory;  make bench-peers  the same beside PyTorch' \
 	  'make docs         build/docs/reference.md: every function, with examples' \
 	  'make cuda         build/libptlua_cuda.so, where nvcc is; CUDA_ARCHS="80 90 100"' \
+	  'make cuda-report  registers, spills and occupancy of its kernels' \
 	  'make simcheck     the specs of devices with every access of a kernel checked' \
   'make size         lines, bytes, start-up time' \
 	  'make install      PREFIX=/usr/local DESTDIR= ;  make uninstall' \

@@ -228,6 +228,20 @@ describe("training on the simulated GPU", function()
     end)
   end
 
+  it_on_device("multiplies large matrices by the BLAS of the device", function()
+    for name, bound in pairs { float32 = 1e-4, float64 = 1e-12, float16 = 0.04, bfloat16 = 0.3 } do
+      local a, b = pt.randn(150, 130):to(pt[name]), pt.randn(130, 140):to(pt[name])
+      local want = a:to(pt.float64):matmul(b:to(pt.float64))
+      for _, pair in ipairs { { a, b }, { a:t():contiguous(), b }, { a, b:t():contiguous() } } do
+        local x, y = pair[1]:to(DEVICE), pair[2]:to(DEVICE)
+        if pair[1] ~= a then x = x:t() end
+        if pair[2] ~= b then y = y:t() end
+        local far = (x:matmul(y):cpu():to(pt.float64) - want):abs():max():item()
+        assert(far < bound, name .. ": " .. far)
+      end
+    end
+  end)
+
   it_on_device("keeps gradients there, and state moves between devices", function()
     local _, model = train(DEVICE, optimizers.SGD)
     local _, other = train("cpu", optimizers.AdamW)

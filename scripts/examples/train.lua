@@ -1,6 +1,7 @@
 --- Trains a classifier on 5,000 real handwritten digits and shows what it has learned.
 --
---   ptlua scripts/examples/train.lua [--epochs N] [--seed N] [--threads N] [--save PATH] [--smoke]
+--   ptlua scripts/examples/train.lua [--epochs N] [--seed N] [--threads N] [--device NAME]
+--         [--save PATH] [--smoke]
 --
 -- A network of 784-512-256-10 units reaches 95 % on the 1,000 digits it was not trained on. The result depends on the
 -- seed alone: any number of threads gives the same bits.
@@ -13,13 +14,16 @@ usage: ptlua scripts/examples/train.lua [options]
   --epochs N    how often to go through the training digits (15)
   --seed N      start of the random numbers (1)
   --threads N   threads for tensors (all cores)
+  --device NAME "cuda", or "sim", the simulated GPU (cpu)
   --save PATH   where to keep the model (build/digits.safetensors)
   --smoke       two epochs on a few digits, to see that it runs
   --help        this text]]
 
 -- ---- options ----
 
-local options = { epochs = 15, seed = 1, threads = 0, save = "build/digits.safetensors", smoke = false, help = false }
+local options = {
+  epochs = 15, seed = 1, threads = 0, device = "cpu", save = "build/digits.safetensors", smoke = false, help = false,
+}
 
 local function usage_error(...)
   io.stderr:write("train.lua: ", string.format(...), "\n", USAGE, "\n")
@@ -79,7 +83,7 @@ end
 --- x (n, 28, 28) -> scores (n, 10)
 function Classifier:forward(x) return self.layers(x) end
 
-local model = Classifier()
+local model = Classifier():to(options.device)
 local optimizer = optim.Adam(model:parameters(), { lr = 1e-3 })
 local criterion = nn.CrossEntropyLoss()
 
@@ -87,7 +91,7 @@ local criterion = nn.CrossEntropyLoss()
 local function test(net, x, target)
   net:eval()
   local _ <close> = pt.no_grad()
-  local predicted = net(x):argmax(2)
+  local predicted = net(x:to(options.device)):argmax(2):cpu()
   return 100 * predicted:eq(target):sum():item() / #target, predicted
 end
 
@@ -103,7 +107,7 @@ for epoch = 1, options.epochs do
   local bar <close> = pt.progress(loader, { label = ("epoch %d/%d"):format(epoch, options.epochs), leave = false })
   for x, y in bar do
     optimizer:zero_grad()
-    local loss = criterion(model(x), y)
+    local loss = criterion(model(x:to(options.device)), y:to(options.device))
     loss:backward()
     optimizer:step()
     total, seen = total + loss:item() * #y, seen + #y
@@ -117,7 +121,7 @@ end
 
 os.execute(("mkdir -p '%s'"):format((options.save:match("^(.*)/") or "."):gsub("'", "'\\''")))
 pt.save(model, options.save)
-local loaded = Classifier()
+local loaded = Classifier():to(options.device)
 loaded:load_state_dict(pt.load(options.save))
 print("saved to " .. options.save .. " and loaded back")
 local accuracy, predicted = test(loaded, test_x, test_y)
