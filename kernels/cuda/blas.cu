@@ -1,5 +1,8 @@
 /* blas.cu: large matrix products by cuBLAS, where it is installed. It thinks in columns, so a and b trade places.
-   Each host thread has a handle and a workspace of its own on each device: with both fixed, its bits repeat. */
+   Each stream has a handle and a workspace of its own: with both fixed, its bits repeat. */
+#include <map>
+#include <mutex>
+
 #include "blas.cuh"
 #include "common.cuh"
 #include "gemm.cuh"
@@ -28,14 +31,16 @@ const blas_table *blas_open(void) {
 }
 #endif
 
-enum { MAX_DEVICES = 16, MOST = 0x7fffffff };
+enum { MOST = 0x7fffffff };
 const size_t WORKSPACE = 32 << 20;
 const int64_t LARGE = 1 << 21; /* multiplications; below, our own kernels start sooner */
 
-/* The thread's handle, made at its first large product. */
-static blas_handle handle_of(const blas_table *t, int dev, cudaStream_t s) {
-  static thread_local blas_handle handles[MAX_DEVICES];
-  blas_handle &h = handles[dev];
+/* The handle of a stream, made at its first large product; a stream that another thread takes over keeps it. */
+static blas_handle handle_of(const blas_table *t, cudaStream_t s) {
+  static std::mutex lock;
+  static std::map<cudaStream_t, blas_handle> handles;
+  std::lock_guard<std::mutex> guard(lock);
+  blas_handle &h = handles[s];
   void *workspace = NULL;
   if (h == NULL) {
     if (t->create(&h) != 0) return h = NULL;
@@ -55,10 +60,10 @@ bool blas_takes(const pti_gemm *g) {
          blas_open() != NULL;
 }
 
-bool blas_gemm(int dev, cudaStream_t s, const pti_gemm *g) {
+bool blas_gemm(cudaStream_t s, const pti_gemm *g) {
   static const int types[] = {BLAS_F32, BLAS_F64, BLAS_F16, BLAS_BF16};
   const blas_table *t = blas_open();
-  blas_handle h = handle_of(t, dev, s);
+  blas_handle h = handle_of(t, s);
   int type = types[g->dtype], wide = g->dtype == PT_F64;
   float alpha = (float)g->alpha, beta = (float)g->beta;
   const void *first = wide ? (const void *)&g->alpha : &alpha,

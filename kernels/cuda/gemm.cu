@@ -129,7 +129,7 @@ bool pti_cuda_gemm(int dev, const pti_gemm *g) {
   if (s == NULL) return false;
   if (g->batch == 0 || g->m == 0 || g->n == 0) return true;
   if (pti_is(g->dtype, PTI_COMPLEX)) return pti_no_kernel("matrix product", g->dtype);
-  if (blas_takes(g)) return blas_gemm(dev, s, g);
+  if (blas_takes(g)) return blas_gemm(s, g);
   int64_t size = size_of(g->dtype);
   for (int64_t first = 0; first < g->batch; first += MOST_BATCH) {
     int64_t batch = g->batch - first < MOST_BATCH ? g->batch - first : (int64_t)MOST_BATCH;

@@ -6,6 +6,6 @@
 #include "common.cuh"
 
 bool blas_takes(const pti_gemm *g);
-bool blas_gemm(int dev, cudaStream_t s, const pti_gemm *g);
+bool blas_gemm(cudaStream_t s, const pti_gemm *g);
 
 #endif
