@@ -56,6 +56,7 @@ static int pool_open(lua_State *L) {
   pool->no_stdlib = lua_getfield(L, -1, LUA_OSLIBNAME) == LUA_TNIL;
   pool->path = copy_path(L, "path");
   pool->cpath = copy_path(L, "cpath");
+  if (pool->path == NULL || pool->cpath == NULL) return pl_error(L, PT_EMEMORY, "pool: no memory");
   snprintf(pool->name, sizeof pool->name, "%s", name);
   lua_settop(L, 5);
   if (!lua_isnil(L, 2)) {
@@ -169,6 +170,17 @@ static void pack_job(lua_State *L, pl_job *job, const char *op, int function, in
   job->globals = p.globals;
 }
 
+static void note_paths(lua_State *L, pl_job *job) {
+  char *path = copy_path(L, "path"), *cpath = copy_path(L, "cpath");
+  bool same = path == NULL || cpath == NULL ||
+              (strcmp(path, job->pool->path) == 0 && strcmp(cpath, job->pool->cpath) == 0);
+  job->path = same ? NULL : path;
+  job->cpath = same ? NULL : cpath;
+  if (!same) return;
+  free(path);
+  free(cpath);
+}
+
 /* The box keeps the pool's object alive, and the objects of the code: classes in it may come back by number. */
 static int pool_submit(lua_State *L) {
   pl_pool *pool = check_pool(L, 1);
@@ -188,6 +200,8 @@ static int pool_submit(lua_State *L) {
   job->collect = flag(L, 5, "collect");
   job->seed = (uint64_t)integer(L, 5, "seed");
   job->stream = ((uint64_t)integer(L, 5, "call") << 32) + (uint64_t)integer(L, 5, "first") + 1;
+  if (!job->pool->no_stdlib) note_paths(L, job);
+  lua_settop(L, 6);
   pack_job(L, job, op, 3, 4, 5);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, 6, 1);

@@ -186,6 +186,8 @@ void pl_job_release(pl_job *job) {
   pl_packet_free(&job->args);
   pthread_cond_destroy(&job->change);
   free(job->offset);
+  free(job->path);
+  free(job->cpath);
   pl_pool *pool = job->pool;
   free(job);
   pl_pool_release(pool);

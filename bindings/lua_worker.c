@@ -5,6 +5,7 @@
    allows that from a handler, and not from another thread. The signal is SIGURG, which by default does nothing. */
 #include "lua_worker.h"
 
+#include <lualib.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -179,6 +180,17 @@ static int run_initializer(lua_State *L, const pl_packet *code) {
   return 0;
 }
 
+static void set_paths(lua_State *L, const char *path, const char *cpath) {
+  int top = lua_gettop(L);
+  if (lua_getglobal(L, LUA_LOADLIBNAME) == LUA_TTABLE) {
+    lua_pushstring(L, path);
+    lua_setfield(L, -2, "path");
+    lua_pushstring(L, cpath);
+    lua_setfield(L, -2, "cpath");
+  }
+  lua_settop(L, top);
+}
+
 static int set_up(lua_State *L) {
   lua_settop(L, 0);
   const pl_pool *pool = here->pool;
@@ -189,13 +201,7 @@ static int set_up(lua_State *L) {
   lua_getglobal(L, "math");
   lua_getfield(L, -1, "randomseed");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &seed_key);
-  lua_getglobal(L, "package");
-  if (lua_istable(L, -1) && !pool->no_stdlib) {
-    lua_pushstring(L, pool->path);
-    lua_setfield(L, -2, "path");
-    lua_pushstring(L, pool->cpath);
-    lua_setfield(L, -2, "cpath");
-  }
+  if (!pool->no_stdlib) set_paths(L, pool->path, pool->cpath);
   lua_settop(L, 0);
   return run_initializer(L, &pool->initializer);
 }
@@ -395,8 +401,11 @@ static void note_failure(pl_worker *w, pl_job *job, int64_t task) {
 }
 
 static int load_code(lua_State *L) {
-  push_code(L, lua_touserdata(L, 1));
-  return 3;
+  const pl_job *job = lua_touserdata(L, 1);
+  if (job->path) set_paths(L, job->path, job->cpath);
+  if (!job->impure) push_code(L, job);
+  lua_settop(L, FUNCTION); /* impure code is built for each task */
+  return FUNCTION;
 }
 
 static bool ready_code(lua_State *L, pl_job *job) {
@@ -404,11 +413,7 @@ static bool ready_code(lua_State *L, pl_job *job) {
   lua_pushcfunction(L, note_trace);
   lua_pushcfunction(L, load_code);
   lua_pushlightuserdata(L, job);
-  if (job->impure) {
-    lua_settop(L, 1);
-    return true;
-  }
-  return lua_pcall(L, 1, 3, 1) == LUA_OK;
+  return lua_pcall(L, 1, FUNCTION, 1) == LUA_OK;
 }
 
 static bool run_rest(lua_State *L, work *k) {

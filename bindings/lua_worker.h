@@ -33,6 +33,8 @@ typedef struct pl_job {
   size_t *offset;   /* of each task in args; n + 1 */
   int64_t n, chunk; /* chunk 0: chosen by how long tasks take */
   bool impure, globals, many, collect;
+  char *path,
+      *cpath; /* of the caller's package, where they are no longer those of the pool's beginning */
   uint64_t seed, stream; /* task i draws from stream + i */
   atomic_bool cancelled;
   _Atomic int64_t stop; /* tasks from here on are not begun: n, or what follows the first failure */

@@ -148,10 +148,10 @@ static void swap_elements(char *data, int64_t n, size_t size) {
 }
 
 static pt_tensor *read_all(source *s) {
-  pt_dtype dtype;
+  pt_dtype dtype = PT_F32;
   int64_t size[PT_MAX_DIM], n;
   size_t bytes;
-  int nd;
+  int nd = 0;
   if (!read_header(s, &dtype, size, &nd)) return NULL;
   if (!pti_check_sizes("read_idx", size, nd, dtype, &n, &bytes)) return NULL;
   if (!check_length(s, (int64_t)bytes)) return NULL;

@@ -74,7 +74,10 @@ end
 
 local function raise(error_of, task, total)
   local value = failure(error_of, task, total)
-  if type(value) == "string" then fail("%s\ncalled", value) end
+  if type(value) == "string" then -- as `fail` does, but of any length
+    local _, called = pcall(fail, "called")
+    value = value .. "\n" .. called
+  end
   error(value, 0)
 end
 
