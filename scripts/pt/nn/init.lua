@@ -35,4 +35,14 @@ function nn.class(name, base)
   return class(name, base)
 end
 
+-- What needs the worker pool is loaded when it is first used.
+setmetatable(nn, {
+  __index = function(_, name)
+    if name ~= "DataParallel" and name ~= "parallel" then return nil end
+    nn.parallel = require "pt.parallel"
+    nn.DataParallel = nn.parallel.DataParallel
+    return nn[name]
+  end,
+})
+
 return nn
