@@ -107,6 +107,35 @@ describe("tasks that do not end #tsan", function()
   end)
 end)
 
+describe("Ctrl-C #tsan", function()
+  it("reaches the workers, is an error that the script may catch, and leaves the pool usable", function()
+    local ptlua = io.popen("readlink /proc/$PPID/exe"):read "l"
+    local path = os.tmpname()
+    local file = io.open(path, "w")
+    file:write [[
+      local pt = require "pt"
+      local pool = pt.pool(2)
+      io.stdout:setvbuf "line"
+      print "begun"
+      local _, message = pcall(pool.map, pool, function() while true do pcall(function() while true do end end) end end,
+        { 1, 2, 3 })
+      print(message)
+      print(pool:apply(function() return "usable" end))
+    ]]
+    file:close()
+    local script = ([[
+      fifo=$(mktemp -u); mkfifo $fifo
+      %s %s >$fifo 2>&1 & pid=$!
+      { read line; sleep 0.2; kill -INT $pid; cat; } <$fifo
+      wait $pid; rm -f $fifo]]):format(ptlua, path)
+    local pipe = io.popen("bash -mc '" .. script .. "' 2>/dev/null")
+    local text = pipe:read "a"
+    pipe:close()
+    os.remove(path)
+    assert(text:find "interrupted.-\nusable", text)
+  end)
+end)
+
 describe("tasks that break things", function()
   it("fail alone", function()
     local pool <close> = pt.pool(2)
