@@ -186,7 +186,10 @@ static void push_module(lua_State *L, const char *name, size_t n) {
     lua_pop(L, 1);
     pl_push_require(L);
     lua_pushlstring(L, name, n);
-    lua_call(L, 1, 1);
+    lua_gc(L, LUA_GCSTOP); /* what modules make stays */
+    int status = lua_pcall(L, 1, 1, 0);
+    lua_gc(L, LUA_GCRESTART);
+    if (status != LUA_OK) lua_error(L);
   }
   lua_remove(L, -2);
 }

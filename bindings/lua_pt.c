@@ -214,8 +214,11 @@ static void forget_parts(lua_State *L) {
 /* The loader of "pt". The globals lose the metatable that waited for this, unless the script has given them another. */
 static int open_promised(lua_State *L) {
   lua_settop(L, 0);
+  lua_gc(L, LUA_GCSTOP); /* all that is made here stays */
   lua_pushcfunction(L, luaopen_pt);
-  if (lua_pcall(L, 0, 1, 0) != LUA_OK) {
+  int status = lua_pcall(L, 0, 1, 0);
+  lua_gc(L, LUA_GCRESTART);
+  if (status != LUA_OK) {
     forget_parts(L);
     return lua_error(L);
   }
