@@ -253,10 +253,21 @@ static int tolist(lua_State *L) {
   return 1;
 }
 
+/* A complex number is two of Lua's: real and imaginary part. */
+static int push_parts(lua_State *L, const pt_tensor *x) {
+  bool wide = x->dtype == PT_C128;
+  for (int k = 0; k < 2; k++)
+    lua_pushnumber(L,
+                   wide ? ((const double *)pti_ptr(x))[k] : (double)((const float *)pti_ptr(x))[k]);
+  return 2;
+}
+
 static int item(lua_State *L) {
   const pt_tensor *x = pl_check_tensor(L, 1, "item", "x");
   double f;
   int64_t i;
+  if (pti_is((pt_dtype)x->dtype, PTI_COMPLEX) && x->numel == 1 && pti_dev(x) == 0)
+    return push_parts(L, x);
   bool exact = !pti_is((pt_dtype)x->dtype, PTI_FLOATS);
   if (!(exact ? pt_item_int(x, &i) : pt_item(x, &f))) return pl_raise(L);
   if (!exact) lua_pushnumber(L, f);

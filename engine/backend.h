@@ -228,6 +228,8 @@ typedef struct pt_backend {
                   int base);
   bool (*gemm)(int dev, const pti_gemm *g);
   bool (*factor)(int dev, const pti_factor *f);
+  /* operand 0 = operand 1 times operand 2, all of one complex dtype */
+  bool (*complex_mul)(int dev, const pti_iter *it);
   bool (*softmax)(int dev, pti_rows r, bool log, const void *x, void *y);
   bool (*softmax_grad)(int dev, pti_rows r, bool log, const void *y, const void *g, void *gx);
   /* ids are int64 counted from `base`, checked; negative ids count from the end where `wrap` */

@@ -465,6 +465,8 @@ static pt_tensor *seed(pt_tensor *y, pt_tensor *grad) {
           "backward: x [%s] has %lld elements; give the gradient, or reduce it to one (x:sum())",
           pti_shape_text(y), (long long)y->numel);
     }
+    if (pti_is((pt_dtype)y->dtype, PTI_COMPLEX))
+      return pti_fail(PT_EGRAD, "backward: x is complex; give the gradient, or make it real");
     return pt_ones(y->size, y->nd, (pt_dtype)y->dtype, pti_dev(y));
   }
   if (!same_shape(grad, y)) {

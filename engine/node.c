@@ -158,6 +158,9 @@ static bool regenerate(pt_tensor *x) {
   pti_set_history(x, NULL, 0);
   x->epoch = root->rebased;
   if (!pti_needs_grad(root)) return true;
+  if (x->dtype != root->dtype)
+    return pti_fail(PT_EGRAD,
+                    "a view as another dtype was edited through its base: take it anew") != NULL;
   pt_arg arg[] = {{.t = root, .given = true},
                   {.ints = x->size, .n = x->nd, .given = true},
                   {.ints = x->stride, .n = x->nd, .given = true},
@@ -257,6 +260,11 @@ bool pti_rebase(pt_tensor *x, pt_node *node) {
     pti_set_history(x, node, 0);
     x->rebased++;
     return true;
+  }
+  if (x->dtype != base->dtype) {
+    pti_node_release(node);
+    return pti_fail(PT_EGRAD, "in-place edit of a view as another dtype: edit the tensor itself") !=
+           NULL;
   }
   /* base = the old base with x's elements replaced by what the node gave */
   pt_tensor *src = pti_bare(x);

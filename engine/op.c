@@ -176,6 +176,7 @@ typedef struct inputs {
   pt_tensor **v;
   int n;
   size_t bytes; /* of v where the few do not suffice */
+  bool complex; /* one of them is */
   pt_tensor *few[16];
 } inputs;
 
@@ -188,6 +189,7 @@ static bool room_for_inputs(const pt_op *op, const pt_arg *arg, inputs *in) {
   for (int i = 0; i < op->narg; i++)
     n += op->param[i].type == 'L' && arg[i].n > 0 ? (size_t)arg[i].n : 1;
   in->n = 0;
+  in->complex = false;
   in->v = in->few;
   if (n <= PTI_COUNT(in->few)) return true;
   in->bytes = n * sizeof *in->v;
@@ -221,6 +223,7 @@ static bool gather_inputs(const pt_op *op, const pt_arg *arg, inputs *in) {
         drop_inputs(in);
         return false;
       }
+      in->complex |= t->dtype >= PT_C64;
     }
   }
   return true;
@@ -247,6 +250,13 @@ bool pti_call(const pt_op *op, pt_arg *arg, pt_tensor **out) {
   inputs in;
   if (pti_this.autocast && op->cast) return pti_autocast_call(op, arg, out);
   if (!gather_inputs(op, arg, &in)) return false;
+  if (in.complex) {
+    bool done, fine = pti_complex_call(op, arg, out, &done);
+    if (done || !fine) {
+      drop_inputs(&in);
+      return fine && pti_poll();
+    }
+  }
   out[0] = op->param[0].inplace ? run_on_copy(op, arg, out + 1) : op->run(op, arg, out + 1);
   bool ok = out[0] != NULL && pti_poll(); /* interrupted loops stop half way */
   if (ok && wants_record(op, &in)) ok = pti_record(op, arg, in.v, in.n, out, op->nout, NULL);
@@ -334,11 +344,29 @@ static pt_tensor *edit(const pt_op *op, pt_arg *arg, inputs *in) {
   return x;
 }
 
+/* An op that is made of others for complex numbers: its result is copied into x. */
+static pt_tensor *edit_complex(const pt_op *op, pt_arg *arg, pt_tensor *y) {
+  pt_tensor *x = arg[0].t;
+  if (!pti_can_cast((pt_dtype)y->dtype, (pt_dtype)x->dtype)) {
+    return pti_fail(PT_EDTYPE, "%s_: the result is %s and cannot be stored in x of dtype %s",
+                    op->name, pt_dtype_name((pt_dtype)y->dtype), pt_dtype_name((pt_dtype)x->dtype));
+  }
+  if (y->nd > x->nd) {
+    return pti_fail(PT_ESHAPE, "%s_: x [%s] cannot take the result [%s]", op->name,
+                    pti_shape_text(x), pti_shape_text(y));
+  }
+  pt_arg copy[] = {{.t = x, .given = true}, {.t = y, .given = true}};
+  return pti_call_inplace(pti_op_at(PTI_OP_copy), copy);
+}
+
 pt_tensor *pti_call_inplace(const pt_op *op, pt_arg *arg) {
   inputs in;
   if (!op->inplace) return pti_fail(PT_EARG, "%s has no in-place form", op->name);
   if (!gather_inputs(op, arg, &in)) return NULL;
-  pt_tensor *x = edit(op, arg, &in);
+  bool done = false;
+  pt_tensor *y = NULL, *x = NULL;
+  if (!in.complex || pti_complex_call(op, arg, &y, &done))
+    x = done ? edit_complex(op, arg, y) : edit(op, arg, &in);
   drop_inputs(&in);
   return x;
 }

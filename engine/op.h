@@ -89,6 +89,10 @@ bool pti_autocast_call(const pt_op *op, pt_arg *arg, pt_tensor **out);
 /* The same with the result written into arg[0].t, which is returned; for ops with an in-place twin. */
 pt_tensor *pti_call_inplace(const pt_op *op, pt_arg *arg);
 
+/* What an op means where an argument is complex (ops/complex.c). *done: it was made of other ops,
+   which recorded; else it runs as it is. False where complex numbers have no such op, or it failed. */
+bool pti_complex_call(const pt_op *op, const pt_arg *arg, pt_tensor **out, bool *done);
+
 /* The name of the op whose output x is; NULL for a leaf. */
 const char *pti_made_by(pt_tensor *x);
 /* The same elements and history in another tensor, without x's grad and base. */

@@ -216,13 +216,12 @@ pt_tensor *pti_new(const int64_t *size, int nd, pt_dtype dtype, int device) {
   return tensor_new(alias_new(storage_new(bytes, device)), dtype, size, NULL, nd, 0, numel);
 }
 
-pt_tensor *pti_view(pt_tensor *x, const int64_t *size, const int64_t *stride, int nd,
-                    int64_t offset, bool tracked) {
+static pt_tensor *view_of(pt_tensor *x, pt_dtype dtype, const int64_t *size, const int64_t *stride,
+                          int nd, int64_t offset, bool tracked) {
   int64_t numel, lo, hi, have;
   size_t bytes;
-  if (x == NULL || !pti_check_sizes("view", size, nd, (pt_dtype)x->dtype, &numel, &bytes))
-    return NULL;
-  have = (int64_t)(x->alias->storage->bytes / pti_esize(x));
+  if (!pti_check_sizes("view", size, nd, dtype, &numel, &bytes)) return NULL;
+  have = (int64_t)(x->alias->storage->bytes / pt_dtype_size(dtype));
   if (numel > 0 && (!pti_extent(size, stride, nd, &lo, &hi) || !pti_add(lo, offset, &lo) ||
                     !pti_add(hi, offset, &hi) || lo < 0 || hi > have)) {
     return pti_fail(PT_ESHAPE,
@@ -230,12 +229,22 @@ pt_tensor *pti_view(pt_tensor *x, const int64_t *size, const int64_t *stride, in
                     pti_sizes_text(size, nd), (long long)offset, (long long)have);
   }
   x->alias->refs++;
-  pt_tensor *y = tensor_new(x->alias, (pt_dtype)x->dtype, size, stride, nd, offset, numel);
+  pt_tensor *y = tensor_new(x->alias, dtype, size, stride, nd, offset, numel);
   if (y && tracked) {
     y->root = pt_retain(x->root ? x->root : x);
     y->epoch = y->root->rebased;
   }
   return y;
+}
+
+pt_tensor *pti_view(pt_tensor *x, const int64_t *size, const int64_t *stride, int nd,
+                    int64_t offset, bool tracked) {
+  if (x == NULL) return NULL;
+  return view_of(x, (pt_dtype)x->dtype, size, stride, nd, offset, tracked);
+}
+pt_tensor *pti_view_as(pt_tensor *x, pt_dtype dtype, const int64_t *size, const int64_t *stride,
+                       int nd, int64_t offset) {
+  return x ? view_of(x, dtype, size, stride, nd, offset, true) : NULL;
 }
 
 pt_tensor *pti_bare(pt_tensor *x) {

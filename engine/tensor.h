@@ -72,6 +72,9 @@ static inline pt_tensor *pti_new_like(const pt_tensor *x, pt_dtype dtype) {
    where `tracked`, so that in-place edits reach the base's history. */
 pt_tensor *pti_view(pt_tensor *x, const int64_t *size, const int64_t *stride, int nd,
                     int64_t offset, bool tracked);
+/* The same for elements of another dtype, in whose numbers the geometry counts; tracked. */
+pt_tensor *pti_view_as(pt_tensor *x, pt_dtype dtype, const int64_t *size, const int64_t *stride,
+                       int nd, int64_t offset);
 /* The same geometry and memory, without history and root. */
 pt_tensor *pti_bare(pt_tensor *x);
 

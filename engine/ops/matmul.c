@@ -98,8 +98,8 @@ pt_tensor *mm_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
 }
 
 bool mm_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
-  if (pti_wants(n, 0) && !(gx[0] = pt_mm(g[0], pt_t(pti_saved(n, 1))))) return false;
-  return !pti_wants(n, 1) || (gx[1] = pt_mm(pt_t(pti_saved(n, 0)), g[0])) != NULL;
+  if (pti_wants(n, 0) && !(gx[0] = pt_mm(g[0], pt_t(pt_conj(pti_saved(n, 1)))))) return false;
+  return !pti_wants(n, 1) || (gx[1] = pt_mm(pt_t(pt_conj(pti_saved(n, 0))), g[0])) != NULL;
 }
 
 pt_tensor *bmm_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
@@ -118,8 +118,10 @@ pt_tensor *bmm_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
 }
 
 bool bmm_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
-  if (pti_wants(n, 0) && !(gx[0] = pt_bmm(g[0], pt_transpose(pti_saved(n, 1), 1, 2)))) return false;
-  return !pti_wants(n, 1) || (gx[1] = pt_bmm(pt_transpose(pti_saved(n, 0), 1, 2), g[0])) != NULL;
+  if (pti_wants(n, 0) && !(gx[0] = pt_bmm(g[0], pt_transpose(pt_conj(pti_saved(n, 1)), 1, 2))))
+    return false;
+  return !pti_wants(n, 1) ||
+         (gx[1] = pt_bmm(pt_transpose(pt_conj(pti_saved(n, 0)), 1, 2), g[0])) != NULL;
 }
 
 /* ---- linear ---- */

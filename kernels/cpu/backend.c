@@ -61,6 +61,7 @@ static const pt_backend backend = {
     .extreme = pti_cpu_extreme,
     .gemm = pti_cpu_gemm,
     .factor = pti_cpu_factor,
+    .complex_mul = pti_cpu_complex_mul,
     .softmax = pti_cpu_softmax,
     .softmax_grad = pti_cpu_softmax_grad,
     .index_select = pti_cpu_index_select,

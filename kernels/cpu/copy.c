@@ -40,11 +40,31 @@ static void copy_tiles(void *ctx, int64_t lo, int64_t hi) {
   }
 }
 
+/* A complex number is two real ones: its parts are copied one after the other. To real numbers goes
+   the real part alone, as in PyTorch. */
+static bool copy_parts(int dev, const pti_iter *it) {
+  static const pt_dtype part[PT_NDTYPE] = {[PT_C64] = PT_F32, [PT_C128] = PT_F64};
+  bool to = pti_is(it->dtype[0], PTI_COMPLEX), from = pti_is(it->dtype[1], PTI_COMPLEX);
+  pti_iter p = *it;
+  if (it->dtype[0] == PT_BOOL)
+    return pti_cpu_host->fail(PT_EDTYPE, "complex to bool is not a conversion; use x:ne(0)") !=
+           NULL;
+  if (to) p.dtype[0] = part[it->dtype[0]];
+  if (from) p.dtype[1] = part[it->dtype[1]];
+  if (!pti_cpu_copy(dev, &p)) return false;
+  if (!to) return true;
+  p.ptr[0] += pt_dtype_size(p.dtype[0]);
+  if (!from) return pti_cpu_fill(dev, &p, 0, 0);
+  p.ptr[1] += pt_dtype_size(p.dtype[1]);
+  return pti_cpu_copy(dev, &p);
+}
+
 bool pti_cpu_copy(int dev, const pti_iter *it) {
-  (void)dev;
   if (it->n == 0) return true;
   const pti_cpu_loops *loops = pti_cpu_now();
   pt_dtype to = it->dtype[0], from = it->dtype[1];
+  if (to != from && (pti_is(to, PTI_COMPLEX) || pti_is(from, PTI_COMPLEX)))
+    return copy_parts(dev, it);
   copy_job j = {.it = it, .size = (int64_t)pt_dtype_size(to)};
   if (to == from) {
     bool dense = pti_inner_stride(it, 0) == j.size && pti_inner_stride(it, 1) == j.size;

@@ -42,7 +42,16 @@ static void blas_tile(const job *j, int64_t p, int64_t i, int64_t k, int64_t m, 
   const void *b = element(g->b, j->esize, p * g->sb + (g->tb ? k * g->ldb : k));
   void *c = (char *)g->c + (p * g->sc + i * g->ldc + k) * (int64_t)j->esize;
   CBLAS_TRANSPOSE ta = g->ta ? CblasTrans : CblasNoTrans, tb = g->tb ? CblasTrans : CblasNoTrans;
-  if (g->dtype == PT_F32) {
+  int im = (int)m, in = (int)n, ik = (int)g->k, lda = (int)g->lda, ldb = (int)g->ldb;
+  const double alpha[2] = {g->alpha, 0}, beta[2] = {g->beta, 0};
+  const float falpha[2] = {(float)g->alpha, 0}, fbeta[2] = {(float)g->beta, 0};
+  if (g->dtype == PT_C64) {
+    pti_blas.cblas_cgemm(CblasRowMajor, ta, tb, im, in, ik, falpha, a, lda, b, ldb, fbeta, c,
+                         (int)g->ldc);
+  } else if (g->dtype == PT_C128) {
+    pti_blas.cblas_zgemm(CblasRowMajor, ta, tb, im, in, ik, alpha, a, lda, b, ldb, beta, c,
+                         (int)g->ldc);
+  } else if (g->dtype == PT_F32) {
     pti_blas.cblas_sgemm(CblasRowMajor, ta, tb, (int)m, (int)n, (int)g->k, (float)g->alpha, a,
                          (int)g->lda, b, (int)g->ldb, (float)g->beta, c, (int)g->ldc);
   } else {
@@ -257,9 +266,12 @@ bool pti_cpu_gemm(int dev, const pti_gemm *given) {
   if (g->batch == 0 || g->m == 0 || g->n == 0) return true;
   merge_batch(g);
   settle_leading_dims(g);
-  bool blas = (g->dtype == PT_F32 || g->dtype == PT_F64) && g->k > 0 && g->k <= INT_MAX &&
+  bool pairs = pti_is(g->dtype, PTI_COMPLEX);
+  bool blas = (g->dtype == PT_F32 || g->dtype == PT_F64 || pairs) && g->k > 0 && g->k <= INT_MAX &&
               g->lda <= INT_MAX && g->ldb <= INT_MAX && g->ldc <= INT_MAX;
-  if (blas && (g->m == 1 || g->n == 1)) {
+  if (pairs && !blas)
+    return pti_cpu_host->fail(PT_ESHAPE, "complex matrices beyond what BLAS counts") != NULL;
+  if (blas && !pairs && (g->m == 1 || g->n == 1)) {
     run_vector(&j);
   } else {
     run_tiles(&j, blas);

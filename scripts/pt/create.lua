@@ -78,14 +78,21 @@ end
 
 -- ---- one value everywhere: pt.zeros, pt.zeros_like(x), x:new_zeros(...) ----
 
+-- Random numbers for x; for both parts of complex numbers, of variance 1 together.
+local function random(g, x, kind, a, b)
+  if not x.dtype.is_complex then return draw(g, x, kind, a, b) end
+  draw(g, x:view_as_real(), kind, a, kind == "normal" and b * 0.5 ^ 0.5 or b)
+  return x
+end
+
 -- Each fills an empty tensor.
 local fillers = {
   empty = { "uninitialised elements", function(x) return x end },
   zeros = { "zeros", function(x) return x:zero_() end },
   ones = { "ones", function(x) return x:fill_(1) end },
-  rand = { "random numbers, uniform in [0, 1)", function(x, g) return draw(g, x, "uniform", 0, 1) end },
+  rand = { "random numbers, uniform in [0, 1)", function(x, g) return random(g, x, "uniform", 0, 1) end },
   randn = {
-    "random numbers of the standard normal distribution", function(x, g) return draw(g, x, "normal", 0, 1) end,
+    "random numbers of the standard normal distribution", function(x, g) return random(g, x, "normal", 0, 1) end,
   },
 }
 

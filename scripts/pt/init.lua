@@ -13,6 +13,7 @@ end
 for name, dtype in pairs(core.dtypes) do pt[name] = dtype end
 pt.float, pt.double, pt.half = pt.float32, pt.float64, pt.float16
 pt.long, pt.int, pt.short = pt.int64, pt.int32, pt.int16
+pt.cfloat, pt.cdouble = pt.complex64, pt.complex128
 
 pt.Tensor = core.Tensor
 pt.newaxis, pt.ellipsis = "newaxis", "..."

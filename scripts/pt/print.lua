@@ -110,6 +110,25 @@ local function float_format(elements)
   return function(v) return padded(not_finite(v) or pattern:format(v), width) end, width
 end
 
+-- Both parts, each in its own width.
+local function complex_format(real, imag)
+  local re, width = float_format(real)
+  local im, more = float_format(imag)
+  return function(v)
+    local tail = im(v[2]):match "^%s*(.*)$"
+    return re(v[1]) .. (tail:find "^%-" and "" or "+") .. tail .. "j"
+  end, width + more + 1
+end
+
+-- Nested lists of real and imaginary parts as one of pairs.
+local function zip(real, imag)
+  if real == gap then return gap end
+  if type(real) ~= "table" then return { real, imag } end
+  local list = {}
+  for i, v in ipairs(real) do list[i] = zip(v, imag[i]) end
+  return list
+end
+
 -- ---- lines ----
 
 local function vector(list, indent, format, width)
@@ -141,7 +160,9 @@ local function suffixes(x)
   local empty, dtype = x:numel() == 0, tostring(x.dtype)
   if tostring(x.device) ~= "cpu" then add("device='%s'", x.device) end
   if empty and x.ndim ~= 1 then add("size=(%s)", table.concat(x.shape, ", ")) end
-  local usual = x.dtype == core.get_default_dtype() or not empty and (dtype == "int64" or dtype == "bool")
+  local wide = core.get_default_dtype() == core.dtypes.float64
+  local usual = x.dtype == core.get_default_dtype() or not empty
+    and (dtype == "int64" or dtype == "bool" or dtype == (wide and "complex128" or "complex64"))
   if not usual then add("dtype=pt.%s", dtype) end
   if x.grad_fn then add("grad_fn=%s", x.grad_fn) elseif x.requires_grad then add("requires_grad=True") end
   return list
@@ -152,8 +173,16 @@ end
 local function text(x)
   local prefix, elements = "tensor(", "[]"
   if x:numel() > 0 then
-    local list = shown(x:detach(), x:numel() > options.threshold)
-    local format, width = (x.dtype.is_floating_point and float_format or exact_format)(list)
+    local y, long = x:detach(), x:numel() > options.threshold
+    local list, format, width
+    if x.dtype.is_complex then
+      local real, imag = shown(y:real(), long), shown(y:imag(), long)
+      list = zip(real, imag)
+      format, width = complex_format(real, imag)
+    else
+      list = shown(y, long)
+      format, width = (x.dtype.is_floating_point and float_format or exact_format)(list)
+    end
     elements = body(list, x.ndim, #prefix, format, width)
   end
   local out, column = { prefix, elements }, #prefix + #elements + 2

@@ -9,8 +9,8 @@ local function flatten(value, into)
   return into
 end
 
---- The elements in row-major order as Lua values.
-function compare.elements(x) return flatten(x:tolist(), {}) end
+--- The elements in row-major order as Lua values; of complex numbers, both parts.
+function compare.elements(x) return flatten((x.dtype.is_complex and x:view_as_real() or x):tolist(), {}) end
 
 local function same(a, b, relative, absolute)
   if a == b then return true end

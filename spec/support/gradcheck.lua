@@ -38,6 +38,18 @@ local function difference_quotient(weighed, inputs, i, e)
   return (side[1] - side[2]) / (2 * EPS)
 end
 
+-- The same of real tensors: complex numbers, in and out, as their parts.
+local function by_parts(fn, inputs)
+  local list = {}
+  for i, x in ipairs(inputs) do list[i] = x.dtype.is_complex and x:view_as_real() or x end
+  return function(xs)
+    local args, outputs = {}, {}
+    for i, x in ipairs(xs) do args[i] = inputs[i].dtype.is_complex and x:view_as_complex() or x end
+    for k, y in ipairs(fn(args)) do outputs[k] = y.dtype.is_complex and y:view_as_real() or y end
+    return outputs
+  end, list
+end
+
 local function leaf(x) return x:detach():requires_grad_() end
 
 -- Positions of the outputs that take part in the graph.
@@ -76,6 +88,7 @@ end
 ---@param what string? its name in messages
 ---@return boolean whether fn has a gradient at all
 function gradcheck.first(fn, inputs, layout, what)
+  fn, inputs = by_parts(fn, inputs)
   local leaves = {}
   for i, x in ipairs(inputs) do leaves[i] = leaf(x) end
   local outputs = fn(leaves)
@@ -117,6 +130,7 @@ end
 ---@param inputs pt.Tensor[]
 ---@return boolean whether fn has a gradient at all
 function gradcheck.second(fn, inputs)
+  fn, inputs = by_parts(fn, inputs)
   local leaves, all = {}, { table.unpack(inputs) }
   for i, x in ipairs(inputs) do leaves[i] = leaf(x) end
   local outputs = fn(leaves)

@@ -33,6 +33,13 @@ local function given(shape, list, dtype)
   return setmetatable({ shape = shape, list = list, dtype = dtype or "int64" }, Recipe)
 end
 
+--- A complex tensor, as precise as the dtype asked for.
+local function Z(shape, low, high)
+  local recipe = T(shape, low, high)
+  recipe.complex = true
+  return recipe
+end
+
 local function bools(shape)
   return setmetatable({ shape = shape, ids = 2, dtype = "bool" }, Recipe)
 end
@@ -180,6 +187,14 @@ local special = {
     { T { 2, 3, 2 }, T { 2, 4, 2 }, T { 2, 4, 2 } }, { T { 2, 3, 2 }, T { 2, 3, 2 }, T { 2, 3, 2 }, none, 0, true },
     { T { 2, 3, 2 }, T { 2, 4, 2 }, T { 2, 4, 2 }, bools { 3, 4 } },
   },
+  view_as_real = { { Z { 2, 3 } }, { Z {} }, { Z { 0, 2 } } },
+  view_as_complex = { { T { 2, 3, 2 } }, { T { 2 } }, { T { 0, 2 } }, views = false },
+  imag = { { Z { 2, 3 } } },
+  complex_mul = { { Z { 2, 3 }, Z { 2, 3 } }, { Z { 2, 1 }, Z { 3 } }, { Z { 0 }, Z {} } },
+  polar = { { T({ 2, 3 }, 0.5, 2), T { 3 } } },
+  angle = { { T({ 2, 3 }, 0.5, 2) }, { Z({ 2, 3 }, 0.5, 2) } },
+  conj = { { Z { 2, 3 } }, { T { 2, 3 } } },
+  real = { { Z { 2, 3 } }, { T { 2, 3 } } },
   linalg_cholesky = {
     { listed({ 3, 3 }, { 4, 1, -0.5, 1, 3, 0.7, -0.5, 0.7, 2 }) },
     { listed({ 2, 2, 2 }, { 2, 0.3, 0.3, 1, 3, -1, -1, 2 }), false }, { T { 0, 2, 2 } }, regular = true,
@@ -308,8 +323,8 @@ local function tensor(list, shape, name)
   return pt.tensor(list, { dtype = pt[name] }):reshape(shape)
 end
 
-local function elements(recipe, seed)
-  local n = numel(recipe.shape)
+local function elements(recipe, seed, shape)
+  local n = numel(shape)
   if recipe.list then return recipe.list end
   local list = {}
   if not recipe.ids then
@@ -330,7 +345,10 @@ function samples.make(recipe, dtype_name, place, layout)
   if type(recipe) ~= "table" then return recipe end
   if recipe.dtype_name then return pt[recipe.dtype_name] end
   if samples.is_recipe(recipe) then
-    local x = tensor(elements(recipe, place), recipe.shape, recipe.dtype or dtype_name)
+    local shape = { table.unpack(recipe.shape) }
+    if recipe.complex then shape[#shape + 1] = 2 end
+    local x = tensor(elements(recipe, place, shape), shape, recipe.dtype or dtype_name)
+    if recipe.complex then x = x:view_as_complex() end
     return layout and layout(x) or x
   end
   local list = {}

@@ -31,7 +31,7 @@ end)
 
 for name, dtype in pairs {
   float = "float32", double = "float64", half = "float16", bfloat16 = "bfloat16", long = "int64", int = "int32",
-  short = "int16", char = "int8", byte = "uint8", bool = "bool",
+  short = "int16", char = "int8", byte = "uint8", bool = "bool", cfloat = "complex64", cdouble = "complex128",
 } do
   methods[name] = function(x) return cast(x, core.dtypes[dtype]) end
 end

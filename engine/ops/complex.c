@@ -1,0 +1,389 @@
+/* complex.c: what ops mean for complex numbers. A complex tensor is a real one with a last dim of
+   two, real and imaginary part (view_as_real), and is computed through that view: an op of the
+   table that complex numbers have is a few calls of real ops here, on any device, and its gradient
+   follows from theirs. It is PyTorch's: the derivative for the real part plus i times that for the
+   imaginary part. Products alone have a kernel (complex_mul), as have matrix products and FFTs.
+
+   Ops that only move elements take complex tensors as they are. All others are refused: whoever
+   adds one for complex numbers names it in the table below. */
+#include "elementwise.h"
+#include "ops.h"
+
+/* ---- the two views ---- */
+
+static bool is_complex(const pt_tensor *x) { return x && pti_is((pt_dtype)x->dtype, PTI_COMPLEX); }
+static pt_dtype part_of(pt_dtype d) { return d == PT_C128 || d == PT_F64 ? PT_F64 : PT_F32; }
+
+pt_tensor *view_as_real_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  pt_tensor *x = arg[0].t;
+  if (!is_complex(x)) {
+    return pti_fail(PT_EDTYPE, "%s: x is %s, but must be complex", op->name,
+                    pt_dtype_name((pt_dtype)x->dtype));
+  }
+  if (x->nd == PT_MAX_DIM)
+    return pti_fail(PT_ESHAPE, "%s: x [%s] has no room for one more dim", op->name,
+                    pti_shape_text(x));
+  pti_geometry q = pti_geometry_of(x);
+  for (int d = 0; d < x->nd; d++) q.stride[d] *= 2;
+  q.size[x->nd] = 2;
+  q.stride[x->nd] = 1;
+  return pti_view_as(x, part_of((pt_dtype)x->dtype), q.size, q.stride, x->nd + 1, 2 * q.offset);
+}
+
+/* Whether pairs lie where complex numbers may. */
+static bool has_pairs(const pt_tensor *x) {
+  bool even = x->offset % 2 == 0 && x->nd > 0 && x->stride[x->nd - 1] == 1;
+  for (int d = 0; d < x->nd - 1; d++) even = even && (x->stride[d] % 2 == 0 || x->size[d] < 2);
+  return even || x->numel == 0;
+}
+
+pt_tensor *view_as_complex_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  pt_tensor *x = arg[0].t;
+  pt_dtype d = (pt_dtype)x->dtype;
+  if (d != PT_F32 && d != PT_F64) {
+    return pti_fail(PT_EDTYPE, "%s: x is %s, but must be float32 or float64", op->name,
+                    pt_dtype_name(d));
+  }
+  if (x->nd == 0 || x->size[x->nd - 1] != 2 || !has_pairs(x)) {
+    return pti_fail(PT_ESHAPE, "%s: the last dim of x [%s] must be two neighbours in memory",
+                    op->name, pti_shape_text(x));
+  }
+  pti_geometry q = pti_geometry_of(x);
+  for (int i = 0; i < x->nd - 1; i++) q.stride[i] /= 2;
+  return pti_view_as(x, d == PT_F64 ? PT_C128 : PT_C64, q.size, q.stride, x->nd - 1, q.offset / 2);
+}
+
+/* A result x (..., 2) as complex numbers, copied where its pairs do not lie together. Nobody knows
+   x, so what is returned is no view of it, and may be edited in place. */
+static pt_tensor *pairs(pt_tensor *x) {
+  pt_tensor *y = pt_view_as_complex(x == NULL || has_pairs(x) ? x : pt_clone(x));
+  if (y == NULL) return NULL;
+  pt_release(y->root);
+  y->root = NULL;
+  return y;
+}
+
+bool view_as_real_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  (void)n;
+  return (gx[0] = pairs(g[0])) != NULL;
+}
+bool view_as_complex_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  (void)n;
+  return (gx[0] = pt_view_as_real(g[0])) != NULL;
+}
+
+/* ---- parts ---- */
+
+static pt_tensor *re(pt_tensor *x) { return pt_select(pt_view_as_real(x), -1, 0); }
+static pt_tensor *im(pt_tensor *x) { return pt_select(pt_view_as_real(x), -1, 1); }
+static pt_tensor *join(pt_tensor *a, pt_tensor *b) {
+  return pairs(pt_stack((pt_tensor *[]){a, b}, 2, -1));
+}
+
+/* x in a complex dtype. */
+static pt_tensor *to(pt_tensor *x, pt_dtype d) {
+  return x == NULL || x->dtype == d ? x : pt_to_dtype(x, (int)d);
+}
+/* x as real numbers with a last dim of one, to meet both parts of another. */
+static pt_tensor *both(pt_tensor *x, pt_dtype d) { return pt_unsqueeze(to(x, part_of(d)), -1); }
+
+pt_tensor *real_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)op, (void)more;
+  return is_complex(arg[0].t) ? re(arg[0].t) : pti_borrow(arg[0].t);
+}
+pt_tensor *imag_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  if (is_complex(arg[0].t)) return im(arg[0].t);
+  return pti_fail(PT_EDTYPE, "%s: x is %s, which has no imaginary part", op->name,
+                  pt_dtype_name((pt_dtype)arg[0].t->dtype));
+}
+
+pt_tensor *conj_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)op, (void)more;
+  pt_tensor *x = arg[0].t;
+  if (!is_complex(x)) return pti_borrow(x);
+  pt_tensor *sign = pt_ones((int64_t[]){2}, 1, part_of((pt_dtype)x->dtype), 0);
+  if (sign == NULL || !pti_fill_value(pt_select(sign, 0, 1), -1, -1)) return NULL;
+  return pairs(pt_mul(pt_view_as_real(x), pti_to_device(sign, pti_dev(x))));
+}
+
+pt_tensor *complex_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  pt_tensor *x[] = {arg[0].t, arg[1].t};
+  int64_t size[PT_MAX_DIM];
+  int nd;
+  if (!pti_same_dtype(op->name, "real", x[0], "imag", x[1])) return NULL;
+  if (x[0]->dtype != PT_F32 && x[0]->dtype != PT_F64) {
+    return pti_fail(PT_EDTYPE, "%s: real is %s, but must be float32 or float64", op->name,
+                    pt_dtype_name((pt_dtype)x[0]->dtype));
+  }
+  if (!pti_broadcast(op->name, (const pt_tensor *const *)x, 2, size, &nd)) return NULL;
+  return join(pt_expand(x[0], size, nd), pt_expand(x[1], size, nd));
+}
+
+pt_tensor *angle_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)op, (void)more;
+  pt_tensor *x = arg[0].t;
+  if (is_complex(x)) return pt_atan2(im(x), re(x));
+  if (!pti_is((pt_dtype)x->dtype, PTI_FLOATS)) x = pt_to_dtype(x, (int)pti_default_dtype());
+  pt_tensor *zero = pt_mul(x, pt_scalar_int(0)); /* NaN stays */
+  return pt_where(pt_lt(x, pt_scalar_int(0)), pt_scalar(3.14159265358979323846), zero);
+}
+
+/* ---- products ---- */
+
+pt_tensor *complex_mul_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  pt_tensor *x[] = {NULL, arg[0].t, arg[1].t};
+  int64_t size[PT_MAX_DIM];
+  int nd;
+  if (!is_complex(x[1]) || !is_complex(x[2])) {
+    return pti_fail(PT_EDTYPE, "%s: a is %s and b is %s, but both must be complex", op->name,
+                    pt_dtype_name((pt_dtype)x[1]->dtype), pt_dtype_name((pt_dtype)x[2]->dtype));
+  }
+  if (!pti_same_dtype(op->name, "a", x[1], "b", x[2])) return NULL;
+  if (!pti_broadcast(op->name, (const pt_tensor *const *)(x + 1), 2, size, &nd)) return NULL;
+  const pti_device *dev = pti_home(x[1]);
+  x[0] = pti_new(size, nd, (pt_dtype)x[1]->dtype, pti_dev(x[1]));
+  if (x[0] == NULL || !pti_has(op->name, dev, dev->be->complex_mul != NULL)) return NULL;
+  pti_operand operand[3];
+  for (int i = 0; i < 3; i++) {
+    operand[i] =
+        (pti_operand){pti_ptr(x[i]), (pt_dtype)x[i]->dtype, x[i]->nd, x[i]->size, x[i]->stride};
+  }
+  pti_iter it;
+  pti_iter_init(&it, nd, size, operand, 3);
+  return it.n == 0 || dev->be->complex_mul(dev->index, &it) ? x[0] : NULL;
+}
+
+bool complex_mul_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  for (int i = 0; i < 2; i++) {
+    if (!pti_wants(n, i)) continue;
+    gx[i] = pti_grad_to(pt_complex_mul(g[0], pt_conj(pti_saved(n, 1 - i))), &n->in[i]);
+    if (gx[i] == NULL) return false;
+  }
+  return true;
+}
+
+/* ---- rows of the table, with one or more complex arguments ---- */
+
+typedef pt_tensor *complex_fn(const pt_op *op, const pt_arg *arg);
+
+/* A row of real numbers, of one or two tensors. */
+static pt_tensor *call(const pt_op *op, pt_tensor *a, pt_tensor *b) {
+  pt_arg arg[PTI_MAX_ARG] = {{.t = a, .given = true}, {.t = b, .given = true}};
+  pt_tensor *out[PTI_MAX_OUT];
+  return a && (b || op->narg < 2) && pti_call(op, arg, out) ? out[0] : NULL;
+}
+
+static pt_tensor *parts_run(const pt_op *op, const pt_arg *arg) { /* neg, add, sub */
+  if (op->narg == 1) return pairs(call(op, pt_view_as_real(arg[0].t), NULL));
+  pt_dtype d = pti_result_type((pt_tensor *[]){arg[0].t, arg[1].t}, 2);
+  return pairs(call(op, pt_view_as_real(to(arg[0].t, d)), pt_view_as_real(to(arg[1].t, d))));
+}
+
+static pt_tensor *mul_fn(const pt_op *op, const pt_arg *arg) {
+  pt_tensor *a = arg[0].t, *b = arg[1].t;
+  pt_dtype d = pti_result_type((pt_tensor *[]){a, b}, 2);
+  if (!is_complex(a)) return pairs(call(op, both(a, d), pt_view_as_real(to(b, d))));
+  if (!is_complex(b)) return pairs(call(op, pt_view_as_real(to(a, d)), both(b, d)));
+  return pt_complex_mul(to(a, d), to(b, d));
+}
+
+/* The larger of the parts' sizes, 1 where that is 0 or infinite: what x is divided by before it is
+   squared, and no gradient's business. */
+static pt_tensor *scale_of(pt_tensor *x) {
+  pt_tensor *s = pt_detach(pt_maximum(pt_abs(re(x)), pt_abs(im(x)))), *one = pt_scalar_int(1);
+  pt_tensor *odd = pt_logical_or(pt_eq(s, pt_scalar_int(0)), pt_eq(s, pt_scalar(1.0 / 0.0)));
+  return pt_where(odd, one, s);
+}
+
+static pt_tensor *div_fn(const pt_op *op, const pt_arg *arg) {
+  pt_tensor *a = arg[0].t, *b = arg[1].t;
+  pt_dtype d = pti_result_type((pt_tensor *[]){a, b}, 2);
+  if (!is_complex(b)) return pairs(call(op, pt_view_as_real(to(a, d)), both(b, d)));
+  pt_tensor *s = scale_of(b = to(b, d)), *small = pt_div(b, s);
+  pt_tensor *norm = pt_add(pt_square(re(small)), pt_square(im(small)));
+  return pt_div(pt_div(pt_mul(to(a, d), pt_conj(small)), norm), s);
+}
+
+static pt_tensor *abs_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  return pt_hypot(re(arg[0].t), im(arg[0].t));
+}
+
+static pt_tensor *square_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  return pt_complex_mul(arg[0].t, arg[0].t);
+}
+static pt_tensor *reciprocal_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  return pt_div(pt_scalar_int(1), arg[0].t);
+}
+
+static pt_tensor *polar(pt_tensor *abs, pt_tensor *angle) {
+  return join(pt_mul(abs, pt_cos(angle)), pt_mul(abs, pt_sin(angle)));
+}
+pt_tensor *polar_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  pt_tensor *z = complex_run(op, arg, more); /* for its checks, and one shape */
+  return z ? polar(re(z), im(z)) : NULL;
+}
+
+static pt_tensor *exp_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  return polar(pt_exp(re(arg[0].t)), im(arg[0].t));
+}
+static pt_tensor *log_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  return join(pt_log(pt_abs(arg[0].t)), pt_angle(arg[0].t));
+}
+static pt_tensor *sqrt_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  pt_tensor *half = pt_scalar(0.5);
+  return polar(pt_sqrt(pt_abs(arg[0].t)), pt_mul(pt_angle(arg[0].t), half));
+}
+/* cos x = cos a cosh b - i sin a sinh b, sin x = sin a cosh b + i cos a sinh b */
+static pt_tensor *cos_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  pt_tensor *a = re(arg[0].t), *b = im(arg[0].t);
+  return join(pt_mul(pt_cos(a), pt_cosh(b)), pt_neg(pt_mul(pt_sin(a), pt_sinh(b))));
+}
+static pt_tensor *sin_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  pt_tensor *a = re(arg[0].t), *b = im(arg[0].t);
+  return join(pt_mul(pt_sin(a), pt_cosh(b)), pt_mul(pt_cos(a), pt_sinh(b)));
+}
+/* (tanh a + i tan b) / (1 + i tanh a tan b) */
+static pt_tensor *tanh_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  pt_tensor *a = re(arg[0].t), *b = im(arg[0].t);
+  pt_tensor *t = pt_tanh(a), *sq = pt_square(t), *tan = pt_tan(b), *tsq = pt_square(tan);
+  pt_tensor *under = pt_add(pt_mul(sq, tsq), pt_scalar_int(1));
+  return join(pt_div(pt_mul(t, pt_add(tsq, pt_scalar_int(1))), under),
+              pt_div(pt_mul(tan, pt_sub(pt_scalar_int(1), sq)), under));
+}
+
+/* Small whole powers by products, others through the logarithm; 0 to a positive power is 0. */
+static pt_tensor *pow_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  pt_tensor *a = arg[0].t, *b = arg[1].t;
+  pt_dtype d = pti_result_type((pt_tensor *[]){a, b}, 2);
+  double p = 0;
+  bool number = b->wrapped && !is_complex(b);
+  if (number && !pt_item(b, &p)) return NULL;
+  a = to(a, d);
+  if (number && p == 2) return pt_complex_mul(a, a);
+  if (number && p == 0.5) return pt_sqrt(a);
+  if (number && p == -1) return pt_reciprocal(a);
+  if (number && p == 3) return pt_complex_mul(a, pt_complex_mul(a, a));
+  pt_tensor *zero = pt_eq(a, pt_scalar_int(0));
+  pt_tensor *y = pt_exp(pt_mul(pt_log(pt_where(zero, pt_scalar_int(1), a)), b));
+  pt_tensor *at_zero = pt_eq(b, pt_scalar_int(0));
+  return pt_where(zero, to(at_zero, d), y);
+}
+
+static pt_tensor *eq_fn(const pt_op *op, const pt_arg *arg) { /* eq, ne */
+  pt_dtype d = pti_result_type((pt_tensor *[]){arg[0].t, arg[1].t}, 2);
+  pt_tensor *a = pt_view_as_real(to(arg[0].t, d)), *b = pt_view_as_real(to(arg[1].t, d));
+  pt_tensor *same = call(op, a, b);
+  int64_t last = -1;
+  return op->ew == PTI_EW_eq ? pt_all(same, &last, 1, false) : pt_any(same, &last, 1, false);
+}
+static pt_tensor *isnan_fn(const pt_op *op, const pt_arg *arg) {
+  int64_t last = -1;
+  return pt_any(call(op, pt_view_as_real(arg[0].t), NULL), &last, 1, false);
+}
+
+static pt_tensor *choose(pt_tensor *mask, pt_tensor *b, pt_tensor *c) {
+  pt_dtype d = pti_result_type((pt_tensor *[]){b, c}, 2);
+  b = pt_view_as_real(to(b, d));
+  return pairs(pt_where(pt_unsqueeze(mask, -1), b, pt_view_as_real(to(c, d))));
+}
+static pt_tensor *where_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  return choose(arg[0].t, arg[1].t, arg[2].t);
+}
+static pt_tensor *masked_fill_fn(const pt_op *op, const pt_arg *arg) {
+  pt_tensor *x = arg[0].t, *value = arg[2].t;
+  if (!is_complex(x))
+    return pti_fail(PT_EDTYPE, "%s: a complex value cannot be stored in x of dtype %s", op->name,
+                    pt_dtype_name((pt_dtype)x->dtype));
+  return choose(arg[1].t, to(value, (pt_dtype)x->dtype), x);
+}
+
+/* sum, mean, cumsum: over the same dims of the real view. */
+static pt_tensor *over_dims(const pt_op *op, const pt_arg *arg) {
+  pt_tensor *x = arg[0].t, *out[PTI_MAX_OUT];
+  pt_arg real[PTI_MAX_ARG];
+  int64_t dims[PT_MAX_DIM];
+  bool in[PT_MAX_DIM];
+  memcpy(real, arg, (size_t)op->narg * sizeof *arg);
+  for (int i = 1; i < op->narg; i++) {
+    char type = op->param[i].type;
+    if (type == 'y' && arg[i].given) {
+      if (!pti_is((pt_dtype)arg[i].i, PTI_COMPLEX))
+        return pti_fail(PT_EDTYPE, "%s: complex x cannot become %s", op->name,
+                        pt_dtype_name((pt_dtype)arg[i].i));
+      x = to(x, (pt_dtype)arg[i].i);
+      real[i].given = false;
+    } else if (type == 'd') {
+      int d;
+      if (!pti_dim(op->name, arg[i].i, x->nd, &d)) return NULL;
+      real[i].i = d;
+    } else if (type == 'D') {
+      pt_arg all = arg[i];
+      all.given = all.given && all.n > 0;
+      if (!pti_dim_set(op->name, &all, x->nd, in)) return NULL;
+      real[i] = (pt_arg){.ints = dims, .given = true};
+      for (int d = 0; d < x->nd; d++) {
+        if (in[d]) dims[real[i].n++] = d;
+      }
+    }
+  }
+  if (x->nd == 0) return pt_clone(x);
+  real[0].t = pt_view_as_real(x);
+  return real[0].t && pti_call(op, real, out) ? pairs(out[0]) : NULL;
+}
+
+static complex_fn *const fn_of[PTI_NOPS] = {
+    [PTI_OP_neg] = parts_run,    [PTI_OP_add] = parts_run,
+    [PTI_OP_sub] = parts_run,    [PTI_OP_mul] = mul_fn,
+    [PTI_OP_div] = div_fn,       [PTI_OP_abs] = abs_fn,
+    [PTI_OP_square] = square_fn, [PTI_OP_reciprocal] = reciprocal_fn,
+    [PTI_OP_exp] = exp_fn,       [PTI_OP_log] = log_fn,
+    [PTI_OP_sqrt] = sqrt_fn,     [PTI_OP_cos] = cos_fn,
+    [PTI_OP_sin] = sin_fn,       [PTI_OP_tanh] = tanh_fn,
+    [PTI_OP_pow] = pow_fn,       [PTI_OP_eq] = eq_fn,
+    [PTI_OP_ne] = eq_fn,         [PTI_OP_isnan] = isnan_fn,
+    [PTI_OP_where] = where_fn,   [PTI_OP_masked_fill] = masked_fill_fn,
+    [PTI_OP_sum] = over_dims,    [PTI_OP_mean] = over_dims,
+    [PTI_OP_cumsum] = over_dims,
+};
+
+static const bool as_it_is[PTI_NOPS] = {
+    [PTI_OP_view] = true,         [PTI_OP_transpose] = true,
+    [PTI_OP_permute] = true,      [PTI_OP_expand] = true,
+    [PTI_OP_squeeze] = true,      [PTI_OP_unsqueeze] = true,
+    [PTI_OP_narrow] = true,       [PTI_OP_select] = true,
+    [PTI_OP_slice] = true,        [PTI_OP_as_strided] = true,
+    [PTI_OP_clone] = true,        [PTI_OP_to_dtype] = true,
+    [PTI_OP_to_device] = true,    [PTI_OP_cat] = true,
+    [PTI_OP_zero] = true,         [PTI_OP_as_strided_scatter] = true,
+    [PTI_OP_fill] = true,         [PTI_OP_copy] = true,
+    [PTI_OP_index_select] = true, [PTI_OP_index_add] = true,
+    [PTI_OP_index_copy] = true,   [PTI_OP_gather] = true,
+    [PTI_OP_scatter] = true,      [PTI_OP_scatter_add] = true,
+    [PTI_OP_index] = true,        [PTI_OP_index_put] = true,
+    [PTI_OP_mm] = true,           [PTI_OP_bmm] = true,
+    [PTI_OP_view_as_real] = true, [PTI_OP_complex_mul] = true,
+};
+
+bool pti_complex_call(const pt_op *op, const pt_arg *arg, pt_tensor **out, bool *done) {
+  int id = (int)(op - pti_op_at(0));
+  *done = fn_of[id] != NULL;
+  if (*done) return (out[0] = fn_of[id](op, arg)) != NULL;
+  if (as_it_is[id] || op->kind == PTI_COMPOSITE) return true;
+  return pti_fail(PT_EDTYPE, "%s: complex tensors are not supported", op->name) != NULL;
+}
