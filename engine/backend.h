@@ -104,6 +104,19 @@ typedef struct pti_factor {
   int32_t *pivot, *info;
 } pti_factor;
 
+/* n-point transforms along the middle dim of (outer, n, inner), times `scale`; dtype is that of the
+   real numbers. COMPLEX: both ways, without 1 / n. FROM_REAL: n reals to the first n / 2 + 1 of their
+   transform, inner 1. TO_REAL: back, taking these for half of a spectrum that is conjugate to
+   itself. See kernels/cpu/fft.c. */
+typedef enum { PTI_FFT_COMPLEX, PTI_FFT_FROM_REAL, PTI_FFT_TO_REAL } pti_fft_kind;
+typedef struct pti_fft {
+  pti_fft_kind kind;
+  pt_dtype dtype;
+  bool inverse;
+  int64_t outer, n, inner;
+  double scale;
+} pti_fft;
+
 /* (outer, n, inner) views of dense tensors, the work being along n. */
 typedef struct pti_rows {
   pt_dtype dtype;
@@ -230,6 +243,7 @@ typedef struct pt_backend {
   bool (*factor)(int dev, const pti_factor *f);
   /* operand 0 = operand 1 times operand 2, all of one complex dtype */
   bool (*complex_mul)(int dev, const pti_iter *it);
+  bool (*fft)(int dev, const pti_fft *p, const void *x, void *y);
   bool (*softmax)(int dev, pti_rows r, bool log, const void *x, void *y);
   bool (*softmax_grad)(int dev, pti_rows r, bool log, const void *y, const void *g, void *gx);
   /* ids are int64 counted from `base`, checked; negative ids count from the end where `wrap` */

@@ -76,7 +76,7 @@ local values = {
 }
 
 local refused = {
-  { "pt.einsum('ij,jk', x)", "2 operands", "1 given" },
+  { "pt.einsum('ij,jk', x)", "more operands", "1 given" },
   { "pt.einsum('ij', x, y)", "1 operands", "2 were given" },
   { "pt.einsum('ij,jk', x, x)", "the label j has size 2 in operand 2, but 3 before" },
   { "pt.einsum('ijk', x)", "operand 1 [2, 3]", "3 dims" },

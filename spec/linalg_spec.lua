@@ -73,6 +73,29 @@ local values = {
   { "L.lstsq(W:t(), R:select(2, 3):unsqueeze(2))", { { -1.96260906 }, { 1.58537599 } }, {}, 2, {} },
   { "#L.lstsq(W:t(), W:t(), {driver = 'gelsd'})", 2 },
   { "(L.lstsq(W, v:narrow(1, 1, 2)))", { -0.317823016, -0.734524304, 0.439135854, -0.211882011 } },
+  { "L.eigvals(A)", { { 0.336459431, 2.54542648 }, { 0.336459431, -2.54542648 }, { 0.327081138, 0.0 } } },
+  { "L.eigvals(B)", { { { 1.6339746, 0.0 }, { 3.3660254, 0.0 } }, { { 0.75, 1.39194109 }, { 0.75, -1.39194109 } } } },
+  {
+    "select(2, L.eig(B))",
+    { { { { -0.806898221, 0.0 }, { -0.343723769, 0.0 } }, { { 0.590690495, 0.0 }, { -0.939070802, 0.0 } } }, { {
+    { 0.102062073, 0.568257571 }, { 0.102062073, -0.568257571 } }, { { 0.816496581, 0.0 }, { 0.816496581, 0.0 }
+    } } },
+  },
+  {
+    "grad(function(x) return L.eigvals(x):abs() end, A)",
+    { { -0.0439397121, -0.803664997, 0.611707342 }, { 0.624809681, -0.0373885425, -1.22578254 }, { 0.0775092464,
+    0.746440793, 1.34341249 } },
+  },
+  {
+    "grad(function(x) return (select(2, L.eig(x)):abs()) end, B)",
+    { { { 0.1704437, 0.25955992 }, { 0.0406637398, -0.1704437 } }, { { 0.0, -0.112734652 }, { -0.0563673262, 0.0
+    } } },
+  },
+  {
+    "grad(function(x) return (L.eig(x)):imag():square() end, A)",
+    { { -2.33311119, -6.00790655, -1.0174807 }, { 4.00334113, 0.177299729, -3.99031429 }, { -1.00590128,
+    1.99226229, 2.15581146 } },
+  },
   { "L.det(B)", { 5.5, 2.5 } },
   { "L.det(A)", 2.15625 },
   { "L.slogdet(B)", { 1.0, 1.0 }, { 1.70474809, 0.916290732 } },
@@ -272,6 +295,11 @@ local products = {
     return p:matmul(l):matmul(u), x
   end,
   pinv = function(x) return x:matmul(L.pinv(x)):matmul(x), x end,
+  eig = function(x)
+    x = x:matmul(x:transpose(-2, -1)) + pt.eye(x:size(-2), { dtype = x.dtype }):roll(1, 1)
+    local w, v = L.eig(x)
+    return x:to(w.dtype):matmul(v):view_as_real(), (v * w:unsqueeze(-2)):view_as_real()
+  end,
 }
 
 describe("linalg: factors multiply to what they were made of:", function()
@@ -315,6 +343,15 @@ local differentiable = {
   { "det", L.det, B }, { "slogdet", function(x) return (select(2, L.slogdet(x))) end, B }, { "inv", L.inv, B },
   { "cholesky", function(x) return L.cholesky(x + x:transpose(1, 2)) end, S },
   { "eigvalsh", function(x) return L.eigvalsh(x + x:transpose(1, 2)) end, A },
+  { "eigvals", function(x) return L.eigvals(x):abs() end, A },
+  {
+    "eig",
+    function(x)
+      local w, v = L.eig(x)
+      return w:real(), v:abs(), (v:conj() * v:roll(1, 1)):imag()
+    end,
+    A,
+  },
   { "svdvals", L.svdvals, W }, { "qr", L.qr, W:t() }, { "solve", L.solve, B, B + 1 },
   { "solve from the right", function(a, b) return L.solve(a, b, { left = false }) end, A, W:narrow(2, 1, 3) },
   { "solve for vectors", L.solve, A, names.v },
@@ -354,7 +391,7 @@ local refused = {
   { "L.svd(A:long())", "linalg.svd", "int64", "float32 or float64" },
   { "L.svd(A / 0)", "linalg.svd", "infinite or NaN" },
   { "L.eigh(A * (0 / 0))", "linalg.eigh", "infinite or NaN" },
-  { "L.eigh(A, 'X')", "UPLO" },
+  { "L.eigh(A, 'X')", "UPLO" }, { "L.eig(W)", "linalg.eig", "square" }, { "L.eig(A / 0)", "infinite or NaN" },
   { "L.qr(A, 'full')", "mode 'full'" },
   { "L.matrix_norm(A, 3)", "ord 3" },
   { "L.multi_dot{A, W}", "tensors 1 [3, 3] and 2 [2, 4]: 3 ~= 2" },

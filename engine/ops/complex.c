@@ -378,6 +378,7 @@ static const bool as_it_is[PTI_NOPS] = {
     [PTI_OP_index] = true,        [PTI_OP_index_put] = true,
     [PTI_OP_mm] = true,           [PTI_OP_bmm] = true,
     [PTI_OP_view_as_real] = true, [PTI_OP_complex_mul] = true,
+    [PTI_OP_fft_complex] = true,  [PTI_OP_fft_to_real] = true,
 };
 
 bool pti_complex_call(const pt_op *op, const pt_arg *arg, pt_tensor **out, bool *done) {

@@ -381,6 +381,52 @@ bool linalg_eigh_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   return gx[0] != NULL;
 }
 
+pt_tensor *linalg_eig_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  pt_tensor *x = arg[0].t;
+  if (!is_matrix(spoken(op), "x", x, true) || !is_finite(spoken(op), x)) return NULL;
+  pti_factor f = factor_of(PTI_EIG, x);
+  pt_dtype complex = f.dtype == PT_F64 ? PT_C128 : PT_C64;
+  pt_tensor *a = columns_of(x), *values = vectors(x, f.n, complex),
+            *v = columns(x, f.n, f.n, complex), *info = vectors(x, -1, PT_I32);
+  if (!a || !values || !v || !info) return NULL;
+  f.a = pti_ptr(a);
+  f.b = pti_ptr(values);
+  f.c = pti_ptr(v);
+  f.info = (int32_t *)(void *)pti_ptr(info);
+  if (!run_factor(spoken(op), x, &f) ||
+      !check_info(spoken(op), info, "the iteration did not converge (%d)"))
+    return NULL;
+  more[0] = swapped(v, false);
+  return values;
+}
+
+/* a x = b for complex numbers, as real equations for both parts of x. */
+static pt_tensor *complex_solve(pt_tensor *a, pt_tensor *b) {
+  pt_tensor *re = pt_real(a), *im = pt_imag(a), *info;
+  pt_tensor *top[] = {re, pt_neg(im)}, *bottom[] = {im, re}, *right[] = {pt_real(b), pt_imag(b)};
+  pt_tensor *rows[] = {pt_cat(top, 2, -1), pt_cat(bottom, 2, -1)};
+  pt_tensor *x = pt_linalg_solve(pt_cat(rows, 2, -2), pt_cat(right, 2, -2), true, &info);
+  if (x == NULL) return NULL;
+  int64_t n = x->size[x->nd - 2] / 2;
+  return pt_complex(pt_narrow(x, -2, 0, n), pt_narrow(x, -2, n, n));
+}
+
+/* gx = V'^-1 (diag(g) + off(V' gV - V' V diag(re(V' gV))) / conj(L[j] - L[i])) V', of which a real x
+   takes the real part. The size of a vector is fixed; its phase is not, and must not matter. */
+bool linalg_eig_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  pt_tensor *values = pti_saved_out(n, 0), *v = pti_saved_out(n, 1), *vh = pt_conj(tr(v)),
+            *inner = NULL;
+  if (g[1]) {
+    pt_tensor *p = mm(vh, g[1]);
+    pt_tensor *own = pt_sum(pt_real(pt_sub(p, off_diagonal(p))), (int64_t[]){-2}, 1, true, -1);
+    p = pt_sub(p, mm(vh, pt_mul(v, own)));
+    inner = mm(pt_div(off_diagonal(p), pt_conj(differences(values))), vh);
+  }
+  if (g[0]) inner = plus(inner, pt_mul(column(g[0]), vh));
+  gx[0] = pt_real(complex_solve(vh, inner));
+  return gx[0] != NULL;
+}
+
 /* ---- singular values ---- */
 
 pt_tensor *linalg_svd_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {

@@ -62,6 +62,7 @@ static const pt_backend backend = {
     .gemm = pti_cpu_gemm,
     .factor = pti_cpu_factor,
     .complex_mul = pti_cpu_complex_mul,
+    .fft = pti_cpu_fft,
     .softmax = pti_cpu_softmax,
     .softmax_grad = pti_cpu_softmax_grad,
     .index_select = pti_cpu_index_select,

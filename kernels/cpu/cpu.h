@@ -112,6 +112,7 @@ bool pti_cpu_extreme(int dev, pti_rows r, bool max, const void *x, void *value, 
 bool pti_cpu_gemm(int dev, const pti_gemm *g);
 bool pti_cpu_factor(int dev, const pti_factor *f);
 bool pti_cpu_complex_mul(int dev, const pti_iter *it);
+bool pti_cpu_fft(int dev, const pti_fft *p, const void *x, void *y);
 bool pti_cpu_softmax(int dev, pti_rows r, bool log, const void *x, void *y);
 bool pti_cpu_softmax_grad(int dev, pti_rows r, bool log, const void *y, const void *g, void *gx);
 bool pti_cpu_index_select(int dev, pti_rows r, const void *x, const int64_t *id, int64_t k, void *y,

@@ -94,7 +94,7 @@ local parts = {
   special = "pt.special",
   nn = "pt.nn", optim = "pt.optim", data = "pt.data", autograd = "pt.autograd", amp = "pt.amp", pool = "pt.pool",
   history = "pt.history", summary = "pt.summary",
-  channel = "pt.channel", progress = "pt.progress", cuda = "pt.cuda", linalg = "pt.linalg",
+  channel = "pt.channel", progress = "pt.progress", cuda = "pt.cuda", linalg = "pt.linalg", fft = "pt.fft",
 }
 
 setmetatable(pt, {

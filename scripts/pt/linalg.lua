@@ -109,6 +109,15 @@ add("eigvalsh", "x:T UPLO:s=L", "eigenvalues of symmetric matrices, ascending", 
   return (eigh(symmetric(x, upper_of("eigvalsh", uplo)), needs_grad(x)))
 end)
 
+add("eig", "x:T", "eigenvalues of any square matrices, and eigenvectors as columns; both are complex", function(x)
+  need_matrix("eig", x, true)
+  return fn "linalg_eig"(x)
+end)
+add("eigvals", "x:T", "eigenvalues of any square matrices, as complex numbers", function(x)
+  need_matrix("eigvals", x, true)
+  return (fn "linalg_eig"(x))
+end)
+
 -- ---- LU ----
 
 -- P with P (L U) = x, one row for each of m.

@@ -195,6 +195,11 @@ local special = {
   angle = { { T({ 2, 3 }, 0.5, 2) }, { Z({ 2, 3 }, 0.5, 2) } },
   conj = { { Z { 2, 3 } }, { T { 2, 3 } } },
   real = { { Z { 2, 3 } }, { T { 2, 3 } } },
+  fft_complex = {
+    { Z { 2, 6 }, 2 }, { Z { 5, 2 }, 1, true, 0.5 }, { Z { 17 }, 1 }, { Z { 0, 3 }, 2 }, { Z { 2, 1 }, -1 },
+  },
+  fft_from_real = { { T { 2, 6 } }, { T { 2, 5 }, 0.5 }, { T { 1 } }, { T { 2 } }, { T { 34 } } },
+  fft_to_real = { { Z { 2, 4 }, 6 }, { Z { 2, 3 }, 5, 0.5 }, { Z { 1 }, 1 }, { Z { 2 }, 2 }, { Z { 18 }, 34 } },
   linalg_cholesky = {
     { listed({ 3, 3 }, { 4, 1, -0.5, 1, 3, 0.7, -0.5, 0.7, 2 }) },
     { listed({ 2, 2, 2 }, { 2, 0.3, 0.3, 1, 3, -1, -1, 2 }), false }, { T { 0, 2, 2 } }, regular = true,
@@ -210,6 +215,10 @@ local special = {
   },
   linalg_qr = { { T { 4, 3 } }, { T { 2, 3, 3 }, true }, { T { 2, 4 } }, { T { 3, 0 } }, regular = true },
   linalg_eigh = { { T { 3, 3 } }, { T { 2, 2, 2 } }, { T { 0, 0 } }, { data(T { 3, 3 }), false }, regular = true },
+  linalg_eig = {
+    { listed({ 2, 2 }, { 2, 1, 0.5, -1 }) }, { listed({ 1, 2, 2 }, { 3, 1, 0.5, -1 }) },
+    { T { 0, 0 } }, regular = true,
+  },
   linalg_svd = { { T { 4, 3 } }, { T { 2, 3 } }, { T { 2, 2, 2 }, true }, { data(T { 3, 2 }), true }, regular = true },
   linalg_pinv = { { T { 4, 3 }, 0, 1e-12 }, { T { 2, 3 }, 0, 1e-12 }, { T { 2, 0 }, 0, 0.5 }, regular = true },
   sequence = { { 5, 1, 2, dtype "int64", "cpu" }, { 3, 0.5, 0.25, dtype "float64", "cpu" } },
@@ -222,7 +231,7 @@ samples.spoken = {
   nll_loss_forward = "nll_loss", convolution = "conv", convolution_weight = "conv", batch_norm_train = "batch_norm",
   rnn_layer = "rnn", linalg_cholesky = "linalg", linalg_lu = "linalg", linalg_rows = "linalg", linalg_solve = "linalg",
   linalg_solve_triangular = "linalg", linalg_qr = "linalg", linalg_eigh = "linalg", linalg_svd = "linalg",
-  linalg_pinv = "linalg",
+  linalg_pinv = "linalg", linalg_eig = "linalg",
 }
 
 --- What repeated values or ids leave open: which of equal ones comes first, or is written last.

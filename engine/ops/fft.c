@@ -1,0 +1,96 @@
+/* fft.c: discrete Fourier transforms along one dim. A transform is linear, so its gradient is a
+   transform: the complex one in the other direction; the real ones each other's, where numbers that
+   stand for two of the spectrum count twice. Names, norms and several dims are for
+   scripts/pt/fft.lua. */
+#include "ops.h"
+
+static pt_dtype part_of(pt_dtype d) {
+  return d == PT_C64 || d == PT_F32 ? PT_F32 : d == PT_C128 || d == PT_F64 ? PT_F64 : PT_NDTYPE;
+}
+
+/* Whether x is of the wanted kind and has points along dim. */
+static bool ready(const char *op, const pt_tensor *x, bool complex, int dim) {
+  pt_dtype d = (pt_dtype)x->dtype;
+  if (part_of(d) == PT_NDTYPE || pti_is(d, PTI_COMPLEX) != complex) {
+    return pti_fail(PT_EDTYPE, "%s: x is %s, but must be %s", op, pt_dtype_name(d),
+                    complex ? "complex64 or complex128" : "float32 or float64") != NULL;
+  }
+  if (x->nd > 0 && x->size[dim] > 0) return true;
+  return pti_fail(PT_ESHAPE, "%s: x [%s] has no points to transform", op, pti_shape_text(x)) !=
+         NULL;
+}
+
+/* n points along dim; `size` entries of the result there. */
+static pt_tensor *transform(const char *op, pt_tensor *x, int dim, pti_fft f, int64_t size,
+                            pt_dtype dtype) {
+  const pti_device *dev = pti_home(x);
+  if (!pti_has(op, dev, dev->be->fft != NULL)) return NULL;
+  int64_t sizes[PT_MAX_DIM];
+  memcpy(sizes, x->size, sizeof sizes);
+  sizes[dim] = size;
+  pt_tensor *y = pti_new(sizes, x->nd, dtype, pti_dev(x));
+  if (y == NULL || (x = pti_dense_of(x)) == NULL) return NULL;
+  pti_rows r = pti_rows_of(x, dim);
+  f.dtype = part_of(dtype);
+  f.outer = r.outer;
+  f.inner = r.inner;
+  return y->numel == 0 || dev->be->fft(dev->index, &f, pti_ptr(x), pti_ptr(y)) ? y : NULL;
+}
+
+pt_tensor *fft_complex_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  pt_tensor *x = arg[0].t;
+  int dim;
+  if (!pti_dim(op->name, arg[1].i, x->nd, &dim) || !ready(op->name, x, true, dim)) return NULL;
+  pti_fft f = {.kind = PTI_FFT_COMPLEX, .n = x->size[dim], .inverse = arg[2].i, .scale = arg[3].f};
+  return transform(op->name, x, dim, f, f.n, (pt_dtype)x->dtype);
+}
+bool fft_complex_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  gx[0] = pt_fft_complex(g[0], (int)n->arg[1].i, !n->arg[2].i, n->arg[3].f);
+  return gx[0] != NULL;
+}
+
+/* ---- real numbers: the last dim, of which half a spectrum is kept ---- */
+
+pt_tensor *fft_from_real_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  pt_tensor *x = arg[0].t;
+  int dim = x->nd - 1;
+  if (!ready(op->name, x, false, dim)) return NULL;
+  pti_fft f = {.kind = PTI_FFT_FROM_REAL, .n = x->size[dim], .scale = arg[1].f};
+  return transform(op->name, x, dim, f, f.n / 2 + 1, x->dtype == PT_F64 ? PT_C128 : PT_C64);
+}
+
+pt_tensor *fft_to_real_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+  (void)more;
+  pt_tensor *x = arg[0].t;
+  int dim = x->nd - 1;
+  pti_fft f = {.kind = PTI_FFT_TO_REAL, .n = arg[1].i, .scale = arg[2].f};
+  if (!ready(op->name, x, true, dim)) return NULL;
+  if (f.n < 1 || x->size[dim] != f.n / 2 + 1) {
+    return pti_fail(PT_ESHAPE, "%s: %lld points come from %lld numbers, but x is [%s]", op->name,
+                    (long long)f.n, (long long)f.n / 2 + 1, pti_shape_text(x));
+  }
+  return transform(op->name, x, dim, f, f.n, part_of((pt_dtype)x->dtype));
+}
+
+/* g (..., n / 2 + 1) times `weight`, but for the numbers that stand for themselves alone: the first,
+   and the last where n is even. */
+static pt_tensor *weighed(pt_tensor *g, int64_t n, double weight) {
+  if (g == NULL) return NULL;
+  int64_t half = n / 2 + 1;
+  pt_tensor *w = pt_full(&half, 1, weight, part_of((pt_dtype)g->dtype), pti_dev(g));
+  if (!w || !pti_fill_value(pt_select(w, 0, 0), 1, 1)) return NULL;
+  if (n % 2 == 0 && !pti_fill_value(pt_select(w, 0, -1), 1, 1)) return NULL;
+  return pt_mul(g, w);
+}
+
+bool fft_from_real_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  int64_t points = n->in[0].size[n->in[0].nd - 1];
+  gx[0] = pt_fft_to_real(weighed(g[0], points, 0.5), points, n->arg[1].f);
+  return gx[0] != NULL;
+}
+bool fft_to_real_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  gx[0] = weighed(pt_fft_from_real(g[0], n->arg[2].f), n->arg[1].i, 2);
+  return gx[0] != NULL;
+}
