@@ -234,6 +234,9 @@ samples.spoken = {
   linalg_pinv = "linalg", linalg_eig = "linalg",
 }
 
+--- Ops that make complex numbers, which are of two float32 or float64.
+samples.no_halves = { view_as_complex = true, complex = true, polar = true, fft_from_real = true }
+
 --- What repeated values or ids leave open: which of equal ones comes first, or is written last.
 samples.distinct = { max_dim = true, min_dim = true, sort = true, topk = true, index_copy = true, index_put = true }
 
