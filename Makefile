@@ -41,7 +41,7 @@ BLAS_CFLAGS  := $(call pkg,--cflags openblas)
 # OpenBLAS is opened at the first product (kernels/cpu/blas.c), not linked.
 LIBS         := $(ZLIB) -lpthread -ldl -lm
 
-# CPU levels: table.c is compiled once for each and chosen at run time.
+# CPU levels: table.c and nets.c are compiled once for each and chosen at run time.
 LEVELS := base
 FLAGS_base :=
 ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine)),)
@@ -52,10 +52,10 @@ endif
 
 # ---- files ----
 ENGINE   := $(wildcard engine/*.c engine/ops/*.c engine/io/*.c)
-KERNELS  := $(filter-out kernels/cpu/table.c,$(wildcard kernels/cpu/*.c))
+KERNELS  := $(filter-out kernels/cpu/table.c kernels/cpu/nets.c,$(wildcard kernels/cpu/*.c))
 BINDINGS := $(filter-out bindings/main.c,$(wildcard bindings/*.c))
 OBJ := $(ENGINE:%.c=$(BUILD)/%.o) $(KERNELS:%.c=$(BUILD)/%.o) $(BINDINGS:%.c=$(BUILD)/%.o) \
-       $(LEVELS:%=$(BUILD)/kernels/cpu/table_%.o) $(BUILD)/scripts.o
+       $(LEVELS:%=$(BUILD)/kernels/cpu/table_%.o) $(LEVELS:%=$(BUILD)/kernels/cpu/nets_%.o) $(BUILD)/scripts.o
 MAIN := $(BUILD)/bindings/main.o
 # The generated files serve every build, whatever its flags.
 GEN  := $(addprefix build/gen/,ptlua_ops.h ptlua_ops.inc.c ptlua_run.h ptlua_ids.h ptlua_ew.h)
@@ -100,6 +100,9 @@ $(BUILD)/kernels/%.o: kernels/%.c | $(GEN)
 $(BUILD)/kernels/cpu/table_%.o: kernels/cpu/table.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) -O3 -fno-trapping-math -fwrapv $(FLAGS_$*) -MMD -MP -c $< -o $@
+$(BUILD)/kernels/cpu/nets_%.o: kernels/cpu/nets.c | $(GEN)
+	@mkdir -p $(@D)
+	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) -O3 -fno-trapping-math $(FLAGS_$*) -MMD -MP -c $< -o $@
 $(BUILD)/bindings/%.o: bindings/%.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(LUA_CFLAGS) $(CFLAGS_ALL) -MMD -MP -c $< -o $@

@@ -40,7 +40,8 @@ static int64_t F(visible)(const pti_attention *p, int64_t i, int64_t k0, int64_t
 static void F(scores)(const attention_job *j, int64_t b, int64_t h, const T *q, const T *k,
                       int64_t q0, int64_t m, int64_t k0, int64_t n, T *s) {
   const pti_attention *p = j->p;
-  product(p, false, true, m, n, p->d, p->scale, q + q0 * p->d, p->d, k + k0 * p->d, p->d, 0, s, BK);
+  pti_product(p->dtype, false, true, m, n, p->d, p->scale, q + q0 * p->d, p->d, k + k0 * p->d, p->d,
+              0, s, BK);
   const T *mask = p->mask;
   for (int64_t i = 0; i < m; i++) {
     T *row = s + i * BK;
@@ -60,7 +61,7 @@ static void F(drop)(const pti_attention *p, T *row, int64_t at, int64_t k0, int6
 
 /* Units: (batch, head, block of rows). Running maximum and sum of each row; y is rescaled as they
    change. */
-static void F(forward)(void *ctx, int64_t lo, int64_t hi) {
+static void F(attention)(void *ctx, int64_t lo, int64_t hi) {
   attention_job *j = ctx;
   const pti_attention *p = j->p;
   size_t bytes = BQ * BK * sizeof(T);
@@ -99,7 +100,8 @@ static void F(forward)(void *ctx, int64_t lo, int64_t hi) {
         for (int64_t c = 0; c < p->dv && fade != 1; c++) y[i * p->dv + c] *= fade;
         if (p->dropout > 0) F(drop)(p, row, head * p->lq + q0 + i, k0, n);
       }
-      product(p, false, false, m, p->dv, n, 1, s, BK, v + k0 * p->dv, p->dv, 1, y, p->dv);
+      pti_product(p->dtype, false, false, m, p->dv, n, 1, s, BK, v + k0 * p->dv, p->dv, 1, y,
+                  p->dv);
     }
     for (int64_t i = 0; i < m; i++) {
       T scale = sum[i] == 0 ? 0 : 1 / sum[i];
@@ -127,7 +129,7 @@ static void F(tile_grad)(const attention_job *j, int64_t head, const T *rowdot, 
 
 /* Units: (batch, key head): a unit owns its keys' and values' gradients and those of the queries
    that use them. */
-static void F(backward)(void *ctx, int64_t lo, int64_t hi) {
+static void F(attention_grad)(void *ctx, int64_t lo, int64_t hi) {
   attention_job *j = ctx;
   const pti_attention *p = j->p;
   size_t bytes = 2 * BQ * BK * sizeof(T);
@@ -159,15 +161,15 @@ static void F(backward)(void *ctx, int64_t lo, int64_t hi) {
         for (int64_t k0 = 0; k0 < p->lk && !(p->causal && k0 > q0 + m - 1); k0 += BK) {
           int64_t n = p->lk - k0 < BK ? p->lk - k0 : BK;
           F(scores)(j, b, h, q, k, q0, m, k0, n, s);
-          product(p, false, true, m, n, p->dv, 1, g + q0 * p->dv, p->dv, v + k0 * p->dv, p->dv, 0,
-                  d, BK);
+          pti_product(p->dtype, false, true, m, n, p->dv, 1, g + q0 * p->dv, p->dv, v + k0 * p->dv,
+                      p->dv, 0, d, BK);
           F(tile_grad)(j, head, rowdot, lse, s, d, q0, m, k0, n);
-          product(p, true, false, n, p->dv, m, 1, s, BK, g + q0 * p->dv, p->dv, 1, gv + k0 * p->dv,
-                  p->dv);
-          product(p, false, false, m, p->d, n, 1, d, BK, k + k0 * p->d, p->d, 1, gq + q0 * p->d,
-                  p->d);
-          product(p, true, false, n, p->d, m, 1, d, BK, q + q0 * p->d, p->d, 1, gk + k0 * p->d,
-                  p->d);
+          pti_product(p->dtype, true, false, n, p->dv, m, 1, s, BK, g + q0 * p->dv, p->dv, 1,
+                      gv + k0 * p->dv, p->dv);
+          pti_product(p->dtype, false, false, m, p->d, n, 1, d, BK, k + k0 * p->d, p->d, 1,
+                      gq + q0 * p->d, p->d);
+          pti_product(p->dtype, true, false, n, p->d, m, 1, d, BK, q + q0 * p->d, p->d, 1,
+                      gk + k0 * p->d, p->d);
         }
       }
     }

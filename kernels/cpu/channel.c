@@ -1,31 +1,12 @@
 /* channel.c: sums and affine maps by channel, of which batch normalisation is made: x (n, c,
    inner), one number per channel. Sums run in lanes within a plane and in double over planes, in
    order. Units: channels or planes. */
-#include <stddef.h>
-
-#include "cpu.h"
-
-typedef struct channel_job {
-  const pti_rows *r; /* outer = n, n = channels */
-  const void *x, *z, *mean, *a, *b, *c;
-  void *s, *q, *y;
-} channel_job;
-
-#define T float
-#define F(name) name##_f32
-#include "channel.inc.h"
-#undef T
-#undef F
-#define T double
-#define F(name) name##_f64
-#include "channel.inc.h"
-#undef T
-#undef F
+#include "nets.h"
 
 bool pti_cpu_channel_moments(int dev, pti_rows r, const void *x, void *mean, void *var) {
   (void)dev;
   channel_job j = {.r = &r, .x = x, .s = mean, .q = var};
-  pti_cpu_host->parallel_for(r.n, 1, r.dtype == PT_F64 ? moments_f64 : moments_f32, &j);
+  pti_cpu_host->parallel_for(r.n, 1, pti_cpu_nets_now()->channel_moments[r.dtype == PT_F64], &j);
   return true;
 }
 
@@ -33,7 +14,7 @@ bool pti_cpu_channel_dots(int dev, pti_rows r, const void *g, const void *x, con
                           void *sum, void *dot) {
   (void)dev;
   channel_job j = {.r = &r, .x = g, .z = x, .mean = mean, .s = sum, .q = dot};
-  pti_cpu_host->parallel_for(r.n, 1, r.dtype == PT_F64 ? dots_f64 : dots_f32, &j);
+  pti_cpu_host->parallel_for(r.n, 1, pti_cpu_nets_now()->channel_dots[r.dtype == PT_F64], &j);
   return true;
 }
 
@@ -42,6 +23,7 @@ bool pti_cpu_channel_affine(int dev, pti_rows r, const void *a, const void *x, c
   (void)dev;
   channel_job j = {.r = &r, .a = a, .x = x, .b = b, .z = z, .c = c, .y = y};
   int64_t grain = r.inner >= 16384 ? 1 : 16384 / (r.inner > 0 ? r.inner : 1);
-  pti_cpu_host->parallel_for(r.outer * r.n, grain, r.dtype == PT_F64 ? affine_f64 : affine_f32, &j);
+  pti_cpu_host->parallel_for(r.outer * r.n, grain,
+                             pti_cpu_nets_now()->channel_affine[r.dtype == PT_F64], &j);
   return true;
 }

@@ -24,7 +24,7 @@ static void F(plane_sums)(const T *x, const T *z, int64_t n, T at, T to, double 
 }
 
 /* Around the channel's first element, so that a large mean costs no digits. */
-static void F(moments)(void *ctx, int64_t lo, int64_t hi) {
+static void F(channel_moments)(void *ctx, int64_t lo, int64_t hi) {
   const channel_job *j = ctx;
   const pti_rows *r = j->r;
   for (int64_t c = lo; c < hi; c++) {
@@ -41,7 +41,7 @@ static void F(moments)(void *ctx, int64_t lo, int64_t hi) {
   }
 }
 
-static void F(dots)(void *ctx, int64_t lo, int64_t hi) {
+static void F(channel_dots)(void *ctx, int64_t lo, int64_t hi) {
   const channel_job *j = ctx;
   const pti_rows *r = j->r;
   for (int64_t c = lo; c < hi; c++) {
@@ -58,7 +58,7 @@ static void F(dots)(void *ctx, int64_t lo, int64_t hi) {
 }
 
 /* y = a x + b z + c; z may be NULL. */
-static void F(affine)(void *ctx, int64_t lo, int64_t hi) {
+static void F(channel_affine)(void *ctx, int64_t lo, int64_t hi) {
   const channel_job *j = ctx;
   const pti_rows *r = j->r;
   for (int64_t plane = lo; plane < hi; plane++) {

@@ -49,15 +49,15 @@ static int64_t F(line_at)(const pti_conv *p, int64_t row, int64_t d, int64_t h) 
   return (z * p->in[1] + y) * p->in[2];
 }
 
-/* Patches of output positions [from, from + n) of `c` channels: col (c * taps, n), or back into x
-   where `give`. */
+/* Patches of output positions [from, from + n) of `c` channels of one image: col (c * taps, n) with
+   rows `ld` apart, or back into x where `give`. */
 static void F(patches)(const pti_conv *p, T *x, int64_t c, int64_t from, int64_t n, T *col,
-                       bool give) {
-  int64_t width = p->out[2], taps = volume(p->k), plane = volume(p->in);
+                       int64_t ld, bool give) {
+  int64_t width = p->out[2], taps = pti_volume(p->k), plane = pti_volume(p->in);
   for (int64_t i = 0; i < c * taps; i++) {
     int64_t tap = i % taps, w = tap % p->k[2], h = tap / p->k[2] % p->k[1],
             d = tap / p->k[2] / p->k[1];
-    T *channel = x + i / taps * plane, *to = col + i * n;
+    T *channel = x + i / taps * plane, *to = col + i * ld;
     for (int64_t at = from; at < from + n;) {
       int64_t left = width - at % width, many = from + n - at < left ? from + n - at : left;
       int64_t line = F(line_at)(p, at / width, d, h);
@@ -69,98 +69,145 @@ static void F(patches)(const pti_conv *p, T *x, int64_t c, int64_t from, int64_t
   }
 }
 
-/* Scratch for patches; NULL with *ok true where the input serves as it is. */
-static T *F(scratch)(job *j, int64_t rows, size_t *bytes, bool *direct) {
-  *bytes = (size_t)(rows * j->tile) * sizeof(T);
-  *direct = pointwise(j->p);
-  T *col = *direct ? NULL : pti_cpu_host->alloc(*bytes);
-  if (col == NULL && !*direct) atomic_store(&j->failed, true);
+/* A tile: `images` images from `image` on, `many` positions in all, those of one image from `from`. */
+typedef struct F(tile) {
+  int64_t image, images, from, many;
+} F(tile);
+
+static F(tile) F(tile_at)(const conv_job *j, int64_t set, int64_t tile) {
+  int64_t out = pti_volume(j->p->out), image = set * j->images;
+  F(tile) t = {.image = image, .images = pti_min64(j->images, j->p->n - image)};
+  t.from = t.images > 1 ? 0 : tile * j->tile;
+  t.many = t.images > 1 ? t.images * out : pti_min64(j->tile, out - t.from);
+  return t;
+}
+
+/* The tile's patches of `c` channels from `channel` on, or back into x where `give`. */
+static void F(tile_patches)(const pti_conv *p, F(tile) t, T *x, int64_t channel, int64_t c, T *col,
+                            bool give) {
+  int64_t out = pti_volume(p->out);
+  for (int64_t i = 0; i < t.images; i++) {
+    T *image = x + ((t.image + i) * p->c + channel) * pti_volume(p->in);
+    F(patches)(p, image, c, t.from, t.images > 1 ? out : t.many, col + i * out, t.many, give);
+  }
+}
+
+/* Channels [channel, channel + o) of y at the tile, as rows `*ld` apart: y itself where the tile is
+   of one image, else a copy in `side`. */
+static T *F(tile_rows)(const pti_conv *p, F(tile) t, T *y, int64_t channel, int64_t o, T *side,
+                       int64_t *ld) {
+  int64_t out = pti_volume(p->out);
+  *ld = t.images > 1 ? t.many : out;
+  if (t.images == 1) return y + (t.image * p->o + channel) * out + t.from;
+  for (int64_t r = 0; r < o; r++) {
+    for (int64_t i = 0; i < t.images; i++)
+      memcpy(side + r * t.many + i * out, y + ((t.image + i) * p->o + channel + r) * out,
+             (size_t)out * sizeof(T));
+  }
+  return side;
+}
+
+/* Scratch for a block's patches and for a tile's rows of `o` output channels. */
+static T *F(scratch)(conv_job *j, int64_t o, size_t *bytes, T **side) {
+  int64_t rows = j->block * pti_volume(j->p->k);
+  *bytes = (size_t)((rows + (j->images > 1 ? o : 0)) * j->tile) * sizeof(T);
+  T *col = pti_cpu_host->alloc(*bytes);
+  if (col == NULL) atomic_store(&j->failed, true);
+  *side = col ? col + rows * j->tile : NULL;
   return col;
 }
 
-/* Units: (image, group, tile). */
-static void F(forward)(void *ctx, int64_t lo, int64_t hi) {
-  job *j = ctx;
-  const pti_conv *p = j->p;
-  int64_t c = p->c / p->groups, o = p->o / p->groups, k = c * volume(p->k), in = volume(p->in),
-          out = volume(p->out);
-  size_t bytes;
-  bool direct;
-  T *col = F(scratch)(j, k, &bytes, &direct);
-  if (atomic_load(&j->failed)) return;
-  for (int64_t u = lo; u < hi; u++) {
-    int64_t from = u % j->ntile * j->tile, g = u / j->ntile % p->groups,
-            n = u / j->ntile / p->groups;
-    int64_t many = out - from < j->tile ? out - from : j->tile;
-    T *x = (T *)(uintptr_t)j->x + (n * p->c + g * c) * in;
-    T *y = (T *)j->y + (n * p->o + g * o) * out + from;
-    const T *w = (const T *)j->w + g * o * k, *bias = (const T *)j->bias;
-    for (int64_t r = 0; r < o && bias; r++) {
-      for (int64_t i = 0; i < many; i++) y[r * out + i] = bias[g * o + r];
-    }
-    if (!direct) F(patches)(p, x, c, from, many, col, false);
-    product(p, false, false, o, many, k, w, k, direct ? x + from : col, direct ? in : many, y, out,
-            bias ? 1 : 0);
-  }
-  pti_cpu_host->free(col, bytes);
-}
+/* Whether the input itself is the matrix of patches. */
+static bool F(direct)(const conv_job *j) { return pointwise(j->p) && j->images == 1; }
 
-/* Units: (image, group, block of input channels); a unit owns its channels of x. */
-static void F(data)(void *ctx, int64_t lo, int64_t hi) {
-  job *j = ctx;
+/* Units: (set of images, group, tile). */
+static void F(conv)(void *ctx, int64_t lo, int64_t hi) {
+  conv_job *j = ctx;
   const pti_conv *p = j->p;
-  int64_t c = p->c / p->groups, o = p->o / p->groups, taps = volume(p->k), k = c * taps;
-  int64_t in = volume(p->in), out = volume(p->out);
+  int64_t c = p->c / p->groups, o = p->o / p->groups, taps = pti_volume(p->k), k = c * taps;
+  int64_t in = pti_volume(p->in), out = pti_volume(p->out), ld;
   size_t bytes;
-  bool direct;
-  T *col = F(scratch)(j, j->block * taps, &bytes, &direct);
-  if (atomic_load(&j->failed)) return;
-  for (int64_t u = lo; u < hi; u++) {
-    int64_t g = u / j->nblock % p->groups, n = u / j->nblock / p->groups,
-            first = u % j->nblock * j->block;
-    int64_t many = c - first < j->block ? c - first : j->block;
-    T *x = (T *)j->y + (n * p->c + g * c + first) * in;
-    const T *w = (const T *)j->w + g * o * k + first * taps, *bias = (const T *)j->bias;
-    const T *gy = (const T *)j->g + (n * p->o + g * o) * out;
-    for (int64_t r = 0; r < many; r++) {
-      T v = bias ? bias[g * c + first + r] : 0;
-      for (int64_t i = 0; i < in; i++) x[r * in + i] = v;
+  T *side, *col = F(scratch)(j, o, &bytes, &side), *x = (T *)(uintptr_t)j->x;
+  for (int64_t u = lo; u < hi && col; u++) {
+    int64_t group = u / j->ntile % p->groups, first = group * o;
+    F(tile) t = F(tile_at)(j, u / j->ntile / p->groups, u % j->ntile);
+    T *y = t.images > 1 ? side : F(tile_rows)(p, t, (T *)j->y, first, o, NULL, &ld);
+    if (t.images > 1) ld = t.many;
+    for (int64_t r = 0; r < o && (j->bias || c == 0); r++) {
+      T v = j->bias ? ((const T *)j->bias)[first + r] : 0;
+      for (int64_t i = 0; i < t.many; i++) y[r * ld + i] = v;
     }
-    for (int64_t from = 0; from < out; from += j->tile) {
-      int64_t n2 = out - from < j->tile ? out - from : j->tile;
-      product(p, true, false, many * taps, n2, o, w, k, gy + from, out, direct ? x + from : col,
-              direct ? in : n2, direct ? 1 : 0);
-      if (!direct) F(patches)(p, x, many, from, n2, col, true);
+    for (int64_t at = 0; at < c; at += j->block) {
+      int64_t many = pti_min64(j->block, c - at), channel = group * c + at;
+      bool direct = F(direct)(j);
+      const T *from = direct ? x + (t.image * p->c + channel) * in + t.from : col;
+      if (!direct) F(tile_patches)(p, t, x, channel, many, col, false);
+      pti_product(p->dtype, false, false, o, t.many, many * taps, 1,
+                  (const T *)j->w + first * k + at * taps, k, from, direct ? in : t.many,
+                  j->bias || at ? 1 : 0, y, ld);
+    }
+    for (int64_t r = 0; r < o && t.images > 1; r++) {
+      for (int64_t i = 0; i < t.images; i++)
+        memcpy((T *)j->y + ((t.image + i) * p->o + first + r) * out, side + r * ld + i * out,
+               (size_t)out * sizeof(T));
     }
   }
   pti_cpu_host->free(col, bytes);
 }
 
-/* Units: (group, block of input channels); a unit owns the columns of w that belong to its
-   channels. */
-static void F(weight)(void *ctx, int64_t lo, int64_t hi) {
-  job *j = ctx;
+/* Units: (set of images, group, block); a unit owns its channels of x. */
+static void F(conv_data)(void *ctx, int64_t lo, int64_t hi) {
+  conv_job *j = ctx;
   const pti_conv *p = j->p;
-  int64_t c = p->c / p->groups, o = p->o / p->groups, taps = volume(p->k), k = c * taps;
-  int64_t in = volume(p->in), out = volume(p->out);
+  int64_t c = p->c / p->groups, o = p->o / p->groups, taps = pti_volume(p->k), k = c * taps;
+  int64_t in = pti_volume(p->in), ld;
   size_t bytes;
-  bool direct;
-  T *col = F(scratch)(j, j->block * taps, &bytes, &direct);
-  if (atomic_load(&j->failed)) return;
-  for (int64_t u = lo; u < hi; u++) {
-    int64_t g = u / j->nblock, first = u % j->nblock * j->block;
-    int64_t many = c - first < j->block ? c - first : j->block;
-    T *w = (T *)j->y + g * o * k + first * taps;
+  T *side, *col = F(scratch)(j, o, &bytes, &side), *x = (T *)j->y, *g = (T *)(uintptr_t)j->g;
+  for (int64_t u = lo; u < hi && col; u++) {
+    int64_t group = u / j->nblock % p->groups, set = u / j->nblock / p->groups,
+            at = u % j->nblock * j->block;
+    int64_t many = pti_min64(j->block, c - at), channel = group * c + at;
+    F(tile) whole = F(tile_at)(j, set, 0);
+    for (int64_t i = 0; i < whole.images * many; i++) {
+      T v = j->bias ? ((const T *)j->bias)[channel + i % many] : 0;
+      T *plane = x + ((whole.image + i / many) * p->c + channel + i % many) * in;
+      for (int64_t q = 0; q < in; q++) plane[q] = v;
+    }
+    for (int64_t n = 0; n < j->ntile; n++) {
+      F(tile) t = F(tile_at)(j, set, n);
+      bool direct = F(direct)(j);
+      const T *gy = F(tile_rows)(p, t, g, group * o, o, side, &ld);
+      T *to = direct ? x + (t.image * p->c + channel) * in + t.from : col;
+      pti_product(p->dtype, true, false, many * taps, t.many, o, 1,
+                  (const T *)j->w + group * o * k + at * taps, k, gy, ld, direct ? 1 : 0, to,
+                  direct ? in : t.many);
+      if (!direct) F(tile_patches)(p, t, x, channel, many, col, true);
+    }
+  }
+  pti_cpu_host->free(col, bytes);
+}
+
+/* Units: (group, block); a unit owns the columns of w that belong to its channels. */
+static void F(conv_weight)(void *ctx, int64_t lo, int64_t hi) {
+  conv_job *j = ctx;
+  const pti_conv *p = j->p;
+  int64_t c = p->c / p->groups, o = p->o / p->groups, taps = pti_volume(p->k), k = c * taps;
+  int64_t in = pti_volume(p->in), ld;
+  size_t bytes;
+  T *side, *col = F(scratch)(j, o, &bytes, &side), *x = (T *)(uintptr_t)j->x;
+  for (int64_t u = lo; u < hi && col; u++) {
+    int64_t group = u / j->nblock, at = u % j->nblock * j->block;
+    int64_t many = pti_min64(j->block, c - at), channel = group * c + at;
+    T *w = (T *)j->y + group * o * k + at * taps;
     for (int64_t r = 0; r < o; r++) memset(w + r * k, 0, (size_t)(many * taps) * sizeof(T));
-    for (int64_t n = 0; n < p->n; n++) {
-      T *x = (T *)(uintptr_t)j->x + (n * p->c + g * c + first) * in;
-      const T *gy = (const T *)j->g + (n * p->o + g * o) * out;
-      for (int64_t from = 0; from < out; from += j->tile) {
-        int64_t n2 = out - from < j->tile ? out - from : j->tile;
-        if (!direct) F(patches)(p, x, many, from, n2, col, false);
-        product(p, false, true, o, many * taps, n2, gy + from, out, direct ? x + from : col,
-                direct ? in : n2, w, k, 1);
-      }
+    for (int64_t n = 0; n < j->sets * j->ntile; n++) {
+      F(tile) t = F(tile_at)(j, n / j->ntile, n % j->ntile);
+      bool direct = F(direct)(j);
+      const T *gy = F(tile_rows)(p, t, (T *)(uintptr_t)j->g, group * o, o, side, &ld);
+      const T *from = direct ? x + (t.image * p->c + channel) * in + t.from : col;
+      if (!direct) F(tile_patches)(p, t, x, channel, many, col, false);
+      pti_product(p->dtype, false, true, o, many * taps, t.many, 1, gy, ld, from,
+                  direct ? in : t.many, 1, w, k);
     }
   }
   pti_cpu_host->free(col, bytes);
@@ -168,9 +215,10 @@ static void F(weight)(void *ctx, int64_t lo, int64_t hi) {
 
 /* One channel in, one out: no product to gain from. Units: (image, channel). */
 static void F(depthwise)(void *ctx, int64_t lo, int64_t hi) {
-  job *j = ctx;
+  conv_job *j = ctx;
   const pti_conv *p = j->p;
-  int64_t taps = volume(p->k), rows = p->out[0] * p->out[1], width = p->out[2], in = volume(p->in);
+  int64_t taps = pti_volume(p->k), rows = p->out[0] * p->out[1], width = p->out[2],
+          in = pti_volume(p->in);
   T line[512];
   for (int64_t u = lo; u < hi; u++) {
     const T *x = (const T *)j->x + u * in, *w = (const T *)j->w + u % p->c * taps,

@@ -2,30 +2,9 @@
    sums of batch normalisation. A row is normalised as a whole; weight and bias are indexed by
    element (layer norm) or by channel within the row (group norm: `inner` elements a channel, rows
    taking turns with `period` groups). */
-#include <math.h>
-#include <stddef.h>
+#include "nets.h"
 
-#include "cpu.h"
-
-typedef struct norm_job {
-  const pti_norm *p;
-  const void *x, *g, *w, *b;
-  void *y, *mean, *rstd, *gw, *gb;
-} norm_job;
-
-/* Layer norm: every element of a row has a weight of its own, the same for all rows. */
-static bool per_element(const pti_norm *p) { return p->inner == 1 && p->period == 1; }
-
-#define T float
-#define F(name) name##_f32
-#include "norm.inc.h"
-#undef T
-#undef F
-#define T double
-#define F(name) name##_f64
-#include "norm.inc.h"
-#undef T
-#undef F
+enum { PIECES = 32 /* of the rows, where they are summed apart */ };
 
 static int64_t grain(int64_t n) { return n >= 16384 ? 1 : 16384 / (n > 0 ? n : 1); }
 
@@ -33,7 +12,8 @@ bool pti_cpu_norm(int dev, const pti_norm *p, const void *x, const void *w, cons
                   void *mean, void *rstd) {
   (void)dev;
   norm_job j = {.p = p, .x = x, .w = w, .b = b, .y = y, .mean = mean, .rstd = rstd};
-  pti_cpu_host->parallel_for(p->rows, grain(p->n), p->dtype == PT_F64 ? rows_f64 : rows_f32, &j);
+  pti_cpu_host->parallel_for(p->rows, grain(p->n), pti_cpu_nets_now()->norm[p->dtype == PT_F64],
+                             &j);
   return true;
 }
 
@@ -49,12 +29,22 @@ bool pti_cpu_norm_grad(int dev, const pti_norm *p, const void *x, const void *w,
                 .rstd = (void *)(uintptr_t)rstd,
                 .gw = gw,
                 .gb = gb};
-  bool wide = p->dtype == PT_F64;
-  if (gx)
-    pti_cpu_host->parallel_for(p->rows, grain(p->n), wide ? rows_grad_f64 : rows_grad_f32, &j);
-  if (gw || gb) {
-    int64_t columns = p->n / p->inner * p->period;
-    pti_cpu_host->parallel_for(columns, 64, wide ? affine_grad_f64 : affine_grad_f32, &j);
+  const pti_cpu_nets *nets = pti_cpu_nets_now();
+  bool wide = p->dtype == PT_F64, affine = gw || gb, elements = affine && per_element(p);
+  j.piece = elements ? pti_max64(grain(p->n), (p->rows + PIECES - 1) / PIECES) : grain(p->n);
+  int64_t pieces = (p->rows + j.piece - 1) / j.piece, bytes = 0;
+  if (elements) {
+    if (!pti_mul(2 * pieces * (wide ? 8 : 4), p->n, &bytes) ||
+        !(j.partial = pti_cpu_host->alloc((size_t)bytes)))
+      return pti_cpu_host->fail(PT_EMEMORY, "normalisation: no memory for its sums") != NULL;
+  }
+  if (gx || elements) pti_cpu_host->parallel_for(pieces, 1, nets->norm_grad[wide], &j);
+  if (elements) {
+    pti_cpu_host->parallel_for(p->n, 4096, nets->norm_add[wide], &j);
+    pti_cpu_host->free(j.partial, (size_t)bytes);
+  } else if (affine) {
+    int64_t channels = p->n / p->inner * p->period;
+    pti_cpu_host->parallel_for(channels, 1, nets->norm_channels[wide], &j);
   }
   return true;
 }

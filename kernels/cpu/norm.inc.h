@@ -2,7 +2,7 @@
    F(name) names them. Sums run in 16 lanes of T over blocks of 1024 and then in double, so they do
    not depend on the CPU level. */
 
-static void F(moments)(const T *x, int64_t n, double shift, double *sum, double *square) {
+static void F(row_moments)(const T *x, int64_t n, double shift, double *sum, double *square) {
   double s = 0, q = 0;
   for (int64_t from = 0; from < n; from += 1024) {
     int64_t m = n - from < 1024 ? n - from : 1024, i = 0;
@@ -32,14 +32,14 @@ static void F(moments)(const T *x, int64_t n, double shift, double *sum, double 
    costs no digits. */
 static void F(statistics)(const T *x, int64_t n, bool rms, double eps, double *mean, double *rstd) {
   double shift = rms || n == 0 ? 0 : (double)x[0], s, q;
-  F(moments)(x, n, shift, &s, &q);
+  F(row_moments)(x, n, shift, &s, &q);
   double m = rms ? 0 : s / (double)n, var = q / (double)n - m * m;
   *mean = m + shift;
   *rstd = 1 / sqrt((var > 0 || var != var ? var : 0) + eps);
 }
 
 /* Units: rows. */
-static void F(rows)(void *ctx, int64_t lo, int64_t hi) {
+static void F(norm)(void *ctx, int64_t lo, int64_t hi) {
   const norm_job *j = ctx;
   const pti_norm *p = j->p;
   for (int64_t r = lo; r < hi; r++) {
@@ -65,81 +65,100 @@ static void F(rows)(void *ctx, int64_t lo, int64_t hi) {
   }
 }
 
-/* gx = rstd (gw - mean(gw) - xhat mean(gw xhat)) with gw = g w.   Units: rows. */
-static void F(rows_grad)(void *ctx, int64_t lo, int64_t hi) {
-  const norm_job *j = ctx;
-  const pti_norm *p = j->p;
-  for (int64_t r = lo; r < hi; r++) {
-    const T *x = (const T *)j->x + r * p->n, *g = (const T *)j->g + r * p->n, *w = j->w;
-    T *gx = (T *)j->y + r * p->n, m = ((const T *)j->mean)[r], s = ((const T *)j->rstd)[r];
-    int64_t first = r % p->period * (p->n / p->inner);
-    double sum = 0, dot = 0;
-    for (int64_t from = 0; from < p->n; from += 1024) {
-      int64_t many = p->n - from < 1024 ? p->n - from : 1024;
-      T a[16] = {0}, b[16] = {0};
-      for (int64_t i = 0; i < many; i++) { /* gx holds g w meanwhile */
-        int64_t at = from + i;
-        gx[at] = w ? g[at] * w[first + (p->inner == 1 ? at : at / p->inner)] : g[at];
-      }
-      int64_t i = 0;
-      for (; i + 16 <= many; i += 16) {
-        for (int l = 0; l < 16; l++) {
-          T v = gx[from + i + l];
-          a[l] += v;
-          b[l] += v * (x[from + i + l] - m);
-        }
-      }
-      for (; i < many; i++) {
-        a[i % 16] += gx[from + i];
-        b[i % 16] += gx[from + i] * (x[from + i] - m);
-      }
+/* Sums of g and of g (x - m) over n neighbours. */
+static void F(row_sums)(const T *g, const T *x, T m, int64_t n, double *sum, double *dot) {
+  for (int64_t from = 0; from < n; from += 1024) {
+    int64_t many = n - from < 1024 ? n - from : 1024, i = 0;
+    T a[16] = {0}, b[16] = {0};
+    for (; i + 16 <= many; i += 16) {
       for (int l = 0; l < 16; l++) {
-        sum += (double)a[l];
-        dot += (double)b[l];
+        a[l] += g[from + i + l];
+        b[l] += g[from + i + l] * (x[from + i + l] - m);
       }
     }
-    T mean_g = p->rms ? 0 : (T)(sum / (double)p->n),
-      k = (T)(dot / (double)p->n * (double)s * (double)s);
-    for (int64_t i = 0; i < p->n; i++) gx[i] = s * (gx[i] - mean_g - (x[i] - m) * k);
+    for (; i < many; i++) {
+      a[i % 16] += g[from + i];
+      b[i % 16] += g[from + i] * (x[from + i] - m);
+    }
+    for (int l = 0; l < 16; l++) {
+      *sum += (double)a[l];
+      *dot += (double)b[l];
+    }
   }
 }
 
-/* Gradients of weight and bias: columns [lo, hi) of w summed over all rows that use them, in order
-   of rows. */
-static void F(affine_grad)(void *ctx, int64_t lo, int64_t hi) {
+/* gx = rstd (gw - mean(gw) - xhat mean(gw xhat)) with gw = g w, for one row. */
+static void F(row_grad)(const norm_job *j, int64_t r) {
+  const pti_norm *p = j->p;
+  const T *x = (const T *)j->x + r * p->n, *g = (const T *)j->g + r * p->n, *w = j->w;
+  T *gx = (T *)j->y + r * p->n, m = ((const T *)j->mean)[r], s = ((const T *)j->rstd)[r];
+  int64_t first = r % p->period * (p->n / p->inner);
+  for (int64_t c = 0; c < p->n / p->inner && w && p->inner > 1; c++) {
+    T scale = w[first + c]; /* gx holds g w meanwhile */
+    for (int64_t i = c * p->inner; i < (c + 1) * p->inner; i++) gx[i] = g[i] * scale;
+  }
+  for (int64_t i = 0; i < p->n && w && p->inner == 1; i++) gx[i] = g[i] * w[first + i];
+  const T *gw = w ? gx : g;
+  double sum = 0, dot = 0;
+  F(row_sums)(gw, x, m, p->n, &sum, &dot);
+  T mean_g = p->rms ? 0 : (T)(sum / (double)p->n),
+    k = (T)(dot / (double)p->n * (double)s * (double)s);
+  for (int64_t i = 0; i < p->n; i++) gx[i] = s * (gw[i] - mean_g - (x[i] - m) * k);
+}
+
+/* Units: pieces of rows. Where every element has a weight of its own, a piece also sums what its
+   rows give to the gradients of weight and bias, while they are in the cache. */
+static void F(norm_grad)(void *ctx, int64_t lo, int64_t hi) {
+  const norm_job *j = ctx;
+  const pti_norm *p = j->p;
+  for (int64_t piece = lo; piece < hi; piece++) {
+    int64_t end = pti_min64(p->rows, (piece + 1) * j->piece);
+    T *pw = j->partial ? (T *)j->partial + piece * 2 * p->n : NULL, *pb = pw ? pw + p->n : NULL;
+    for (int64_t i = 0; i < 2 * p->n && pw; i++) pw[i] = 0;
+    for (int64_t r = piece * j->piece; r < end; r++) {
+      if (j->y) F(row_grad)(j, r);
+      const T *x = (const T *)j->x + r * p->n, *g = (const T *)j->g + r * p->n;
+      T m = ((const T *)j->mean)[r], s = ((const T *)j->rstd)[r];
+      for (int64_t i = 0; i < p->n && pw; i++) {
+        pw[i] += g[i] * ((x[i] - m) * s);
+        pb[i] += g[i];
+      }
+    }
+  }
+}
+
+/* The pieces' sums added up, in order. Units: columns. */
+static void F(norm_add)(void *ctx, int64_t lo, int64_t hi) {
+  const norm_job *j = ctx;
+  int64_t n = j->p->n, pieces = (j->p->rows + j->piece - 1) / j->piece;
+  for (int64_t c = lo; c < hi; c++) {
+    double w = 0, b = 0;
+    for (int64_t i = 0; i < pieces; i++) {
+      w += (double)((const T *)j->partial)[i * 2 * n + c];
+      b += (double)((const T *)j->partial)[i * 2 * n + n + c];
+    }
+    if (j->gw) ((T *)j->gw)[c] = (T)w;
+    if (j->gb) ((T *)j->gb)[c] = (T)b;
+  }
+}
+
+/* Gradients of weight and bias where they belong to channels: entries [lo, hi), each summed over
+   the rows that use it, in order. */
+static void F(norm_channels)(void *ctx, int64_t lo, int64_t hi) {
   const norm_job *j = ctx;
   const pti_norm *p = j->p;
   int64_t width = p->n / p->inner;
-  for (int64_t from = lo; from < hi; from += 64) {
-    int64_t many = hi - from < 64 ? hi - from : 64;
-    double gw[64] = {0}, gb[64] = {0};
-    for (int64_t c = 0; c < many; c++) {
-      int64_t column = (from + c) % width;
-      if (per_element(p)) continue;
-      for (int64_t r = (from + c) / width; r < p->rows; r += p->period) {
-        const T *x = (const T *)j->x + r * p->n + column * p->inner,
-                *g = (const T *)j->g + r * p->n + column * p->inner;
-        T m = ((const T *)j->mean)[r];
-        double s = (double)((const T *)j->rstd)[r], a = 0, b = 0;
-        for (int64_t i = 0; i < p->inner; i++) {
-          a += (double)(g[i] * (x[i] - m));
-          b += (double)g[i];
-        }
-        gw[c] += a * s;
-        gb[c] += b;
-      }
+  for (int64_t c = lo; c < hi; c++) {
+    double gw = 0, gb = 0;
+    for (int64_t r = c / width; r < p->rows; r += p->period) {
+      int64_t at = r * p->n + c % width * p->inner;
+      double sum = 0, dot = 0;
+      F(row_sums)
+      ((const T *)j->g + at, (const T *)j->x + at, ((const T *)j->mean)[r], p->inner, &sum, &dot);
+      gw += dot * (double)((const T *)j->rstd)[r];
+      gb += sum;
     }
-    for (int64_t r = 0; r < p->rows && per_element(p); r++) {
-      const T *x = (const T *)j->x + r * p->n + from, *g = (const T *)j->g + r * p->n + from;
-      T m = ((const T *)j->mean)[r], s = ((const T *)j->rstd)[r];
-      for (int64_t c = 0; c < many; c++) {
-        gw[c] += (double)(g[c] * ((x[c] - m) * s));
-        gb[c] += (double)g[c];
-      }
-    }
-    for (int64_t c = 0; c < many; c++) {
-      if (j->gw) ((T *)j->gw)[from + c] = (T)gw[c];
-      if (j->gb) ((T *)j->gb)[from + c] = (T)gb[c];
-    }
+    if (j->gw) ((T *)j->gw)[c] = (T)gw;
+    if (j->gb) ((T *)j->gb)[c] = (T)gb;
   }
 }

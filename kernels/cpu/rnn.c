@@ -7,58 +7,8 @@
    x_gates (rows, gates h) is x w_ih' + b_ih, made by one product for all steps; saved (rows, 4 h)
    keeps what the gradient needs: LSTM i f g o; GRU r z n and the recurrent part of n; RNN nothing
    beyond y. */
-#include <string.h>
-
 #include "blas.h"
-#include "cpu.h"
-
-typedef struct rnn_job {
-  const pti_rnn *p;
-  const pti_rnn_data *d;
-  char *pre;      /* (n, gates h): what the state contributes to this step's gates */
-  char *dh, *dc;  /* backward: gradients of the running state */
-  int64_t row, n; /* first row of the step, and how many */
-} rnn_job;
-
-static int gates_of(const pti_rnn *p) {
-  return p->kind == PTI_LSTM ? 4 : p->kind == PTI_GRU ? 3 : 1;
-}
-
-static void product(pt_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k,
-                    const void *a, int64_t lda, const void *b, int64_t ldb, double beta, void *c,
-                    int64_t ldc) {
-  pti_gemm g = {.dtype = dtype,
-                .ta = ta,
-                .tb = tb,
-                .m = m,
-                .n = n,
-                .k = k,
-                .lda = lda,
-                .ldb = ldb,
-                .ldc = ldc,
-                .batch = 1,
-                .alpha = 1,
-                .beta = beta,
-                .a = a,
-                .b = b,
-                .c = c};
-  pti_cpu_gemm(0, &g);
-}
-
-#define T float
-#define F(name) name##_f32
-#define COMPUTE PTI_CF32
-#include "rnn.inc.h"
-#undef T
-#undef F
-#undef COMPUTE
-#define T double
-#define F(name) name##_f64
-#define COMPUTE PTI_CF64
-#include "rnn.inc.h"
-#undef T
-#undef F
-#undef COMPUTE
+#include "nets.h"
 
 static int64_t row_grain(const pti_rnn *p) {
   return p->h >= 2048 ? 1 : 2048 / (p->h > 0 ? p->h : 1);
@@ -81,9 +31,9 @@ bool pti_cpu_rnn(int dev, const pti_rnn *p, const pti_rnn_data *d) {
   int64_t width = p->h * gates_of(p);
   for (int64_t s = 0; s < p->t && pti_cpu_host->poll(); s++) {
     j.n = step_rows(p, s, &j.row);
-    product(p->dtype, false, true, j.n, width, p->h, d->hn, p->h, d->w_hh, p->h, 0, j.pre, width);
-    pti_cpu_host->parallel_for(j.n, row_grain(p), p->dtype == PT_F64 ? forward_f64 : forward_f32,
-                               &j);
+    pti_product(p->dtype, false, true, j.n, width, p->h, 1, d->hn, p->h, d->w_hh, p->h, 0, j.pre,
+                width);
+    pti_cpu_host->parallel_for(j.n, row_grain(p), pti_cpu_nets_now()->rnn[p->dtype == PT_F64], &j);
   }
   pti_cpu_host->free(j.pre, bytes);
   return pti_cpu_host->poll();
@@ -97,12 +47,12 @@ bool pti_cpu_rnn_grad(int dev, const pti_rnn *p, const pti_rnn_data *d) {
   for (int64_t s = p->t - 1; s >= 0 && pti_cpu_host->poll(); s--) {
     j.n = step_rows(p, s, &j.row);
     size_t size = p->dtype == PT_F64 ? 8 : 4;
-    pti_cpu_host->parallel_for(j.n, row_grain(p), p->dtype == PT_F64 ? backward_f64 : backward_f32,
+    pti_cpu_host->parallel_for(j.n, row_grain(p), pti_cpu_nets_now()->rnn_grad[p->dtype == PT_F64],
                                &j);
     /* rows of the state: what the gates pass on, beside what the GRU's z carried over */
-    product(p->dtype, false, false, j.n, p->h, width,
-            (char *)d->g_pre + (size_t)(j.row * width) * size, width, d->w_hh, p->h,
-            p->kind == PTI_GRU ? 1 : 0, d->g_h0, p->h);
+    pti_product(p->dtype, false, false, j.n, p->h, width, 1,
+                (char *)d->g_pre + (size_t)(j.row * width) * size, width, d->w_hh, p->h,
+                p->kind == PTI_GRU ? 1 : 0, d->g_h0, p->h);
   }
   return pti_cpu_host->poll();
 }

@@ -36,7 +36,7 @@ static void F(gru_row)(const rnn_job *j, int64_t r, const T *x, const T *pre, T 
   for (int64_t i = 0; i < h; i++) hn[i] = y[i] = (1 - s[h + i]) * s[2 * h + i] + s[h + i] * hn[i];
 }
 
-static void F(forward)(void *ctx, int64_t lo, int64_t hi) {
+static void F(rnn)(void *ctx, int64_t lo, int64_t hi) {
   const rnn_job *j = ctx;
   int64_t h = j->p->h, gates = gates_of(j->p);
   for (int64_t r = lo; r < hi; r++) {
@@ -59,7 +59,7 @@ static void F(forward)(void *ctx, int64_t lo, int64_t hi) {
 
 /* dh is the gradient of the state after this step; the gates' gradients go to g_gates (input side)
    and g_pre (recurrent side; the two differ for the GRU's n), and dc to the step before. */
-static void F(backward)(void *ctx, int64_t lo, int64_t hi) {
+static void F(rnn_grad)(void *ctx, int64_t lo, int64_t hi) {
   const rnn_job *j = ctx;
   int64_t h = j->p->h, gates = gates_of(j->p);
   for (int64_t r = lo; r < hi; r++) {

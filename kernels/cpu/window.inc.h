@@ -1,10 +1,10 @@
 /* window.inc.h: the loops of window.c for one element type T; F(name) names them. */
 
 /* The first of equal ones wins; NaN wins over all. */
-static void F(max)(void *ctx, int64_t lo, int64_t hi) {
+static void F(max_pool)(void *ctx, int64_t lo, int64_t hi) {
   const window_job *j = ctx;
   const pti_window *p = j->p;
-  int64_t in = size3(p->in), out = size3(p->out);
+  int64_t in = pti_volume(p->in), out = pti_volume(p->out);
   for (int64_t plane = lo; plane < hi; plane++) {
     const T *x = (const T *)j->x + plane * in;
     for (int64_t o = 0; o < out; o++) {
@@ -39,10 +39,10 @@ static T F(divisor)(const pti_window *p, span a, span b, span c) {
   return (T)(n > 0 ? n : 1);
 }
 
-static void F(mean)(void *ctx, int64_t lo, int64_t hi) {
+static void F(avg_pool)(void *ctx, int64_t lo, int64_t hi) {
   const window_job *j = ctx;
   const pti_window *p = j->p;
-  int64_t in = size3(p->in), out = size3(p->out);
+  int64_t in = pti_volume(p->in), out = pti_volume(p->out);
   for (int64_t plane = lo; plane < hi; plane++) {
     const T *x = (const T *)j->x + plane * in;
     for (int64_t o = 0; o < out; o++) {
@@ -60,11 +60,11 @@ static void F(mean)(void *ctx, int64_t lo, int64_t hi) {
   }
 }
 
-/* The gradient of `mean`: every window gives its share to all of its elements. */
-static void F(spread)(void *ctx, int64_t lo, int64_t hi) {
+/* The gradient of `avg_pool`: every window gives its share to all of its elements. */
+static void F(avg_pool_grad)(void *ctx, int64_t lo, int64_t hi) {
   const window_job *j = ctx;
   const pti_window *p = j->p;
-  int64_t in = size3(p->in), out = size3(p->out);
+  int64_t in = pti_volume(p->in), out = pti_volume(p->out);
   for (int64_t plane = lo; plane < hi; plane++) {
     T *x = (T *)j->y + plane * in;
     memset(x, 0, (size_t)in * sizeof(T));

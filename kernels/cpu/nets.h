@@ -1,0 +1,169 @@
+/* nets.h: the loops that networks live on and that are built once per CPU level: normalisation,
+   pooling, convolution, attention, recurrence. They stand in <name>.inc.h, which nets.c includes
+   for float and double; <name>.c has the slots, which make a job and run one of these loops over
+   pieces of it. A job is what a loop needs to know; its ranges are the units that the loop names. */
+#ifndef PTI_KERNELS_NETS_H
+#define PTI_KERNELS_NETS_H
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "cpu.h"
+#include "rng.h"
+
+typedef void pti_range_loop(void *job, int64_t lo, int64_t hi);
+
+#define PTI_NET_LOOPS(LOOP)                                                                        \
+  LOOP(norm)                                                                                       \
+  LOOP(norm_grad)                                                                                  \
+  LOOP(norm_add) LOOP(norm_channels) LOOP(channel_moments) LOOP(channel_dots) LOOP(channel_affine) \
+      LOOP(max_pool) LOOP(avg_pool) LOOP(avg_pool_grad) LOOP(conv) LOOP(conv_data)                 \
+          LOOP(conv_weight) LOOP(depthwise) LOOP(attention) LOOP(attention_grad) LOOP(rnn)         \
+              LOOP(rnn_grad)
+
+/* Each loop for float and for double. */
+typedef struct pti_cpu_nets {
+#define LOOP(name) pti_range_loop *name[2];
+  PTI_NET_LOOPS(LOOP)
+#undef LOOP
+} pti_cpu_nets;
+
+extern const pti_cpu_nets pti_cpu_nets_base, pti_cpu_nets_avx2, pti_cpu_nets_avx512;
+/* The loops of the level in use. */
+const pti_cpu_nets *pti_cpu_nets_now(void);
+
+static inline int64_t pti_volume(const int64_t v[3]) { return v[0] * v[1] * v[2]; }
+
+/* c (m, n) = alpha a b + beta c. */
+static inline void pti_product(pt_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k,
+                               double alpha, const void *a, int64_t lda, const void *b, int64_t ldb,
+                               double beta, void *c, int64_t ldc) {
+  pti_gemm g = {.dtype = dtype,
+                .ta = ta,
+                .tb = tb,
+                .m = m,
+                .n = n,
+                .k = k,
+                .lda = lda,
+                .ldb = ldb,
+                .ldc = ldc,
+                .batch = 1,
+                .alpha = alpha,
+                .beta = beta,
+                .a = a,
+                .b = b,
+                .c = c};
+  pti_cpu_gemm(0, &g);
+}
+
+/* ---- norm.c, channel.c ---- */
+
+typedef struct norm_job {
+  const pti_norm *p;
+  const void *x, *g, *w, *b;
+  void *y, *mean, *rstd, *gw, *gb;
+  void *partial; /* (pieces, 2, n): what each piece of rows gives to gw and gb */
+  int64_t piece; /* rows in it */
+} norm_job;
+
+/* Layer norm: every element of a row has a weight of its own, the same for all rows. */
+static inline bool per_element(const pti_norm *p) { return p->inner == 1 && p->period == 1; }
+
+typedef struct channel_job {
+  const pti_rows *r; /* outer = n, n = channels */
+  const void *x, *z, *mean, *a, *b, *c;
+  void *s, *q, *y;
+} channel_job;
+
+/* ---- window.c ---- */
+
+typedef struct window_job {
+  const pti_window *p;
+  const char *x;
+  char *y;
+  int64_t *index;
+  int base;
+} window_job;
+
+/* Input positions from .. until (step `dil`) of window `o` in dim d, without padding; `count` with
+   padding, as far as the padded input reaches. */
+typedef struct span {
+  int64_t from, until, step, count;
+} span;
+
+static inline span window(const pti_window *p, int d, int64_t o) {
+  span s;
+  if (p->adaptive) {
+    s.from = o * p->in[d] / p->out[d];
+    s.until = ((o + 1) * p->in[d] + p->out[d] - 1) / p->out[d];
+    s.step = 1;
+    s.count = s.until - s.from;
+    return s;
+  }
+  int64_t start = o * p->stride[d] - p->pad[d], reach = start + p->dil[d] * (p->k[d] - 1) + 1;
+  int64_t padded = p->in[d] + p->pad[d];
+  s.step = p->dil[d];
+  s.count = (reach < padded ? reach : padded) - start;
+  s.from = start < 0 ? start + (-start + s.step - 1) / s.step * s.step : start;
+  s.until = reach < p->in[d] ? reach : p->in[d];
+  return s;
+}
+
+/* ---- conv.c ---- */
+
+/* A tile is part of the output positions of one image, or all those of several small images side by
+   side; a block is some input channels of a group. A block's patches at a tile fit the scratch. */
+typedef struct conv_job {
+  const pti_conv *p;
+  const char *x, *w, *bias, *g;
+  char *y;
+  int64_t images, sets, tile, ntile; /* images of a set, sets; positions, tiles of a set */
+  int64_t block, nblock;
+  atomic_bool failed;
+} conv_job;
+
+/* 1x1, step 1, no padding: the input itself is the matrix of patches. */
+static inline bool pointwise(const pti_conv *p) {
+  for (int d = 0; d < 3; d++) {
+    if (p->k[d] != 1 || p->stride[d] != 1 || p->pad[d] != 0) return false;
+  }
+  return true;
+}
+
+/* ---- attention.c ---- */
+
+enum { BQ = 64, BK = 128 };
+
+typedef struct attention_job {
+  const pti_attention *p;
+  const char *q, *k, *v, *y, *g;
+  char *out, *lse, *gq, *gk, *gv;
+  int64_t nq; /* blocks of rows in a head */
+  atomic_bool failed;
+} attention_job;
+
+/* Whether the probability of (row, column) is kept; row counts over all heads. */
+static inline bool kept(const pti_attention *p, int64_t row, int64_t column) {
+  uint32_t word[4];
+  uint64_t i = (uint64_t)row * (uint64_t)p->lk + (uint64_t)column;
+  pti_philox(p->seed, p->stream, p->ctr + i / 4, word);
+  return (double)(word[i % 4] >> 8) * 0x1p-24 >= p->dropout;
+}
+
+/* ---- rnn.c ---- */
+
+typedef struct rnn_job {
+  const pti_rnn *p;
+  const pti_rnn_data *d;
+  char *pre;      /* (n, gates h): what the state contributes to this step's gates */
+  char *dh, *dc;  /* backward: gradients of the running state */
+  int64_t row, n; /* first row of the step, and how many */
+} rnn_job;
+
+static inline int gates_of(const pti_rnn *p) {
+  return p->kind == PTI_LSTM ? 4 : p->kind == PTI_GRU ? 3 : 1;
+}
+
+#endif
