@@ -1,28 +1,5 @@
 /* channel.inc.h: the loops of channel.c for one element type T; F(name) names them. */
 
-/* Sums of (x - at) and (x - at) (z - to) over a plane, in 16 lanes. */
-static void F(plane_sums)(const T *x, const T *z, int64_t n, T at, T to, double *sum, double *dot) {
-  for (int64_t from = 0; from < n; from += 1024) {
-    T a[16] = {0}, b[16] = {0};
-    int64_t end = n - from < 1024 ? n : from + 1024, i = from;
-    for (; i + 16 <= end; i += 16) {
-      for (int l = 0; l < 16; l++) {
-        T v = x[i + l] - at;
-        a[l] += v;
-        b[l] += v * (z[i + l] - to);
-      }
-    }
-    for (; i < end; i++) {
-      a[i % 16] += x[i] - at;
-      b[i % 16] += (x[i] - at) * (z[i] - to);
-    }
-    for (int l = 0; l < 16; l++) {
-      *sum += (double)a[l];
-      *dot += (double)b[l];
-    }
-  }
-}
-
 /* Around the channel's first element, so that a large mean costs no digits. */
 static void F(channel_moments)(void *ctx, int64_t lo, int64_t hi) {
   const channel_job *j = ctx;
@@ -33,7 +10,7 @@ static void F(channel_moments)(void *ctx, int64_t lo, int64_t hi) {
     double sum = 0, square = 0, count = (double)(r->outer * r->inner);
     for (int64_t i = 0; i < r->outer; i++) {
       const T *plane = x + i * r->n * r->inner;
-      F(plane_sums)(plane, plane, r->inner, shift, shift, &sum, &square);
+      F(sums)(plane, plane, r->inner, shift, shift, &sum, &square);
     }
     double mean = sum / count, var = square / count - mean * mean;
     ((T *)j->s)[c] = (T)(mean + (double)shift);
@@ -48,7 +25,7 @@ static void F(channel_dots)(void *ctx, int64_t lo, int64_t hi) {
     double sum = 0, dot = 0;
     for (int64_t i = 0; i < r->outer; i++) {
       int64_t at = (i * r->n + c) * r->inner;
-      F(plane_sums)
+      F(sums)
       ((const T *)j->x + at, (const T *)j->z + at, r->inner, 0, ((const T *)j->mean)[c], &sum,
        &dot);
     }

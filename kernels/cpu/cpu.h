@@ -15,6 +15,15 @@
 /* The engine's services; set before any slot is called. */
 extern const pt_host *pti_cpu_host;
 
+/* No iteration of the next loop depends on another, whatever the pointers look like. */
+#if defined(__clang__)
+#define PTI_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define PTI_INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define PTI_INDEPENDENT
+#endif
+
 /* Loops work on blocks of at most this many elements of a compute type. */
 enum { PTI_BLOCK = 1024, PTI_PIECE = 32768 /* elements that are worth a thread's attention */ };
 

@@ -18,10 +18,10 @@ typedef void pti_range_loop(void *job, int64_t lo, int64_t hi);
 #define PTI_NET_LOOPS(LOOP)                                                                        \
   LOOP(norm)                                                                                       \
   LOOP(norm_grad)                                                                                  \
-  LOOP(norm_add) LOOP(norm_channels) LOOP(channel_moments) LOOP(channel_dots) LOOP(channel_affine) \
-      LOOP(max_pool) LOOP(avg_pool) LOOP(avg_pool_grad) LOOP(conv) LOOP(conv_data)                 \
-          LOOP(conv_weight) LOOP(depthwise) LOOP(attention) LOOP(attention_grad) LOOP(rnn)         \
-              LOOP(rnn_grad)
+  LOOP(norm_add)                                                                                   \
+  LOOP(norm_channels) LOOP(channel_moments) LOOP(channel_dots) LOOP(channel_affine) LOOP(max_pool) \
+      LOOP(avg_pool) LOOP(avg_pool_grad) LOOP(conv) LOOP(conv_data) LOOP(conv_weight)              \
+          LOOP(depthwise) LOOP(attention) LOOP(attention_grad) LOOP(rnn) LOOP(rnn_grad)
 
 /* Each loop for float and for double. */
 typedef struct pti_cpu_nets {
@@ -109,6 +109,13 @@ static inline span window(const pti_window *p, int d, int64_t o) {
   s.from = start < 0 ? start + (-start + s.step - 1) / s.step * s.step : start;
   s.until = reach < p->in[d] ? reach : p->in[d];
   return s;
+}
+
+/* The outputs of the last dim whose tap `w` lies within the input: lo .. hi - 1. */
+static inline void pti_reach(const pti_window *p, int64_t w, int64_t *lo, int64_t *hi) {
+  int64_t s = p->stride[2], before = p->pad[2] - w * p->dil[2], after = p->in[2] - 1 + before;
+  *lo = before > 0 ? (before + s - 1) / s : 0;
+  *hi = after < 0 ? 0 : pti_min64(p->out[2], after / s + 1);
 }
 
 /* ---- conv.c ---- */

@@ -2,39 +2,51 @@
    F(name) names them. Sums run in 16 lanes of T over blocks of 1024 and then in double, so they do
    not depend on the CPU level. */
 
-static void F(row_moments)(const T *x, int64_t n, double shift, double *sum, double *square) {
-  double s = 0, q = 0;
+/* 16 lanes, in vectors that compilers keep in registers at every CPU level but the lowest. */
+typedef T F(lanes) __attribute__((vector_size(32)));
+enum { F(LANES) = 32 / sizeof(T), F(VECTORS) = 16 / F(LANES) };
+
+/* Adds up (x - at) and (x - at) (z - to) over n neighbours. */
+static void F(sums)(const T *x, const T *z, int64_t n, T at, T to, double *sum, double *dot) {
+  T tail[2][16], lane[2][16];
   for (int64_t from = 0; from < n; from += 1024) {
-    int64_t m = n - from < 1024 ? n - from : 1024, i = 0;
-    T a[16] = {0}, b[16] = {0}, at = (T)shift;
-    for (; i + 16 <= m; i += 16) {
-      for (int l = 0; l < 16; l++) {
-        T v = x[from + i + l] - at;
-        a[l] += v;
-        b[l] += v * v;
+    F(lanes) a[F(VECTORS)] = {{0}}, b[F(VECTORS)] = {{0}};
+    int64_t end = pti_min64(n, from + 1024);
+    for (int64_t i = from; i < end; i += 16) {
+      const T *px = x + i, *pz = z + i;
+      if (end - i < 16) { /* filled up with what adds nothing */
+        for (int l = 0; l < 16; l++) tail[0][l] = at, tail[1][l] = to;
+        px = memcpy(tail[0], px, (size_t)(end - i) * sizeof(T));
+        pz = memcpy(tail[1], pz, (size_t)(end - i) * sizeof(T));
+      }
+      for (int k = 0; k < F(VECTORS); k++) {
+        F(lanes) v, u;
+        memcpy(&v, px + k * F(LANES), sizeof v);
+        memcpy(&u, pz + k * F(LANES), sizeof u);
+        v -= at;
+        a[k] += v;
+        b[k] += v * (u - to);
       }
     }
-    for (; i < m; i++) {
-      T v = x[from + i] - at;
-      a[i % 16] += v;
-      b[i % 16] += v * v;
+    for (int k = 0; k < F(VECTORS); k++) {
+      memcpy(lane[0] + k * F(LANES), &a[k], sizeof a[k]);
+      memcpy(lane[1] + k * F(LANES), &b[k], sizeof b[k]);
     }
     for (int l = 0; l < 16; l++) {
-      s += (double)a[l];
-      q += (double)b[l];
+      *sum += (double)lane[0][l];
+      *dot += (double)lane[1][l];
     }
   }
-  *sum = s;
-  *square = q;
 }
 
 /* Mean and 1 / sqrt(biased variance + eps) of a row; around its first element, so that a large mean
    costs no digits. */
 static void F(statistics)(const T *x, int64_t n, bool rms, double eps, double *mean, double *rstd) {
-  double shift = rms || n == 0 ? 0 : (double)x[0], s, q;
-  F(row_moments)(x, n, shift, &s, &q);
+  double s = 0, q = 0;
+  T shift = rms || n == 0 ? 0 : x[0];
+  F(sums)(x, x, n, shift, shift, &s, &q);
   double m = rms ? 0 : s / (double)n, var = q / (double)n - m * m;
-  *mean = m + shift;
+  *mean = m + (double)shift;
   *rstd = 1 / sqrt((var > 0 || var != var ? var : 0) + eps);
 }
 
@@ -65,28 +77,6 @@ static void F(norm)(void *ctx, int64_t lo, int64_t hi) {
   }
 }
 
-/* Sums of g and of g (x - m) over n neighbours. */
-static void F(row_sums)(const T *g, const T *x, T m, int64_t n, double *sum, double *dot) {
-  for (int64_t from = 0; from < n; from += 1024) {
-    int64_t many = n - from < 1024 ? n - from : 1024, i = 0;
-    T a[16] = {0}, b[16] = {0};
-    for (; i + 16 <= many; i += 16) {
-      for (int l = 0; l < 16; l++) {
-        a[l] += g[from + i + l];
-        b[l] += g[from + i + l] * (x[from + i + l] - m);
-      }
-    }
-    for (; i < many; i++) {
-      a[i % 16] += g[from + i];
-      b[i % 16] += g[from + i] * (x[from + i] - m);
-    }
-    for (int l = 0; l < 16; l++) {
-      *sum += (double)a[l];
-      *dot += (double)b[l];
-    }
-  }
-}
-
 /* gx = rstd (gw - mean(gw) - xhat mean(gw xhat)) with gw = g w, for one row. */
 static void F(row_grad)(const norm_job *j, int64_t r) {
   const pti_norm *p = j->p;
@@ -100,7 +90,7 @@ static void F(row_grad)(const norm_job *j, int64_t r) {
   for (int64_t i = 0; i < p->n && w && p->inner == 1; i++) gx[i] = g[i] * w[first + i];
   const T *gw = w ? gx : g;
   double sum = 0, dot = 0;
-  F(row_sums)(gw, x, m, p->n, &sum, &dot);
+  F(sums)(gw, x, p->n, 0, m, &sum, &dot);
   T mean_g = p->rms ? 0 : (T)(sum / (double)p->n),
     k = (T)(dot / (double)p->n * (double)s * (double)s);
   for (int64_t i = 0; i < p->n; i++) gx[i] = s * (gw[i] - mean_g - (x[i] - m) * k);
@@ -153,8 +143,9 @@ static void F(norm_channels)(void *ctx, int64_t lo, int64_t hi) {
     for (int64_t r = c / width; r < p->rows; r += p->period) {
       int64_t at = r * p->n + c % width * p->inner;
       double sum = 0, dot = 0;
-      F(row_sums)
-      ((const T *)j->g + at, (const T *)j->x + at, ((const T *)j->mean)[r], p->inner, &sum, &dot);
+      F(sums)
+      ((const T *)j->g + at, (const T *)j->x + at, p->inner, 0, ((const T *)j->mean)[r], &sum,
+       &dot);
       gw += dot * (double)((const T *)j->rstd)[r];
       gb += sum;
     }

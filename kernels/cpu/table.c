@@ -28,15 +28,6 @@
 #define DROP(...)
 #define KEEP(...) __VA_ARGS__
 
-/* No iteration of the next loop depends on another, whatever the pointers look like. */
-#if defined(__clang__)
-#define PTI_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
-#elif defined(__GNUC__)
-#define PTI_INDEPENDENT _Pragma("GCC ivdep")
-#else
-#define PTI_INDEPENDENT
-#endif
-
 enum { LANES = 16 };
 
 /* C leaves out of range conversions undefined; here they give what x86's instruction does. */
