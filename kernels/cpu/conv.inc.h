@@ -4,40 +4,28 @@
    tap `tap`. */
 static void F(take_line)(const pti_conv *p, const T *line, int64_t at, int64_t n, int64_t tap,
                          T *to) {
-  int64_t step = p->stride[2], first = at * step + tap * p->dil[2] - p->pad[2], width = p->in[2];
+  int64_t step = p->stride[2], first = at * step + tap * p->dil[2] - p->pad[2], lo, hi;
   if (line == NULL) {
     memset(to, 0, (size_t)n * sizeof(T));
     return;
   }
-  if (step != 1) {
-    for (int64_t i = 0; i < n; i++) {
-      int64_t w = first + i * step;
-      to[i] = w >= 0 && w < width ? line[w] : 0;
-    }
-    return;
-  }
-  int64_t before = first < 0 ? -first : 0, until = width - first;
-  if (before > n) before = n;
-  if (until > n) until = n;
-  if (until < before) until = before;
-  memset(to, 0, (size_t)before * sizeof(T));
-  memcpy(to + before, line + first + before, (size_t)(until - before) * sizeof(T));
-  memset(to + until, 0, (size_t)(n - until) * sizeof(T));
+  pti_reach(p->in[2], n, step, first, &lo, &hi);
+  lo = pti_min64(lo, n);
+  hi = pti_max64(hi, lo);
+  memset(to, 0, (size_t)lo * sizeof(T));
+  if (step == 1) memcpy(to + lo, line + first + lo, (size_t)(hi - lo) * sizeof(T));
+  else
+    for (int64_t i = lo; i < hi; i++) to[i] = line[first + i * step];
+  memset(to + hi, 0, (size_t)(n - hi) * sizeof(T));
 }
 
 /* The reverse: adds a line's worth of patch gradients to the input line. */
 static void F(give_line)(const pti_conv *p, T *line, int64_t at, int64_t n, int64_t tap,
                          const T *from) {
-  int64_t step = p->stride[2], first = at * step + tap * p->dil[2] - p->pad[2], width = p->in[2];
-  if (step == 1) {
-    int64_t before = first < 0 ? -first : 0, until = width - first < n ? width - first : n;
-    for (int64_t i = before; i < until; i++) line[first + i] += from[i];
-    return;
-  }
-  for (int64_t i = 0; i < n; i++) {
-    int64_t w = first + i * step;
-    if (w >= 0 && w < width) line[w] += from[i];
-  }
+  int64_t step = p->stride[2], first = at * step + tap * p->dil[2] - p->pad[2], lo, hi;
+  pti_reach(p->in[2], n, step, first, &lo, &hi);
+  for (int64_t i = lo; i < hi && step == 1; i++) line[first + i] += from[i];
+  for (int64_t i = lo; i < hi && step != 1; i++) line[first + i * step] += from[i];
 }
 
 /* Where the input line for output line `row` (depth and height in one) and tap (d, h) begins; -1
@@ -213,27 +201,35 @@ static void F(conv_weight)(void *ctx, int64_t lo, int64_t hi) {
   pti_cpu_host->free(col, bytes);
 }
 
+/* One tap of a line of outputs. */
+static inline void F(weigh_step)(const T *x, int64_t step, int64_t n, T w, T *y) {
+  PTI_INDEPENDENT
+  for (int64_t i = 0; i < n; i++) y[i] += w * x[i * step];
+}
+static void F(weigh_tap)(const T *x, int64_t step, int64_t n, T w, T *y) {
+  if (step == 1) F(weigh_step)(x, 1, n, w, y);
+  else if (step == 2) F(weigh_step)(x, 2, n, w, y);
+  else F(weigh_step)(x, step, n, w, y);
+}
+
 /* One channel in, one out: no product to gain from. Units: (image, channel). */
 static void F(depthwise)(void *ctx, int64_t lo, int64_t hi) {
   conv_job *j = ctx;
   const pti_conv *p = j->p;
-  int64_t taps = pti_volume(p->k), rows = p->out[0] * p->out[1], width = p->out[2],
-          in = pti_volume(p->in);
-  T line[512];
+  int64_t taps = pti_volume(p->k), rows = p->out[0] * p->out[1], width = p->out[2];
   for (int64_t u = lo; u < hi; u++) {
-    const T *x = (const T *)j->x + u * in, *w = (const T *)j->w + u % p->c * taps,
-            *bias = (const T *)j->bias;
-    T *y = (T *)j->y + u * rows * width;
-    for (int64_t i = 0; i < rows * width; i++) y[i] = bias ? bias[u % p->c] : 0;
-    for (int64_t tap = 0; tap < taps; tap++) {
-      int64_t kw = tap % p->k[2], kh = tap / p->k[2] % p->k[1], kd = tap / p->k[2] / p->k[1];
-      for (int64_t r = 0; r < rows; r++) {
-        int64_t at = F(line_at)(p, r, kd, kh);
-        for (int64_t i = 0; i < width && at >= 0; i += 512) {
-          int64_t n = width - i < 512 ? width - i : 512;
-          F(take_line)(p, x + at, i, n, kw, line);
-          for (int64_t q = 0; q < n; q++) y[r * width + i + q] += w[tap] * line[q];
-        }
+    const T *x = (const T *)j->x + u * pti_volume(p->in), *bias = (const T *)j->bias;
+    const T *w = (const T *)j->w + u % p->c * taps;
+    for (int64_t r = 0; r < rows; r++) {
+      T *y = (T *)j->y + (u * rows + r) * width;
+      for (int64_t i = 0; i < width; i++) y[i] = bias ? bias[u % p->c] : 0;
+      for (int64_t tap = 0; tap < taps; tap++) {
+        int64_t kw = tap % p->k[2], kh = tap / p->k[2] % p->k[1], kd = tap / p->k[2] / p->k[1];
+        int64_t line = F(line_at)(p, r, kd, kh), first = kw * p->dil[2] - p->pad[2], from, until;
+        pti_reach(p->in[2], width, p->stride[2], first, &from, &until);
+        if (line < 0 || from >= until) continue;
+        F(weigh_tap)
+        (x + line + first + from * p->stride[2], p->stride[2], until - from, w[tap], y + from);
       }
     }
   }

@@ -31,8 +31,25 @@
 #undef F
 #undef COMPUTE
 
+#define BOTH(name) .name = {name##_f32, name##_f64}
+
 const pti_cpu_nets GLUE(pti_cpu_nets_, PT_LEVEL) = {
-#define LOOP(name) .name = {name##_f32, name##_f64},
-    PTI_NET_LOOPS(LOOP)
-#undef LOOP
+    BOTH(norm),
+    BOTH(norm_grad),
+    BOTH(norm_add),
+    BOTH(norm_channels),
+    BOTH(channel_moments),
+    BOTH(channel_dots),
+    BOTH(channel_affine),
+    BOTH(max_pool),
+    BOTH(avg_pool),
+    BOTH(avg_pool_grad),
+    BOTH(conv),
+    BOTH(conv_data),
+    BOTH(conv_weight),
+    BOTH(depthwise),
+    BOTH(attention),
+    BOTH(attention_grad),
+    BOTH(rnn),
+    BOTH(rnn_grad),
 };

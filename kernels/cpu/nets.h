@@ -15,19 +15,13 @@
 
 typedef void pti_range_loop(void *job, int64_t lo, int64_t hi);
 
-#define PTI_NET_LOOPS(LOOP)                                                                        \
-  LOOP(norm)                                                                                       \
-  LOOP(norm_grad)                                                                                  \
-  LOOP(norm_add)                                                                                   \
-  LOOP(norm_channels) LOOP(channel_moments) LOOP(channel_dots) LOOP(channel_affine) LOOP(max_pool) \
-      LOOP(avg_pool) LOOP(avg_pool_grad) LOOP(conv) LOOP(conv_data) LOOP(conv_weight)              \
-          LOOP(depthwise) LOOP(attention) LOOP(attention_grad) LOOP(rnn) LOOP(rnn_grad)
-
 /* Each loop for float and for double. */
 typedef struct pti_cpu_nets {
-#define LOOP(name) pti_range_loop *name[2];
-  PTI_NET_LOOPS(LOOP)
-#undef LOOP
+  pti_range_loop *norm[2], *norm_grad[2], *norm_add[2], *norm_channels[2];
+  pti_range_loop *channel_moments[2], *channel_dots[2], *channel_affine[2];
+  pti_range_loop *max_pool[2], *avg_pool[2], *avg_pool_grad[2];
+  pti_range_loop *conv[2], *conv_data[2], *conv_weight[2], *depthwise[2];
+  pti_range_loop *attention[2], *attention_grad[2], *rnn[2], *rnn_grad[2];
 } pti_cpu_nets;
 
 extern const pti_cpu_nets pti_cpu_nets_base, pti_cpu_nets_avx2, pti_cpu_nets_avx512;
@@ -35,6 +29,14 @@ extern const pti_cpu_nets pti_cpu_nets_base, pti_cpu_nets_avx2, pti_cpu_nets_avx
 const pti_cpu_nets *pti_cpu_nets_now(void);
 
 static inline int64_t pti_volume(const int64_t v[3]) { return v[0] * v[1] * v[2]; }
+
+/* Along a line of `in` elements: the outputs lo .. hi - 1, of `out`, that read an element at
+   first + output * step which there is. */
+static inline void pti_reach(int64_t in, int64_t out, int64_t step, int64_t first, int64_t *lo,
+                             int64_t *hi) {
+  *lo = first < 0 ? (-first + step - 1) / step : 0;
+  *hi = first >= in ? 0 : pti_min64(out, (in - 1 - first) / step + 1);
+}
 
 /* c (m, n) = alpha a b + beta c. */
 static inline void pti_product(pt_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k,
@@ -109,13 +111,6 @@ static inline span window(const pti_window *p, int d, int64_t o) {
   s.from = start < 0 ? start + (-start + s.step - 1) / s.step * s.step : start;
   s.until = reach < p->in[d] ? reach : p->in[d];
   return s;
-}
-
-/* The outputs of the last dim whose tap `w` lies within the input: lo .. hi - 1. */
-static inline void pti_reach(const pti_window *p, int64_t w, int64_t *lo, int64_t *hi) {
-  int64_t s = p->stride[2], before = p->pad[2] - w * p->dil[2], after = p->in[2] - 1 + before;
-  *lo = before > 0 ? (before + s - 1) / s : 0;
-  *hi = after < 0 ? 0 : pti_min64(p->out[2], after / s + 1);
 }
 
 /* ---- conv.c ---- */

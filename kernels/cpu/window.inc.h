@@ -80,13 +80,14 @@ static void F(max_line)(const window_job *j, const T *x, int64_t from, int64_t n
       int64_t ky = (r - o[1] * p->stride[1] + p->pad[1]) / p->dil[1];
       for (int64_t w = 0; w < p->k[2]; w++) {
         int64_t lo, hi;
-        pti_reach(p, w, &lo, &hi);
+        pti_reach(p->in[2], p->out[2], p->stride[2], w * p->dil[2] - p->pad[2], &lo, &hi);
         lo = pti_max64(lo, from);
         hi = pti_min64(hi, from + n);
-        if (lo < hi)
-          F(max_tap)
-          (line + lo * p->stride[2] + w * p->dil[2] - p->pad[2], p->stride[2], hi - lo,
-           (T)((kz * p->k[1] + ky) * p->k[2] + w), y + lo - from, at + lo - from);
+        if (lo >= hi) continue;
+        const T *at_tap = line + lo * p->stride[2] + w * p->dil[2] - p->pad[2];
+        T tap = (T)((kz * p->k[1] + ky) * p->k[2] + w), *top = y + lo - from,
+          *place = at + lo - from;
+        F(max_tap)(at_tap, p->stride[2], hi - lo, tap, top, place);
       }
     }
   }
@@ -139,7 +140,7 @@ static void F(average_line)(const pti_window *p, T *x, int64_t from, int64_t n, 
       }
       for (int64_t w = 0; w < p->k[2] && !p->adaptive; w++) {
         int64_t lo, hi;
-        pti_reach(p, w, &lo, &hi);
+        pti_reach(p->in[2], p->out[2], p->stride[2], w * p->dil[2] - p->pad[2], &lo, &hi);
         lo = pti_max64(lo, from);
         hi = pti_min64(hi, from + n);
         if (lo >= hi) continue;
