@@ -196,6 +196,7 @@ describe("a loader with workers", function()
 
   it("checks its options", function()
     raises("num_workers must be 0 to 256, got -1", data.DataLoader, { 1 }, { num_workers = -1 })
+    assert.equal(1, #data.DataLoader({ 1 }, { pin_memory = true, persistent_workers = true }))
     raises("prefetch_factor must be 1 or more", data.DataLoader, { 1 }, { prefetch_factor = 0 })
   end)
 end)

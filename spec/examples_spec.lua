@@ -1,4 +1,4 @@
--- Every example runs in its short form, and asserts there that what it trains gets better.
+-- Every example runs in its short form, and asserts there that its training goes well.
 local pt = require "pt"
 
 local folder = "scripts/examples/"

