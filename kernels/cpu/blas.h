@@ -28,13 +28,14 @@ PTI_LAPACK(gesdd, pti_mode, pti_in, pti_in, void *, pti_in, void *, void *, pti_
 PTI_LAPACK(geev, pti_mode, pti_mode, pti_in, void *, pti_in, void *, void *, void *, pti_in, void *,
            pti_in, void *, pti_in, int *, size_t, size_t);
 
-#define PTI_BLAS_NAMES(NAME)                                                                \
-  NAME(openblas_set_num_threads)                                                            \
-  NAME(cblas_sgemm)                                                                         \
-  NAME(cblas_dgemm) NAME(cblas_cgemm) NAME(cblas_zgemm) NAME(cblas_sgemv) NAME(cblas_dgemv) \
-      NAME(spotrf_) NAME(dpotrf_) NAME(sgetrf_) NAME(dgetrf_) NAME(sgetrs_) NAME(dgetrs_)   \
-          NAME(strsm_) NAME(dtrsm_) NAME(sgeqrf_) NAME(dgeqrf_) NAME(sorgqr_) NAME(dorgqr_) \
-              NAME(ssyevd_) NAME(dsyevd_) NAME(sgesdd_) NAME(dgesdd_) NAME(sgeev_) NAME(dgeev_)
+/* clang-format off: a list, not statements */
+#define PTI_BLAS_NAMES(NAME)                                                           \
+  NAME(openblas_set_num_threads) NAME(cblas_sgemm) NAME(cblas_dgemm) NAME(cblas_cgemm) \
+  NAME(cblas_zgemm) NAME(cblas_sgemv) NAME(cblas_dgemv) NAME(spotrf_) NAME(dpotrf_)    \
+  NAME(sgetrf_) NAME(dgetrf_) NAME(sgetrs_) NAME(dgetrs_) NAME(strsm_) NAME(dtrsm_)    \
+  NAME(sgeqrf_) NAME(dgeqrf_) NAME(sorgqr_) NAME(dorgqr_) NAME(ssyevd_) NAME(dsyevd_)  \
+  NAME(sgesdd_) NAME(dgesdd_) NAME(sgeev_) NAME(dgeev_)
+/* clang-format on */
 
 /* The functions under their own names: pti_blas.cblas_sgemm(...), once pti_blas_ready() has said true. */
 typedef struct pti_blas_table {
