@@ -28,7 +28,8 @@ PTI_LAPACK(gesdd, pti_mode, pti_in, pti_in, void *, pti_in, void *, void *, pti_
 PTI_LAPACK(geev, pti_mode, pti_mode, pti_in, void *, pti_in, void *, void *, void *, pti_in, void *,
            pti_in, void *, pti_in, int *, size_t, size_t);
 
-/* clang-format off: a list, not statements */
+/* A list, not statements. */
+/* clang-format off */
 #define PTI_BLAS_NAMES(NAME)                                                           \
   NAME(openblas_set_num_threads) NAME(cblas_sgemm) NAME(cblas_dgemm) NAME(cblas_cgemm) \
   NAME(cblas_zgemm) NAME(cblas_sgemv) NAME(cblas_dgemv) NAME(spotrf_) NAME(dpotrf_)    \
