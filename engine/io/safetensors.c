@@ -211,7 +211,7 @@ static bool check_whole(pti_json *j, pt_archive *a, entry **sorted) {
     return pti_json_fail(j, j->n + end, "%lld bytes belong to no tensor",
                          (long long)(a->data_bytes - end));
   }
-  qsort(a->meta, (size_t)a->nmeta, sizeof *a->meta, by_key);
+  if (a->nmeta > 1) qsort(a->meta, (size_t)a->nmeta, sizeof *a->meta, by_key);
   for (int64_t i = 1; i < a->nmeta; i++) {
     if (strcmp(a->meta[i - 1].key, a->meta[i].key) == 0) {
       return pti_json_fail(j, a->meta[i].at, "key \"%.64s\" occurs twice", a->meta[i].key);

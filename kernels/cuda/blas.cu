@@ -38,7 +38,8 @@ const int64_t LARGE = 1 << 21; /* multiplications; below, our own kernels start 
 /* The handle of a stream, made at its first large product; a stream that another thread takes over keeps it. */
 static blas_handle handle_of(const blas_table *t, cudaStream_t s) {
   static std::mutex lock;
-  static std::map<cudaStream_t, blas_handle> handles;
+  /* Never destroyed: streams may outlive static objects. */
+  static std::map<cudaStream_t, blas_handle> &handles = *new std::map<cudaStream_t, blas_handle>;
   std::lock_guard<std::mutex> guard(lock);
   blas_handle &h = handles[s];
   void *workspace = NULL;
