@@ -83,6 +83,14 @@ setmetatable(core.Tensor, {
   end,
 })
 
+for event, name in pairs {
+  __band = "bitwise_and", __bor = "bitwise_or", __bxor = "bitwise_xor", __shl = "bitwise_left_shift",
+  __shr = "bitwise_right_shift",
+} do
+  core.metatable[event] = core.fn(name)
+end
+function core.metatable.__bnot(x) return core.Tensor.bitwise_not(x) end
+
 function core.metatable.__tostring(x)
   require "pt.print" -- replaces this function
   return tostring(x)

@@ -71,14 +71,6 @@ define("bitwise_not", "x:T", "the other bits; of a bool, the other value", funct
 end)
 inplace "bitwise_not"
 
-for event, name in pairs {
-  __band = "bitwise_and", __bor = "bitwise_or", __bxor = "bitwise_xor", __shl = "bitwise_left_shift",
-  __shr = "bitwise_right_shift",
-} do
-  core.metatable[event] = core.fn(name)
-end
-function core.metatable.__bnot(x) return functions.bitwise_not(x) end
-
 -- ---- powers of two and ten ----
 
 define("float_power", "x:A exponent:A", "x to the power exponent in float64", function(x, exponent)
