@@ -26,6 +26,8 @@ GRADIENT = (1e-7, 1e-9)
 EXPLAINED = [
     ("any", "expected torch.uint8", "PyTorch keeps uint8"), ("all", "expected torch.uint8", "PyTorch keeps uint8"),
     ("prod", "expected nan", "halves that overflow on the way"),
+    ("div", "expected nan", "halves that overflow on the way"),
+    ("ldexp", "expected", "PyTorch rounds the power to a half"),
     ("gcd", "expected -", "PyTorch's gcd of the least integer is negative"),
     ("digamma", "expected", "PyTorch's trigamma is exact to 1e-9 only"),
     ("unique", "expected", "whether NaNs equal each other depends on how PyTorch's sort meets them"),
