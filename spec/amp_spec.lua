@@ -211,6 +211,17 @@ describe("half precision:", function()
     assert(difference == nil, ("%s %d: %s"):format(what, k, difference))
   end
 
+  it("norms and covariances neither overflow nor lose what is small", function()
+    local x = (pt.arange(1, 12):reshape(3, 4) * 37):to(pt.float16)
+    for name, fn in pairs {
+      fro = function(v) return v:norm() end, third = function(v) return v:norm(3, 1) end, cov = pt.cov,
+      corrcoef = pt.corrcoef,
+    } do
+      agrees(name, 1, fn(x), fn(x:float()), 2e-3)
+      assert.equal(pt.float16, fn(x).dtype)
+    end
+  end)
+
   for _, op in ipairs(core.ops()) do
     local list = samples.of(op)
     -- LAPACK has no halves, and no complex number is made of them; those ops say so.

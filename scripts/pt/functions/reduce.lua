@@ -75,8 +75,13 @@ local function root(squares)
   return squares:masked_fill(zero, 1):sqrt():masked_fill(zero, 0)
 end
 
+-- Halves hold neither the squares of what they hold nor small differences: what is made of several ops computes in
+-- float32 and rounds once.
+local function is_half(x) return x.dtype.is_floating_point and x.dtype.itemsize == 2 end
+
 define("norm", "x:T p:a=fro dim:D? keepdim:b=false", "the p-norm over dims (2 by default; math.huge, 0 and any p)",
   function(x, p, dim, keepdim)
+    if is_half(x) then return functions.norm(x:to_dtype(core.dtypes.float32), p, dim, keepdim):to_dtype(x.dtype) end
     if p == "fro" or p == 2 then return root(x:square():sum(dim, keepdim)) end
     if type(p) ~= "number" then fail("norm: p must be a number or 'fro', got %s", tostring(p)) end
     if p == math.huge then return x:abs():amax(dim, keepdim) end
@@ -168,6 +173,7 @@ define("trapezoid", "y:T x:a? dx:n=1 dim:i=-1", "the area under y along dim, at 
 
 define("cov", "x:T correction:i=1", "covariances of variables (rows) over observations (columns)",
   function(x, correction)
+    if is_half(x) then return functions.cov(x:to_dtype(core.dtypes.float32), correction):to_dtype(x.dtype) end
     if x.ndim > 2 then fail("cov: x %s has more than 2 dims", tostring(x.shape)) end
     if not x:is_floating_point() then x = x:to_dtype(core.get_default_dtype()) end
     local rows = x.ndim == 2 and x or x:reshape(1, -1)
@@ -177,6 +183,7 @@ define("cov", "x:T correction:i=1", "covariances of variables (rows) over observ
   end)
 
 define("corrcoef", "x:T", "correlations of variables (rows) over observations (columns)", function(x)
+  if is_half(x) then return functions.corrcoef(x:to_dtype(core.dtypes.float32)):to_dtype(x.dtype) end
   local c = functions.cov(x)
   if c.ndim == 0 then return c / c end
   local deviation = c:diagonal():sqrt()
