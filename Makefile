@@ -246,10 +246,11 @@ format:
 
 bench: deps
 	@$(MAKE) --no-print-directory all
-	@for f in scripts/bench/*.lua; do build/ptlua $$f || exit 1; done
+	@for f in $(filter-out %/timing.lua %/compare.lua,$(wildcard scripts/bench/*.lua)); do \
+	  echo "-- $$f"; build/ptlua $$f || exit 1; done
 bench-peers: deps
 	@$(MAKE) --no-print-directory all
-	@scripts/bench/peers.sh
+	@build/ptlua scripts/bench/compare.lua
 
 # Lines per room, bytes of the stripped library, start-up time.
 size: all
@@ -286,13 +287,13 @@ help:
 	  'make test         deps, build, every spec (plain, ASan + UBSan, TSan), linters' \
 	  'make test-asan    specs under ASan + UBSan alone;  make test-tsan  under TSan' \
 	  'make test-peers   thousands of random calls beside PyTorch (optional)' \
-  'make lint         luacheck and clang-format alone;  make format  fixes the latter' \
-	  'make bench        speed and memory;  make bench-peers  the same beside PyTorch' \
+	  'make lint         luacheck and clang-format alone;  make format  fixes the latter' \
+	  'make bench        speed;  make bench-peers  the same beside PyTorch (PYTHON=a Python that has it)' \
 	  'make docs         build/docs/reference.md: every function, with examples' \
 	  'make cuda         build/libptlua_cuda.so, where nvcc is; CUDA_ARCHS="80 90 100"' \
 	  'make cuda-report  registers, spills and occupancy of its kernels' \
 	  'make simcheck     the specs of devices with every access of a kernel checked' \
-  'make size         lines, bytes, start-up time' \
+	  'make size         lines, bytes, start-up time' \
 	  'make install      PREFIX=/usr/local DESTDIR= ;  make uninstall' \
 	  'make clean'
 

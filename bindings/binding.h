@@ -15,9 +15,10 @@
 #include "op.h"
 #include "ptlua.h"
 
-/* What a Lua object for a tensor holds. `magic` tells it from other userdata without a look at metatables. */
+/* What a Lua object for a tensor holds. `magic` tells it from other userdata without a look at metatables, and from
+   any other block of memory: a random number that no script can find out. */
 typedef struct pl_box {
-  const void *magic;
+  uint64_t magic;
   pt_tensor *t; /* retained; NULL after close, and in a box that waits for its tensor */
 } pl_box;
 
@@ -31,6 +32,11 @@ pt_tensor *pl_check_tensor(lua_State *L, int i, const char *op, const char *name
 pl_box *pl_new_box(lua_State *L);
 /* Retains t and counts its bytes towards the next step of the collector. */
 void pl_fill(lua_State *L, pl_box *box, pt_tensor *t);
+/* Whether the state's allocator calls pl_drop_box for what was a userdata of a box's size (state.c): its boxes then need
+   no finalizer. */
+bool pl_drops_boxes(lua_State *L);
+/* Drops the tensor, if a box it was. Called while Lua sweeps: nothing that it leads to may call Lua. */
+void pl_drop_box(void *content);
 /* Fills the box with what a scope made, ends the scope, and raises where there is nothing. Returns 1. */
 int pl_finish(lua_State *L, pl_box *box, pt_tensor *t, pt_scope scope);
 /* Pushes the tensor that a number, boolean, nested list or tensor of one element (in a list) describes; dtype -1: as the

@@ -2,7 +2,9 @@
    computing anything. The collector sees a box of 16 bytes; what hangs on it is counted here, and the collector is
    made to work for every 64 MB of it. */
 #include <ctype.h>
+#include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "binding.h"
 #include "mem.h"
@@ -10,7 +12,9 @@
 
 enum { STEP = 64 << 20, OVERHEAD = 256 /* bytes that the smallest tensor takes */ };
 
-static const char magic, metatable_key, watched_key;
+static const char metatable_key, watched_key;
+static uint64_t magic;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
 /* How many states of this thread keep a list of their new tensors (pt.scope), and the last one's number. */
 static _Thread_local int watching;
 static _Thread_local lua_Integer serial;
@@ -22,8 +26,8 @@ static _Thread_local uint64_t mine;
 /* ---- boxes ---- */
 
 static pl_box *box_at(lua_State *L, int i) {
-  pl_box *box = lua_type(L, i) == LUA_TUSERDATA ? lua_touserdata(L, i) : NULL;
-  return box && lua_rawlen(L, i) == sizeof *box && box->magic == &magic ? box : NULL;
+  pl_box *box = lua_touserdata(L, i); /* a light one has no length */
+  return box && lua_rawlen(L, i) == sizeof *box && box->magic == magic ? box : NULL;
 }
 
 pt_tensor *pl_tensor_at(lua_State *L, int i) {
@@ -64,7 +68,7 @@ pl_box *pl_new_box(lua_State *L) {
     lua_gc(L, LUA_GCSTEP, kilobytes);
   }
   pl_box *box = lua_newuserdatauv(L, sizeof *box, 0);
-  *box = (pl_box){.magic = &magic};
+  *box = (pl_box){.magic = magic};
   lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
   lua_setmetatable(L, -2);
   if (watching) watch(L);
@@ -91,6 +95,13 @@ int pl_finish(lua_State *L, pl_box *box, pt_tensor *t, pt_scope scope) {
   if (t) pl_fill(L, box, t);
   pt_scope_end(scope);
   return t ? 1 : pl_raise(L);
+}
+
+void pl_drop_box(void *content) {
+  pl_box *box = content;
+  if (box->magic != magic) return;
+  box->magic = 0;
+  pt_release(box->t);
 }
 
 /* Also x:close() and the end of `local x <close>`: the memory is free at once. */
@@ -323,6 +334,10 @@ static int x_share_memory(lua_State *L) {
   return ok ? 1 : pl_raise(L);
 }
 
+static void make_magic(void) {
+  if (getentropy(&magic, sizeof magic) != 0) magic = 0x9e3779b97f4a7c15u ^ (uintptr_t)&magic;
+}
+
 /* core.become(x, y) -> x, which from now on stands for the tensor that y stands for. */
 static int become(lua_State *L) {
   pt_tensor *old = pl_check_tensor(L, 1, "become", "x");
@@ -370,17 +385,18 @@ void pl_open_tensor(lua_State *L) {
                                      {"share_memory_", x_share_memory},
                                      {"close", box_close},
                                      {NULL, NULL}};
-  static const luaL_Reg meta[] = {{"__gc", box_close},
-                                  {"__close", box_close},
-                                  {"__len", box_len},
-                                  {"__lt", refuse_order},
-                                  {"__le", refuse_order},
-                                  {"__concat", refuse_concat},
-                                  {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__close", box_close},      {"__len", box_len},
+                                  {"__lt", refuse_order},      {"__le", refuse_order},
+                                  {"__concat", refuse_concat}, {NULL, NULL}};
+  pthread_once(&once, make_magic);
   lua_newtable(L); /* the methods */
   luaL_setfuncs(L, methods, 0);
   lua_newtable(L); /* the metatable */
   luaL_setfuncs(L, meta, 0);
+  if (!pl_drops_boxes(L)) {
+    lua_pushcfunction(L, box_close);
+    lua_setfield(L, -2, "__gc");
+  }
   lua_pushliteral(L, "Tensor");
   lua_setfield(L, -2, "__name");
   lua_pushvalue(L, -2);

@@ -1,6 +1,10 @@
 /* state.c: Lua states with the module in them, for hosts and for the workers of a pool. A state counts the bytes of
    its objects and stays below its limit; it can be told to leave out what reaches the system. Nothing here may raise
-   outside a protected call: the states have no panic function. */
+   outside a protected call: the states have no panic function.
+
+   Small blocks are kept for reuse, as most objects of a training loop are small and die young. And the allocator drops
+   the tensors of boxes: Lua hands a dead box's block back here, as it sweeps. A finalizer would do the same a cycle
+   later and for twice the price (measured: an addition of 10 floats takes 0.6 instead of 1.0 us). */
 #include <dlfcn.h>
 #include <lualib.h>
 #include <stdlib.h>
@@ -8,24 +12,83 @@
 
 #include "binding.h"
 
-/* The bytes of one state's objects. */
+enum { SMALL = 128, GRAIN = 16, KEEP = 4 << 20 };
+
+typedef struct spare {
+  struct spare *next;
+} spare;
+
+/* The bytes of one state's objects, and the blocks that it keeps. */
 typedef struct budget {
-  size_t used, limit;
+  size_t used, limit, kept;
+  spare *list[SMALL / GRAIN];
+  void *newest;                /* the block handed out last, */
+  size_t box_size, box_offset; /* by which the layout of boxes is learned; 0 until then */
 } budget;
+
+static spare **list_of(budget *b, size_t size) {
+  return size > 0 && size <= SMALL ? &b->list[(size - 1) / GRAIN] : NULL;
+}
+
+static void *take(budget *b, size_t size) {
+  spare **list = list_of(b, size);
+  if (list == NULL) return malloc(size);
+  spare *block = *list;
+  if (block == NULL) return malloc((size + GRAIN - 1) / GRAIN * GRAIN);
+  *list = block->next;
+  b->kept -= size;
+  return block;
+}
+
+static void give(budget *b, void *block, size_t size) {
+  spare **list = list_of(b, size);
+  if (list == NULL || b->kept > KEEP) {
+    free(block);
+    return;
+  }
+  ((spare *)block)->next = *list;
+  *list = block;
+  b->kept += size;
+}
+
+static void *move(budget *b, void *block, size_t had, size_t size) {
+  if (!list_of(b, had) && !list_of(b, size)) return realloc(block, size);
+  void *moved = take(b, size);
+  if (moved == NULL) return NULL;
+  memcpy(moved, block, had < size ? had : size);
+  give(b, block, had);
+  return moved;
+}
 
 static void *allocate(void *ud, void *block, size_t old_size, size_t size) {
   budget *b = ud;
   size_t had = block ? old_size : 0; /* of a new block Lua tells the type instead */
   if (size == 0) {
-    free(block);
+    if (had && had == b->box_size) pl_drop_box((char *)block + b->box_offset);
+    if (block) give(b, block, had);
     b->used -= had;
     return NULL;
   }
   size_t others = b->used - had;
   if (size > had && b->limit && (others > b->limit || size > b->limit - others)) return NULL;
-  void *moved = realloc(block, size);
+  void *moved = block ? move(b, block, had, size) : take(b, size);
   if (moved) b->used = others + size;
-  return moved;
+  return b->newest = moved;
+}
+
+bool pl_drops_boxes(lua_State *L) {
+  void *ud;
+  return lua_getallocf(L, &ud) == allocate;
+}
+
+/* Where the content of a userdata lies in its block, and how large that is. */
+static void learn_layout(lua_State *L, budget *b) {
+  size_t before = b->used;
+  char *content = lua_newuserdatauv(L, sizeof(pl_box), 0);
+  memset(content, 0, sizeof(pl_box));
+  b->box_size = b->used - before;
+  b->box_offset = (size_t)(content - (char *)b->newest);
+  lua_pop(L, 1);
 }
 
 /* ---- libraries ---- */
@@ -89,7 +152,10 @@ static void seed_generators(lua_State *L, uint64_t seed) {
 static int set_up(lua_State *L) {
   const pt_vm_config *config = lua_touserdata(L, 1);
   bool lazy = lua_toboolean(L, 2);
+  void *b;
+  lua_getallocf(L, &b);
   lua_gc(L, LUA_GCSTOP); /* all that is made here stays */
+  learn_layout(L, b);
   if (config->no_stdlib) open_few_libraries(L);
   else luaL_openlibs(L);
   if (lazy) pl_promise_module(L);
@@ -133,9 +199,17 @@ lua_State *pl_open_state(const pt_vm_config *config) { return open_state(config,
 lua_State *pl_open_lazy_state(const pt_vm_config *config) { return open_state(config, true); }
 
 void pl_close_state(lua_State *L) {
-  void *b;
-  lua_getallocf(L, &b);
+  void *ud;
+  lua_getallocf(L, &ud);
+  budget *b = ud;
   lua_close(L);
+  for (size_t i = 0; i < PTI_COUNT(b->list); i++) {
+    while (b->list[i]) {
+      spare *block = b->list[i];
+      b->list[i] = block->next;
+      free(block);
+    }
+  }
   free(b);
 }
 

@@ -14,10 +14,10 @@
 #include <sys/mman.h>
 
 enum {
-  LINEAR = 16,                   /* classes of 64 bytes each, up to 1024 */
-  NCLASS = LINEAR + 4 * 53,      /* up to 2^63 */
-  THREAD_MAX = 64 * 1024,        /* blocks above this go to the shared store at once */
-  THREAD_KEEP = 4 * 1024 * 1024, /* bytes a thread keeps */
+  LINEAR = 16,                    /* classes of 64 bytes each, up to 1024 */
+  NCLASS = LINEAR + 4 * 53,       /* up to 2^63 */
+  THREAD_MAX = 64 * 1024,         /* blocks above this go to the shared store at once */
+  THREAD_KEEP = 16 * 1024 * 1024, /* bytes a thread keeps */
   HUGE_PAGE = 2 * 1024 * 1024
 };
 

@@ -1,0 +1,46 @@
+--- Runs a benchmark and its twin in PyTorch one after the other and prints how many times faster ptlua is.
+--
+--   ptlua scripts/bench/compare.lua [NAME ...]      PYTHON: a Python with PyTorch, python3 by default
+
+local here = arg[0]:match "^(.*/)"
+local program, python = arg[-1] or "build/ptlua", os.getenv "PYTHON" or "python3"
+
+-- name -> microseconds, and the names in order, of all lines that are figures.
+local function run(command)
+  local figures, names = {}, {}
+  local pipe = assert(io.popen(command))
+  for line in pipe:lines() do
+    local name, value = line:match "^(.-)%s+([%d.]+) us$"
+    if name then
+      figures[name], names[#names + 1] = tonumber(value), name
+    end
+  end
+  if not pipe:close() then
+    io.stderr:write("compare.lua: failed: ", command, "\n")
+    os.exit(1)
+  end
+  return figures, names
+end
+
+local chosen = { table.unpack(arg) }
+if #chosen == 0 then
+  for path in assert(io.popen("ls " .. here .. "peers/*.py")):lines() do
+    local name = path:match "([%w_]+)%.py$"
+    local twin = io.open(here .. name .. ".lua")
+    if twin then
+      twin:close()
+      if name ~= "timing" then chosen[#chosen + 1] = name end
+    end
+  end
+end
+
+print(("%-44s %14s %14s %8s"):format("", "ptlua", "PyTorch", "faster"))
+for _, name in ipairs(chosen) do
+  local own, names = run(("%s %s%s.lua"):format(program, here, name))
+  local peer = run(("%s %speers/%s.py"):format(python, here, name))
+  for _, key in ipairs(names) do
+    if peer[key] then
+      print(("%-44s %11.2f us %11.2f us %7.2fx"):format(key, own[key], peer[key], peer[key] / own[key]))
+    end
+  end
+end
