@@ -2,22 +2,13 @@
 
 local class = require "pt.class"
 local fail = require "pt.fail"
+local lazy = require "pt.lazy"
 local module = require "pt.nn.module"
 
-local nn = {
-  Module = module.Module,
-  Parameter = module.Parameter,
-  functional = require "pt.nn.functional",
-  init = require "pt.nn.initial",
-}
-
-nn.utils = require "pt.nn.utils"
-
-for _, part in ipairs {
-  "layers", "activations", "convolutions", "norms", "recurrent", "attention", "containers", "losses",
-} do
-  for name, layer in pairs(require("pt.nn." .. part)) do nn[name] = layer end
-end
+local nn = lazy({ Module = module.Module, Parameter = module.Parameter }, {
+  "pt.nn.layers", "pt.nn.containers", "pt.nn.losses", "pt.nn.activations", "pt.nn.convolutions", "pt.nn.norms",
+  "pt.nn.recurrent", "pt.nn.attention", "pt.parallel",
+}, { functional = "pt.nn.functional", init = "pt.nn.initial", utils = "pt.nn.utils", parallel = "pt.parallel" })
 
 --- A new kind of module. Define `init`, which makes parameters and layers by assigning them to fields, and `forward`:
 ---
@@ -34,15 +25,5 @@ function nn.class(name, base)
   if type(base) ~= "table" or not base.__ptmodule then fail("nn.class: the base of %s is not a module class", name) end
   return class(name, base)
 end
-
--- What needs the worker pool is loaded when it is first used.
-setmetatable(nn, {
-  __index = function(_, name)
-    if name ~= "DataParallel" and name ~= "parallel" then return nil end
-    nn.parallel = require "pt.parallel"
-    nn.DataParallel = nn.parallel.DataParallel
-    return nn[name]
-  end,
-})
 
 return nn

@@ -1,0 +1,24 @@
+--- Tables whose fields come from several files, which are loaded when a field is first asked for: a program that uses
+--- three layers does not wait for a hundred.
+
+---@param made table what is there from the start
+---@param parts string[] files that return tables of fields, loaded one after the other until the name is there
+---@param files table<string, string> fields that are what one file returns
+---@return table made
+local function lazy(made, parts, files)
+  local at = 0
+  local function index(_, name)
+    if files[name] then
+      made[name] = require(files[name])
+      return made[name]
+    end
+    while at < #parts and rawget(made, name) == nil do
+      at = at + 1
+      for key, value in pairs(require(parts[at])) do made[key] = value end
+    end
+    return rawget(made, name)
+  end
+  return setmetatable(made, { __index = index })
+end
+
+return lazy
