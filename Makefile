@@ -255,7 +255,7 @@ bench-peers: deps
 # Lines per room, bytes of the stripped library, start-up time.
 size: all
 	@for room in engine kernels/cpu bindings scripts spec; do \
-	  printf '%-12s %6d lines\n' $$room $$(git ls-files -co --exclude-standard $$room | xargs cat | wc -l); done
+	  printf '%-12s %6d lines\n' $$room $$(git ls-files -co --exclude-standard $$room | grep -v /data/ | xargs cat | wc -l); done
 	@strip -o $(BUILD)/stripped.so $(BUILD)/libptlua.so && \
 	  printf '%-12s %6d bytes stripped\n' libptlua.so $$(stat -c %s $(BUILD)/stripped.so)
 	@$(BUILD)/ptlua scripts/tools/startup.lua $(BUILD)/ptlua
