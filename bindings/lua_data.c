@@ -185,27 +185,40 @@ static int new_tensor(lua_State *L) {
   return pl_finish(L, box, y, scope);
 }
 
-/* core.empty(sizes, dtype, device) */
+/* A tensor of unset elements; failures name the function that wants it. */
+static pt_tensor *empty_for(const char *op, const int64_t *size, int nd, pt_dtype dtype,
+                            int device) {
+  int64_t numel;
+  size_t bytes;
+  if (!pti_check_sizes(op, size, nd, dtype, &numel, &bytes)) return NULL;
+  pt_tensor *y = pti_new(size, nd, dtype, device);
+  if (y == NULL) pti_error_prefix(op);
+  return y;
+}
+
+/* core.empty(sizes, dtype, device, name): `name` stands in messages, "empty" by default */
 static int new_empty(lua_State *L) {
   int64_t size[PT_MAX_DIM];
+  const char *op = luaL_optstring(L, 4, "empty");
   size_t nd = lua_istable(L, 1) ? lua_rawlen(L, 1) : 0;
   if (!lua_istable(L, 1))
-    pl_error(L, PT_EARG, "empty: sizes must be a list, got %s", pl_describe(L, 1));
+    pl_error(L, PT_EARG, "%s: sizes must be a list, got %s", op, pl_describe(L, 1));
   if (nd > PT_MAX_DIM)
-    pl_error(L, PT_ESHAPE, "empty: %d dims, but at most %d are supported", (int)nd, PT_MAX_DIM);
+    pl_error(L, PT_ESHAPE, "%s: %d dims, but at most %d are supported", op, (int)nd, PT_MAX_DIM);
   for (size_t d = 0; d < nd; d++) {
     int whole = 0;
     lua_rawgeti(L, 1, (lua_Integer)d + 1);
     size[d] = lua_type(L, -1) == LUA_TNUMBER ? lua_tointegerx(L, -1, &whole) : 0;
     if (!whole)
-      pl_error(L, PT_EARG, "empty: size %d must be an integer, got %s", (int)d + 1,
+      pl_error(L, PT_EARG, "%s: size %d must be an integer, got %s", op, (int)d + 1,
                pl_describe(L, -1));
     lua_pop(L, 1);
   }
-  int dtype = read_dtype(L, 2, "empty"), device = read_device(L, 3, "empty", 0);
+  int dtype = read_dtype(L, 2, op), device = read_device(L, 3, op, 0);
   pl_box *box = pl_new_box(L);
   pt_scope scope = pt_scope_begin();
-  pt_tensor *y = pti_new(size, (int)nd, dtype < 0 ? pti_default_dtype() : (pt_dtype)dtype, device);
+  pt_tensor *y =
+      empty_for(op, size, (int)nd, dtype < 0 ? pti_default_dtype() : (pt_dtype)dtype, device);
   return pl_finish(L, box, y, scope);
 }
 

@@ -61,8 +61,8 @@ local function finish(x, options)
 end
 
 -- An empty tensor with what the options leave open taken from `like`.
-local function blank(sizes, options, like)
-  return core.empty(sizes, options.dtype or like and like.dtype, options.device or like and like.device)
+local function blank(name, sizes, options, like)
+  return core.empty(sizes, options.dtype or like and like.dtype, options.device or like and like.device, name)
 end
 
 -- x filled with numbers drawn from the generator g (nil: the thread's own).
@@ -100,15 +100,15 @@ for name, entry in pairs(fillers) do
   local help, fill = entry[1], entry[2]
   define(name, "size... options...", "a tensor of " .. help, function(...)
     local sizes, options = read(name, ...)
-    return finish(fill(blank(sizes, options), options.generator), options)
+    return finish(fill(blank(name, sizes, options), options.generator), options)
   end)
   define(name .. "_like", "x:T options...", help .. " in the shape of x", function(x, options)
     options = check(name .. "_like", options)
-    return finish(fill(blank(x.shape, options, x), options.generator), options)
+    return finish(fill(blank(name .. "_like", x.shape, options, x), options.generator), options)
   end)
   made.methods["new_" .. name] = function(x, ...)
     local sizes, options = read("new_" .. name, ...)
-    return finish(fill(blank(sizes, options, x), options.generator), options)
+    return finish(fill(blank("new_" .. name, sizes, options, x), options.generator), options)
   end
 end
 
@@ -117,7 +117,7 @@ local function full(name, sizes, value, options, like)
   local list = type(sizes) == "number" and { sizes } or sizes
   if type(list) ~= "table" then fail("%s: sizes must be a list, got a %s", name, type(sizes)) end
   local dtype = options.dtype or like and like.dtype or type_of(value)
-  return finish(core.empty(list, dtype, options.device or like and like.device):fill_(value), options)
+  return finish(core.empty(list, dtype, options.device or like and like.device, name):fill_(value), options)
 end
 
 define("full", "size... value options...", "a tensor of one value: pt.full({2, 3}, 7)", function(size, value, options)
@@ -145,7 +145,7 @@ end
 define("eye", "n m... options...", "ones on the diagonal of an n by m matrix, zeros elsewhere", function(n, m, options)
   if type(m) == "table" then m, options = nil, m end
   m, options = m or n, check("eye", options)
-  local x = blank({ n, m }, options):zero_()
+  local x = blank("eye", { n, m }, options):zero_()
   if x:numel() > 0 then x:as_strided({ math.min(n, m) }, { m + 1 }):fill_(1) end
   return finish(x, options)
 end)
@@ -222,7 +222,7 @@ local function window(name, n, periodic, alpha, options)
   options = check(name, options)
   n = math.tointeger(n) or fail("%s: the length must be an integer", name)
   local dtype, turns = options.dtype or core.get_default_dtype(), periodic == false and n - 1 or n
-  if n < 2 then return finish(blank({ n }, options):fill_(1), options) end
+  if n < 2 then return finish(blank(name, { n }, options):fill_(1), options) end
   local angles = sequence(n, 0.0, 2 * math.pi / turns, core.dtypes.float64, options.device or "cpu")
   return finish((alpha - (1 - alpha) * angles:cos()):to_dtype(dtype), options)
 end
@@ -251,7 +251,7 @@ define("randint", "from... to size options...", "random integers from 1, or from
   from, to = bounds("randint", from, to)
   options = check("randint", options)
   local sizes = type(size) == "number" and { size } or size or {}
-  local x = core.empty(sizes, options.dtype or core.dtypes.int64, options.device)
+  local x = core.empty(sizes, options.dtype or core.dtypes.int64, options.device, "randint")
   return finish(draw(options.generator, x, "int", from, to + 1), options)
 end)
 
@@ -259,7 +259,7 @@ define("randint_like", "x:T from... to options...", "random integers in the shap
   if type(to) == "table" then to, options = nil, to end
   from, to = bounds("randint_like", from, to)
   options = check("randint_like", options)
-  return finish(draw(options.generator, blank(x.shape, options, x), "int", from, to + 1), options)
+  return finish(draw(options.generator, blank("randint_like", x.shape, options, x), "int", from, to + 1), options)
 end)
 
 define("randperm", "n options...", "1 to n in random order", function(n, options)
@@ -278,7 +278,7 @@ define("normal", "mean std size... options...",
     options = check("normal", options)
     local g = options.generator
     if like then return draw(g, made.functions.empty_like(mean + 0 * std), "normal", 0, 1) * std + mean end
-    local x = blank(type(size) == "number" and { size } or size or {}, options)
+    local x = blank("normal", type(size) == "number" and { size } or size or {}, options)
     return finish(draw(g, x, "normal", mean, std), options)
   end)
 
