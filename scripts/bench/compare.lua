@@ -5,21 +5,21 @@
 local here = arg[0]:match "^(.*/)"
 local program, python = arg[-1] or "build/ptlua", os.getenv "PYTHON" or "python3"
 
--- name -> microseconds, and the names in order, of all lines that are figures.
+-- name -> number and unit, and the names in order, of all lines that are figures: `add, 10 floats   0.432 us`.
 local function run(command)
-  local figures, names = {}, {}
+  local figures, units, names = {}, {}, {}
   local pipe = assert(io.popen(command))
   for line in pipe:lines() do
-    local name, value = line:match "^(.-)%s+([%d.]+) us$"
+    local name, value, unit = line:match "^(.-)%s+([%d.]+) (%a+)$"
     if name then
-      figures[name], names[#names + 1] = tonumber(value), name
+      figures[name], units[name], names[#names + 1] = tonumber(value), unit, name
     end
   end
   if not pipe:close() then
     io.stderr:write("compare.lua: failed: ", command, "\n")
     os.exit(1)
   end
-  return figures, names
+  return figures, units, names
 end
 
 local chosen = { table.unpack(arg) }
@@ -36,11 +36,12 @@ end
 
 print(("%-44s %14s %14s %8s"):format("", "ptlua", "PyTorch", "faster"))
 for _, name in ipairs(chosen) do
-  local own, names = run(("%s %s%s.lua"):format(program, here, name))
+  local own, units, names = run(("%s %s%s.lua"):format(program, here, name))
   local peer = run(("%s %speers/%s.py"):format(python, here, name))
   for _, key in ipairs(names) do
     if peer[key] then
-      print(("%-44s %11.2f us %11.2f us %7.2fx"):format(key, own[key], peer[key], peer[key] / own[key]))
+      local unit, ratio = units[key], peer[key] / own[key]
+      print(("%-44s %11.2f %-2s %11.2f %-2s %7.2fx"):format(key, own[key], unit, peer[key], unit, ratio))
     end
   end
 end

@@ -32,10 +32,9 @@ local function measure(name, inputs, forward)
     y:backward(gradient)
     for _, x in ipairs(inputs) do x.grad = nil end
   end)
-  print(("%-40s %9.2f %9.2f"):format(name, plain, both))
+  print(("%-44s %14.3f ms"):format(name, plain))
+  print(("%-44s %14.3f ms"):format(name .. ", with backward", both))
 end
-
-print(("%-40s %9s %9s"):format("ms", "forward", "+ backward"))
 
 -- every convolution of ResNet-18 for a batch of 8: channels in, out, size of the input, kernel, stride
 for _, c in ipairs {

@@ -39,10 +39,10 @@ def measure(name, inputs, forward):
         for x in inputs:
             x.grad = None
 
-    print(f"{name:40} {once:9.2f} {best(both):9.2f}", flush=True)
+    print(f"{name:<44} {once:14.3f} ms")
+    print(f"{name + ', with backward':<44} {best(both):14.3f} ms", flush=True)
 
 
-print(f"{'ms':40} {'forward':>9} {'+ backward':>9}")
 for i, o, n, k, s in [
     (3, 64, 224, 7, 2), (64, 64, 56, 3, 1), (64, 128, 56, 3, 2), (64, 128, 56, 1, 2), (128, 128, 28, 3, 1),
     (128, 256, 28, 3, 2), (128, 256, 28, 1, 2), (256, 256, 14, 3, 1), (256, 512, 14, 3, 2), (256, 512, 14, 1, 2),
