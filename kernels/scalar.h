@@ -454,8 +454,8 @@ PT_FN double PT_NAME(sinh, d)(double x) { return sinh(x); }
 PT_FN double PT_NAME(hypot, d)(double a, double b) { return hypot(a, b); }
 PT_FN float PT_NAME(hypot, f)(float a, float b) {
   double u = a, v = b, y = PT_NAME(sqrt, d)(u * u + v * v);
-  bool endless = (PT_NAME(abs, f)(a) == HUGE_VALF) | (PT_NAME(abs, f)(b) == HUGE_VALF);
-  return endless ? HUGE_VALF : (float)y;
+  float p = PT_NAME(abs, f)(a), q = PT_NAME(abs, f)(b);
+  return (p == HUGE_VALF) | (q == HUGE_VALF) ? HUGE_VALF : (float)y;
 }
 PT_FN double PT_NAME(sin, d)(double x) { return sin(x); }
 PT_FN double PT_NAME(cos, d)(double x) { return cos(x); }
