@@ -202,11 +202,14 @@ bool pl_job_queue(pl_job *job) {
     atomic_fetch_add(&job->refs, 1);
     *(pool->tail ? &pool->tail->link : &pool->head) = job;
     pool->tail = job;
-    atomic_fetch_add(&pool->news, 1);
-    if (job->n > 1 && job->n > pool->spinning) pthread_cond_broadcast(&pool->work);
-    else if (pool->spinning == 0) pthread_cond_signal(&pool->work);
   }
+  bool all = job->n > 1 && job->n > pool->spinning, one = pool->spinning == 0;
   pthread_mutex_unlock(&pool->mutex);
+  if (open && job->n > 0) { /* those who look come for the mutex at once */
+    atomic_fetch_add(&pool->news, 1);
+    if (all) pthread_cond_broadcast(&pool->work);
+    else if (one) pthread_cond_signal(&pool->work);
+  }
   return open || pti_fail(PT_EARG, "the pool is closed");
 }
 
@@ -233,15 +236,17 @@ void pl_job_cancel(pl_job *job) {
   pthread_mutex_unlock(&pool->mutex);
 }
 
+/* Those who look come for the mutex at once: they are told last. */
 void pl_job_changed(pl_job *job) {
-  atomic_fetch_add(&job->news, 1);
-  pthread_cond_broadcast(&job->change);
   pl_waiter *w = job->waiter;
-  if (w == NULL) return;
-  pthread_mutex_lock(&w->mutex);
-  w->news = true;
-  pthread_cond_signal(&w->change);
-  pthread_mutex_unlock(&w->mutex);
+  if (w) {
+    pthread_mutex_lock(&w->mutex);
+    w->news = true;
+    pthread_cond_signal(&w->change);
+    pthread_mutex_unlock(&w->mutex);
+  }
+  pthread_cond_broadcast(&job->change);
+  atomic_fetch_add(&job->news, 1);
 }
 
 /* The mutex is held. */

@@ -476,6 +476,7 @@ static void tidy(pl_worker *w) {
 static pl_chunk *next_chunk(pl_worker *w, pl_chunk *spare) {
   pl_pool *pool = w->pool;
   enum { SPIN, REST, TIDY, SLEEP } next = w->fresh ? SLEEP : SPIN;
+  bool more = false;
   pthread_mutex_lock(&pool->mutex);
   for (;;) {
     pl_job *job = pool->head;
@@ -491,6 +492,7 @@ static pl_chunk *next_chunk(pl_worker *w, pl_chunk *spare) {
       atomic_store(&w->interrupt, 0);
       w->fresh = false;
       if (hi >= job->n) pl_unlink_job(pool, job);
+      more = pool->head != NULL;
       break;
     }
     if (pool->closing || w->lost) {
@@ -506,6 +508,7 @@ static pl_chunk *next_chunk(pl_worker *w, pl_chunk *spare) {
     if (next < SLEEP) next++;
   }
   pthread_mutex_unlock(&pool->mutex);
+  if (more) pthread_cond_signal(&pool->work); /* who queued it may have counted on this worker */
   return spare;
 }
 

@@ -83,6 +83,8 @@ static bool take_core(void) {
   return false;
 }
 
+bool pti_core_free(void) { return atomic_load(&busy) < pt_get_num_threads(); }
+
 /* Lets up to n helpers look for a loop to join. */
 static void tell(int n) {
   atomic_fetch_add(&news, 1);

@@ -27,6 +27,8 @@ static inline void pti_relax(void) {
    is not busy and leaves. */
 void pti_worker_enter(void);
 void pti_worker_leave(void);
+/* Whether the budget has a core for one more, who may then wait without sleeping. */
+bool pti_core_free(void);
 
 /* Ends the engine's threads; the next loop makes new ones. For hosts and leak checkers that want
    none left. */

@@ -89,6 +89,18 @@ describe("pool", function()
     assert(#done == 5 and #pending == 0)
   end)
 
+  it("begins calls at once where workers have nothing to do", function()
+    local pair <close> = pt.pool(2)
+    local channel = pt.channel()
+    for i = 1, 100 do
+      pair:apply(identity, i) -- a worker that looks for more
+      local first = pair:submit(function() return channel:pop(10) end)
+      local second = pair:submit(function() channel:push(i) end)
+      second:get(10)
+      assert.equal(i, first:get())
+    end
+  end)
+
   it("tells of progress", function()
     local last = 0
     pool:map(identity, range(20), { on_progress = function(done, n)
