@@ -17,19 +17,13 @@ void pl_packet_free(pl_packet *packet) {
   *packet = (pl_packet){0};
 }
 
-static void grow(lua_State *L, pl_packet *out, size_t n) {
+void pl_grow(lua_State *L, pl_packet *out, size_t n) {
   size_t cap = out->cap ? out->cap : 64;
   while (cap < out->n + n) cap *= 2;
   char *data = realloc(out->data, cap);
   if (data == NULL) pl_error(L, PT_EMEMORY, "pack: out of memory for %zu bytes", cap);
   out->data = data;
   out->cap = cap;
-}
-
-void pl_put(lua_State *L, pl_packet *out, const void *data, size_t n) {
-  if (n > out->cap - out->n) grow(L, out, n);
-  if (n) memcpy(out->data + out->n, data, n);
-  out->n += n;
 }
 
 void pl_put_byte(lua_State *L, pl_packet *out, int byte) {

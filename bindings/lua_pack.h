@@ -7,6 +7,8 @@
 #ifndef PTL_PACK_H
 #define PTL_PACK_H
 
+#include <string.h>
+
 #include "binding.h"
 
 typedef struct pl_packet {
@@ -19,7 +21,13 @@ typedef struct pl_packet {
 } pl_packet;
 
 void pl_packet_free(pl_packet *packet);
-void pl_put(lua_State *L, pl_packet *out, const void *data, size_t n);
+/* Makes room for n more bytes. */
+void pl_grow(lua_State *L, pl_packet *out, size_t n);
+static inline void pl_put(lua_State *L, pl_packet *out, const void *data, size_t n) {
+  if (n > out->cap - out->n) pl_grow(L, out, n);
+  if (n) memcpy(out->data + out->n, data, n);
+  out->n += n;
+}
 void pl_put_byte(lua_State *L, pl_packet *out, int byte);
 
 /* ---- writing (lua_pack.c) ---- */

@@ -55,10 +55,11 @@ typedef struct pl_worker {
   pl_job *job;                  /* what it works on, from `lo` on */
   int64_t lo;
   atomic_int interrupt;
-  double mean; /* seconds per task of the job, lately */
-  bool fresh;  /* has not done anything yet */
-  double told; /* when it was interrupted, or 0 */
-  bool lost;   /* it did not listen: another thread has its place; ends and frees itself */
+  uint64_t *generator; /* the state of math.random, or NULL */
+  double mean;         /* seconds per task of the job, lately */
+  bool fresh;          /* has not done anything yet */
+  double told;         /* when it was interrupted, or 0 */
+  bool lost;           /* it did not listen: another thread has its place; ends and frees itself */
 } pl_worker;
 
 typedef struct pl_pool {
