@@ -120,7 +120,7 @@ void pl_open_worker(lua_State *L); /* what pool.lua is made of */
 
 typedef struct pl_script {
   const char *name; /* "pt.nn.module"; "pt" is scripts/pt/init.lua */
-  const char *text;
+  const char *code; /* compiled */
   size_t size;
 } pl_script;
 extern const pl_script pl_scripts[]; /* ends with a NULL name */

@@ -1,7 +1,6 @@
 /* lua_pt.c: luaopen_pt. Makes `pt.core`, the part of the module that is C, and lets `require` find the scripts that
    are packed into the library (or those of PT_LUA_PATH), of which scripts/pt/init.lua makes the module. */
 #include <lualib.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,56 +8,12 @@
 #include "lua_pack.h"
 #include "mem.h"
 
-/* ---- compiled scripts: kept for the states that come after, which load them four times faster ---- */
-
-typedef struct code {
-  size_t n, cap;
-  char *data;
-} code;
-enum { KEPT = 256 };
-static _Atomic(code *) kept[KEPT]; /* of pl_scripts[i]; stays until the process ends */
-
-static int add_code(lua_State *L, const void *data, size_t n, void *ud) {
-  code *c = ud;
-  (void)L;
-  if (n > c->cap - c->n) {
-    size_t cap = 2 * c->cap + n;
-    char *more = realloc(c->data, cap);
-    if (more == NULL) return 1;
-    c->data = more;
-    c->cap = cap;
-  }
-  memcpy(c->data + c->n, data, n);
-  c->n += n;
-  return 0;
-}
-
-/* The function on top of the stack. */
-static void keep_code(lua_State *L, size_t i) {
-  code *c = calloc(1, sizeof *c), *none = NULL;
-  if (c && lua_dump(L, add_code, c, false) == 0 &&
-      atomic_compare_exchange_strong(&kept[i], &none, c))
-    return;
-  if (c) free(c->data);
-  free(c);
-}
-
-static void push_script(lua_State *L, const pl_script *script, const char *name) {
-  size_t i = (size_t)(script - pl_scripts);
-  const code *c = i < KEPT ? atomic_load(&kept[i]) : NULL;
-  int status = c ? luaL_loadbufferx(L, c->data, c->n, name, "b")
-                 : luaL_loadbufferx(L, script->text, script->size, name, "t");
-  if (status != LUA_OK) lua_error(L);
-  if (c == NULL && i < KEPT) keep_code(L, i);
-}
-
 /* ---- scripts ---- */
 
-/* "=[pt]/nn/module.lua" for pt.nn.module: what messages and tracebacks call it. */
-static void push_chunk_name(lua_State *L, const char *name) {
-  const char *inner = name[2] ? name + 3 : "init";
-  lua_pushfstring(L, "=[pt]/%s.lua", luaL_gsub(L, inner, ".", "/"));
-  lua_remove(L, -2);
+static void push_script(lua_State *L, const pl_script *script) {
+  if (luaL_loadbufferx(L, script->code, script->size, script->name, "b") == LUA_OK) return;
+  luaL_error(L, "%s; this Lua needs the scripts as text: name their folder in PT_LUA_PATH",
+             lua_tostring(L, -1));
 }
 
 /* Loads PT_LUA_PATH/pt/nn/module.lua or .../module/init.lua where there is one. */
@@ -86,10 +41,7 @@ static int scripts_are_packed(lua_State *L) {
 static int load_script(lua_State *L) {
   const pl_script *script = lua_touserdata(L, lua_upvalueindex(1));
   int n = lua_gettop(L);
-  if (!load_file(L, script->name)) {
-    push_chunk_name(L, script->name);
-    push_script(L, script, lua_tostring(L, -1));
-  }
+  if (!load_file(L, script->name)) push_script(L, script);
   lua_insert(L, 1);
   lua_settop(L, n + 1);
   lua_call(L, n, 1);

@@ -1,4 +1,4 @@
--- embed.lua: packs scripts/pt into a C file, so that the library needs no files at run time.
+-- embed.lua: packs scripts/pt into a C file, compiled, so that the library needs no files at run time and parses none.
 -- usage: lua5.4 scripts/tools/embed.lua build/gen/scripts.c scripts/pt
 -- The table is declared as in bindings/binding.h; the file is compiled without any header of the project.
 
@@ -17,33 +17,27 @@ local function module_name(path)
   return "pt" .. inner:gsub("/", ".")
 end
 
--- Lines that are comments become empty, so that messages name the lines of the file. The code must stay the same to
--- the byte, or the text is left alone: a line within a long string may look like a comment.
-local function without_comments(text, name)
-  local short = ("\n" .. text):gsub("\n[ \t]*%-%-[^\n]*", "\n"):sub(2)
-  local before, after = assert(load(text, name)), load(short, name)
-  return after and string.dump(before, true) == string.dump(after, true) and short or text
+-- What messages and tracebacks call it: pt.nn.module is "[pt]/nn/module.lua".
+local function compiled(name, text)
+  local inner = name == "pt" and "init" or name:sub(4):gsub("%.", "/")
+  return string.dump(assert(load(text, "=[pt]/" .. inner .. ".lua", "t")))
 end
 
-local escapes = { ["\n"] = "\\n", ["\t"] = "\\t", ['"'] = '\\"', ["\\"] = "\\\\" }
-
--- One literal for each line. C11 has trigraphs, hence the care about `?`; octal escapes end after three digits.
-local function literal(text)
+-- C11 has trigraphs, hence the care about `?`; octal escapes end after three digits.
+local function literal(code)
   local lines = {}
-  for line in text:gmatch "[^\n]*\n?" do
-    if line ~= "" then
-      lines[#lines + 1] = '    "' .. line:gsub('[%c"\\?\128-\255]', function(c)
-        return escapes[c] or ("\\%03o"):format(c:byte())
-      end) .. '"'
-    end
+  for at = 1, #code, 80 do
+    lines[#lines + 1] = '    "' .. code:sub(at, at + 79):gsub('[%c"\\?\127-\255]', function(c)
+      return ("\\%03o"):format(c:byte())
+    end) .. '"'
   end
-  return #lines > 0 and table.concat(lines, "\n") or '    ""'
+  return table.concat(lines, "\n")
 end
 
 local scripts = {}
 for path in assert(io.popen("find '" .. dir .. "' -name '*.lua'")):lines() do
   local name = module_name(path)
-  scripts[#scripts + 1] = { name = name, text = without_comments(read(path), name) }
+  scripts[#scripts + 1] = { name = name, code = compiled(name, read(path)) }
 end
 
 -- ---- pt.index: which file makes which function and method, so that a program loads what it uses ----
@@ -74,18 +68,18 @@ local function index(parts)
   return table.concat(lines, "\n")
 end
 
-scripts[#scripts + 1] = { name = "pt.index", text = index(dofile(dir .. "/parts.lua")) }
+scripts[#scripts + 1] = { name = "pt.index", code = compiled("pt.index", index(dofile(dir .. "/parts.lua"))) }
 table.sort(scripts, function(x, y) return x.name < y.name end)
 
 local c = {
   "/* Made by scripts/tools/embed.lua. */",
   "#include <stddef.h>\n",
-  "typedef struct pl_script {\n  const char *name;\n  const char *text;\n  size_t size;\n} pl_script;",
+  "typedef struct pl_script {\n  const char *name;\n  const char *code;\n  size_t size;\n} pl_script;",
   "extern const pl_script pl_scripts[];\n",
   "const pl_script pl_scripts[] = {",
 }
 for _, script in ipairs(scripts) do
-  c[#c + 1] = ('  {"%s",\n%s,\n   %d},'):format(script.name, literal(script.text), #script.text)
+  c[#c + 1] = ('  {"%s",\n%s,\n   %d},'):format(script.name, literal(script.code), #script.code)
 end
 c[#c + 1] = "  {NULL, NULL, 0},\n};\n"
 
