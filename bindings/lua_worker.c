@@ -399,8 +399,11 @@ static void cut(pl_packet *packet, size_t n, size_t nparcel) {
 static int pack_failure(lua_State *L) {
   pl_chunk *chunk = lua_touserdata(L, 1);
   pl_packer p;
+  size_t limit = here->pool->memory_limit;
   bool plain = lua_type(L, 2) == LUA_TSTRING;
-  luaL_tolstring(L, 2, NULL);
+  if (limit && plain && strcmp(lua_tostring(L, 2), "not enough memory") == 0)
+    lua_pushfstring(L, "not enough memory: memory_limit is %I bytes", (LUAI_UACINT)limit);
+  else luaL_tolstring(L, 2, NULL);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &trace_key);
   lua_pushinteger(L, here->id);
   if (plain) lua_pushnil(L);
@@ -598,6 +601,7 @@ static bool open_worker(pl_worker *w) {
     break_pool(w->pool, "worker %d could not start: %s", w->id, pt_error());
     return false;
   }
+  pl_book_tensors(w->L);
   lua_pushcfunction(w->L, set_up);
   if (lua_pcall(w->L, 0, 0, 0) != LUA_OK) {
     const char *why = lua_tostring(w->L, -1);
@@ -650,6 +654,7 @@ void *pl_worker_main(void *arg) {
   }
   atomic_store(&w->current, NULL);
   if (w->L) pl_close_state(w->L);
+  pl_book_tensors(NULL);
   pti_mem_flush_thread();
   pti_this.interrupt = NULL;
   here = NULL;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "binding.h"
+#include "mem.h"
 
 enum { SMALL = 128, GRAIN = 16, KEEP = 4 << 20 };
 
@@ -19,9 +20,10 @@ typedef struct spare {
   struct spare *next;
 } spare;
 
-/* The bytes of one state's objects, and the blocks that it keeps. */
+/* The bytes of one state's objects (and tensors: pl_book_tensors), and the blocks that it keeps. */
 typedef struct budget {
-  size_t used, limit, kept;
+  pti_account account;
+  size_t kept;
   spare *list[SMALL / GRAIN];
   void *newest;                /* the block handed out last, */
   size_t box_size, box_offset; /* by which the layout of boxes is learned; 0 until then */
@@ -63,17 +65,18 @@ static void *move(budget *b, void *block, size_t had, size_t size) {
 
 static void *allocate(void *ud, void *block, size_t old_size, size_t size) {
   budget *b = ud;
+  pti_account *a = &b->account;
   size_t had = block ? old_size : 0; /* of a new block Lua tells the type instead */
   if (size == 0) {
     if (had && had == b->box_size) pl_drop_box((char *)block + b->box_offset);
     if (block) give(b, block, had);
-    b->used -= had;
+    a->used -= had;
     return NULL;
   }
-  size_t others = b->used - had;
-  if (size > had && b->limit && (others > b->limit || size > b->limit - others)) return NULL;
+  size_t others = a->used - had;
+  if (size > had && a->limit && (others > a->limit || size > a->limit - others)) return NULL;
   void *moved = block ? move(b, block, had, size) : take(b, size);
-  if (moved) b->used = others + size;
+  if (moved) a->used = others + size;
   return b->newest = moved;
 }
 
@@ -84,10 +87,10 @@ bool pl_drops_boxes(lua_State *L) {
 
 /* Where the content of a userdata lies in its block, and how large that is. */
 static void learn_layout(lua_State *L, budget *b) {
-  size_t before = b->used;
+  size_t before = b->account.used;
   char *content = lua_newuserdatauv(L, sizeof(pl_box), 0);
   memset(content, 0, sizeof(pl_box));
-  b->box_size = b->used - before;
+  b->box_size = b->account.used - before;
   b->box_offset = (size_t)(content - (char *)b->newest);
   lua_pop(L, 1);
 }
@@ -181,7 +184,7 @@ static lua_State *open_state(const pt_vm_config *config, bool lazy) {
     free(b);
     return pti_fail(PT_EMEMORY, "no memory for a Lua state");
   }
-  b->limit = config->memory_limit;
+  b->account.limit = config->memory_limit;
   if (!config->no_stdlib) pthread_once(&shown, show_lua);
   int base = pt_index_base();
   lua_pushcfunction(L, set_up);
@@ -199,6 +202,12 @@ static lua_State *open_state(const pt_vm_config *config, bool lazy) {
 
 lua_State *pl_open_state(const pt_vm_config *config) { return open_state(config, false); }
 lua_State *pl_open_lazy_state(const pt_vm_config *config) { return open_state(config, true); }
+
+void pl_book_tensors(lua_State *L) {
+  void *b = NULL;
+  if (L) lua_getallocf(L, &b);
+  pti_set_account(b ? &((budget *)b)->account : NULL);
+}
 
 void pl_close_state(lua_State *L) {
   void *ud;

@@ -30,6 +30,7 @@ typedef struct cache {
   size_t kept;
   int64_t live[PTI_NLIVE];
   int64_t fail_at;
+  pti_account *account;
   void (*collect)(void *ud);
   void *ud;
   bool collecting;
@@ -121,6 +122,33 @@ void pti_fail_at(int64_t n) { mine()->fail_at = n; }
 void pti_set_pressure(void (*collect)(void *ud), void *ud) {
   mine()->collect = collect;
   mine()->ud = ud;
+}
+
+/* ---- accounts ---- */
+
+void pti_set_account(pti_account *account) { mine()->account = account; }
+
+static bool fits(const pti_account *a, size_t bytes) {
+  return a->used <= a->limit && bytes <= a->limit - a->used;
+}
+
+int pti_book(size_t bytes) {
+  pti_account *a = mine()->account;
+  if (a == NULL || a->limit == 0) return 0;
+  if (!fits(a, bytes)) pti_mem_collect();
+  if (!fits(a, bytes)) {
+    pti_fail(PT_EMEMORY,
+             "out of memory: memory_limit is %zu bytes, %zu are in use, %zu more were asked for",
+             a->limit, a->used, bytes);
+    return -1;
+  }
+  a->used += bytes;
+  return 1;
+}
+
+void pti_unbook(size_t bytes) {
+  pti_account *a = mine()->account;
+  if (a) a->used -= bytes;
 }
 
 /* ---- the system ---- */

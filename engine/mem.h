@@ -15,6 +15,16 @@ void pti_free(void *block, size_t bytes);
 enum { PTI_LIVE_BYTES, PTI_LIVE_TENSORS, PTI_LIVE_NODES, PTI_NLIVE };
 void pti_count(int what, int64_t delta);
 
+/* Bytes that a thread's tensors and, by the same account, its Lua state have in use. Only that thread touches it. */
+typedef struct pti_account {
+  size_t used, limit; /* limit 0: none */
+} pti_account;
+/* From now on this thread's new storages are booked on the account; NULL: on none. */
+void pti_set_account(pti_account *account);
+/* 1: booked, 0: there is no account with a limit, -1: beyond the limit, with PT_EMEMORY recorded. */
+int pti_book(size_t bytes);
+void pti_unbook(size_t bytes);
+
 /* Called when memory runs out, before the last retry; a binding collects its garbage here. Per
    thread. */
 void pti_set_pressure(void (*collect)(void *ud), void *ud);

@@ -113,12 +113,18 @@ enum { HEADER = 64 };
 _Static_assert(sizeof(pti_storage) <= HEADER, "a storage's header fits before its data");
 
 static pti_storage *storage_new(size_t bytes, int device) {
+  int booked = pti_book(bytes);
+  if (booked < 0) return NULL;
   pti_storage *s = pti_alloc(device == 0 ? HEADER + bytes : HEADER);
-  if (s == NULL) return NULL;
-  *s = (pti_storage){.device = device, .bytes = bytes};
+  if (s == NULL) {
+    if (booked) pti_unbook(bytes);
+    return NULL;
+  }
+  *s = (pti_storage){.device = device, .bytes = bytes, .booked = booked};
   atomic_init(&s->refs, 1);
   s->data = device == 0 ? (char *)s + HEADER : pti_device_alloc(device, bytes);
   if (s->data == NULL && device != 0) {
+    if (booked) pti_unbook(bytes);
     pti_free(s, HEADER);
     return NULL;
   }
@@ -144,6 +150,7 @@ static void storage_release(pti_storage *s) {
     return;
   }
   pti_count(PTI_LIVE_BYTES, -(int64_t)s->bytes);
+  if (s->booked) pti_unbook(s->bytes);
   if (s->device != 0) pti_device_free(s->device, s->data, s->bytes);
   pti_free(s, s->device == 0 ? HEADER + s->bytes : HEADER);
 }
@@ -478,7 +485,9 @@ pt_parcel *pt_pack(pt_tensor *x) {
                    .requires_grad = x->requires_grad};
   memcpy(p->size, x->size, sizeof p->size);
   memcpy(p->stride, x->stride, sizeof p->stride);
-  settle(p->storage); /* whoever gets it may read it at once */
+  settle(p->storage);                                    /* whoever gets it may read it at once */
+  if (p->storage->booked) pti_unbook(p->storage->bytes); /* from now on it is another's, too */
+  p->storage->booked = false;
   atomic_store_explicit(&p->storage->crossed, true, memory_order_relaxed);
   atomic_fetch_add_explicit(&p->storage->refs, 1, memory_order_relaxed);
   return p;

@@ -20,6 +20,7 @@ typedef struct pti_storage {
   atomic_bool shared;    /* writes are seen by all who hold it */
   _Atomic uint64_t told; /* threads whose collectors know of the bytes, a bit for each */
   atomic_bool crossed;   /* was handed to another thread: see storage_release */
+  bool booked;           /* on the account of the thread that made it, until it crosses */
   int device;
   size_t bytes;
   void *data;

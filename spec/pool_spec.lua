@@ -384,12 +384,30 @@ describe("pool", function()
 
     it("when memory is short, within the worker's limit", function()
       local small <close> = pt.pool(1, { memory_limit = 16 * 2 ^ 20 // 1 | 0 })
-      raises("not enough memory", small.apply, small, function()
+      raises("not enough memory: memory_limit is 16777216 bytes", small.apply, small, function()
         local t = {}
         for i = 1, 1e8 do t[i] = { i } end
         return t
       end)
       assert.equal(1, small:apply(identity, 1))
+    end)
+
+    it("when tensors take more than the worker's limit", function()
+      local small <close> = pt.pool(1, { memory_limit = 16 * 2 ^ 20 // 1 | 0 })
+      local pattern = "out of memory: memory_limit is 16777216 bytes, 1%d+ are in use, 4000000 more"
+      raises(pattern, small.apply, small, function()
+        local t = {}
+        for i = 1, 10 do t[i] = pt.ones(1000, 1000) end
+        return #t
+      end)
+      assert.equal(1e6, small:apply(function() -- what was dropped does not count
+        local last
+        for _ = 1, 50 do last = pt.ones(1000, 1000) end
+        return last:sum():item()
+      end))
+      local kept = {} -- nor does what has crossed
+      for i = 1, 10 do kept[i] = small:apply(function() return pt.ones(1000, 1000) end) end
+      assert.equal(2e6, small:apply(function(x) return (x + 1):sum():item() end, kept[10]))
     end)
 
     it("after a time limit, in any loop #tsan", function()
