@@ -220,7 +220,10 @@ typedef struct pt_backend {
   bool (*to_host)(int dev, void *dst, const void *src, size_t bytes);
   bool (*from_host)(int dev, void *dst, const void *src, size_t bytes);
   bool (*sync)(int dev); /* waits for what this thread has asked for */
-  bool exact;            /* freed blocks are given back at once: the device watches each */
+  /* conv, norm, pooling, attention and what goes by channel take float16 and bfloat16 as they are and
+     compute in float; statistics and what goes by channel are float32 then, as is a mask */
+  bool halves;
+  bool exact; /* freed blocks are given back at once: the device watches each */
   /* what it is called, its free and total memory; NULL for the CPU */
   bool (*describe)(int dev, char *name, size_t size, size_t *free, size_t *total);
 

@@ -2,17 +2,13 @@
    the log-sum-exp of each row and the random counters of its dropout; the composite gives it
    PyTorch's face. */
 #include <math.h>
-#include <string.h>
 
-#include "node.h"
-#include "ptlua_run.h"
+#include "ops.h"
 #include "rng.h"
-#include "tensor.h"
 
-static pt_dtype working(const pt_tensor *x) { return x->dtype == PT_F64 ? PT_F64 : PT_F32; }
 static pt_tensor *ready(pt_tensor *x, pt_dtype dtype) { return pti_dense_of(pti_cast(x, dtype)); }
 
-/* Arguments: q k v mask causal scale dropout. mask is additive, of the working dtype, (b, h, lq,
+/* Arguments: q k v mask causal scale dropout. mask is additive, of the dtype that is computed in, (b, h, lq,
    lk) or broadcast. */
 static bool read_call(pti_attention *p, const pt_tensor *q, const pt_tensor *k, const pt_tensor *v,
                       const pt_arg *arg) {
@@ -32,7 +28,7 @@ static bool read_call(pti_attention *p, const pt_tensor *q, const pt_tensor *k, 
                     pt_dtype_name((pt_dtype)q->dtype), pt_dtype_name((pt_dtype)k->dtype),
                     pt_dtype_name((pt_dtype)v->dtype)) != NULL;
   }
-  *p = (pti_attention){.dtype = working(q),
+  *p = (pti_attention){.dtype = pti_working(q),
                        .b = q->size[0],
                        .h = q->size[1],
                        .hk = k->size[1],
@@ -52,7 +48,7 @@ static bool read_call(pti_attention *p, const pt_tensor *q, const pt_tensor *k, 
 static bool set_mask(pti_attention *p, pt_tensor *mask) {
   if (mask == NULL) return true;
   int64_t size[4] = {p->b, p->h, p->lq, p->lk};
-  pt_tensor *m = pti_expand_to(pti_cast(mask, p->dtype), size, 4);
+  pt_tensor *m = pti_expand_to(pti_cast(mask, p->dtype == PT_F64 ? PT_F64 : PT_F32), size, 4);
   if (m == NULL) {
     pti_error_prefix("scaled_dot_product_attention: attn_mask");
     return false;
@@ -70,7 +66,7 @@ pt_tensor *attention_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   pt_dtype dtype = (pt_dtype)q->dtype;
   int64_t size[4] = {p.b, p.h, p.lq, p.dv}, three = 3;
   pt_tensor *y = pti_new(size, 4, p.dtype, pti_dev(q));
-  more[0] = pti_new(size, 3, p.dtype, pti_dev(q));
+  more[0] = pti_new(size, 3, pti_computed(q), pti_dev(q));
   more[1] = pti_new(&three, 1, PT_I64, 0);
   if (!y || !more[0] || !more[1]) return NULL;
   pti_generator *r = pti_default_generator();

@@ -2,11 +2,8 @@
    Running statistics are kept in Lua's nn. With m and v the mean and biased variance of a channel,
    y = a x + c where a = weight / sqrt(v + eps) and c = bias - a m. */
 
-#include "node.h"
-#include "ptlua_run.h"
-#include "tensor.h"
+#include "ops.h"
 
-static pt_dtype working(const pt_tensor *x) { return x->dtype == PT_F64 ? PT_F64 : PT_F32; }
 static pt_tensor *ready(pt_tensor *x, pt_dtype dtype) {
   return x ? pti_dense_of(pti_cast(x, dtype)) : NULL;
 }
@@ -18,7 +15,7 @@ static bool read_channels(const char *op, const pt_tensor *x, const pt_tensor *c
                     "%s: x [%s] of %s must be floating and have dims (batch, channels, ...)", op,
                     pti_shape_text(x), pt_dtype_name((pt_dtype)x->dtype)) != NULL;
   }
-  *r = (pti_rows){.dtype = working(x), .outer = x->size[0], .n = x->size[1], .inner = 1};
+  *r = (pti_rows){.dtype = pti_working(x), .outer = x->size[0], .n = x->size[1], .inner = 1};
   for (int d = 2; d < x->nd; d++) r->inner *= x->size[d];
   for (int i = 0; i < n; i++) {
     if (vector[i] == NULL || (vector[i]->nd == 1 && vector[i]->size[0] == r->n)) continue;
@@ -44,12 +41,13 @@ static pt_tensor *by_channel(pt_tensor *x) {
   return pt_sum(x, dims, x->nd - 1, false, -1);
 }
 
-/* y = a x + b z + c by channel; a, b, c of the working dtype. */
+/* y = a x + b z + c by channel. */
 static pt_tensor *affine(const pti_rows *r, pt_tensor *a, pt_tensor *x, pt_tensor *b, pt_tensor *z,
                          pt_tensor *c) {
   pt_tensor *y = x && a && c ? pti_new_like(x, r->dtype) : NULL;
-  if (y == NULL || !(a = ready(a, r->dtype)) || !(c = ready(c, r->dtype)) ||
-      (b && !(b = ready(b, r->dtype))))
+  pt_dtype numbers = y ? pti_computed(y) : PT_F32;
+  if (y == NULL || !(a = ready(a, numbers)) || !(c = ready(c, numbers)) ||
+      (b && !(b = ready(b, numbers))))
     return NULL;
   const pti_device *dev = pti_device_at(pti_dev(x));
   if (dev->be->channel_affine == NULL)
@@ -62,7 +60,8 @@ static pt_tensor *affine(const pti_rows *r, pt_tensor *a, pt_tensor *x, pt_tenso
 
 static pt_tensor *run(const pti_rows *r, const pt_arg *arg, pt_tensor **more) {
   pt_tensor *x = ready(arg[0].t, r->dtype), *w = arg[1].t, *b = arg[2].t;
-  for (int k = 0; k < 2; k++) more[k] = pti_new(&r->n, 1, r->dtype, pti_dev(arg[0].t));
+  for (int k = 0; k < 2; k++)
+    more[k] = pti_new(&r->n, 1, pti_computed(arg[0].t), pti_dev(arg[0].t));
   if (!x || !more[0] || !more[1]) return NULL;
   const pti_device *dev = pti_device_at(pti_dev(x));
   if (dev->be->channel_moments == NULL)
@@ -101,7 +100,7 @@ static bool fused_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
   if (!x || !mean || !var || !read_channels("batch_norm", x, NULL, 0, &r)) return false;
   x = ready(x, r.dtype);
   g = ready(g, r.dtype);
-  pt_tensor *sum = pti_new_like(mean, r.dtype), *dot = pti_new_like(mean, r.dtype);
+  pt_tensor *sum = pti_new_like(mean, pti_computed(x)), *dot = pti_new_like(mean, pti_computed(x));
   if (!x || !g || !sum || !dot) return false;
   const pti_device *dev = pti_device_at(pti_dev(x));
   if (r.n && !dev->be->channel_dots(dev->index, r, pti_ptr(g), pti_ptr(x), pti_ptr(mean),

@@ -1,11 +1,8 @@
 /* conv.c: convolution and transposed convolution in one to three dims. Both gradients are
    convolutions again, so derivatives of any order need no more than the two ops of this file. */
 #include <stdio.h>
-#include <string.h>
 
-#include "node.h"
-#include "ptlua_run.h"
-#include "tensor.h"
+#include "ops.h"
 
 /* The name under which scripts know the call, for messages. */
 static const char *name_of(int nd, bool transposed) {
@@ -122,9 +119,7 @@ static bool read_geometry(geometry *q, const pt_tensor *x, const pt_tensor *w, c
   return true;
 }
 
-/* Halves are computed in float. */
 static pt_tensor *ready(pt_tensor *x, pt_dtype dtype) { return pti_dense_of(pti_cast(x, dtype)); }
-static pt_dtype working(const pt_tensor *x) { return x->dtype == PT_F64 ? PT_F64 : PT_F32; }
 
 pt_tensor *convolution_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   (void)op;
@@ -141,7 +136,7 @@ pt_tensor *convolution_run(const pt_op *op, const pt_arg *arg, pt_tensor **more)
     return pti_fail(PT_ESHAPE, "%s: bias [%s] for %lld output channels", q.name, pti_shape_text(b),
                     (long long)size[1]);
   }
-  q.p.dtype = working(x);
+  q.p.dtype = b && b->dtype != x->dtype ? pti_computed(x) : pti_working(x);
   pt_dtype dtype = (pt_dtype)x->dtype;
   pt_tensor *y = pti_new(size, x->nd, q.p.dtype, pti_dev(x));
   x = ready(x, q.p.dtype);
@@ -226,7 +221,7 @@ pt_tensor *convolution_weight_run(const pt_op *op, const pt_arg *arg, pt_tensor 
   if (!read_steps(&q, &arg[3], &arg[4], &arg[5], arg[6].i)) return NULL;
   pti_conv *p = &q.p;
   pt_dtype dtype = (pt_dtype)in->dtype;
-  p->dtype = working(in);
+  p->dtype = in->dtype == out->dtype ? pti_working(in) : pti_computed(in);
   p->n = in->size[0];
   p->c = in->size[1];
   p->o = out->size[1];

@@ -1,13 +1,8 @@
 /* norm.c: normalisation of rows. One op serves layer, group, instance and RMS normalisation; what
    differs is how a tensor is read as rows. Batch normalisation is made of other ops in Lua's
    nn.functional until it is one. */
-#include <string.h>
+#include "ops.h"
 
-#include "node.h"
-#include "ptlua_run.h"
-#include "tensor.h"
-
-static pt_dtype working(const pt_tensor *x) { return x->dtype == PT_F64 ? PT_F64 : PT_F32; }
 static pt_tensor *ready(pt_tensor *x, pt_dtype dtype) {
   return x ? pti_dense_of(pti_cast(x, dtype)) : NULL;
 }
@@ -17,7 +12,8 @@ static bool read_norm(pti_norm *p, const pt_tensor *x, const pt_tensor *w, const
                       const pt_arg *arg) {
   *p = (pti_norm){
       .n = arg[3].i, .inner = arg[4].i, .period = arg[5].i, .rms = arg[6].i, .eps = arg[7].f};
-  p->dtype = working(x);
+  bool alike = (!w || w->dtype == x->dtype) && (!b || b->dtype == x->dtype);
+  p->dtype = alike ? pti_working(x) : pti_computed(x);
   if (!pti_is((pt_dtype)x->dtype, PTI_FLOATS)) {
     return pti_fail(PT_EDTYPE, "normalisation of %s tensors is not supported",
                     pt_dtype_name((pt_dtype)x->dtype)) != NULL;
@@ -40,7 +36,7 @@ pt_tensor *row_norm_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   if (!read_norm(&p, x, w, b, arg)) return NULL;
   pt_dtype dtype = (pt_dtype)x->dtype;
   pt_tensor *y = pti_new_like(x, p.dtype);
-  for (int k = 0; k < 2; k++) more[k] = pti_new(&p.rows, 1, p.dtype, pti_dev(x));
+  for (int k = 0; k < 2; k++) more[k] = pti_new(&p.rows, 1, pti_computed(x), pti_dev(x));
   if (!(x = ready(x, p.dtype)) || (w && !(w = ready(w, p.dtype))) ||
       (b && !(b = ready(b, p.dtype))))
     return NULL;

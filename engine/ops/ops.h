@@ -17,6 +17,16 @@ static inline const pti_device *pti_home(const pt_tensor *x) { return pti_device
 /* False, naming op and device, where the device's table has no such kernel. */
 bool pti_has(const char *op, const pti_device *dev, bool kernel);
 
+/* What a floating x is computed in, and so the dtype of statistics of it: halves in float. */
+static inline pt_dtype pti_computed(const pt_tensor *x) {
+  return x->dtype == PT_F64 ? PT_F64 : PT_F32;
+}
+/* The dtype that a kernel is given x in: halves as they are where the device reads them. */
+static inline pt_dtype pti_working(const pt_tensor *x) {
+  bool half = x->dtype == PT_F16 || x->dtype == PT_BF16;
+  return half && pti_home(x)->be->halves ? (pt_dtype)x->dtype : pti_computed(x);
+}
+
 /* ---- checks ---- */
 
 /* A position or dim as the user wrote it: negative ones count from the end in every language. */

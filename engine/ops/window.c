@@ -1,11 +1,7 @@
 /* window.c: pooling: max_pool with the places of the largest, avg_pool and its gradient. Spatial
    dims are the last one to three; all dims before them are planes. Lua's nn.functional gives these
    their public names. */
-#include <string.h>
-
-#include "node.h"
-#include "ptlua_run.h"
-#include "tensor.h"
+#include "ops.h"
 
 static bool read_list(const char *op, const char *what, const pt_arg *a, int nd, int64_t low,
                       const int64_t *otherwise, int64_t *out) {
@@ -41,7 +37,7 @@ static bool read_window(const char *op, pti_window *p, const int64_t *in, int nd
                     "%s: kernel_size must have 1 to 3 numbers, one for each spatial dim of x [%s]",
                     op, pti_sizes_text(in, nd)) != NULL;
   }
-  p->dtype = dtype == PT_F64 ? PT_F64 : PT_F32;
+  p->dtype = dtype;
   for (int d = 0; d < 3; d++) {
     p->k[d] = p->stride[d] = p->dil[d] = p->in[d] = p->out[d] = 1;
     p->pad[d] = 0;
@@ -81,7 +77,7 @@ pt_tensor *max_pool_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   pti_window p = {.adaptive = arg[6].i};
   int64_t size[PT_MAX_DIM];
   if (!floating(op->name, x) ||
-      !read_window(op->name, &p, x->size, x->nd, (pt_dtype)x->dtype, arg + 1, arg[5].i, size)) {
+      !read_window(op->name, &p, x->size, x->nd, pti_working(x), arg + 1, arg[5].i, size)) {
     return NULL;
   }
   pt_dtype dtype = (pt_dtype)x->dtype;
@@ -129,7 +125,7 @@ pt_tensor *avg_pool_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   pt_arg window[4] = {arg[1], arg[2], arg[3], {.n = -1}};
   read_average(&p, arg + 4);
   if (!floating(op->name, x) ||
-      !read_window(op->name, &p, x->size, x->nd, (pt_dtype)x->dtype, window, arg[4].i, size)) {
+      !read_window(op->name, &p, x->size, x->nd, pti_working(x), window, arg[4].i, size)) {
     return NULL;
   }
   pt_dtype dtype = (pt_dtype)x->dtype;
@@ -157,7 +153,7 @@ pt_tensor *avg_pool_grad_run(const pt_op *op, const pt_arg *arg, pt_tensor **mor
   int64_t size[PT_MAX_DIM];
   pt_arg window[4] = {arg[2], arg[3], arg[4], {.n = -1}};
   read_average(&p, arg + 5);
-  if (!read_window(op->name, &p, arg[1].ints, arg[1].n, (pt_dtype)g->dtype, window, arg[5].i, size))
+  if (!read_window(op->name, &p, arg[1].ints, arg[1].n, pti_working(g), window, arg[5].i, size))
     return NULL;
   if (g->nd != arg[1].n || memcmp(g->size, size, (size_t)g->nd * sizeof *size) != 0) {
     return pti_fail(PT_ESHAPE, "%s: g [%s] for windows over [%s]", op->name, pti_shape_text(g),

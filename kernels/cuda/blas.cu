@@ -61,17 +61,17 @@ bool blas_takes(const pti_gemm *g) {
          blas_open() != NULL;
 }
 
-bool blas_gemm(cudaStream_t s, const pti_gemm *g) {
+bool blas_gemm(cudaStream_t s, const pti_gemm *g, pt_dtype out) {
   static const int types[] = {BLAS_F32, BLAS_F64, BLAS_F16, BLAS_BF16};
   const blas_table *t = blas_open();
   blas_handle h = handle_of(t, s);
-  int type = types[g->dtype], wide = g->dtype == PT_F64;
+  int type = types[g->dtype], out_type = types[out], wide = g->dtype == PT_F64;
   float alpha = (float)g->alpha, beta = (float)g->beta;
   const void *first = wide ? (const void *)&g->alpha : &alpha,
              *second = wide ? (const void *)&g->beta : &beta;
   int e = h ? t->gemm(h, g->tb ? BLAS_TRANSPOSED : BLAS_PLAIN, g->ta ? BLAS_TRANSPOSED : BLAS_PLAIN,
                       (int)g->n, (int)g->m, (int)g->k, first, g->b, type, (int)g->ldb, g->sb, g->a,
-                      type, (int)g->lda, g->sa, second, g->c, type, (int)g->ldc, g->sc,
+                      type, (int)g->lda, g->sa, second, g->c, out_type, (int)g->ldc, g->sc,
                       (int)g->batch, wide ? BLAS_IN_F64 : BLAS_IN_F32, BLAS_ANY_ALGORITHM)
             : 1;
   if (e == 0) return launched("matrix product");

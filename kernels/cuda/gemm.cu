@@ -59,11 +59,11 @@ template <class T> __global__ void __launch_bounds__(THREADS) tile_gemm(gemm_arg
 }
 
 /* 64 x 64 of c per block, four warps of 32 x 32, k in steps of 32. */
-template <class S> __global__ void __launch_bounds__(128) mma_gemm(gemm_args q) {
+template <class S, class O> __global__ void __launch_bounds__(128) mma_gemm(gemm_args q) {
   SHARED(uint16_t, as, [TILE][MMA_DEPTH + 8]);
   SHARED(uint16_t, bs, [TILE][MMA_DEPTH + 8]); /* transposed, so that two k lie side by side */
   const S *a = (const S *)q.a + blockIdx.z * q.sa, *b = (const S *)q.b + blockIdx.z * q.sb;
-  S *c = (S *)q.c + blockIdx.z * q.sc;
+  O *c = (O *)q.c + blockIdx.z * q.sc;
   int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
   int wm = (warp & 1) * 32, wn = (warp >> 1) * 32;
   int64_t m0 = (int64_t)blockIdx.x * TILE, n0 = (int64_t)blockIdx.y * TILE;
@@ -102,7 +102,7 @@ template <class S> __global__ void __launch_bounds__(128) mma_gemm(gemm_args q) 
     for (int j = 0; j < 4; j++)
 #pragma unroll
       for (int r = 0; r < 4; r++)
-        write_out<S>(q, c, m0 + wm + i * 16 + g + (r >> 1) * 8, n0 + wn + j * 8 + 2 * t + (r & 1),
+        write_out<O>(q, c, m0 + wm + i * 16 + g + (r >> 1) * 8, n0 + wn + j * 8 + 2 * t + (r & 1),
                      acc[i][j][r]);
 }
 
@@ -124,18 +124,18 @@ __global__ void __launch_bounds__(THREADS) any_gemm(gemm_args q, int dtype, int 
   }
 }
 
-bool pti_cuda_gemm(int dev, const pti_gemm *g) {
+bool gemm_to(int dev, const pti_gemm *g, pt_dtype out) {
   cudaStream_t s = pti_stream(dev);
   if (s == NULL) return false;
   if (g->batch == 0 || g->m == 0 || g->n == 0) return true;
   if (pti_is(g->dtype, PTI_COMPLEX)) return pti_no_kernel("matrix product", g->dtype);
-  if (blas_takes(g)) return blas_gemm(s, g);
+  if (blas_takes(g)) return blas_gemm(s, g, out);
   int64_t size = size_of(g->dtype);
   for (int64_t first = 0; first < g->batch; first += MOST_BATCH) {
     int64_t batch = g->batch - first < MOST_BATCH ? g->batch - first : (int64_t)MOST_BATCH;
     gemm_args q = {(const char *)g->a + first * g->sa * size,
                    (const char *)g->b + first * g->sb * size,
-                   (char *)g->c + first * g->sc * size,
+                   (char *)g->c + first * g->sc * size_of(out),
                    g->m,
                    g->n,
                    g->k,
@@ -153,8 +153,14 @@ bool pti_cuda_gemm(int dev, const pti_gemm *g) {
     switch (g->dtype) {
     case PT_F32: LAUNCH((tile_gemm<float>), grid, THREADS, 0, s, q); break;
     case PT_F64: LAUNCH((tile_gemm<double>), grid, THREADS, 0, s, q); break;
-    case PT_F16: LAUNCH((mma_gemm<f16>), grid, 128, 0, s, q); break;
-    case PT_BF16: LAUNCH((mma_gemm<bf16>), grid, 128, 0, s, q); break;
+    case PT_F16:
+      if (out == PT_F32) LAUNCH((mma_gemm<f16, float>), grid, 128, 0, s, q);
+      else LAUNCH((mma_gemm<f16, f16>), grid, 128, 0, s, q);
+      break;
+    case PT_BF16:
+      if (out == PT_F32) LAUNCH((mma_gemm<bf16, float>), grid, 128, 0, s, q);
+      else LAUNCH((mma_gemm<bf16, bf16>), grid, 128, 0, s, q);
+      break;
     default:
       LAUNCH(any_gemm, dim3(looped(g->m * g->n), 1, (unsigned)batch), THREADS, 0, s, q,
              (int)g->dtype, (int)size);
@@ -163,3 +169,5 @@ bool pti_cuda_gemm(int dev, const pti_gemm *g) {
   }
   return true;
 }
+
+bool pti_cuda_gemm(int dev, const pti_gemm *g) { return gemm_to(dev, g, g->dtype); }

@@ -5,7 +5,9 @@
 
 #include "common.cuh"
 
+/* c is of dtype `out`: that of the operands, or float32 where they are halves. */
+bool gemm_to(int dev, const pti_gemm *g, pt_dtype out);
 bool blas_takes(const pti_gemm *g);
-bool blas_gemm(cudaStream_t s, const pti_gemm *g);
+bool blas_gemm(cudaStream_t s, const pti_gemm *g, pt_dtype out);
 
 #endif

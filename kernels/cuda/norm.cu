@@ -1,5 +1,6 @@
 /* norm.cu: layer, group, instance and RMS normalisation and their gradients, and the sums and affine maps
-   by channel of which batch normalisation is made. A block has a row, or a channel; sums are in double. */
+   by channel of which batch normalisation is made. A block has a row, or a channel; sums are in double,
+   statistics and what goes by channel in the type that is computed in (float for halves). */
 #include "common.cuh"
 
 struct norm_args {
@@ -15,14 +16,15 @@ DEV int64_t column_of(const norm_args &q, int64_t r, int64_t i) {
   return r % q.period * (q.n / q.inner) + i / q.inner;
 }
 
-template <class T> __global__ void __launch_bounds__(THREADS) norm_kernel(norm_args q) {
+template <class S> __global__ void __launch_bounds__(THREADS) norm_kernel(norm_args q) {
+  typedef typename compute<S>::T T;
   int64_t r = blockIdx.x;
-  const T *x = (const T *)q.x + r * q.n, *w = (const T *)q.w, *b = (const T *)q.b;
-  T *y = (T *)q.y + r * q.n;
+  const S *x = (const S *)q.x + r * q.n, *w = (const S *)q.w, *b = (const S *)q.b;
+  S *y = (S *)q.y + r * q.n;
   /* around the first element, so that a large mean costs no digits */
-  double shift = q.rms || q.n == 0 ? 0 : (double)x[0], sum = 0, square = 0;
+  double shift = q.rms || q.n == 0 ? 0 : (double)load(x[0]), sum = 0, square = 0;
   for (int64_t i = threadIdx.x; i < q.n; i += THREADS) {
-    double v = (double)x[i] - shift;
+    double v = (double)load(x[i]) - shift;
     sum += v;
     square += v * v;
   }
@@ -36,34 +38,37 @@ template <class T> __global__ void __launch_bounds__(THREADS) norm_kernel(norm_a
   }
   for (int64_t i = threadIdx.x; i < q.n; i += THREADS) {
     int64_t c = column_of(q, r, i);
-    T v = (x[i] - mean) * rstd;
-    y[i] = (w ? v * w[c] : v) + (b ? b[c] : T(0));
+    T v = (load(x[i]) - mean) * rstd;
+    y[i] = put<S>::of((w ? v * load(w[c]) : v) + (b ? load(b[c]) : T(0)));
   }
 }
 
 /* gx = rstd (gw - mean(gw) - xhat mean(gw xhat)) with gw = g w */
-template <class T> __global__ void __launch_bounds__(THREADS) norm_grad_kernel(norm_args q) {
+template <class S> __global__ void __launch_bounds__(THREADS) norm_grad_kernel(norm_args q) {
+  typedef typename compute<S>::T T;
   int64_t r = blockIdx.x;
-  const T *x = (const T *)q.x + r * q.n, *g = (const T *)q.g + r * q.n, *w = (const T *)q.w;
-  T *gx = (T *)q.y + r * q.n, m = ((const T *)q.mean)[r], s = ((const T *)q.rstd)[r];
+  const S *x = (const S *)q.x + r * q.n, *g = (const S *)q.g + r * q.n, *w = (const S *)q.w;
+  S *gx = (S *)q.y + r * q.n;
+  T m = ((const T *)q.mean)[r], s = ((const T *)q.rstd)[r];
   double sum = 0, dot = 0;
   for (int64_t i = threadIdx.x; i < q.n; i += THREADS) {
-    T v = w ? g[i] * w[column_of(q, r, i)] : g[i];
+    T v = w ? load(g[i]) * load(w[column_of(q, r, i)]) : load(g[i]);
     sum += (double)v;
-    dot += (double)(v * (x[i] - m));
+    dot += (double)(v * (load(x[i]) - m));
   }
   sum = block_sum(sum);
   dot = block_sum(dot);
   T mean_g = q.rms ? T(0) : (T)(sum / (double)q.n);
   T k = (T)(dot / (double)q.n * (double)s * (double)s);
   for (int64_t i = threadIdx.x; i < q.n; i += THREADS) {
-    T v = w ? g[i] * w[column_of(q, r, i)] : g[i];
-    gx[i] = s * (v - mean_g - (x[i] - m) * k);
+    T v = w ? load(g[i]) * load(w[column_of(q, r, i)]) : load(g[i]);
+    gx[i] = put<S>::of(s * (v - mean_g - (load(x[i]) - m) * k));
   }
 }
 
 /* blockDim: (columns, threads for each). A column's elements are those of all rows that use it. */
-template <class T> __global__ void __launch_bounds__(THREADS) norm_affine_grad(norm_args q) {
+template <class S> __global__ void __launch_bounds__(THREADS) norm_affine_grad(norm_args q) {
+  typedef typename compute<S>::T T;
   SHARED(double, part, [2][THREADS]);
   int64_t width = q.n / q.inner, columns = width * q.period;
   int64_t column = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
@@ -73,7 +78,7 @@ template <class T> __global__ void __launch_bounds__(THREADS) norm_affine_grad(n
     for (int64_t e = threadIdx.y; e < count; e += blockDim.y) {
       int64_t r = first + e / q.inner * q.period,
               at = r * q.n + column % width * q.inner + e % q.inner;
-      T g = ((const T *)q.g)[at], x = ((const T *)q.x)[at];
+      T g = load(((const S *)q.g)[at]), x = load(((const S *)q.x)[at]);
       gw += (double)(g * ((x - ((const T *)q.mean)[r]) * ((const T *)q.rstd)[r]));
       gb += (double)g;
     }
@@ -90,8 +95,8 @@ template <class T> __global__ void __launch_bounds__(THREADS) norm_affine_grad(n
     __syncthreads();
   }
   if (threadIdx.y > 0 || column >= columns) return;
-  if (q.gw) ((T *)q.gw)[column] = (T)part[0][me];
-  if (q.gb) ((T *)q.gb)[column] = (T)part[1][me];
+  if (q.gw) ((S *)q.gw)[column] = put<S>::of((T)part[0][me]);
+  if (q.gb) ((S *)q.gb)[column] = put<S>::of((T)part[1][me]);
 }
 
 static norm_args args_of(const pti_norm *p) {
@@ -105,15 +110,15 @@ static norm_args args_of(const pti_norm *p) {
   q.eps = p->eps;
   return q;
 }
-template <class T> static void launch_norm(cudaStream_t s, const norm_args &q) {
-  LAUNCH((norm_kernel<T>), (unsigned)q.rows, THREADS, 0, s, q);
+template <class S> static void launch_norm(cudaStream_t s, const norm_args &q) {
+  LAUNCH((norm_kernel<S>), (unsigned)q.rows, THREADS, 0, s, q);
 }
-template <class T> static void launch_grad(cudaStream_t s, const norm_args &q) {
-  if (q.y && q.rows && q.n) LAUNCH((norm_grad_kernel<T>), (unsigned)q.rows, THREADS, 0, s, q);
+template <class S> static void launch_grad(cudaStream_t s, const norm_args &q) {
+  if (q.y && q.rows && q.n) LAUNCH((norm_grad_kernel<S>), (unsigned)q.rows, THREADS, 0, s, q);
   int64_t columns = q.inner ? q.n / q.inner * q.period : 0;
   unsigned side = q.inner == 1 ? 32 : 1;
   if ((q.gw || q.gb) && columns)
-    LAUNCH((norm_affine_grad<T>), blocks_of(columns, side), dim3(side, THREADS / side), 0, s, q);
+    LAUNCH((norm_affine_grad<S>), blocks_of(columns, side), dim3(side, THREADS / side), 0, s, q);
 }
 
 bool pti_cuda_norm(int dev, const pti_norm *p, const void *x, const void *w, const void *b, void *y,
@@ -123,7 +128,7 @@ bool pti_cuda_norm(int dev, const pti_norm *p, const void *x, const void *w, con
   if (s == NULL) return false;
   if (q.rows == 0) return true;
   q.x = x, q.w = w, q.b = b, q.y = y, q.out_mean = mean, q.out_rstd = rstd;
-  if (!BY_WIDE(p->dtype, launch_norm, s, q)) return pti_no_kernel("norm", p->dtype);
+  if (!BY_FLOAT(p->dtype, launch_norm, s, q)) return pti_no_kernel("norm", p->dtype);
   return launched("norm");
 }
 bool pti_cuda_norm_grad(int dev, const pti_norm *p, const void *x, const void *w, const void *g,
@@ -132,7 +137,7 @@ bool pti_cuda_norm_grad(int dev, const pti_norm *p, const void *x, const void *w
   norm_args q = args_of(p);
   if (s == NULL) return false;
   q.x = x, q.w = w, q.g = g, q.mean = mean, q.rstd = rstd, q.y = gx, q.gw = gw, q.gb = gb;
-  if (!BY_WIDE(p->dtype, launch_grad, s, q)) return pti_no_kernel("norm", p->dtype);
+  if (!BY_FLOAT(p->dtype, launch_grad, s, q)) return pti_no_kernel("norm", p->dtype);
   return launched("norm backward");
 }
 
@@ -147,12 +152,13 @@ DEV int64_t channel_at(const channel_args &q, int64_t c, int64_t e) {
   return (e / q.inner * q.n + c) * q.inner + e % q.inner;
 }
 
-template <class T> __global__ void __launch_bounds__(THREADS) moments_kernel(channel_args q) {
+template <class S> __global__ void __launch_bounds__(THREADS) moments_kernel(channel_args q) {
+  typedef typename compute<S>::T T;
   int64_t c = blockIdx.x, count = q.outer * q.inner;
-  const T *x = (const T *)q.x;
-  double shift = (double)x[channel_at(q, c, 0)], sum = 0, square = 0;
+  const S *x = (const S *)q.x;
+  double shift = (double)load(x[channel_at(q, c, 0)]), sum = 0, square = 0;
   for (int64_t e = threadIdx.x; e < count; e += THREADS) {
-    double v = (double)x[channel_at(q, c, e)] - shift;
+    double v = (double)load(x[channel_at(q, c, e)]) - shift;
     sum += v;
     square += v * v;
   }
@@ -164,15 +170,16 @@ template <class T> __global__ void __launch_bounds__(THREADS) moments_kernel(cha
   ((T *)q.dot)[c] = (T)(var > 0 || var != var ? var : 0);
 }
 /* Sums of x and of x (z - mean). */
-template <class T> __global__ void __launch_bounds__(THREADS) dots_kernel(channel_args q) {
+template <class S> __global__ void __launch_bounds__(THREADS) dots_kernel(channel_args q) {
+  typedef typename compute<S>::T T;
   int64_t c = blockIdx.x, count = q.outer * q.inner;
-  const T *x = (const T *)q.x, *z = (const T *)q.z;
+  const S *x = (const S *)q.x, *z = (const S *)q.z;
   T mean = ((const T *)q.mean)[c];
   double sum = 0, dot = 0;
   for (int64_t e = threadIdx.x; e < count; e += THREADS) {
     int64_t at = channel_at(q, c, e);
-    sum += (double)x[at];
-    dot += (double)(x[at] * (z[at] - mean));
+    sum += (double)load(x[at]);
+    dot += (double)(load(x[at]) * (load(z[at]) - mean));
   }
   sum = block_sum(sum);
   dot = block_sum(dot);
@@ -180,24 +187,25 @@ template <class T> __global__ void __launch_bounds__(THREADS) dots_kernel(channe
   ((T *)q.sum)[c] = (T)sum;
   ((T *)q.dot)[c] = (T)dot;
 }
-template <class T> __global__ void __launch_bounds__(THREADS) affine_kernel(channel_args q) {
+template <class S> __global__ void __launch_bounds__(THREADS) affine_kernel(channel_args q) {
+  typedef typename compute<S>::T T;
   const T *a = (const T *)q.a, *b = (const T *)q.b, *c = (const T *)q.c;
-  const T *x = (const T *)q.x, *z = (const T *)q.z;
+  const S *x = (const S *)q.x, *z = (const S *)q.z;
   FOR_EACH(i, q.outer * q.n * q.inner) {
     int64_t k = i / q.inner % q.n;
-    T v = a[k] * x[i];
-    if (z) v = v + (b ? b[k] : T(0)) * z[i];
-    ((T *)q.y)[i] = v + c[k];
+    T v = a[k] * load(x[i]);
+    if (z) v = v + (b ? b[k] : T(0)) * load(z[i]);
+    ((S *)q.y)[i] = put<S>::of(v + c[k]);
   }
 }
-template <class T> static void launch_moments(cudaStream_t s, const channel_args &q) {
-  LAUNCH((moments_kernel<T>), (unsigned)q.n, THREADS, 0, s, q);
+template <class S> static void launch_moments(cudaStream_t s, const channel_args &q) {
+  LAUNCH((moments_kernel<S>), (unsigned)q.n, THREADS, 0, s, q);
 }
-template <class T> static void launch_dots(cudaStream_t s, const channel_args &q) {
-  LAUNCH((dots_kernel<T>), (unsigned)q.n, THREADS, 0, s, q);
+template <class S> static void launch_dots(cudaStream_t s, const channel_args &q) {
+  LAUNCH((dots_kernel<S>), (unsigned)q.n, THREADS, 0, s, q);
 }
-template <class T> static void launch_affine(cudaStream_t s, const channel_args &q) {
-  LAUNCH((affine_kernel<T>), looped(q.outer * q.n * q.inner), THREADS, 0, s, q);
+template <class S> static void launch_affine(cudaStream_t s, const channel_args &q) {
+  LAUNCH((affine_kernel<S>), looped(q.outer * q.n * q.inner), THREADS, 0, s, q);
 }
 
 bool pti_cuda_channel_moments(int dev, pti_rows r, const void *x, void *mean, void *var) {
@@ -205,7 +213,7 @@ bool pti_cuda_channel_moments(int dev, pti_rows r, const void *x, void *mean, vo
   cudaStream_t s = pti_stream(dev);
   if (s == NULL) return false;
   if (q.n == 0) return true;
-  if (!BY_WIDE(r.dtype, launch_moments, s, q)) return pti_no_kernel("batch norm", r.dtype);
+  if (!BY_FLOAT(r.dtype, launch_moments, s, q)) return pti_no_kernel("batch norm", r.dtype);
   return launched("batch norm");
 }
 bool pti_cuda_channel_dots(int dev, pti_rows r, const void *g, const void *x, const void *mean,
@@ -214,7 +222,7 @@ bool pti_cuda_channel_dots(int dev, pti_rows r, const void *g, const void *x, co
   cudaStream_t s = pti_stream(dev);
   if (s == NULL) return false;
   if (q.n == 0) return true;
-  if (!BY_WIDE(r.dtype, launch_dots, s, q)) return pti_no_kernel("batch norm", r.dtype);
+  if (!BY_FLOAT(r.dtype, launch_dots, s, q)) return pti_no_kernel("batch norm", r.dtype);
   return launched("batch norm backward");
 }
 bool pti_cuda_channel_affine(int dev, pti_rows r, const void *a, const void *x, const void *b,
@@ -223,6 +231,6 @@ bool pti_cuda_channel_affine(int dev, pti_rows r, const void *a, const void *x, 
   cudaStream_t s = pti_stream(dev);
   if (s == NULL) return false;
   if (q.outer * q.n * q.inner == 0) return true;
-  if (!BY_WIDE(r.dtype, launch_affine, s, q)) return pti_no_kernel("batch norm", r.dtype);
+  if (!BY_FLOAT(r.dtype, launch_affine, s, q)) return pti_no_kernel("batch norm", r.dtype);
   return launched("batch norm");
 }

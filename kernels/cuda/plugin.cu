@@ -193,6 +193,7 @@ pt_backend_open(uint32_t abi, const pt_host *host) {
 #ifndef __CUDACC__
   b.exact = true;
 #endif
+  b.halves = true;
   b.count = count;
   b.alloc = alloc_block;
   b.free = free_block;

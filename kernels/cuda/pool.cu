@@ -70,11 +70,12 @@ template <class T> DEV T divisor_of(const window_args &q, const box &b) {
 }
 
 /* The first of equal ones wins; NaN wins over all. */
-template <class T>
+template <class S>
 __global__ void __launch_bounds__(THREADS)
-    max_pool_kernel(window_args q, T *y, int64_t *index, const T *x) {
+    max_pool_kernel(window_args q, S *y, int64_t *index, const S *x) {
+  typedef typename compute<S>::T T;
   FOR_EACH(e, q.planes * q.nout) {
-    const T *plane = x + e / q.nout * q.nin;
+    const S *plane = x + e / q.nout * q.nin;
     box b = box_at(q, e % q.nout);
     T best = -INFINITY;
     int64_t at = -1;
@@ -82,26 +83,27 @@ __global__ void __launch_bounds__(THREADS)
       for (int64_t v = b.d[1].from; v < b.d[1].until; v += b.d[1].step)
         for (int64_t w = b.d[2].from; w < b.d[2].until; w += b.d[2].step) {
           int64_t i = (z * q.in[1] + v) * q.in[2] + w;
-          T value = plane[i];
+          T value = load(plane[i]);
           if (at >= 0 && ((!(value > best) && value == value) || best != best)) continue;
           best = value;
           at = i;
         }
-    y[e] = best;
+    y[e] = put<S>::of(best);
     index[e] = at + q.base;
   }
 }
-template <class T>
-__global__ void __launch_bounds__(THREADS) avg_pool_kernel(window_args q, T *y, const T *x) {
+template <class S>
+__global__ void __launch_bounds__(THREADS) avg_pool_kernel(window_args q, S *y, const S *x) {
+  typedef typename compute<S>::T T;
   FOR_EACH(e, q.planes * q.nout) {
-    const T *plane = x + e / q.nout * q.nin;
+    const S *plane = x + e / q.nout * q.nin;
     box b = box_at(q, e % q.nout);
     T sum = 0;
     for (int64_t z = b.d[0].from; z < b.d[0].until; z += b.d[0].step)
       for (int64_t v = b.d[1].from; v < b.d[1].until; v += b.d[1].step)
         for (int64_t w = b.d[2].from; w < b.d[2].until; w += b.d[2].step)
-          sum += plane[(z * q.in[1] + v) * q.in[2] + w];
-    y[e] = sum / divisor_of<T>(q, b);
+          sum += load(plane[(z * q.in[1] + v) * q.in[2] + w]);
+    y[e] = put<S>::of(sum / divisor_of<T>(q, b));
   }
 }
 
@@ -121,10 +123,11 @@ DEV bool holds(const span &s, int64_t i) {
   return i >= s.from && i < s.until && (i - s.from) % s.step == 0;
 }
 
-template <class T>
-__global__ void __launch_bounds__(THREADS) avg_pool_grad_kernel(window_args q, T *gx, const T *g) {
+template <class S>
+__global__ void __launch_bounds__(THREADS) avg_pool_grad_kernel(window_args q, S *gx, const S *g) {
+  typedef typename compute<S>::T T;
   FOR_EACH(e, q.planes * q.nin) {
-    const T *plane = g + e / q.nin * q.nout;
+    const S *plane = g + e / q.nin * q.nout;
     int64_t i = e % q.nin, at[3] = {i / q.in[2] / q.in[1], i / q.in[2] % q.in[1], i % q.in[2]};
     int64_t first[3], last[3];
     for (int d = 0; d < 3; d++) windows_around(q, d, at[d], &first[d], &last[d]);
@@ -135,26 +138,26 @@ __global__ void __launch_bounds__(THREADS) avg_pool_grad_kernel(window_args q, T
           int64_t o = (z * q.out[1] + v) * q.out[2] + w;
           box b = box_at(q, o);
           if (holds(b.d[0], at[0]) && holds(b.d[1], at[1]) && holds(b.d[2], at[2]))
-            sum += plane[o] / divisor_of<T>(q, b);
+            sum += load(plane[o]) / divisor_of<T>(q, b);
         }
-    gx[e] = sum;
+    gx[e] = put<S>::of(sum);
   }
 }
 
-template <class T>
+template <class S>
 static void launch_max(cudaStream_t s, const window_args &q, void *y, int64_t *index,
                        const void *x) {
-  LAUNCH((max_pool_kernel<T>), looped(q.planes * q.nout), THREADS, 0, s, q, (T *)y, index,
-         (const T *)x);
+  LAUNCH((max_pool_kernel<S>), looped(q.planes * q.nout), THREADS, 0, s, q, (S *)y, index,
+         (const S *)x);
 }
-template <class T>
+template <class S>
 static void launch_avg(cudaStream_t s, const window_args &q, void *y, const void *x) {
-  LAUNCH((avg_pool_kernel<T>), looped(q.planes * q.nout), THREADS, 0, s, q, (T *)y, (const T *)x);
+  LAUNCH((avg_pool_kernel<S>), looped(q.planes * q.nout), THREADS, 0, s, q, (S *)y, (const S *)x);
 }
-template <class T>
+template <class S>
 static void launch_grad(cudaStream_t s, const window_args &q, void *gx, const void *g) {
-  LAUNCH((avg_pool_grad_kernel<T>), looped(q.planes * q.nin), THREADS, 0, s, q, (T *)gx,
-         (const T *)g);
+  LAUNCH((avg_pool_grad_kernel<S>), looped(q.planes * q.nin), THREADS, 0, s, q, (S *)gx,
+         (const S *)g);
 }
 
 bool pti_cuda_max_pool(int dev, const pti_window *p, const void *x, void *y, int64_t *index,
@@ -163,7 +166,8 @@ bool pti_cuda_max_pool(int dev, const pti_window *p, const void *x, void *y, int
   window_args q = args_of(p, base);
   if (s == NULL) return false;
   if (q.planes * q.nout == 0) return true;
-  if (!BY_WIDE(p->dtype, launch_max, s, q, y, index, x)) return pti_no_kernel("max_pool", p->dtype);
+  if (!BY_FLOAT(p->dtype, launch_max, s, q, y, index, x))
+    return pti_no_kernel("max_pool", p->dtype);
   return launched("max_pool");
 }
 bool pti_cuda_avg_pool(int dev, const pti_window *p, const void *x, void *y) {
@@ -171,7 +175,7 @@ bool pti_cuda_avg_pool(int dev, const pti_window *p, const void *x, void *y) {
   window_args q = args_of(p, 0);
   if (s == NULL) return false;
   if (q.planes * q.nout == 0) return true;
-  if (!BY_WIDE(p->dtype, launch_avg, s, q, y, x)) return pti_no_kernel("avg_pool", p->dtype);
+  if (!BY_FLOAT(p->dtype, launch_avg, s, q, y, x)) return pti_no_kernel("avg_pool", p->dtype);
   return launched("avg_pool");
 }
 bool pti_cuda_avg_pool_grad(int dev, const pti_window *p, const void *g, void *gx) {
@@ -179,6 +183,6 @@ bool pti_cuda_avg_pool_grad(int dev, const pti_window *p, const void *g, void *g
   window_args q = args_of(p, 0);
   if (s == NULL) return false;
   if (q.planes * q.nin == 0) return true;
-  if (!BY_WIDE(p->dtype, launch_grad, s, q, gx, g)) return pti_no_kernel("avg_pool", p->dtype);
+  if (!BY_FLOAT(p->dtype, launch_grad, s, q, gx, g)) return pti_no_kernel("avg_pool", p->dtype);
   return launched("avg_pool backward");
 }

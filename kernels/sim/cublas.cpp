@@ -22,7 +22,7 @@ struct blas_context {
 
 struct product {
   bool ta, tb;
-  int m, n, k, type, lda, ldb, ldc, batch;
+  int m, n, k, type, c_type, lda, ldb, ldc, batch;
   long long step_a, step_b, step_c;
   double alpha, beta;
   const char *a, *b;
@@ -55,8 +55,8 @@ static void by_loops(const product &q, const char *a, const char *b, char *c) {
             q.tb ? (size_t)p * (size_t)q.ldb + (size_t)j : (size_t)j * (size_t)q.ldb + (size_t)p;
         sum += get(q.type, a + at * size) * get(q.type, b + bt * size);
       }
-      char *to = c + ((size_t)j * (size_t)q.ldc + (size_t)i) * size;
-      put(q.type, to, q.alpha * sum + (q.beta == 0 ? 0 : q.beta * get(q.type, to)));
+      char *to = c + ((size_t)j * (size_t)q.ldc + (size_t)i) * size_of(q.c_type);
+      put(q.c_type, to, q.alpha * sum + (q.beta == 0 ? 0 : q.beta * get(q.c_type, to)));
     }
   }
 }
@@ -97,18 +97,18 @@ static bool inside(const char *what, const char *p, int rows, int cols, int ld, 
 
 static void run(void *ud) {
   product *q = (product *)ud;
-  size_t size = size_of(q->type);
+  size_t size = size_of(q->type), c_size = size_of(q->c_type);
   for (int i = 0; i < q->batch && !sticky; i++) {
     const char *a = q->a + (long long)size * q->step_a * i,
                *b = q->b + (long long)size * q->step_b * i;
-    char *c = q->c + (long long)size * q->step_c * i;
+    char *c = q->c + (long long)c_size * q->step_c * i;
     if (!inside("a", a, q->ta ? q->k : q->m, q->ta ? q->m : q->k, q->lda, size) ||
         !inside("b", b, q->tb ? q->n : q->k, q->tb ? q->k : q->n, q->ldb, size) ||
-        !inside("c", c, q->m, q->n, q->ldc, size))
+        !inside("c", c, q->m, q->n, q->ldc, c_size))
       break;
     if (!by_blas(*q, a, b, c)) by_loops(*q, a, b, c);
     for (int j = 0; j < q->n; j++)
-      mark(c + (size_t)j * (size_t)q->ldc * size, (size_t)q->m * size, WRITTEN);
+      mark(c + (size_t)j * (size_t)q->ldc * c_size, (size_t)q->m * c_size, WRITTEN);
   }
   delete q;
 }
@@ -133,7 +133,9 @@ static int gemm(blas_handle h, int ta, int tb, int m, int n, int k, const void *
   if (m < 0 || n < 0 || k < 0 || batch < 0 || lda < 1 || ldb < 1 || ldc < 1) return INVALID_VALUE;
   if (lda < (ta ? k : m) || ldb < (tb ? n : k) || ldc < m) return INVALID_VALUE;
   bool wide = c_type == BLAS_F64;
-  if (a_type != b_type || a_type != c_type || compute != (wide ? BLAS_IN_F64 : BLAS_IN_F32))
+  bool summed = c_type == BLAS_F32 && size_of(a_type) == 2; /* halves into floats */
+  if (a_type != b_type || (a_type != c_type && !summed) ||
+      compute != (wide ? BLAS_IN_F64 : BLAS_IN_F32))
     return NOT_SUPPORTED;
   product q = {ta != 0,
                tb != 0,
@@ -141,6 +143,7 @@ static int gemm(blas_handle h, int ta, int tb, int m, int n, int k, const void *
                n,
                k,
                a_type,
+               c_type,
                lda,
                ldb,
                ldc,
