@@ -197,6 +197,14 @@ static void note_writes(cursor *c, int i) {
   }
 }
 
+bool pl_has_code(lua_State *L, int i) {
+  push_cache(L);
+  lua_pushvalue(L, i);
+  bool has = lua_rawget(L, -2) == LUA_TTABLE;
+  lua_pop(L, 2);
+  return has;
+}
+
 void pl_push_code(lua_State *L, int i) {
   push_cache(L);
   int cache = lua_gettop(L);

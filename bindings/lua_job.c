@@ -23,6 +23,7 @@ typedef struct pool_box {
 typedef struct job_box {
   pl_job *job;
   int64_t cursor; /* tasks before it were taken, in order */
+  int64_t taken;
 } job_box;
 
 static pl_pool *check_pool(lua_State *L, int i) {
@@ -170,15 +171,20 @@ static void pack_job(lua_State *L, pl_job *job, const char *op, int function, in
   job->globals = p.globals;
 }
 
+static bool is_path(lua_State *L, const char *field, const char *path) {
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  bool same = lua_getfield(L, -1, LUA_LOADLIBNAME) != LUA_TTABLE ||
+              lua_getfield(L, -1, field) != LUA_TSTRING || strcmp(lua_tostring(L, -1), path) == 0;
+  lua_settop(L, 6);
+  return same;
+}
+
 static void note_paths(lua_State *L, pl_job *job) {
-  char *path = copy_path(L, "path"), *cpath = copy_path(L, "cpath");
-  bool same = path == NULL || cpath == NULL ||
-              (strcmp(path, job->pool->path) == 0 && strcmp(cpath, job->pool->cpath) == 0);
-  job->path = same ? NULL : path;
-  job->cpath = same ? NULL : cpath;
-  if (!same) return;
-  free(path);
-  free(cpath);
+  const pl_pool *pool = job->pool;
+  if (is_path(L, "path", pool->path) && is_path(L, "cpath", pool->cpath)) return;
+  job->path = copy_path(L, "path");
+  job->cpath = copy_path(L, "cpath");
+  if (job->path == NULL || job->cpath == NULL) pl_error(L, PT_EMEMORY, "pool: no memory");
 }
 
 /* The box keeps the pool's object alive, and the objects of the code: classes in it may come back by number. */
@@ -218,7 +224,7 @@ static int pool_submit(lua_State *L) {
 static int job_gc(lua_State *L) {
   job_box *box = check_job(L, 1);
   if (box->job == NULL) return 0;
-  pl_job_cancel(box->job);
+  if (box->taken < box->job->n) pl_job_cancel(box->job);
   pl_job_release(box->job);
   box->job = NULL;
   return 0;
@@ -244,13 +250,28 @@ static int chunk_gc(lua_State *L) {
   return 0;
 }
 
+/* {n = number of results, ...} */
+static void read_results(pl_reader *r) {
+  lua_State *L = r->L;
+  pl_read_value(r);
+  lua_Integer n = lua_tointeger(L, -1);
+  lua_createtable(L, (int)n, 1);
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "n");
+  for (lua_Integer k = 1; k <= n; k++) {
+    pl_read_value(r);
+    lua_rawseti(L, -2, k);
+  }
+}
+
 /* Reads what became of one task: into values[i], or into errors[i] = {message, traceback, worker, value}. */
-static void read_task(pl_reader *r, int values, int errors, lua_Integer i) {
+static void read_task(pl_reader *r, bool many, int values, int errors, lua_Integer i) {
   static const char *const fields[] = {"message", "traceback", "worker", "value"};
   lua_State *L = r->L;
   pl_read_group(r);
   if (pl_read_byte(r) == PL_DONE) {
-    pl_read_value(r);
+    if (many) read_results(r);
+    else pl_read_value(r);
     lua_rawseti(L, values, i);
     return;
   }
@@ -299,9 +320,10 @@ static int job_take(lua_State *L) {
     return 1;
   }
   box->cursor = chunk->hi;
+  box->taken += chunk->hi - chunk->lo;
   pl_reader r;
   pl_read_begin(&r, L, &chunk->packet, 0, 0, false);
-  for (int64_t i = chunk->lo; i < chunk->hi; i++) read_task(&r, 4, 5, i + 1);
+  for (int64_t i = chunk->lo; i < chunk->hi; i++) read_task(&r, box->job->many, 4, 5, i + 1);
   lua_pushinteger(L, chunk->lo + 1);
   lua_pushinteger(L, chunk->hi);
   pl_chunk_free(chunk);

@@ -260,8 +260,9 @@ static void pack_lua_function(pl_packer *p, pl_space *s, int i) {
   lua_settop(L, list - 1);
 }
 
+/* A function that was sent as code before has no name. */
 static void pack_function_at(pl_packer *p, pl_space *s, int i) {
-  if (put_known(p, s, i) || put_name(p, s, i)) return;
+  if (put_known(p, s, i) || (!pl_has_code(p->L, i) && put_name(p, s, i))) return;
   if (lua_iscfunction(p->L, i))
     refuse(p, s, i, "a C function that no loaded module holds cannot cross");
   pack_lua_function(p, s, i);

@@ -123,6 +123,8 @@ bool pl_standard_global(const char *name);
 /* Pushes a list for the Lua function at index i: [1] its dump, then names of globals that it reads.
    fields: writes = the name of a captured local that it assigns to, sets = true where it assigns to globals. */
 void pl_push_code(lua_State *L, int i);
+/* Whether it was called for the value at i before. */
+bool pl_has_code(lua_State *L, int i);
 /* Pushes upvalue u of the function at i; false, pushing nothing, where there is none. *env: it is where the function
    finds its globals: the state's own table, or another that stands for it under the name _ENV. */
 bool pl_push_upvalue(lua_State *L, int i, int u, bool *env);

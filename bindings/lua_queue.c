@@ -153,16 +153,12 @@ void pl_pool_abandon(pl_pool *pool) {
 /* ---- jobs ---- */
 
 pl_job *pl_job_new(pl_pool *pool, int64_t n) {
-  pl_job *job = calloc(1, sizeof *job);
-  size_t *offset = calloc((size_t)n + 1, sizeof *offset);
-  if (job == NULL || offset == NULL) {
-    free(job);
-    free(offset);
-    return pti_fail(PT_EMEMORY, "pool: out of memory for %lld tasks", (long long)n);
-  }
+  pl_job *job = (uint64_t)n < SIZE_MAX / 16
+                    ? calloc(1, sizeof *job + ((size_t)n + 1) * sizeof(size_t))
+                    : NULL;
+  if (job == NULL) return pti_fail(PT_EMEMORY, "pool: out of memory for %lld tasks", (long long)n);
   atomic_init(&job->refs, 1);
   atomic_init(&job->stop, n);
-  job->offset = offset;
   job->n = n;
   job->pool = pool;
   atomic_fetch_add(&pool->refs, 1);
@@ -185,7 +181,6 @@ void pl_job_release(pl_job *job) {
   pl_packet_free(&job->code);
   pl_packet_free(&job->args);
   pthread_cond_destroy(&job->change);
-  free(job->offset);
   free(job->path);
   free(job->cpath);
   pl_pool *pool = job->pool;

@@ -326,17 +326,17 @@ static void seed_task(lua_State *L, const pl_job *job, int64_t task) {
 /* The results of a task stand from index `first` on; the packer's slots below. */
 static void pack_results(pl_packer *p, const pl_job *job, int first) {
   lua_State *L = p->L;
-  int n = lua_gettop(L) - first + 1;
-  if (job->many) {
-    lua_createtable(L, n, 1);
-    lua_insert(L, first);
-    for (int i = n; i > 0; i--) lua_rawseti(L, first, i);
-    lua_pushinteger(L, n);
-    lua_setfield(L, first, "n");
-  }
   pl_put_byte(L, p->value.out, PL_DONE);
   pl_pack_group(p);
-  pl_pack_value(p, first, job->many ? "the results" : "the result");
+  if (!job->many) {
+    pl_pack_value(p, first, "the result");
+    return;
+  }
+  int last = lua_gettop(L);
+  luaL_checkstack(L, 24, "too many results");
+  lua_pushinteger(L, last - first + 1);
+  pl_pack_value(p, last + 1, "the number");
+  for (int i = first; i <= last; i++) pl_pack_value(p, i, "result %d", i - first + 1);
 }
 
 /* Makes the stack: the values of push_code, the slots of the packer and the reader, math.randomseed at SEED. */

@@ -30,7 +30,6 @@ typedef struct pl_job {
   atomic_int refs;
   struct pl_pool *pool; /* retained */
   pl_packet code, args;
-  size_t *offset;   /* of each task in args; n + 1 */
   int64_t n, chunk; /* chunk 0: chosen by how long tasks take */
   bool impure, globals, many, collect;
   char *path,
@@ -44,6 +43,7 @@ typedef struct pl_job {
   atomic_uint news;  /* grows with every change, for those who look without the mutex */
   pl_waiter *waiter; /* or NULL */
   struct pl_job *link;
+  size_t offset[]; /* of each task in args; n + 1 */
 } pl_job;
 
 typedef struct pl_worker {

@@ -319,7 +319,7 @@ describe("pool", function()
         pool:map(function(x) n = n + x end, { 1 })
         return n
       end },
-      { "the results%.1%.f: a file cannot cross", function() pool:apply(function() return { f = io.stdout } end) end },
+      { "result 1%.f: a file cannot cross", function() pool:apply(function() return { f = io.stdout } end) end },
       { "the result%.f: a file cannot cross", function()
         pool:map(function() return { f = io.stdout } end, { 1 })
       end },

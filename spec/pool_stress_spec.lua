@@ -253,9 +253,12 @@ describe("many", function()
   it("tasks leave nothing behind #asan #tsan", function()
     local pool <close> = pt.pool(2)
     local x, list = pt.ones(1000), range(1000)
+    local rounds = tonumber(os.getenv "PT_SOAK") or 1 -- 160 for a million tasks
     local function work()
-      for _ = 1, 5 do
+      for _ = 1, 5 * rounds do
         pool:map(function(i) return { i, tostring(i), x + i } end, list)
+        for i = 1, 200 do pool:apply(identity, i) end
+        for i, y in pool:imap(identity, range(50)) do assert(i == y) end
         collectgarbage()
       end
     end

@@ -48,18 +48,17 @@ end
 
 -- ---- calls ----
 
--- Starts fn over the tasks first+1 .. first+n of a call.
-local function submit(pool, owner, fn, tasks, n, more)
+-- Starts fn over tasks first+1 .. first+n of a call; `how` says how (bindings/lua_job.c).
+local function submit(pool, owner, fn, tasks, how)
   check_function(owner, fn)
   if not pool.handle then fail("%s: the pool is closed", owner) end
-  if not more.call then -- the same seed given again: the same numbers
-    pool.calls = pool.calls + (more.seed and 0 or 1)
-    more.call = more.seed and 0 or pool.calls
+  if not how.call then -- the same seed given again: the same numbers
+    pool.calls = pool.calls + (how.seed and 0 or 1)
+    how.call = how.seed and 0 or pool.calls
   end
-  more.n = n
-  if more.private == nil then more.private = pool.private end
-  more.seed = more.seed or pool.seed or core.pool_seed()
-  return core.pool_submit(pool.handle, owner, fn, tasks, more)
+  how.seed = how.seed or pool.seed or core.pool_seed()
+  if how.private == nil then how.private = pool.private end
+  return core.pool_submit(pool.handle, owner, fn, tasks, how)
 end
 
 -- The error that a failed task becomes: its own value where that is a table, else text with the worker's traceback.
@@ -130,8 +129,20 @@ local function gather(owner, job, n, options)
   return values, errors
 end
 
+-- One call, as a job.
 local function start(pool, owner, fn, ...)
-  return Future(submit(pool, owner, fn, { table.pack(...) }, 1, { star = true, first = 0, many = true }))
+  local how = { n = 1, first = 0, star = true, many = true, private = pool.private, call = nil, seed = nil }
+  return submit(pool, owner, fn, { table.pack(...) }, how)
+end
+
+-- What became of it within `seconds`: "done" and the results, "failed" and what is known, "cancelled"; nil: not yet.
+local function outcome(job, seconds)
+  local values, errors = {}, {}
+  local first = core.job_take(job, true, seconds, values, errors)
+  if first == nil then return nil end
+  if not first then return "cancelled" end
+  if errors[1] then return "failed", errors[1] end
+  return "done", values[1]
 end
 
 local function run(pool, owner, fn, tasks, options, star)
@@ -139,8 +150,8 @@ local function run(pool, owner, fn, tasks, options, star)
   if type(tasks) ~= "table" then fail("%s: expected a list of tasks, got a %s", owner, type(tasks)) end
   local n, collect = tasks.n or #tasks, check_on_error(owner, options)
   if n == 0 then return { n = 0 } end
-  local job = submit(pool, owner, fn, tasks, n, {
-    star = star, first = 0, chunksize = options.chunksize, collect = collect, private = options.private,
+  local job = submit(pool, owner, fn, tasks, {
+    n = n, star = star, first = 0, chunksize = options.chunksize, collect = collect, private = options.private,
     seed = options.seed,
   })
   local values, errors = gather(owner, job, n, options)
@@ -174,8 +185,10 @@ function Pool:starmap(fn, list, options) return run(self, "starmap", fn, list, o
 --- One call: waits for it and returns its results.
 ---@param fn function
 function Pool:apply(fn, ...)
-  local future = start(self, "apply", fn, ...)
-  return future:get()
+  local state, results = outcome(start(self, "apply", fn, ...), FOREVER)
+  if state == "done" then return table.unpack(results, 1, results.n) end
+  if state == "failed" then raise(results, 1, 1) end
+  fail("apply: the pool was terminated")
 end
 
 -- What hands out the tasks of a list, or of a function that is called until it returns nil, some at a time. The
@@ -224,10 +237,10 @@ local function iterate(pool, owner, fn, list, options, ordered)
       local some
       some, over = draw(size)
       if some.n > 0 then
-        local more = { first = sent, chunksize = size, private = options.private, seed = options.seed, call = call,
-          collect = collect }
-        jobs[#jobs + 1] = { job = submit(pool, owner, fn, some, some.n, more), first = sent, n = some.n }
-        call, sent = more.call, sent + some.n
+        local how = { n = some.n, first = sent, chunksize = size, private = options.private, seed = options.seed,
+          call = call, collect = collect }
+        jobs[#jobs + 1] = { job = submit(pool, owner, fn, some, how), first = sent, n = some.n }
+        call, sent = how.call, sent + some.n
       end
     end
   end
@@ -291,7 +304,7 @@ function Pool:imap_unordered(fn, list, options) return iterate(self, "imap_unord
 --- Starts one call and returns at once.
 ---@param fn function
 ---@return pt.Future
-function Pool:submit(fn, ...) return start(self, "submit", fn, ...) end
+function Pool:submit(fn, ...) return Future(start(self, "submit", fn, ...)) end
 
 function Future:init(job) self.job, self.state = job, "pending" end
 
@@ -304,17 +317,10 @@ local function settle(future, seconds)
     future.state, future.values, future.error = ok and "done" or "failed", ok and results, not ok and results
     return true
   end
-  local values, errors = {}, {}
-  local first = core.job_take(future.job, true, seconds, values, errors)
-  if first == nil then return false end
-  future.job = nil
-  if not first then
-    future.state = "cancelled"
-  elseif errors[1] then
-    future.state, future.failure = "failed", errors[1]
-  else
-    future.state, future.values = "done", values[1]
-  end
+  local state, what = outcome(future.job, seconds)
+  if not state then return false end
+  future.job, future.state = nil, state
+  future[state == "done" and "values" or "failure"] = what
   return true
 end
 
