@@ -18,11 +18,14 @@ LDFLAGS ?=
 
 # What a bare Debian lacks, as probe:package; a probe is a command or NAME.pc.
 NEEDS := cc:gcc pkg-config:pkg-config lua5.4:lua5.4 lua5.4.pc:liblua5.4-dev openblas.pc:libopenblas-dev zlib.pc:zlib1g-dev
-TEST_NEEDS := busted:lua-busted luacheck:lua-check clang-format:clang-format
+TEST_NEEDS := libpng.pc:libpng-dev libjpeg.pc:libjpeg62-turbo-dev busted:lua-busted luacheck:lua-check clang-format:clang-format
 
 # ---- flags ----
 pkg   = $(shell pkg-config $(1) 2>/dev/null)
 ZLIB := $(call pkg,--libs zlib)
+# Headers alone: these libraries are opened when an image is read or written.
+HAVE := $(if $(ZLIB),-DPT_HAVE_ZLIB) $(if $(call pkg,--modversion libpng),-DPT_HAVE_PNG) \
+        $(if $(call pkg,--modversion libjpeg),-DPT_HAVE_JPEG)
 WARN := -std=c11 -Wall -Wextra -Werror
 # One rounding per operation and no fast-math: the same bits on every CPU level and for any thread count.
 MATH := -fno-math-errno -ffp-contract=off
@@ -33,7 +36,7 @@ HARD += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 else
 OPT  := -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
 endif
-CPPFLAGS_ALL := -DPT_BUILD -D_GNU_SOURCE -Iengine -Ibuild/gen $(if $(ZLIB),-DPT_HAVE_ZLIB) $(CPPFLAGS)
+CPPFLAGS_ALL := -DPT_BUILD -D_GNU_SOURCE -Iengine -Ibuild/gen $(HAVE) $(CPPFLAGS)
 CFLAGS_ALL   := $(WARN) $(OPT) $(MATH) $(HARD) $(CFLAGS)
 LDFLAGS_ALL  := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -Wl,-z,relro,-z,now $(LDFLAGS)
 LUA_CFLAGS   := $(call pkg,--cflags lua5.4)

@@ -1,8 +1,12 @@
-/* lua_io.c: files of tensors for Lua: safetensors in and out, IDX in; strings as tensors. The reading and writing, and all suspicion of
+/* lua_io.c: files for Lua: safetensors in and out, IDX and images; strings as tensors. The reading and writing, and all suspicion of
    what files hold, is the engine's (engine/io). */
+#include <dirent.h>
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "binding.h"
+#include "tensor.h"
 
 /* A string without NUL, as C takes it; `what` says what it is. */
 static const char *check_text(lua_State *L, int i, const char *op, const char *what) {
@@ -145,8 +149,115 @@ static int bytes(lua_State *L) {
   return pl_finish(L, box, pt_from_data(text, (int64_t[]){(int64_t)n}, 1, PT_U8), scope);
 }
 
+/* ---- files and images ---- */
+
+/* Failures of what follows name `op`, the function that the script called. */
+static int finish_for(lua_State *L, const char *op, pl_box *box, pt_tensor *x, pt_scope scope) {
+  if (x == NULL) pti_error_prefix(op);
+  return pl_finish(L, box, x, scope);
+}
+
+/* core.read_file(op, path) -> its bytes */
+static int read_file(lua_State *L) {
+  const char *op = luaL_checkstring(L, 1), *path = check_text(L, 2, op, "the path");
+  pl_box *box = pl_new_box(L);
+  pt_scope scope = pt_scope_begin();
+  return finish_for(L, op, box, pt_read_file(path), scope);
+}
+
+/* core.read_text(op, path) -> its bytes as a string */
+static int read_text(lua_State *L) {
+  const char *op = luaL_checkstring(L, 1), *path = check_text(L, 2, op, "the path");
+  pl_box *box = pl_new_box(L);
+  pt_scope scope = pt_scope_begin();
+  finish_for(L, op, box, pt_read_file(path), scope);
+  lua_pushlstring(L, pti_ptr(box->t), (size_t)box->t->numel);
+  return 1;
+}
+
+/* core.write_file(path, bytes) */
+static int write_file(lua_State *L) {
+  const char *path = check_text(L, 1, "write_file", "the path");
+  pt_tensor *x = pl_check_tensor(L, 2, "write_file", "the data");
+  pt_scope scope = pt_scope_begin();
+  bool ok = pt_write_file(path, x);
+  pt_scope_end(scope);
+  return ok ? 0 : pl_raise(L);
+}
+
+/* core.decode_image(op, bytes, mode, name) -> image */
+static int decode_image(lua_State *L) {
+  const char *op = luaL_checkstring(L, 1);
+  pt_tensor *x = pl_check_tensor(L, 2, op, "the data");
+  const char *mode = check_text(L, 3, op, "mode");
+  const char *name = lua_isnoneornil(L, 4) ? NULL : check_text(L, 4, op, "the name");
+  pl_box *box = pl_new_box(L);
+  pt_scope scope = pt_scope_begin();
+  return finish_for(L, op, box, pt_decode_image(x, mode, name), scope);
+}
+
+/* core.encode_png(image, level), core.encode_jpeg(image, quality) -> bytes */
+static int encode(lua_State *L, const char *op, pt_tensor *(*run)(pt_tensor *, int)) {
+  pt_tensor *x = pl_check_tensor(L, 1, op, "the image");
+  lua_Integer option = luaL_checkinteger(L, 2);
+  pl_box *box = pl_new_box(L);
+  pt_scope scope = pt_scope_begin();
+  return pl_finish(L, box, run(x, option < -1 || option > 101 ? -1 : (int)option), scope);
+}
+static int encode_png(lua_State *L) { return encode(L, "encode_png", pt_encode_png); }
+static int encode_jpeg(lua_State *L) { return encode(L, "encode_jpeg", pt_encode_jpeg); }
+
+/* ---- folders ---- */
+
+static int close_folder(lua_State *L) {
+  DIR **d = lua_touserdata(L, 1);
+  if (*d) closedir(*d);
+  *d = NULL;
+  return 0;
+}
+
+static bool is_folder(DIR *d, const char *name) {
+  struct stat st;
+  return fstatat(dirfd(d), name, &st, 0) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* core.list_folder(op, path) -> {name, ...} of files, {name, ...} of folders, in no order; none begins with a dot */
+static int list_folder(lua_State *L) {
+  const char *op = luaL_checkstring(L, 1), *path = check_text(L, 2, op, "the path");
+  DIR **d = lua_newuserdatauv(L, sizeof *d, 0);
+  *d = NULL;
+  if (luaL_newmetatable(L, "pt.Folder")) {
+    lua_pushcfunction(L, close_folder);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_setmetatable(L, -2);
+  *d = opendir(path);
+  if (*d == NULL) pl_error(L, PT_EIO, "%s: %s: %s", op, path, strerror(errno));
+  lua_newtable(L);
+  lua_newtable(L);
+  for (const struct dirent *e; (e = readdir(*d)) != NULL;) {
+    if (e->d_name[0] == '.') continue;
+    int to = is_folder(*d, e->d_name) ? -2 : -3;
+    lua_pushstring(L, e->d_name);
+    lua_rawseti(L, to, (lua_Integer)lua_rawlen(L, to) + 1);
+  }
+  closedir(*d);
+  *d = NULL;
+  return 2;
+}
+
 void pl_open_io(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"save", save}, {"load", load}, {"read_idx", read_idx}, {"bytes", bytes}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"save", save},
+                                       {"load", load},
+                                       {"read_idx", read_idx},
+                                       {"bytes", bytes},
+                                       {"read_text", read_text},
+                                       {"read_file", read_file},
+                                       {"list_folder", list_folder},
+                                       {"write_file", write_file},
+                                       {"decode_image", decode_image},
+                                       {"encode_png", encode_png},
+                                       {"encode_jpeg", encode_jpeg},
+                                       {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

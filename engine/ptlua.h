@@ -268,6 +268,14 @@ PT_API pt_tensor *pt_archive_tensor(const pt_archive *a, int64_t i); /* reads it
 PT_API const char *pt_archive_meta(const pt_archive *a, int64_t i, const char **value);
 /* An IDX file (MNIST's format), gzipped or not, as it stands. */
 PT_API pt_tensor *pt_read_idx(const char *path);
+/* The bytes of a file, unpacked where it is gzipped; a vector of uint8 as a file, written as by pt_save. */
+PT_API pt_tensor *pt_read_file(const char *path);
+PT_API bool pt_write_file(const char *path, pt_tensor *bytes);
+/* A PNG or JPEG as uint8 (channels, height, width). `mode` is "UNCHANGED" (NULL), "GRAY", "GRAY_ALPHA", "RGB" or
+   "RGB_ALPHA", `name` stands in messages (NULL: "the data"). Images of uint8 as files, still in memory. */
+PT_API pt_tensor *pt_decode_image(pt_tensor *bytes, const char *mode, const char *name);
+PT_API pt_tensor *pt_encode_png(pt_tensor *image, int level);    /* compression 0 to 9 */
+PT_API pt_tensor *pt_encode_jpeg(pt_tensor *image, int quality); /* 1 to 100 */
 
 /* ---- Lua states for hosts ---- */
 

@@ -309,6 +309,28 @@ describe("readers", function()
     raises("No such file", data.read_csv, "/no/such.csv")
   end)
 
+  it("read gzipped files as if they were not, and see what is damaged in them", function()
+    local rows = {}
+    for i = 1, 50 do rows[i] = ("%d,%.17g\n"):format(i, math.sin(i)) end
+    local text = table.concat(rows)
+    write(text)
+    local plain = data.read_csv(path, { dtype = pt.float64 })
+    if not os.execute("gzip -f " .. path) then return pending "gzip is not here" end
+    os.rename(path .. ".gz", path)
+    assert.is_true(pt.equal(plain, (data.read_csv(path, { dtype = pt.float64 }))))
+    assert.equal(text, data.read_text(path))
+    assert.equal(50, #data.read_lines(path))
+    local file = assert(io.open(path, "rb"))
+    local whole = file:read "a"
+    file:close()
+    for n = 2, #whole - 1, 7 do
+      write(whole:sub(1, n))
+      raises("read_csv: " .. path .. ": byte ", data.read_csv, path)
+    end
+    write(whole:sub(1, 99) .. "\255\255\255" .. whole:sub(103))
+    raises("read_csv: " .. path .. ": byte ", data.read_csv, path)
+  end)
+
   it("read CIFAR's binaries", function()
     write(("\3" .. ("\7"):rep(1024) .. ("\8"):rep(1024) .. ("\9"):rep(1024)):rep(2))
     local images, labels = data.read_cifar(path)

@@ -172,10 +172,10 @@ describe("read_idx", function()
     file:close()
     for n = 0, #whole - 1 do
       write(whole:sub(1, n))
-      raises(path, data.read_idx, path)
+      raises(path .. ": byte ", data.read_idx, path)
     end
     write(whole:sub(1, -6) .. string.char(whole:byte(-5) ~ 1) .. whole:sub(-4)) -- the size of the contents
-    raises(path, data.read_idx, path)
+    raises(path .. ": byte " .. #whole - 4 .. ": the compressed data is damaged", data.read_idx, path)
   end)
 
   it("reads an empty tensor and labels", function()

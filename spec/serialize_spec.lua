@@ -132,10 +132,10 @@ describe("pt.save and pt.load", function()
     local whole = read(path)
     for n = 0, #whole - 1 do
       write(whole:sub(1, n))
-      raises(path, pt.load, path)
+      raises(path .. ": byte ", pt.load, path)
     end
     write(whole .. "x")
-    raises(path, pt.load, path)
+    raises(path .. ": byte ", pt.load, path)
   end)
 
   it("never crash on a damaged file: every changed byte gives tensors or an error", function()

@@ -1,6 +1,6 @@
 --- nanoGPT's small setting on the King James Bible: 4 layers, 4 heads, width 128, 64 characters at a time.
 --
---   ptlua scripts/examples/char_gpt.lua [--smoke]
+--   ptlua scripts/examples/char_gpt.lua [--smoke | SEED]
 --
 -- Expected: validation loss on the last tenth of the text of 1.88, 1.60 and 1.39 to 1.45 after 500, 1000 and 2000
 -- steps.
@@ -11,7 +11,8 @@ local F = nn.functional
 
 local smoke = arg[1] == "--smoke"
 local here = arg[0]:match "^(.*)/[^/]*$" or "."
-pt.manual_seed(1)
+local seed = math.tointeger(tonumber(arg[1])) or 1
+pt.manual_seed(seed)
 
 local LAYERS, HEADS, WIDTH, BLOCK, BATCH = 4, 4, 128, 64, 12
 local STEPS, WARMUP, HIGH, LOW = 2000, 100, 1e-3, 1e-4
@@ -66,8 +67,8 @@ function GPT:init(characters)
   self.ln = nn.LayerNorm(WIDTH, { bias = false })
   self.head = nn.Linear(WIDTH, characters, false)
   self.head.weight = self.tokens.weight -- one table for both ends
-  for name, p in self:named_parameters() do
-    if p.ndim > 1 then nn.init.normal_(p, 0, name:find "proj" and 0.02 / math.sqrt(2 * LAYERS) or 0.02) end
+  for _, p in ipairs(self:parameters()) do
+    if p.ndim > 1 then nn.init.normal_(p, 0, 0.02) end
   end
 end
 

@@ -1,6 +1,6 @@
 --- A character model with an LSTM: learns to continue a text.
 --
---   ptlua scripts/examples/char_lstm.lua [--smoke]
+--   ptlua scripts/examples/char_lstm.lua [--smoke | SEED]
 --
 -- Expected: validation loss of about 1.75 (nats a character) after 1000 steps.
 
@@ -9,7 +9,8 @@ local nn, optim, data = pt.nn, pt.optim, pt.data
 
 local smoke = arg[1] == "--smoke"
 local here = arg[0]:match "^(.*)/[^/]*$" or "."
-pt.manual_seed(1)
+local seed = math.tointeger(tonumber(arg[1])) or 1
+pt.manual_seed(seed)
 
 local text = data.read_text(here .. "/data/kjv.txt")
 local tokenizer = data.CharTokenizer(text)

@@ -1,6 +1,6 @@
 --- A network of 784-512-256-10 units on 4,000 handwritten digits.
 --
---   ptlua scripts/examples/mnist_mlp.lua [--smoke]
+--   ptlua scripts/examples/mnist_mlp.lua [--smoke | SEED]
 --
 -- Expected: 95.2 to 95.6 % of the 1,000 test digits after 20 epochs.
 
@@ -9,13 +9,14 @@ local nn, optim, data = pt.nn, pt.optim, pt.data
 
 local smoke = arg[1] == "--smoke"
 local here = arg[0]:match "^(.*)/[^/]*$" or "."
-pt.manual_seed(1)
+local seed = math.tointeger(tonumber(arg[1])) or 1
+pt.manual_seed(seed)
 
 local images = data.read_idx(here .. "/data/mnist5k-images-idx3-ubyte.gz"):float():div_(255):flatten(2)
 local labels = data.read_labels(here .. "/data/mnist5k-labels-idx1-ubyte.gz")
 local n = smoke and 128 or 4000
 local train = data.TensorDataset(images:narrow(1, 1, n), labels:narrow(1, 1, n))
-local loader = data.DataLoader(train, { batch_size = 64, shuffle = true, seed = 1 })
+local loader = data.DataLoader(train, { batch_size = 64, shuffle = true, seed = seed })
 local test_x, test_y = images:narrow(1, 4001, 1000), labels:narrow(1, 4001, 1000)
 
 local model = nn.Sequential(

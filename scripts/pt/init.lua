@@ -91,7 +91,7 @@ for event, name in pairs {
 end
 function core.metatable.__bnot(x) return core.Tensor.bitwise_not(x) end
 
-function core.metatable.__tostring(x)
+core.metatable.__tostring = core.metatable.__tostring or function(x)
   require "pt.print" -- replaces this function
   return tostring(x)
 end

@@ -4,7 +4,7 @@ local class = require "pt.class"
 
 local data = { default_collate = require("pt.data.loader").default_collate }
 
-for _, part in ipairs { "dataset", "sampler", "loader", "readers", "tokenizers" } do
+for _, part in ipairs { "dataset", "sampler", "loader", "readers", "images", "tokenizers" } do
   for name, value in pairs(require("pt.data." .. part)) do data[name] = value end
 end
 data.sample, data.permutation, data.new_seed = nil, nil, nil

@@ -1,5 +1,5 @@
---- Readers of data files: IDX (MNIST), CIFAR's binaries, CSV, text. Files are not trusted: an error names the path and
---- the place.
+--- Readers of data files: IDX (MNIST), CIFAR's binaries, CSV, text; gzipped or not. Files are not trusted: an error
+--- names the path and the place: in the packed file where unpacking fails, else in the data.
 
 local pt = require "pt"
 local core = require "pt.core"
@@ -22,26 +22,17 @@ function readers.read_labels(path)
   return labels:to(pt.int64) + 1
 end
 
-local function contents(owner, path)
-  if type(path) ~= "string" then fail("%s: the path must be a string, got a %s", owner, type(path)) end
-  local file, reason = io.open(path, "rb")
-  if not file then fail("%s: %s", owner, reason) end
-  local text, problem = file:read "a"
-  file:close()
-  return text or fail("%s: %s: %s", owner, path, problem)
-end
-
 --- A text file as a string.
 ---@param path string
 ---@return string
-function readers.read_text(path) return contents("read_text", path) end
+function readers.read_text(path) return core.read_text("read_text", path) end
 
 --- The lines of a text file.
 ---@param path string
 ---@return string[]
 function readers.read_lines(path)
   local lines = {}
-  for line in contents("read_lines", path):gmatch "([^\n]*)\n?" do lines[#lines + 1] = (line:gsub("\r$", "")) end
+  for line in core.read_text("read_lines", path):gmatch "([^\n]*)\n?" do lines[#lines + 1] = (line:gsub("\r$", "")) end
   if lines[#lines] == "" then lines[#lines] = nil end -- what gmatch finds at the end
   return lines
 end
@@ -61,7 +52,7 @@ readers.read_cifar = (function()
   local call = signature("read_cifar", "labels:i=1", function(paths, labels)
     local images, classes, record = {}, {}, labels + PIXELS
     for i, path in ipairs(type(paths) == "table" and paths or { paths }) do
-      local text = contents("read_cifar", path)
+      local text = core.read_text("read_cifar", path)
       if #text == 0 or #text % record ~= 0 then
         fail("read_cifar: %s: %d bytes are no whole number of records of %d; the last one ends at byte %d", path, #text,
           record, #text - #text % record)
@@ -110,7 +101,7 @@ end
 readers.read_csv = (function()
   local call = signature("read_csv", "header:b=false sep:s=, dtype:y? text:b=false",
     function(path, header, sep, dtype, as_text)
-      local whole, rows, names, at, number = contents("read_csv", path), {}, nil, 1, 0
+      local whole, rows, names, at, number = core.read_text("read_csv", path), {}, nil, 1, 0
       while at <= #whole do
         local stop = whole:find("\n", at, true) or #whole + 1
         local line = whole:sub(at, stop - 1):gsub("\r$", "")
