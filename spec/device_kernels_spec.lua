@@ -98,4 +98,45 @@ describe("kernels of the simulated GPU", function()
       return F.max_pool2d(x, 3, 2) + F.avg_pool2d(x, 3, 2)
     end, "pooling")
   end)
+
+  it_on_device("transform lines of any length, short and long", function()
+    local function spectrum(x) return pt.view_as_real(x) end
+    for _, n in ipairs { 1, 2, 30, 143, 256, 17, 1000, 3125, 8192, 10007 } do
+      agree(floats, function(dtype) return { pt.randn(n > 3000 and 2 or 5, n):to(dtype) } end, function(x)
+        return spectrum(pt.fft.rfft(x))
+      end, "rfft of " .. n)
+      agree(floats, function(dtype) return { pt.randn(3, n // 2 + 1, 2):to(dtype) } end, function(x)
+        return pt.fft.irfft(pt.view_as_complex(x), n)
+      end, "irfft of " .. n)
+      agree(floats, function(dtype) return { pt.randn(2, n, 3, 2):to(dtype) } end, function(x)
+        return spectrum(pt.fft.ifft(pt.view_as_complex(x), nil, 2))
+      end, "ifft of " .. n)
+    end
+  end)
+
+  it_on_device("multiply and convert complex numbers", function()
+    for _, dtype in ipairs { pt.float32, pt.float64 } do
+      local a, b = pt.randn(2, 20, 33, 2, { dtype = dtype }), pt.randn(33, 18, 2, { dtype = dtype })
+      local x, y = a:view_as_complex(), b:view_as_complex()
+      local bound = dtype == pt.float32 and 1e-5 or 1e-13
+      for _, f in ipairs {
+        function(p, q) return p:matmul(q) end,
+        function(p, q) return (p:transpose(2, 3):conj():transpose(2, 3)):matmul(q:conj()) end,
+        function(p) return p:to(p.dtype == pt.complex64 and pt.complex128 or pt.complex64) end,
+        function(p) return p:real():to(p.dtype) end,
+        function(p) return pt.where(p:real():gt(0), 1, p) / 3 + 2 end,
+      } do
+        local got, want = f(x:to(DEVICE), y:to(DEVICE)), f(x, y)
+        local difference = compare.difference(got:view_as_real(), want:view_as_real(), bound, bound * 10)
+        assert(not difference, difference)
+      end
+    end
+  end)
+
+  it_on_device("leave factorizations to the host", function()
+    local x = pt.randn(3, 5, 5):to(DEVICE)
+    local ok, err = pcall(pt.linalg.cholesky, -x:matmul(x:transpose(2, 3)))
+    assert(not ok and err:find "batch entry 1", err)
+    assert.equal(DEVICE, pt.linalg.svd(x).device)
+  end)
 end)

@@ -381,10 +381,33 @@ static const bool as_it_is[PTI_NOPS] = {
     [PTI_OP_fft_complex] = true,  [PTI_OP_fft_to_real] = true,
 };
 
+static pt_tensor *tensor_at(const pt_op *op, const pt_arg *arg, int i) {
+  return op->param[i].type == 'T' || op->param[i].type == 'A' ? arg[i].t : NULL;
+}
+/* Numbers of the CPU (0-dim) go anywhere; as pairs they would be tensors like others, so they are moved first. */
+static bool move_numbers(const pt_op *op, const pt_arg *arg, pt_arg *moved) {
+  int device = 0;
+  memcpy(moved, arg, (size_t)op->narg * sizeof *arg);
+  for (int i = 0; i < op->narg; i++) {
+    pt_tensor *x = tensor_at(op, arg, i);
+    if (x && pti_dev(x)) device = pti_dev(x);
+  }
+  for (int i = 0; i < op->narg && device; i++) {
+    pt_tensor *x = tensor_at(op, arg, i);
+    if (x == NULL || pti_dev(x) == device) continue;
+    if ((moved[i].t = pt_to_device(x, device)) == NULL) return false;
+    moved[i].t->wrapped = x->wrapped;
+  }
+  return true;
+}
+
 bool pti_complex_call(const pt_op *op, const pt_arg *arg, pt_tensor **out, bool *done) {
   int id = (int)(op - pti_op_at(0));
   *done = fn_of[id] != NULL;
-  if (*done) return (out[0] = fn_of[id](op, arg)) != NULL;
+  if (*done) {
+    pt_arg moved[PTI_MAX_ARG];
+    return move_numbers(op, arg, moved) && (out[0] = fn_of[id](op, moved)) != NULL;
+  }
   if (as_it_is[id] || op->kind == PTI_COMPOSITE) return true;
   return pti_fail(PT_EDTYPE, "%s: complex tensors are not supported", op->name) != NULL;
 }

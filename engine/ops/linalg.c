@@ -7,6 +7,7 @@
    triangle of an asymmetric x counts is for scripts/pt/linalg.lua to say. */
 #include <stdio.h>
 
+#include "mem.h"
 #include "ops.h"
 
 /* The name in messages is that of scripts: linalg.solve for linalg_solve. */
@@ -51,7 +52,8 @@ static bool is_finite(const char *op, pt_tensor *x) {
 }
 
 /* Refuses a batch of which one entry stopped, with `format` for its place and number. */
-static bool check_info(const char *op, const pt_tensor *info, const char *format) {
+static bool check_info(const char *op, pt_tensor *info, const char *format) {
+  if ((info = pti_to_device(info, 0)) == NULL) return false;
   const int32_t *v = (const int32_t *)pti_ptr(info);
   for (int64_t i = 0; i < info->numel; i++) {
     if (v[i] == 0) continue;
@@ -112,10 +114,61 @@ static pti_factor factor_of(pti_factor_kind kind, const pt_tensor *x) {
   return f;
 }
 
-static bool run_factor(const char *op, const pt_tensor *x, const pti_factor *f) {
+/* One array of a pti_factor. */
+typedef struct array {
+  void *from;    /* on the device */
+  int64_t bytes; /* of one matrix's share, and later of the whole */
+  bool read, written;
+  void *host;
+} array;
+
+enum { ARRAYS = 6 };
+static void arrays_of(const pti_factor *f, array *a) {
+  int64_t size = (int64_t)pt_dtype_size(f->dtype), m = f->m, n = f->n, k = pti_min64(m, n);
+  int64_t rows = f->full ? m : k, columns = f->full ? n : k;
+  bool solves = f->kind == PTI_LU_SOLVE || f->kind == PTI_TRIANGLE;
+  bool tall = f->kind == PTI_LU || f->kind == PTI_QR || f->kind == PTI_SVD;
+  a[0] = (array){f->a, (tall ? m : n) * n * size, true, !solves, NULL};
+  int64_t b = solves ? n * f->k : f->kind == PTI_QR ? rows * n : f->kind == PTI_SVD ? k : n;
+  a[1] = (array){f->b, b * size * (f->kind == PTI_EIG ? 2 : 1), solves, true, NULL};
+  int64_t c = f->kind == PTI_EIG ? 2 * n * n : m * rows;
+  a[2] = (array){f->c, c * size, false, true, NULL};
+  a[3] = (array){f->d, columns * n * size, false, true, NULL};
+  a[4] = (array){f->pivot, k * (int64_t)sizeof(int32_t), solves, !solves, NULL};
+  a[5] = (array){f->info, (int64_t)sizeof(int32_t), false, true, NULL};
+}
+
+/* A device without factorizations (LAPACK is the host's) has them done here: what is read is copied to the host and
+   what was written back. */
+static bool factor_on_host(const pti_device *dev, pti_factor f) {
+  array a[ARRAYS];
+  arrays_of(&f, a);
+  bool ok = true;
+  for (int i = 0; i < ARRAYS && ok; i++) {
+    if (a[i].from == NULL) continue;
+    ok = pti_mul(a[i].bytes, f.batch, &a[i].bytes) &&
+         (a[i].host = pti_alloc((size_t)pti_max64(a[i].bytes, 1))) != NULL;
+    if (ok && a[i].read && a[i].bytes)
+      ok = dev->be->to_host(dev->index, a[i].host, a[i].from, (size_t)a[i].bytes);
+  }
+  f.a = a[0].host, f.b = a[1].host, f.c = a[2].host, f.d = a[3].host;
+  f.pivot = a[4].host, f.info = a[5].host;
+  ok = ok && pti_be(0)->factor(0, &f);
+  for (int i = 0; i < ARRAYS; i++) {
+    if (ok && a[i].host && a[i].written && a[i].bytes)
+      ok = dev->be->from_host(dev->index, a[i].from, a[i].host, (size_t)a[i].bytes);
+  }
+  ok = dev->be->sync(dev->index) && ok; /* the copies are done with the host's memory */
+  for (int i = 0; i < ARRAYS; i++) {
+    if (a[i].host) pti_free(a[i].host, (size_t)pti_max64(a[i].bytes, 1));
+  }
+  return ok;
+}
+
+static bool run_factor(const pt_tensor *x, const pti_factor *f) {
   const pti_device *dev = pti_home(x);
-  if (!pti_has(op, dev, dev->be->factor != NULL)) return false;
-  return f->batch == 0 || dev->be->factor(dev->index, f);
+  if (f->batch == 0) return true;
+  return dev->be->factor ? dev->be->factor(dev->index, f) : factor_on_host(dev, *f);
 }
 
 /* ---- calls that the gradients are written in ---- */
@@ -160,7 +213,7 @@ pt_tensor *linalg_cholesky_run(const pt_op *op, const pt_arg *arg, pt_tensor **m
   pti_factor f = factor_of(PTI_CHOLESKY, x);
   f.a = pti_ptr(a);
   f.info = (int32_t *)(void *)pti_ptr(info);
-  if (!run_factor(spoken(op), x, &f)) return NULL;
+  if (!run_factor(x, &f)) return NULL;
   more[0] = info;
   if (arg[1].i && !check_info(spoken(op), info,
                               "x is not positive definite: its leading minor of order %d is not "
@@ -191,7 +244,7 @@ pt_tensor *linalg_lu_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   f.a = pti_ptr(a);
   f.pivot = (int32_t *)(void *)pti_ptr(more[0]);
   f.info = (int32_t *)(void *)pti_ptr(more[1]);
-  return run_factor(spoken(op), x, &f) ? swapped(a, false) : NULL;
+  return run_factor(x, &f) ? swapped(a, false) : NULL;
 }
 
 pt_tensor *linalg_rows_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
@@ -257,7 +310,7 @@ pt_tensor *linalg_solve_run(const pt_op *op, const pt_arg *arg, pt_tensor **more
   f.a = pti_ptr(lu);
   f.pivot = (int32_t *)(void *)pti_ptr(pivot);
   f.info = (int32_t *)(void *)pti_ptr(info);
-  if (!run_factor(spoken(op), a, &f)) return NULL;
+  if (!run_factor(a, &f)) return NULL;
   more[0] = info;
   if (arg[2].i &&
       !check_info(spoken(op), info, "A is singular: entry %d on the diagonal of U is zero"))
@@ -266,7 +319,7 @@ pt_tensor *linalg_solve_run(const pt_op *op, const pt_arg *arg, pt_tensor **more
   f.k = b->size[b->nd - 1];
   f.b = pti_ptr(x);
   f.info = NULL;
-  return run_factor(spoken(op), a, &f) ? swapped(x, false) : NULL;
+  return run_factor(a, &f) ? swapped(x, false) : NULL;
 }
 
 bool linalg_solve_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
@@ -288,7 +341,7 @@ pt_tensor *linalg_solve_triangular_run(const pt_op *op, const pt_arg *arg, pt_te
   f.unit = arg[3].i;
   f.a = pti_ptr(ca);
   f.b = pti_ptr(x);
-  return run_factor(spoken(op), a, &f) ? swapped(x, false) : NULL;
+  return run_factor(a, &f) ? swapped(x, false) : NULL;
 }
 
 bool linalg_solve_triangular_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
@@ -315,7 +368,7 @@ pt_tensor *linalg_qr_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   f.a = pti_ptr(a);
   f.b = pti_ptr(r);
   f.c = pti_ptr(q);
-  if (!run_factor(spoken(op), x, &f)) return NULL;
+  if (!run_factor(x, &f)) return NULL;
   more[0] = swapped(r, false);
   return swapped(q, false);
 }
@@ -360,8 +413,7 @@ pt_tensor *linalg_eigh_run(const pt_op *op, const pt_arg *arg, pt_tensor **more)
   f.a = pti_ptr(a);
   f.b = pti_ptr(values);
   f.info = (int32_t *)(void *)pti_ptr(info);
-  if (!run_factor(spoken(op), x, &f) ||
-      !check_info(spoken(op), info, "the iteration did not converge (%d)"))
+  if (!run_factor(x, &f) || !check_info(spoken(op), info, "the iteration did not converge (%d)"))
     return NULL;
   more[0] = swapped(a, false);
   return values;
@@ -393,8 +445,7 @@ pt_tensor *linalg_eig_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) 
   f.b = pti_ptr(values);
   f.c = pti_ptr(v);
   f.info = (int32_t *)(void *)pti_ptr(info);
-  if (!run_factor(spoken(op), x, &f) ||
-      !check_info(spoken(op), info, "the iteration did not converge (%d)"))
+  if (!run_factor(x, &f) || !check_info(spoken(op), info, "the iteration did not converge (%d)"))
     return NULL;
   more[0] = swapped(v, false);
   return values;
@@ -444,8 +495,7 @@ pt_tensor *linalg_svd_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) 
   f.c = with ? pti_ptr(u) : NULL;
   f.d = with ? pti_ptr(v) : NULL;
   f.info = (int32_t *)(void *)pti_ptr(info);
-  if (!run_factor(spoken(op), x, &f) ||
-      !check_info(spoken(op), info, "the iteration did not converge (%d)"))
+  if (!run_factor(x, &f) || !check_info(spoken(op), info, "the iteration did not converge (%d)"))
     return NULL;
   more[0] = s;
   more[1] = swapped(v, false);

@@ -1,5 +1,6 @@
 /* copy.cu: moving, converting and filling, without arithmetic. */
 #include "common.cuh"
+#include "slots.cuh"
 
 template <class E> __global__ void __launch_bounds__(THREADS) move_strided(geometry q) {
   uint32_t i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -44,13 +45,32 @@ template <class E> static void move(cudaStream_t s, const pti_iter *it) {
          it->stride[0][0] / size);
 }
 
+/* A complex number is two real ones: its parts are copied one after the other; to real numbers goes the real
+   part alone. */
+static bool copy_parts(int dev, const pti_iter *it) {
+  bool to = pti_is(it->dtype[0], PTI_COMPLEX), from = pti_is(it->dtype[1], PTI_COMPLEX);
+  pti_iter p = *it;
+  if (it->dtype[0] == PT_BOOL) {
+    pti_host->fail(PT_EDTYPE, "complex to bool is not a conversion; use x:ne(0)");
+    return false;
+  }
+  if (to) p.dtype[0] = it->dtype[0] == PT_C64 ? PT_F32 : PT_F64;
+  if (from) p.dtype[1] = it->dtype[1] == PT_C64 ? PT_F32 : PT_F64;
+  if (!pti_cuda_copy(dev, &p)) return false;
+  if (!to) return true;
+  p.ptr[0] += size_of(p.dtype[0]);
+  if (!from) return pti_cuda_fill(dev, &p, 0, 0);
+  p.ptr[1] += size_of(p.dtype[1]);
+  return pti_cuda_copy(dev, &p);
+}
+
 bool pti_cuda_copy(int dev, const pti_iter *it) {
   cudaStream_t s = pti_stream(dev);
   pt_dtype to = it->dtype[0], from = it->dtype[1];
   int64_t size = size_of(to);
   if (s == NULL) return false;
   if (to != from && (pti_is(to, PTI_COMPLEX) || pti_is(from, PTI_COMPLEX)))
-    return pti_no_kernel("copy", pti_is(to, PTI_COMPLEX) ? to : from);
+    return copy_parts(dev, it);
   bool dense =
       it->nd == 1 && (it->n == 1 || (it->stride[0][0] == size && it->stride[1][0] == size));
   if (to == from && dense) {

@@ -106,6 +106,34 @@ template <class S, class O> __global__ void __launch_bounds__(128) mma_gemm(gemm
                      acc[i][j][r]);
 }
 
+/* Complex numbers: a thread per element, tiles of 16 x 16 through shared memory. */
+enum { SQUARE = 16 };
+template <class C, class T> __global__ void __launch_bounds__(THREADS) complex_gemm(gemm_args q) {
+  SHARED(C, as, [SQUARE][SQUARE + 1]);
+  SHARED(C, bs, [SQUARE][SQUARE + 1]);
+  const C *a = (const C *)q.a + blockIdx.z * q.sa, *b = (const C *)q.b + blockIdx.z * q.sb;
+  int tx = threadIdx.x % SQUARE, ty = threadIdx.x / SQUARE;
+  int64_t row = (int64_t)blockIdx.x * SQUARE + ty, col = (int64_t)blockIdx.y * SQUARE + tx;
+  T re = 0, im = 0;
+  for (int64_t k0 = 0; k0 < q.k; k0 += SQUARE) {
+    as[ty][tx] = row < q.m && k0 + tx < q.k ? a[row * q.am + (k0 + tx) * q.ak] : C{0, 0};
+    bs[ty][tx] = col < q.n && k0 + ty < q.k ? b[(k0 + ty) * q.bk + col * q.bn] : C{0, 0};
+    __syncthreads();
+#pragma unroll
+    for (int p = 0; p < SQUARE; p++) {
+      C x = as[ty][p], y = bs[p][tx];
+      re = MULTIPLY_ADD(x.re, y.re, MULTIPLY_ADD(-x.im, y.im, re));
+      im = MULTIPLY_ADD(x.re, y.im, MULTIPLY_ADD(x.im, y.re, im));
+    }
+    __syncthreads();
+  }
+  if (row >= q.m || col >= q.n) return;
+  C *to = (C *)q.c + blockIdx.z * q.sc + row * q.ldc + col;
+  T alpha = (T)q.alpha, beta = (T)q.beta;
+  C old = q.beta == 0 ? C{0, 0} : *to;
+  *to = C{alpha * re + beta * old.re, alpha * im + beta * old.im};
+}
+
 /* Integers: one thread per element. */
 __global__ void __launch_bounds__(THREADS) any_gemm(gemm_args q, int dtype, int size) {
   const char *a = (const char *)q.a + blockIdx.z * q.sa * size;
@@ -128,7 +156,6 @@ bool gemm_to(int dev, const pti_gemm *g, pt_dtype out) {
   cudaStream_t s = pti_stream(dev);
   if (s == NULL) return false;
   if (g->batch == 0 || g->m == 0 || g->n == 0) return true;
-  if (pti_is(g->dtype, PTI_COMPLEX)) return pti_no_kernel("matrix product", g->dtype);
   if (blas_takes(g)) return blas_gemm(s, g, out);
   int64_t size = size_of(g->dtype);
   for (int64_t first = 0; first < g->batch; first += MOST_BATCH) {
@@ -150,6 +177,7 @@ bool gemm_to(int dev, const pti_gemm *g, pt_dtype out) {
                    g->alpha,
                    g->beta};
     dim3 grid(blocks_of(g->m, TILE), blocks_of(g->n, TILE), (unsigned)batch);
+    dim3 square(blocks_of(g->m, SQUARE), blocks_of(g->n, SQUARE), (unsigned)batch);
     switch (g->dtype) {
     case PT_F32: LAUNCH((tile_gemm<float>), grid, THREADS, 0, s, q); break;
     case PT_F64: LAUNCH((tile_gemm<double>), grid, THREADS, 0, s, q); break;
@@ -161,6 +189,8 @@ bool gemm_to(int dev, const pti_gemm *g, pt_dtype out) {
       if (out == PT_F32) LAUNCH((mma_gemm<bf16, float>), grid, 128, 0, s, q);
       else LAUNCH((mma_gemm<bf16, bf16>), grid, 128, 0, s, q);
       break;
+    case PT_C64: LAUNCH((complex_gemm<complex64, float>), square, THREADS, 0, s, q); break;
+    case PT_C128: LAUNCH((complex_gemm<complex128, double>), square, THREADS, 0, s, q); break;
     default:
       LAUNCH(any_gemm, dim3(looped(g->m * g->n), 1, (unsigned)batch), THREADS, 0, s, q,
              (int)g->dtype, (int)size);
