@@ -64,6 +64,16 @@ void pl_spin(const atomic_uint *news, unsigned seen) {
   pause = 0;
 }
 
+void pl_wait_spinning(const atomic_uint *news, pthread_mutex_t *mutex) {
+  bool counted = pl_this_worker() != NULL;
+  unsigned seen = atomic_load(news);
+  pthread_mutex_unlock(mutex);
+  if (counted) pti_worker_leave();
+  pl_spin(news, seen);
+  if (counted) pti_worker_enter();
+  pthread_mutex_lock(mutex);
+}
+
 /* ---- channels ---- */
 
 typedef struct message {
@@ -75,6 +85,7 @@ struct pl_channel {
   atomic_int refs;
   pthread_mutex_t mutex;
   pthread_cond_t change;
+  atomic_uint news; /* grows with every change */
   int64_t capacity, n;
   message *head, *tail;
   bool closed;
@@ -175,9 +186,19 @@ static message_box *new_message_box(lua_State *L) {
 /* Waits until there is room (or, for `pop`, a message), the channel is closed or time is up; the mutex is held. */
 static void await(pl_channel *c, bool pop, double seconds) {
   double end = pt_clock() + seconds, left;
+  bool spun = false;
   while (!c->closed && (pop ? c->n == 0 : c->n >= c->capacity) && (left = end - pt_clock()) > 0 &&
-         pti_poll())
-    pl_wait_slice(&c->change, &c->mutex, left);
+         pti_poll()) {
+    if (spun) pl_wait_slice(&c->change, &c->mutex, left);
+    else pl_wait_spinning(&c->news, &c->mutex);
+    spun = true;
+  }
+}
+
+/* Tells those who wait; the mutex is held. */
+static void changed(pl_channel *c) {
+  pthread_cond_broadcast(&c->change);
+  atomic_fetch_add(&c->news, 1);
 }
 
 /* Pushes what a call that found nothing to do returns: nil when the channel is closed, else false. */
@@ -207,7 +228,7 @@ static int channel_push(lua_State *L) {
     c->tail = m;
     c->n++;
     box->message = NULL;
-    pthread_cond_broadcast(&c->change);
+    changed(c);
   }
   pthread_mutex_unlock(&c->mutex);
   if (!room) return nothing(L, closed);
@@ -229,7 +250,7 @@ static int channel_pop(lua_State *L) {
     if (c->head == NULL) c->tail = NULL;
     c->n--;
     box->message = m;
-    pthread_cond_broadcast(&c->change);
+    changed(c);
   }
   pthread_mutex_unlock(&c->mutex);
   if (m == NULL) return nothing(L, closed);
@@ -247,7 +268,7 @@ static int channel_close(lua_State *L) {
   channel_box *self = luaL_checkudata(L, 1, channel_type);
   pthread_mutex_lock(&self->channel->mutex);
   self->channel->closed = true;
-  pthread_cond_broadcast(&self->channel->change);
+  changed(self->channel);
   pthread_mutex_unlock(&self->channel->mutex);
   return 0;
 }

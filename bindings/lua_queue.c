@@ -271,10 +271,7 @@ pl_chunk *pl_job_take(pl_job *job, bool ordered, int64_t cursor, double seconds,
     *over = is_over(job) || pool->broken;
     if (*over || left <= 0 || !pti_poll()) break;
     if (!spun) {
-      unsigned seen = atomic_load(&job->news);
-      pthread_mutex_unlock(&pool->mutex);
-      pl_spin(&job->news, seen);
-      pthread_mutex_lock(&pool->mutex);
+      pl_wait_spinning(&job->news, &pool->mutex);
       spun = true;
       continue;
     }

@@ -90,6 +90,9 @@ void pl_wait_slice(pthread_cond_t *cond, pthread_mutex_t *mutex, double seconds)
 /* Looks for a change of *news for some microseconds, which is faster than to sleep and be woken. */
 void pl_spin(const atomic_uint *news, unsigned seen);
 
+/* The same for whoever holds a mutex, on a core that a worker gives away meanwhile. */
+void pl_wait_spinning(const atomic_uint *news, pthread_mutex_t *mutex);
+
 /* The worker that this thread is, or NULL. */
 pl_worker *pl_this_worker(void);
 

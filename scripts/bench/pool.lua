@@ -52,6 +52,19 @@ local many, some = numbers(200000), numbers(20000)
 report("map over 200,000 numbers", (times(function() pool:map(identity, many) end, 7)))
 report("map over 20,000 numbers, chunksize 1", (times(function() pool:map(identity, some, { chunksize = 1 }) end, 5)))
 
+do
+  local there, back = pt.channel(1), pt.channel(1)
+  local echo = pool:submit(function()
+    for value in there:values() do back:push(value) end
+  end)
+  report("channel, a number there and back", select(2, times(function()
+    there:push(1)
+    back:pop()
+  end, 2000)))
+  there:close()
+  echo:get()
+end
+
 -- ---- training ----
 
 local Simple = nn.class("Simple")

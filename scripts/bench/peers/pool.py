@@ -25,6 +25,11 @@ def identity(x):
     return x
 
 
+def echo(there, back):
+    while (value := there.get()) is not None:
+        back.put(value)
+
+
 class Simple(nn.Module):
     def __init__(self):
         super().__init__()
@@ -77,6 +82,13 @@ def main():
         many, some = list(range(200000)), list(range(20000))
         report("map over 200,000 numbers", times(lambda: pool.map(identity, many), 7)[0])
         report("map over 20,000 numbers, chunksize 1", times(lambda: pool.map(identity, some, chunksize=1), 3)[0])
+
+    there, back = plain.SimpleQueue(), plain.SimpleQueue()
+    process = plain.Process(target=echo, args=(there, back))
+    process.start()
+    report("channel, a number there and back", times(lambda: (there.put(1), back.get()), 1000)[1])
+    there.put(None)
+    process.join()
 
     with mp.get_context("fork").Pool(4) as pool:
         big = torch.randn(25 * 2**18)
