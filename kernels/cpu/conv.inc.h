@@ -200,37 +200,3 @@ static void F(conv_weight)(void *ctx, int64_t lo, int64_t hi) {
   }
   pti_cpu_host->free(col, bytes);
 }
-
-/* One tap of a line of outputs. */
-static inline void F(weigh_step)(const T *x, int64_t step, int64_t n, T w, T *y) {
-  PTI_INDEPENDENT
-  for (int64_t i = 0; i < n; i++) y[i] += w * x[i * step];
-}
-static void F(weigh_tap)(const T *x, int64_t step, int64_t n, T w, T *y) {
-  if (step == 1) F(weigh_step)(x, 1, n, w, y);
-  else if (step == 2) F(weigh_step)(x, 2, n, w, y);
-  else F(weigh_step)(x, step, n, w, y);
-}
-
-/* One channel in, one out: no product to gain from. Units: (image, channel). */
-static void F(depthwise)(void *ctx, int64_t lo, int64_t hi) {
-  conv_job *j = ctx;
-  const pti_conv *p = j->p;
-  int64_t taps = pti_volume(p->k), rows = p->out[0] * p->out[1], width = p->out[2];
-  for (int64_t u = lo; u < hi; u++) {
-    const T *x = (const T *)j->x + u * pti_volume(p->in), *bias = (const T *)j->bias;
-    const T *w = (const T *)j->w + u % p->c * taps;
-    for (int64_t r = 0; r < rows; r++) {
-      T *y = (T *)j->y + (u * rows + r) * width;
-      for (int64_t i = 0; i < width; i++) y[i] = bias ? bias[u % p->c] : 0;
-      for (int64_t tap = 0; tap < taps; tap++) {
-        int64_t kw = tap % p->k[2], kh = tap / p->k[2] % p->k[1], kd = tap / p->k[2] / p->k[1];
-        int64_t line = F(line_at)(p, r, kd, kh), first = kw * p->dil[2] - p->pad[2], from, until;
-        pti_reach(p->in[2], width, p->stride[2], first, &from, &until);
-        if (line < 0 || from >= until) continue;
-        F(weigh_tap)
-        (x + line + first + from * p->stride[2], p->stride[2], until - from, w[tap], y + from);
-      }
-    }
-  }
-}

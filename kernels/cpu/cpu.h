@@ -23,6 +23,12 @@ extern const pt_host *pti_cpu_host;
 #else
 #define PTI_INDEPENDENT
 #endif
+/* A short loop within another that gcc would unroll, and then not vectorise. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define PTI_ROLLED _Pragma("GCC unroll 1")
+#else
+#define PTI_ROLLED
+#endif
 
 /* Loops work on blocks of at most this many elements of a compute type. */
 enum { PTI_BLOCK = 1024, PTI_PIECE = 32768 /* elements that are worth a thread's attention */ };

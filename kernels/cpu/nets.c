@@ -12,6 +12,7 @@
 #include "channel.inc.h"
 #include "window.inc.h"
 #include "conv.inc.h"
+#include "depthwise.inc.h"
 #include "attention.inc.h"
 #include "rnn.inc.h"
 #undef T
@@ -25,6 +26,7 @@
 #include "channel.inc.h"
 #include "window.inc.h"
 #include "conv.inc.h"
+#include "depthwise.inc.h"
 #include "attention.inc.h"
 #include "rnn.inc.h"
 #undef T
@@ -47,7 +49,8 @@ const pti_cpu_nets GLUE(pti_cpu_nets_, PT_LEVEL) = {
     BOTH(conv),
     BOTH(conv_data),
     BOTH(conv_weight),
-    BOTH(depthwise),
+    BOTH(slide),
+    BOTH(slide_weight),
     BOTH(attention),
     BOTH(attention_grad),
     BOTH(rnn),

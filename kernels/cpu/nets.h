@@ -20,7 +20,7 @@ typedef struct pti_cpu_nets {
   pti_range_loop *norm[2], *norm_grad[2], *norm_add[2], *norm_channels[2];
   pti_range_loop *channel_moments[2], *channel_dots[2], *channel_affine[2];
   pti_range_loop *max_pool[2], *avg_pool[2], *avg_pool_grad[2];
-  pti_range_loop *conv[2], *conv_data[2], *conv_weight[2], *depthwise[2];
+  pti_range_loop *conv[2], *conv_data[2], *conv_weight[2], *slide[2], *slide_weight[2];
   pti_range_loop *attention[2], *attention_grad[2], *rnn[2], *rnn_grad[2];
 } pti_cpu_nets;
 
@@ -125,6 +125,17 @@ typedef struct conv_job {
   int64_t block, nblock;
   atomic_bool failed;
 } conv_job;
+
+/* Depthwise: windows of k taps slide by `step` over x, a channel of size `in` whose elements lie
+   `space` apart from `lead` on in a plane of size `room`; flip: the last tap comes first. */
+typedef struct slide_job {
+  int64_t images, channels;
+  int64_t in[3], out[3], k[3], dil[3], space[3], lead[3], room[3], step[3];
+  bool flip;
+  const char *x, *w, *bias, *g;
+  char *y;
+  atomic_bool failed;
+} slide_job;
 
 /* 1x1, step 1, no padding: the input itself is the matrix of patches. */
 static inline bool pointwise(const pti_conv *p) {

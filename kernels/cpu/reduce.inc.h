@@ -15,6 +15,7 @@
     for (int j = 0; j < LANES; j++) lane[j] = neutral;                                   \
     int64_t i = 0;                                                                       \
     for (; i + LANES <= n; i += LANES) {                                                 \
+      PTI_ROLLED                                                                         \
       for (int j = 0; j < LANES; j++) {                                                  \
         L a = lane[j], b = (L)x[i + j];                                                  \
         lane[j] = element;                                                               \

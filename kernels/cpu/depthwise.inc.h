@@ -1,0 +1,128 @@
+/* depthwise.inc.h: convolution of one channel in and one out, for one element type T; F(name) names
+   the loops. There is no product to gain from. A channel is copied into scratch with its padding
+   (and, for the gradient of a stepped one, with zeros between its elements); there each tap is one
+   long loop over neighbours, lines and all: what falls between two lines is computed and left out. */
+
+enum {
+  F(STRETCH) = 512 /* outputs at once, a multiple of 16: they stay in the first-level cache */
+};
+
+/* Elements of the channel `from` go to their places in `to`, whose other elements are zero. */
+static void F(lay_out)(const T *from, const int64_t size[3], const int64_t space[3],
+                       const int64_t lead[3], const int64_t room[3], T *to) {
+  for (int64_t r = 0; r < size[0] * size[1]; r++) {
+    int64_t z = r / size[1] * space[0] + lead[0], y = r % size[1] * space[1] + lead[1];
+    T *line = to + (z * room[1] + y) * room[2] + lead[2];
+    const T *x = from + r * size[2];
+    if (space[2] == 1) memcpy(line, x, (size_t)size[2] * sizeof(T));
+    else
+      for (int64_t i = 0; i < size[2]; i++) line[i * space[2]] = x[i];
+  }
+}
+
+static T *F(slide_scratch)(slide_job *j, int64_t parts, int64_t *room, size_t *bytes) {
+  *room = pti_volume(j->room) + F(STRETCH) * j->step[2];
+  *bytes = (size_t)(*room * parts) * sizeof(T);
+  T *scratch = pti_cpu_host->alloc(*bytes);
+  if (scratch) memset(scratch, 0, *bytes);
+  else atomic_store(&j->failed, true);
+  return scratch;
+}
+
+static int64_t F(tap_at)(const slide_job *j, int64_t tap) {
+  int64_t w = tap % j->k[2], h = tap / j->k[2] % j->k[1], d = tap / j->k[2] / j->k[1];
+  return (d * j->dil[0] * j->room[1] + h * j->dil[1]) * j->room[2] + w * j->dil[2];
+}
+
+static inline void F(weigh)(const T *x, int64_t step, int64_t n, T w, T *y) {
+  PTI_INDEPENDENT
+  for (int64_t i = 0; i < n; i++) y[i] += w * x[i * step];
+}
+
+/* n outputs whose windows begin at x, `step` apart. */
+static void F(stretch)(const slide_job *j, const T *x, const T *w, T bias, int64_t n, T *y) {
+  int64_t taps = pti_volume(j->k), step = j->step[2];
+  for (int64_t i = 0; i < n; i++) y[i] = bias;
+  for (int64_t tap = 0; tap < taps; tap++) {
+    const T *from = x + F(tap_at)(j, tap);
+    T v = w[j->flip ? taps - 1 - tap : tap];
+    if (step == 1) F(weigh)(from, 1, n, v, y);
+    else if (step == 2) F(weigh)(from, 2, n, v, y);
+    else F(weigh)(from, step, n, v, y);
+  }
+}
+
+/* Of n outputs from position `at` on, in lines of `width` that begin `pitch` apart, those of lines. */
+static void F(keep_lines)(const T *from, int64_t at, int64_t n, int64_t width, int64_t pitch,
+                          T *y) {
+  for (int64_t i = 0, many; i < n; i += many) {
+    int64_t row = (at + i) / pitch, column = (at + i) % pitch;
+    many = pti_min64(n - i, (column < width ? width : pitch) - column);
+    if (column < width) memcpy(y + row * width + column, from + i, (size_t)many * sizeof(T));
+  }
+}
+
+/* Units: (image, channel). */
+static void F(slide)(void *ctx, int64_t lo, int64_t hi) {
+  slide_job *j = ctx;
+  bool dense = j->step[1] == 1 && j->step[2] == 1; /* a plane is one run, else each line is */
+  int64_t rows = dense ? j->out[1] : 1, kept = rows * j->out[2], room;
+  int64_t runs = kept ? pti_volume(j->out) / kept : 0;
+  int64_t pitch = j->room[2], many = (rows - 1) * pitch + j->out[2];
+  size_t bytes;
+  T *scratch = F(slide_scratch)(j, 1, &room, &bytes), y[F(STRETCH)];
+  for (int64_t u = lo; u < hi && scratch; u++) {
+    const T *w = (const T *)j->w + u % j->channels * pti_volume(j->k);
+    T bias = j->bias ? ((const T *)j->bias)[u % j->channels] : 0;
+    F(lay_out)((const T *)j->x + u * pti_volume(j->in), j->in, j->space, j->lead, j->room, scratch);
+    for (int64_t r = 0; r < runs; r++) {
+      int64_t row = r * rows;
+      const T *x =
+          scratch +
+          (row / j->out[1] * j->step[0] * j->room[1] + row % j->out[1] * j->step[1]) * pitch;
+      T *to = (T *)j->y + u * pti_volume(j->out) + row * j->out[2];
+      for (int64_t at = 0; at < many; at += F(STRETCH)) {
+        int64_t n = pti_min64(F(STRETCH), many - at);
+        F(stretch)(j, x + at * j->step[2], w, bias, (n + 15) / 16 * 16, y);
+        F(keep_lines)(y, at, n, j->out[2], pitch, to);
+      }
+    }
+  }
+  pti_cpu_host->free(scratch, bytes);
+}
+
+/* The sum of x g over n neighbours, a multiple of 16. */
+static double F(inner)(const T *x, const T *g, int64_t n) {
+  double sum = 0;
+  for (int64_t from = 0; from < n; from += F(STRETCH)) {
+    T lane[16] = {0};
+    for (int64_t i = from; i < pti_min64(n, from + F(STRETCH)); i += 16) {
+      PTI_ROLLED
+      for (int l = 0; l < 16; l++) lane[l] += x[i + l] * g[i + l];
+    }
+    for (int l = 0; l < 16; l++) sum += (double)lane[l];
+  }
+  return sum;
+}
+
+/* Gradients of weights; the outputs' are laid out as far apart as their windows are. Units: channels. */
+static void F(slide_weight)(void *ctx, int64_t lo, int64_t hi) {
+  slide_job *j = ctx;
+  const int64_t none[3] = {0};
+  int64_t taps = pti_volume(j->k), in = pti_volume(j->in), out = pti_volume(j->out), room;
+  size_t bytes;
+  T *x = F(slide_scratch)(j, 2, &room, &bytes), *g = x ? x + room : NULL;
+  int64_t many = pti_volume(j->room) - F(tap_at)(j, taps - 1);
+  for (int64_t c = lo; c < hi && x; c++) {
+    T *w = (T *)j->y + c * taps;
+    memset(w, 0, (size_t)taps * sizeof(T));
+    for (int64_t i = 0; i < j->images; i++) {
+      int64_t u = i * j->channels + c;
+      F(lay_out)((const T *)j->x + u * in, j->in, j->space, j->lead, j->room, x);
+      F(lay_out)((const T *)j->g + u * out, j->out, j->step, none, j->room, g);
+      for (int64_t tap = 0; tap < taps; tap++)
+        w[tap] += (T)F(inner)(x + F(tap_at)(j, tap), g, (many + 15) / 16 * 16);
+    }
+  }
+  pti_cpu_host->free(x, bytes);
+}
