@@ -158,10 +158,10 @@ static void pack_job(lua_State *L, pl_job *job, const char *op, int function, in
   bool raw = !lua_getmetatable(L, tasks);
   for (int64_t i = 0; i < job->n; i++) {
     lua_settop(L, top);
-    if (raw) lua_rawgeti(L, tasks, i + 1);
-    else lua_geti(L, tasks, i + 1);
+    int type = raw ? lua_rawgeti(L, tasks, i + 1) : lua_geti(L, tasks, i + 1);
     pl_pack_group(&p);
-    if (star) pack_arguments(&p, top + 1, shown + i + 1);
+    if (type == LUA_TNUMBER && !star) pl_pack_number(L, &job->args, top + 1);
+    else if (star) pack_arguments(&p, top + 1, shown + i + 1);
     else pl_pack_value(&p, top + 1, "task %lld argument", (long long)(shown + i + 1));
     job->offset[i + 1] = job->args.n;
   }

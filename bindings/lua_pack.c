@@ -268,7 +268,7 @@ static void pack_function_at(pl_packer *p, pl_space *s, int i) {
   pack_lua_function(p, s, i);
 }
 
-static void pack_number(lua_State *L, pl_packet *out, int i) {
+void pl_pack_number(lua_State *L, pl_packet *out, int i) {
   char bytes[9];
   if (!lua_isinteger(L, i)) {
     lua_Number x = lua_tonumber(L, i);
@@ -308,7 +308,7 @@ static void pack_one(pl_packer *p, pl_space *s, int i) {
   switch (lua_type(L, i)) {
   case LUA_TNIL: pl_put_byte(L, s->out, PL_NIL); break;
   case LUA_TBOOLEAN: pl_put_byte(L, s->out, lua_toboolean(L, i) ? PL_TRUE : PL_FALSE); break;
-  case LUA_TNUMBER: pack_number(L, s->out, i); break;
+  case LUA_TNUMBER: pl_pack_number(L, s->out, i); break;
   case LUA_TSTRING:
     pl_put_byte(L, s->out, PL_STRING);
     put_text(L, s->out, i);
@@ -475,7 +475,7 @@ void pl_pack_group(pl_packer *p) { p->value.count = p->value.done = 0; }
 void pl_pack_value(pl_packer *p, int i, const char *label, ...) {
   int type = lua_type(p->L, i);
   if (type == LUA_TNUMBER) {
-    pack_number(p->L, p->value.out, i);
+    pl_pack_number(p->L, p->value.out, i);
     return;
   }
   if (type > LUA_TSTRING || type == LUA_TLIGHTUSERDATA) {

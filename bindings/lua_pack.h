@@ -61,6 +61,8 @@ void pl_pack_function(pl_packer *p, int i);
 /* Values are packed one by one; those of one group (a task's arguments) share their objects. */
 void pl_pack_group(pl_packer *p);
 void pl_pack_value(pl_packer *p, int i, const char *label, ...) PTI_PRINTF(3, 4);
+/* The same for a number, which needs no packer: most tasks and results are one. */
+void pl_pack_number(lua_State *L, pl_packet *out, int i);
 /* Writes what the values asked for since: globals of the script. */
 void pl_pack_flush(pl_packer *p);
 

@@ -329,7 +329,8 @@ static void pack_results(pl_packer *p, const pl_job *job, int first) {
   pl_put_byte(L, p->value.out, PL_DONE);
   pl_pack_group(p);
   if (!job->many) {
-    pl_pack_value(p, first, "the result");
+    if (lua_type(L, first) == LUA_TNUMBER) pl_pack_number(L, p->value.out, first);
+    else pl_pack_value(p, first, "the result");
     return;
   }
   int last = lua_gettop(L);
