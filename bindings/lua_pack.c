@@ -218,6 +218,14 @@ static void pack_class(pl_packer *p, pl_space *s, int i) {
   put_known(p, s, i);
 }
 
+/* How many values the table has in its list and outside: to grow a table entry by entry takes twice the time. */
+static void put_room(lua_State *L, pl_packet *out, int table) {
+  size_t list = (size_t)lua_rawlen(L, table), all = 0;
+  for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) all++;
+  put_size(L, out, list);
+  put_size(L, out, all > list ? all - list : 0);
+}
+
 static void pack_table(pl_packer *p, pl_space *s, int i) {
   lua_State *L = p->L;
   if (put_known(p, s, i) || put_name(p, s, i)) return;
@@ -228,7 +236,7 @@ static void pack_table(pl_packer *p, pl_space *s, int i) {
   if (s == &p->code) p->impure = true;
   number(p, s, i);
   pl_put_byte(L, s->out, PL_TABLE);
-  put_size(L, s->out, (size_t)lua_rawlen(L, i));
+  put_room(L, s->out, i);
 }
 
 static void want_globals(pl_packer *p, int function, int list);

@@ -52,6 +52,17 @@ static void new_tensor(pl_reader *r) {
   number(r);
 }
 
+static int room(pl_reader *r) {
+  size_t n = get_size(r);
+  return n < 1 << 24 ? (int)n : 0;
+}
+
+static void new_table(pl_reader *r) {
+  int list = room(r), others = room(r);
+  lua_createtable(r->L, list, others);
+  number(r);
+}
+
 static void new_function(pl_reader *r) {
   size_t n;
   const char *dump = get_text(r, &n);
@@ -120,11 +131,7 @@ static void read_one(pl_reader *r) {
     pl_need_module(L);
     pl_push_channel(L, r->packet->channel[get_size(r)]);
     break;
-  case PL_TABLE:
-    n = get_size(r);
-    lua_createtable(L, n < 1 << 24 ? (int)n : 0, 0);
-    number(r);
-    break;
+  case PL_TABLE: new_table(r); break;
   case PL_FUNCTION: new_function(r); break;
   case PL_CLASS: new_class(r); break;
   case PL_CLASSREF: known_class(r); break;
