@@ -5,8 +5,8 @@ local core = require "pt.core"
 local compare = require "spec.support.compare"
 local F = pt.nn.functional
 
-local DEVICE = "sim:0"
-local count, reason = core.device_count "sim"
+local DEVICE = os.getenv "PT_SPEC_DEVICE" or "sim:0"
+local count, reason = core.device_count((DEVICE:gsub(":.*", "")))
 local it_on_device = count and it or function(what) pending(what .. ": " .. reason) end
 local halves = { float16 = { 4e-3, 4e-3 }, bfloat16 = { 3e-2, 3e-2 } }
 local floats = { float32 = { 2e-5, 2e-5 }, float64 = { 1e-12, 1e-12 } }
@@ -97,6 +97,16 @@ describe("kernels of the simulated GPU", function()
     agree(all, function(dtype) return { pt.randn(2, 3, 17, 15):to(dtype) } end, function(x)
       return F.max_pool2d(x, 3, 2) + F.avg_pool2d(x, 3, 2)
     end, "pooling")
+  end)
+
+  it_on_device("add to places that many ids name, with the CPU's bits", function()
+    local id, ids = pt.randint(1, 7, { 90 }), pt.randint(1, 9, { 3, 200, 5 })
+    for _, dtype in ipairs { pt.float32, pt.float64, pt.bfloat16, pt.int32 } do
+      local function make(...) return (pt.randn(...) * 100):to(dtype) end
+      local y, x, z, w = make(2, 7, 40), make(2, 90, 40), make(3, 9, 5), make(3, 200, 5)
+      assert(pt.equal(y:index_add(2, id, x), y:to(DEVICE):index_add(2, id:to(DEVICE), x:to(DEVICE)):cpu()))
+      assert(pt.equal(z:scatter_add(2, ids, w), z:to(DEVICE):scatter_add(2, ids:to(DEVICE), w:to(DEVICE)):cpu()))
+    end
   end)
 
   it_on_device("transform lines of any length, short and long", function()

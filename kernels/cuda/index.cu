@@ -1,8 +1,11 @@
 /* index.cu: moving and adding elements to places that other elements name. Ids are checked first, all of
    them. Where ids meet, the last one wins or they are added in their order, whatever the order of
-   threads: additions run down the ids in one thread per element that no id can touch, and moves ask
-   first who wins. */
+   threads: additions run down the ids in one thread, or down a stable sort of them in one thread per
+   place, and moves ask first who wins. */
 #include "check.cuh"
+#include "slots.cuh"
+
+enum { FEW_IDS = 32 /* along a dim, that are not worth sorting */ };
 
 /* (outer, n, inner) is what ids point into; (outer, k, inner) is the other side. */
 struct index_args {
@@ -78,6 +81,26 @@ __global__ void __launch_bounds__(THREADS) add_in_order(index_args q, S *y, cons
   }
 }
 
+/* The same for ids sorted into places `at`, which came from positions `from`: the thread of the first of equal
+   places adds all of them, in their order. */
+__global__ void __launch_bounds__(THREADS) write_places(index_args q, int64_t *at, int64_t count) {
+  FOR_EACH(i, count) at[i] = place(q, q.id[i]);
+}
+template <class S>
+__global__ void __launch_bounds__(THREADS)
+    add_sorted(index_args q, S *y, const S *x, const int64_t *at, const int64_t *from) {
+  int64_t step = q.each ? q.inner : 1;
+  FOR_EACH(e, q.outer * q.k * q.inner) {
+    int64_t c = e % q.inner, i = e / q.inner % q.k, o = e / q.inner / q.k;
+    int64_t j = q.each ? e : i, here = at[j];
+    if (i > 0 && at[j - step] == here) continue;
+    S *to = y + (o * q.n + here) * q.inner + c, sum = *to;
+    for (; i < q.k && at[j] == here; i++, j += step)
+      sum = plus<S>::of(sum, x[(o * q.k + from[j]) * q.inner + c]);
+    *to = sum;
+  }
+}
+
 /* ---- slots ---- */
 
 static bool check(int dev, const index_args &q) {
@@ -106,8 +129,19 @@ static void launch_write(cudaStream_t s, const index_args &q, const int *winner,
          (const E *)x);
 }
 template <class S>
-static void launch_add(cudaStream_t s, const index_args &q, void *y, const void *x) {
-  LAUNCH((add_in_order<S>), looped(q.outer * q.inner), THREADS, 0, s, q, (S *)y, (const S *)x);
+static void launch_add(cudaStream_t s, const index_args &q, const int64_t *sorted, int64_t count,
+                       void *y, const void *x) {
+  if (sorted)
+    LAUNCH((add_sorted<S>), looped(q.outer * q.k * q.inner), THREADS, 0, s, q, (S *)y, (const S *)x,
+           sorted, sorted + count);
+  else LAUNCH((add_in_order<S>), looped(q.outer * q.inner), THREADS, 0, s, q, (S *)y, (const S *)x);
+}
+/* Places and where they came from, sorted along k, in `to`; behind them is room for the unsorted ones. */
+static bool sort_places(int dev, cudaStream_t s, const index_args &q, int64_t *to, int64_t count) {
+  pti_rows r = {PT_I64, q.each ? q.outer : 1, q.k, q.each ? q.inner : 1};
+  int64_t *unsorted = to + 2 * count;
+  LAUNCH(write_places, looped(count), THREADS, 0, s, q, unsorted, count);
+  return launched("index") && pti_cuda_sort(dev, r, false, unsorted, q.k, to, to + count, 0);
 }
 
 static bool take_all(int dev, const char *op, const index_args &q, pt_dtype dtype, void *y,
@@ -143,22 +177,32 @@ static bool add_all(int dev, const char *op, const index_args &q, pt_dtype dtype
   cudaStream_t s = pti_stream(dev);
   if (s == NULL || !check(dev, q)) return false;
   if (q.outer * q.k * q.inner == 0) return true;
-  switch (dtype) {
-  case PT_F32: launch_add<float>(s, q, y, x); break;
-  case PT_F64: launch_add<double>(s, q, y, x); break;
-  case PT_F16: launch_add<f16>(s, q, y, x); break;
-  case PT_BF16: launch_add<bf16>(s, q, y, x); break;
-  case PT_I64: launch_add<int64_t>(s, q, y, x); break;
-  case PT_I32: launch_add<int32_t>(s, q, y, x); break;
-  case PT_I16: launch_add<int16_t>(s, q, y, x); break;
-  case PT_I8: launch_add<int8_t>(s, q, y, x); break;
-  case PT_U8: launch_add<uint8_t>(s, q, y, x); break;
-  case PT_BOOL: launch_add<boolean>(s, q, y, x); break;
-  case PT_C64: launch_add<complex64>(s, q, y, x); break;
-  case PT_C128: launch_add<complex128>(s, q, y, x); break;
-  default: return pti_no_kernel(op, dtype);
+  int64_t count = q.each ? q.outer * q.k * q.inner : q.k, *sorted = NULL;
+  size_t bytes = (size_t)(3 * count) * sizeof *sorted;
+  if (q.k > FEW_IDS) {
+    if ((sorted = (int64_t *)pti_scratch(dev, bytes)) == NULL) return false;
+    if (!sort_places(dev, s, q, sorted, count)) {
+      pti_scratch_free(dev, sorted, bytes);
+      return false;
+    }
   }
-  return launched(op);
+  switch (dtype) {
+  case PT_F32: launch_add<float>(s, q, sorted, count, y, x); break;
+  case PT_F64: launch_add<double>(s, q, sorted, count, y, x); break;
+  case PT_F16: launch_add<f16>(s, q, sorted, count, y, x); break;
+  case PT_BF16: launch_add<bf16>(s, q, sorted, count, y, x); break;
+  case PT_I64: launch_add<int64_t>(s, q, sorted, count, y, x); break;
+  case PT_I32: launch_add<int32_t>(s, q, sorted, count, y, x); break;
+  case PT_I16: launch_add<int16_t>(s, q, sorted, count, y, x); break;
+  case PT_I8: launch_add<int8_t>(s, q, sorted, count, y, x); break;
+  case PT_U8: launch_add<uint8_t>(s, q, sorted, count, y, x); break;
+  case PT_BOOL: launch_add<boolean>(s, q, sorted, count, y, x); break;
+  case PT_C64: launch_add<complex64>(s, q, sorted, count, y, x); break;
+  default: launch_add<complex128>(s, q, sorted, count, y, x); break;
+  }
+  bool ok = launched(op);
+  if (sorted) pti_scratch_free(dev, sorted, bytes);
+  return ok;
 }
 
 bool pti_cuda_index_select(int dev, pti_rows r, const void *x, const int64_t *id, int64_t k,

@@ -361,8 +361,10 @@ void run_kernel(const call *c) {
   x->c = NULL;
   runner = pthread_self();
   running = x;
-  for (unsigned b = 0; b < blocks && !x->failed && !sticky; b++)
+  for (unsigned b = 0; b < blocks && !x->failed && !sticky; b++) {
     run_block(x, c, seed ? blocks - 1 - b : b);
+    if (count_file) count_block(x);
+  }
   running = NULL;
 }
 } // namespace sim

@@ -151,11 +151,13 @@ static void check(const void *p, size_t n, bool write, bool atomic, uintptr_t pc
   uintptr_t a = (uintptr_t)p;
   if (a - (uintptr_t)x->current->stack < STACK) return;
   if (a - (uintptr_t)x->arena < ARENA) {
+    if (count_file) count_access(x, p, n, NULL, write, pc);
     check_shared(x, a - (uintptr_t)x->arena, n, write, atomic, pc);
     return;
   }
   int d = device_of(p);
   if (d >= 0) {
+    if (count_file) count_access(x, p, n, touched[d] + ((char *)p - heap_of(d)), write, pc);
     check_global(x, d, (size_t)((char *)p - heap_of(d)), n, write, atomic, pc);
     return;
   }

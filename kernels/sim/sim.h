@@ -117,6 +117,12 @@ extern bool checked; /* kernels were built with hooks */
 void check_start(void);
 void mark(const void *p, size_t bytes, byte_state state);
 void check_block(context *x);
+
+/* count.cpp: memory traffic, where PT_SIM_COUNT names a file; s: of the bytes, NULL for shared memory */
+extern const char *count_file;
+void count_access(const context *x, const void *p, size_t n, const shadow *s, bool write,
+                  uintptr_t pc);
+void count_block(const context *x); /* a block has ended */
 } // namespace sim
 
 #endif
