@@ -325,6 +325,27 @@ describe("fft", function()
     end
   end)
 
+  it("is the same alone, in a batch and along any dim: lines share vectors, long ones are cut", function()
+    for _, n in ipairs { 1, 6, 9, 17, 60, 256, 300, 1001, 257, 8200, 9001 } do
+      for _, lines in ipairs(n > 2000 and { 3 } or { 1, 3, 5, 8, 13 }) do
+        local a = noise(lines, n)
+        local each, halves = {}, {}
+        for i = 1, lines do
+          each[i] = n < 500 and slow(a[i]) or F.fft(a[i])
+          halves[i] = each[i]:narrow(1, 1, n // 2 + 1)
+        end
+        local expect = pt.stack(each)
+        same(F.fft(a), expect, 1e-9)
+        same(F.fft(a:t(), nil, 1), expect:t(), 1e-9)
+        same(F.ifft(expect), a, 1e-9)
+        local spectra = F.rfft(a:real())
+        same(2 * spectra, pt.stack(halves) + F.fft(a:conj()):narrow(2, 1, n // 2 + 1), 1e-9)
+        same(F.irfft(spectra, n), a:real(), 1e-9)
+        same(F.fft(a:to(pt.complex64)):to(pt.complex128), expect, 1e-4 * n)
+      end
+    end
+  end)
+
   it("works along any dim of any view", function()
     local a = noise(6, 10, 20)
     for dim = 1, 3 do

@@ -6,28 +6,10 @@
 
    Lines are shared among threads; a pass of a long single line is cut among them. Neither changes a
    bit. The arithmetic stands in fft.inc.h, once for float and once for double. */
-#include <math.h>
-#include <stdatomic.h>
-#include <string.h>
+#include "nets.h"
 
-#include "cpu.h"
-
-enum {
-  LARGEST = 13,     /* prime factors up to this have passes of their own */
-  MAX_PASS = 64,    /* factors of a length below 2^63 */
-  LANES = 16,       /* neighbouring lines that are transformed together */
-  LONG_LINE = 32768 /* lines from here on are cut among threads */
-};
-
-/* A length and the radices that make it up; none where the length wants Bluestein's way. */
-typedef struct radices {
-  int64_t n;
-  int count;
-  int p[MAX_PASS];
-} radices;
-
-static bool factor(int64_t n, radices *r) {
-  static const int candidates[] = {4, 2, 3, 5, 7, 11, 13};
+bool pti_fft_factor(int64_t n, pti_radices *r) {
+  static const int candidates[] = {4, 2, 3, 5, 7, 11, FFT_LARGEST};
   r->n = n;
   r->count = 0;
   for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
@@ -36,9 +18,8 @@ static bool factor(int64_t n, radices *r) {
   return n == 1;
 }
 
-/* cos and sin of 2 pi k / n, 0 <= k < n: reduced to the first eighth of a turn, so that multiples of
-   a quarter are exact. */
-static void unit(int64_t k, int64_t n, double *re, double *im) {
+/* Reduced to the first eighth of a turn, so that multiples of a quarter are exact. */
+void pti_fft_unit(int64_t k, int64_t n, double *re, double *im) {
   int64_t k8 = 8 * k, octant = k8 / n;
   double turn = 6.283185307179586476925286766559;
   int64_t low = k8 - octant * n; /* of this eighth, in units of 1 / (8 n) turns */
@@ -52,22 +33,10 @@ static void unit(int64_t k, int64_t n, double *re, double *im) {
   *im = sneg[octant] ? -y : y;
 }
 
-#define T float
-#define F(name) name##_f32
-#include "fft.inc.h"
-#undef T
-#undef F
-#define T double
-#define F(name) name##_f64
-#include "fft.inc.h"
-#undef T
-#undef F
-
 bool pti_cpu_fft(int dev, const pti_fft *p, const void *x, void *y) {
   (void)dev;
   if (p->n > (int64_t)1 << 40)
     return pti_cpu_host->fail(PT_ESHAPE, "fft: %lld points are too many", (long long)p->n) != NULL;
-  bool ok = p->dtype == PT_F32 ? run_f32(p, x, y) : run_f64(p, x, y);
-  return ok ||
+  return pti_cpu_nets_now()->fft[p->dtype == PT_F64](p, x, y) ||
          pti_cpu_host->fail(PT_EMEMORY, "fft: no memory for %lld points", (long long)p->n) != NULL;
 }

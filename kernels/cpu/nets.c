@@ -15,9 +15,14 @@
 #include "depthwise.inc.h"
 #include "attention.inc.h"
 #include "rnn.inc.h"
+#define BUNDLE 8
+#define SAME_SIZE int32_t
+#include "fft.inc.h"
 #undef T
 #undef F
 #undef COMPUTE
+#undef BUNDLE
+#undef SAME_SIZE
 
 #define T double
 #define F(name) name##_f64
@@ -29,9 +34,14 @@
 #include "depthwise.inc.h"
 #include "attention.inc.h"
 #include "rnn.inc.h"
+#define BUNDLE 4
+#define SAME_SIZE int64_t
+#include "fft.inc.h"
 #undef T
 #undef F
 #undef COMPUTE
+#undef BUNDLE
+#undef SAME_SIZE
 
 #define BOTH(name) .name = {name##_f32, name##_f64}
 
@@ -55,4 +65,5 @@ const pti_cpu_nets GLUE(pti_cpu_nets_, PT_LEVEL) = {
     BOTH(attention_grad),
     BOTH(rnn),
     BOTH(rnn_grad),
+    BOTH(fft),
 };

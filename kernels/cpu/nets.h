@@ -1,5 +1,5 @@
 /* nets.h: the loops that networks live on and that are built once per CPU level: normalisation,
-   pooling, convolution, attention, recurrence. They stand in <name>.inc.h, which nets.c includes
+   pooling, convolution, attention, recurrence, and Fourier transforms. They stand in <name>.inc.h, which nets.c includes
    for float and double; <name>.c has the slots, which make a job and run one of these loops over
    pieces of it. A job is what a loop needs to know; its ranges are the units that the loop names. */
 #ifndef PTI_KERNELS_NETS_H
@@ -22,6 +22,7 @@ typedef struct pti_cpu_nets {
   pti_range_loop *max_pool[2], *avg_pool[2], *avg_pool_grad[2];
   pti_range_loop *conv[2], *conv_data[2], *conv_weight[2], *slide[2], *slide_weight[2];
   pti_range_loop *attention[2], *attention_grad[2], *rnn[2], *rnn_grad[2];
+  bool (*fft[2])(const pti_fft *f, const void *x, void *y); /* false: no memory */
 } pti_cpu_nets;
 
 extern const pti_cpu_nets pti_cpu_nets_base, pti_cpu_nets_avx2, pti_cpu_nets_avx512;
@@ -164,6 +165,25 @@ static inline bool kept(const pti_attention *p, int64_t row, int64_t column) {
   pti_philox(p->seed, p->stream, p->ctr + i / 4, word);
   return (double)(word[i % 4] >> 8) * 0x1p-24 >= p->dropout;
 }
+
+/* ---- fft.c ---- */
+
+enum {
+  FFT_LARGEST = 13, /* prime factors up to this have passes of their own */
+  FFT_LONG = 8192   /* longer lines are cut into matrices */
+};
+
+/* A length and the radices that make it up; count is short where it has a larger factor. */
+typedef struct pti_radices {
+  int64_t n;
+  int count;
+  int p[64];
+} pti_radices;
+
+/* Whether passes for the radices of n exist. */
+bool pti_fft_factor(int64_t n, pti_radices *r);
+/* cos and sin of 2 pi k / n, 0 <= k < n. */
+void pti_fft_unit(int64_t k, int64_t n, double *re, double *im);
 
 /* ---- rnn.c ---- */
 
