@@ -359,13 +359,30 @@ describe("fft", function()
     end
   end)
 
-  it("is the same for any number of threads", function()
-    local n, a, b = pt.get_num_threads(), noise(40, 33), noise(70000)
-    finally(function() pt.set_num_threads(n) end)
+  it("is the same for any number of threads and on every CPU level", function()
+    local n, level = pt.get_num_threads(), pt.cpu_level()
+    local inputs = { noise(40, 33), noise(3, 300), noise(20000), noise(9001) } -- in bundles, cut, prime
+    finally(function()
+      pt.set_num_threads(n)
+      pt.set_cpu_level(level)
+    end)
+    local function all()
+      local out = {}
+      for i, a in ipairs(inputs) do
+        out[2 * i - 1] = F.fft(a):view_as_real()
+        out[2 * i] = F.rfft(a:real():float()):view_as_real()
+      end
+      return out
+    end
     pt.set_num_threads(1)
-    local one, long = F.fft(a):view_as_real(), F.fft(b):view_as_real()
+    pt.set_cpu_level "base"
+    local expect = all()
     pt.set_num_threads(4)
-    assert.is_true(one:equal(F.fft(a):view_as_real()) and long:equal(F.fft(b):view_as_real()))
+    for _, name in ipairs { "base", "avx2", "avx512" } do
+      if pcall(pt.set_cpu_level, name) then
+        for i, y in ipairs(all()) do assert.is_true(y:equal(expect[i]), name .. " " .. i) end
+      end
+    end
   end)
 
   it("keeps precision, and takes what is not floating", function()

@@ -52,10 +52,6 @@ typedef struct F(cpx) {
 #define C F(cpx)
 #define V F(vec)
 
-static inline C F(mul)(C a, C b) {
-  return (C){a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
-}
-
 /* w[k] = exp(-2 pi i k / n), as products of two short tables. */
 static void F(twiddles)(C *w, int64_t count, int64_t n) {
   enum { SHORT = 64 };
@@ -183,7 +179,7 @@ static void F(pass_odd)(const F(pass) * a, int p) {
       }
       PUT(y + q, all);
       for (int o = 1; o <= h; o++) {
-        V er = firstr, ei = firsti, dr = firstr - firstr, di = dr;
+        V er = firstr, ei = firsti, dr = {0}, di = {0};
         for (int k = 1; k <= h; k++) {
           C root = a->w[o * k % p * (a->n / p)];
           er += sum[k - 1][0] * root.re;
@@ -526,13 +522,18 @@ typedef struct F(job) {
   atomic_bool failed;
 } F(job);
 
-/* z times factors of its points, its parts exchanged where `swap` says so. */
+/* y = z w, all bundles, with parts exchanged where `swap` says so. */
+static inline void F(times_one)(V y[2], const V z[2], const V w[2], bool swap) {
+  V re = z[0] * w[0] - z[1] * w[1], im = z[0] * w[1] + z[1] * w[0];
+  y[swap] = re;
+  y[!swap] = im;
+}
+
+/* n bundles times factors of their points. */
 static void F(times)(V *y, const V *z, const C *w, int64_t n, bool swap) {
   for (int64_t k = 0; k < n; k++) {
-    GET(x, z + 2 * k);
-    V re = xr * w[k].re - xi * w[k].im, im = xr * w[k].im + xi * w[k].re;
-    y[2 * k] = swap ? im : re;
-    y[2 * k + 1] = swap ? re : im;
+    V x[2] = {z[2 * k], z[2 * k + 1]}, u[2] = {(V){0} + w[k].re, (V){0} + w[k].im};
+    F(times_one)(y + 2 * k, x, u, swap);
   }
 }
 
@@ -626,7 +627,7 @@ static void F(real_bundle)(const F(job) * j, int64_t at, V *z, V *spare) {
     F(lay)(&real, h, F(transform)(&j->plan, z, spare), scale, true);
   } else { /* odd n: parts exchanged, as for every inverse */
     F(gather)(&half, h + 1, z, true);
-    z[0] = z[0] - z[0];
+    z[0] = (V){0};
     for (int64_t k = 1; k <= h; k++) {
       z[2 * (n - k)] = -z[2 * k];
       z[2 * (n - k) + 1] = z[2 * k + 1];
@@ -651,7 +652,22 @@ static void F(bundles)(void *ctx, int64_t lo, int64_t hi) {
 
 /* ---- lines cut into matrices ---- */
 
-static inline C F(exchanged)(C a, bool swap) { return swap ? (C){a.im, a.re} : a; }
+/* y[k] = x[k] w[k] scale, `xs` and `ys` numbers apart; parts exchanged on the way in and out. In
+   vectors of either part: GCC 12 fuses what it finds in products of pairs, whatever its flags say. */
+static void F(line_times)(C *y, int64_t ys, const C *x, int64_t xs, const C *w, int64_t n, bool in,
+                          bool out, T scale) {
+  for (int64_t at = 0; at < n; at += LANES) {
+    C a[LANES] = {0}, b[LANES] = {0};
+    int count = (int)pti_min64(LANES, n - at);
+    for (int i = 0; i < count; i++) a[i] = x[(at + i) * xs], b[i] = w[at + i];
+    V z[2], u[2];
+    F(split)(&a[0].re, z + in, z + !in);
+    F(split)(&b[0].re, u, u + 1);
+    F(times_one)(z, z, u, out);
+    F(merge)(&a[0].re, z, z + 1, scale);
+    for (int i = 0; i < count; i++) y[(at + i) * ys] = a[i];
+  }
+}
 
 /* One line of complex numbers, `stride` apart; `room`: 3 m numbers. */
 static bool F(long_line)(const F(plan) * p, C *x, C *y, int64_t stride, bool swap, T scale,
@@ -661,19 +677,15 @@ static bool F(long_line)(const F(plan) * p, C *x, C *y, int64_t stride, bool swa
   j.swap = j.swap_back = swap;
   if (!p->chirp) return F(cut_line)(&j);
   C *a = room + m, *b = a + m;
-  for (int64_t k = 0; k < n; k++) a[k] = F(mul)(F(exchanged)(x[k * stride], swap), p->c[k]);
+  F(line_times)(a, 1, x, stride, p->c, n, swap, false, 1);
   memset(a + n, 0, (size_t)(m - n) * sizeof(C));
   j = (F(cut)){.p = p, .x = a, .y = b, .middle = room, .xs = 1, .ys = 1, .scale = 1};
   if (!F(cut_line)(&j)) return false;
-  for (int64_t k = 0; k < m; k++) b[k] = F(mul)(b[k], p->b[k]);
+  F(line_times)(b, 1, b, 1, p->b, m, false, true, 1); /* the way back is forward, too */
   j.x = b;
   j.y = a;
-  j.swap = j.swap_back = true;
   if (!F(cut_line)(&j)) return false;
-  for (int64_t k = 0; k < n; k++) {
-    C v = F(exchanged)(F(mul)(a[k], p->c[k]), swap);
-    y[k * stride] = (C){v.re * scale, v.im * scale};
-  }
+  F(line_times)(y, stride, a, 1, p->c, n, true, swap, scale);
   return true;
 }
 
