@@ -44,7 +44,7 @@ BLAS_CFLAGS  := $(call pkg,--cflags openblas)
 # OpenBLAS is opened at the first product (kernels/cpu/blas.c), not linked.
 LIBS         := $(ZLIB) -lpthread -ldl -lm
 
-# CPU levels: table.c and nets.c are compiled once for each and chosen at run time.
+# CPU levels: rows.c, table.c and nets.c are compiled once for each and chosen at run time.
 LEVELS := base
 FLAGS_base :=
 ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine)),)
@@ -53,12 +53,18 @@ FLAGS_avx2   := -mavx2 -mfma -mf16c
 FLAGS_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c -mprefer-vector-width=512
 endif
 
+# A thousand loops over long blocks: vectors, but no unrolled ends (half the size, the same speed).
+OPT_ROWS := -O2 -ftree-vectorize
+GCC_ROWS := -fvect-cost-model=dynamic --param vect-epilogues-nomask=0
+OPT_ROWS += $(shell $(CC) -Werror $(GCC_ROWS) -x c -c /dev/null -o /dev/null 2>/dev/null && echo "$(GCC_ROWS)")
+
 # ---- files ----
 ENGINE   := $(wildcard engine/*.c engine/ops/*.c engine/io/*.c)
-KERNELS  := $(filter-out kernels/cpu/table.c kernels/cpu/nets.c,$(wildcard kernels/cpu/*.c))
+BY_LEVEL := rows table nets
+KERNELS  := $(filter-out $(BY_LEVEL:%=kernels/cpu/%.c),$(wildcard kernels/cpu/*.c))
 BINDINGS := $(filter-out bindings/main.c,$(wildcard bindings/*.c))
 OBJ := $(ENGINE:%.c=$(BUILD)/%.o) $(KERNELS:%.c=$(BUILD)/%.o) $(BINDINGS:%.c=$(BUILD)/%.o) \
-       $(LEVELS:%=$(BUILD)/kernels/cpu/table_%.o) $(LEVELS:%=$(BUILD)/kernels/cpu/nets_%.o) $(BUILD)/scripts.o
+       $(foreach l,$(LEVELS),$(BY_LEVEL:%=$(BUILD)/kernels/cpu/%_$l.o)) $(BUILD)/scripts.o
 MAIN := $(BUILD)/bindings/main.o
 # The generated files serve every build, whatever its flags.
 GEN  := $(addprefix build/gen/,ptlua_ops.h ptlua_ops.inc.c ptlua_run.h ptlua_ids.h ptlua_ew.h)
@@ -103,6 +109,9 @@ $(BUILD)/kernels/%.o: kernels/%.c | $(GEN)
 $(BUILD)/kernels/cpu/table_%.o: kernels/cpu/table.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) -O3 -fno-trapping-math -fwrapv $(FLAGS_$*) -MMD -MP -c $< -o $@
+$(BUILD)/kernels/cpu/rows_%.o: kernels/cpu/rows.c | $(GEN)
+	@mkdir -p $(@D)
+	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) $(OPT_ROWS) -fno-trapping-math -fwrapv $(FLAGS_$*) -MMD -MP -c $< -o $@
 $(BUILD)/kernels/cpu/nets_%.o: kernels/cpu/nets.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) -O3 -fno-trapping-math $(FLAGS_$*) -MMD -MP -c $< -o $@

@@ -90,9 +90,15 @@ typedef void pti_draw_loop(uint64_t seed, uint64_t stream, uint64_t ctr, uint32_
 typedef void pti_random_loop(void *x, const pti_words *w, double a, double b, double top,
                              int64_t n);
 
+typedef struct pti_cpu_rows {
+  pti_ew_loop
+      *loop[PTI_NEW][4][PTI_NCOMPUTE]; /* value and gradients; NULL where the row has none */
+  bool gives_bool[PTI_NEW];            /* uint8_t is written, not the compute type */
+} pti_cpu_rows;
+extern const pti_cpu_rows pti_cpu_rows_base, pti_cpu_rows_avx2, pti_cpu_rows_avx512;
+
 typedef struct pti_cpu_loops {
-  pti_ew_loop *ew[PTI_NEW][4][PTI_NCOMPUTE]; /* NULL where the row has none */
-  bool gives_bool[PTI_NEW];                  /* uint8_t is written, not the compute type */
+  const pti_cpu_rows *rows;
   pti_load_loop *load[PT_NDTYPE][PTI_NCOMPUTE];
   pti_store_loop *store[PT_NDTYPE][PTI_NCOMPUTE];
   pti_move_loop *move[5]; /* by log2 of the element's size */

@@ -112,13 +112,13 @@ bool pti_cpu_ew(int dev, int op, int which, pti_compute compute, const pti_iter 
   const pti_cpu_loops *loops = pti_cpu_now();
   ew_job j = {.it = it,
               .loops = loops,
-              .loop = loops->ew[op][which][compute],
+              .loop = loops->rows->loop[op][which][compute],
               .param = param,
               .compute = compute};
   if (!j.loop)
     return pti_cpu_host->fail(PT_EDTYPE, "not computed in %s", pt_dtype_name(storage[compute])) !=
            NULL;
-  j.out = loops->gives_bool[op] && which == 0 ? PT_BOOL : storage[compute];
+  j.out = loops->rows->gives_bool[op] && which == 0 ? PT_BOOL : storage[compute];
   bool whole = it->nd == 1 && find_direct(&j, 1);
   if (whole && it->n <= PTI_PIECE) {
     run_dense(&j, 0, it->n);

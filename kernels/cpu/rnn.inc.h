@@ -2,7 +2,7 @@
 
 static void F(squash)(T *x, int64_t n, int op) {
   const void *in[] = {x};
-  pti_cpu_now()->ew[op][0][COMPUTE](x, in, NULL, n);
+  pti_cpu_now()->rows->loop[op][0][COMPUTE](x, in, NULL, n);
 }
 
 /* c' = f c + i g, h' = o tanh(c'). s: i f g o. */

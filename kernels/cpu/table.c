@@ -25,8 +25,6 @@
 
 #define GLUE3(a, b) a##b
 #define GLUE(a, b) GLUE3(a, b)
-#define DROP(...)
-#define KEEP(...) __VA_ARGS__
 
 enum { LANES = 16 };
 
@@ -40,11 +38,6 @@ static inline int64_t double_to_int(double x) {
 static inline int64_t half_to_int(uint16_t x) { return float_to_int(pti_f16_load(x)); }
 static inline int64_t brain_to_int(uint16_t x) { return float_to_int(pti_bf16_load(x)); }
 
-#define VALUE_FLT KEEP
-#define VALUE_NUM KEEP
-#define VALUE_ALL KEEP
-#define VALUE_INT DROP
-#define GRADIENT KEEP
 #define HALF_TO_T pti_f16_load
 #define BRAIN_TO_T pti_bf16_load
 #define FLOAT_TO_T
@@ -59,7 +52,6 @@ static inline int64_t brain_to_int(uint16_t x) { return float_to_int(pti_bf16_lo
 #define LOWEST (-HUGE_VALF)
 #define HIGHEST HUGE_VALF
 #include "convert.inc.h"
-#include "ew.inc.h"
 #include "reduce.inc.h"
 #include "softmax.inc.h"
 #include "optim.inc.h"
@@ -79,7 +71,6 @@ static inline int64_t brain_to_int(uint16_t x) { return float_to_int(pti_bf16_lo
 #define LOWEST (-HUGE_VAL)
 #define HIGHEST HUGE_VAL
 #include "convert.inc.h"
-#include "ew.inc.h"
 #include "reduce.inc.h"
 #include "softmax.inc.h"
 #include "optim.inc.h"
@@ -92,18 +83,12 @@ static inline int64_t brain_to_int(uint16_t x) { return float_to_int(pti_bf16_lo
 #undef LOWEST
 #undef HIGHEST
 
-#undef VALUE_FLT
-#undef VALUE_INT
-#undef GRADIENT
 #undef HALF_TO_T
 #undef BRAIN_TO_T
 #undef FLOAT_TO_T
 #undef DOUBLE_TO_T
 #undef S
 #undef MEMBER
-#define VALUE_FLT DROP
-#define VALUE_INT KEEP
-#define GRADIENT DROP
 #define HALF_TO_T half_to_int
 #define BRAIN_TO_T brain_to_int
 #define FLOAT_TO_T float_to_int
@@ -118,7 +103,6 @@ static inline int64_t brain_to_int(uint16_t x) { return float_to_int(pti_bf16_lo
 #define LOWEST INT64_MIN
 #define HIGHEST INT64_MAX
 #include "convert.inc.h"
-#include "ew.inc.h"
 #include "reduce.inc.h"
 #undef T
 #undef F
@@ -156,31 +140,6 @@ static void draw(uint64_t seed, uint64_t stream, uint64_t ctr, uint32_t *w, int6
   for (int64_t i = 0; i < n; i += 4) pti_philox(seed, stream, ctr + (uint64_t)i / 4, w + i);
 }
 
-/* Rows of the element-wise table: {value, gradients} for float, double, int64_t. */
-#define FLOATS_FLT KEEP
-#define FLOATS_NUM KEEP
-#define FLOATS_ALL KEEP
-#define FLOATS_INT DROP
-#define INTS_FLT DROP
-#define INTS_NUM KEEP
-#define INTS_ALL KEEP
-#define INTS_INT KEEP
-#define VALUE(name, dtypes)                                                 \
-  {                                                                         \
-    FLOATS_##dtypes([PTI_CF32] = name##_0_f32, [PTI_CF64] = name##_0_f64, ) \
-        INTS_##dtypes([PTI_CI64] = name##_0_i64)                            \
-  }
-#define GRAD(name, k) \
-  { name##_##k##_f32, name##_##k##_f64, NULL }
-#define UNARY(name, dtypes, ...) [PTI_EW_##name] = {VALUE(name, dtypes), GRAD(name, 1)},
-#define UNARYP UNARY
-#define BINARY(name, dtypes, ...) \
-  [PTI_EW_##name] = {VALUE(name, dtypes), GRAD(name, 1), GRAD(name, 2)},
-#define TERNARY(name, dtypes, ...) \
-  [PTI_EW_##name] = {VALUE(name, dtypes), GRAD(name, 1), GRAD(name, 2), GRAD(name, 3)},
-#define COMPARE(name, dtypes, ...) [PTI_EW_##name] = {VALUE(name, dtypes)},
-#define TEST COMPARE
-
 #define CONVERT(way, dtype) \
   [dtype] = {way##_##dtype##_f32, way##_##dtype##_f64, way##_##dtype##_i64}
 #define REALS(way)                                                                           \
@@ -198,26 +157,7 @@ static void draw(uint64_t seed, uint64_t stream, uint64_t ctr, uint32_t *w, int6
   [PTI_SUMSQ] = EACH(way##_sumsq)
 
 const pti_cpu_loops GLUE(pti_cpu_loops_, PT_LEVEL) = {
-    .ew =
-        {
-#include "ops.def"
-        },
-#undef UNARY
-#undef UNARYP
-#undef BINARY
-#undef TERNARY
-#undef COMPARE
-#undef TEST
-#define UNARY(...)
-#define UNARYP(...)
-#define BINARY(...)
-#define TERNARY(...)
-#define COMPARE(name, ...) [PTI_EW_##name] = true,
-#define TEST COMPARE
-    .gives_bool =
-        {
-#include "ops.def"
-        },
+    .rows = &GLUE(pti_cpu_rows_, PT_LEVEL),
     .load = {REALS(load)},
     .store = {REALS(store)},
     .move = {move_1, move_2, move_4, move_8, move_16},
