@@ -150,6 +150,11 @@ static int detect_anomaly(lua_State *L) {
   lua_pushboolean(L, pt_detect_anomaly());
   return 1;
 }
+/* core.first_nan() -> where the first NaN came from since anomalies are looked for, or "" */
+static int first_nan(lua_State *L) {
+  lua_pushstring(L, pt_first_nan());
+  return 1;
+}
 
 /* core.autocast() -> on, dtype */
 static int autocast(lua_State *L) {
@@ -200,6 +205,7 @@ void pl_open_grad(lua_State *L) {
                                        {"inference_mode", inference_mode},
                                        {"set_detect_anomaly", set_detect_anomaly},
                                        {"detect_anomaly", detect_anomaly},
+                                       {"first_nan", first_nan},
                                        {"autocast", autocast},
                                        {"is_autocast", is_autocast},
                                        {"set_autocast", set_autocast},

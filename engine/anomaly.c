@@ -16,6 +16,7 @@ bool pt_set_detect_anomaly(bool on) {
   return was;
 }
 bool pt_detect_anomaly(void) { return pti_this.anomaly; }
+const char *pt_first_nan(void) { return first_nan; }
 
 /* Where the elements of a row-major tensor have their n-th: "[2, 3]". */
 static const char *place(const pt_tensor *x, int64_t n) {

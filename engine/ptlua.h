@@ -238,6 +238,8 @@ PT_API void pt_checkpoint_end(pt_checkpoint *c);
    is remembered for the message. Slow. Returns what it was. */
 PT_API bool pt_set_detect_anomaly(bool on);
 PT_API bool pt_detect_anomaly(void);
+PT_API const char *
+pt_first_nan(void); /* "log (train.lua:8) at element [1] ...", "" where there was none */
 
 /* ---- values between threads ---- */
 

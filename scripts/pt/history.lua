@@ -15,16 +15,24 @@ local History = class("History")
 
 ---@param path? string ends with .csv or .jsonl, or has "tfevents" in its name, which TensorBoard looks for; without a
 ---path entries are kept in memory alone
-function History:init(path)
+---@param options? {append: boolean} true: behind what the file holds
+function History:init(path, options)
   self.rows, self.columns = {}, nil
   if path == nil then return end
   if type(path) ~= "string" then fail("history: the path must be a string, got a %s", type(path)) end
   self.kind = path:match "%.(csv)$" or path:match "%.(jsonl)$" or path:match "tfevents"
   if not self.kind then fail("history: %s must end with .csv or .jsonl, or contain tfevents", path) end
-  local file, reason = io.open(path, "wb")
+  local file, reason = io.open(path, options and options.append and "a+b" or "wb")
   if not file then fail("history: %s", reason) end
   self.file = file
-  if self.kind == "tfevents" then file:write(events.header()) end
+  local head = file:seek "set" and file:read "l"
+  file:seek "end"
+  if self.kind == "csv" and head then
+    self.columns = {}
+    for name in head:gmatch "[^,]+" do self.columns[#self.columns + 1] = name end
+  elseif self.kind == "tfevents" and not head then
+    file:write(events.header())
+  end
 end
 
 local function sorted_keys(t)

@@ -101,7 +101,7 @@ end
 local parts = {
   special = "pt.special",
   nn = "pt.nn", optim = "pt.optim", data = "pt.data", autograd = "pt.autograd", amp = "pt.amp", pool = "pt.pool",
-  history = "pt.history", summary = "pt.summary",
+  history = "pt.history", trainer = "pt.trainer", summary = "pt.summary",
   channel = "pt.channel", progress = "pt.progress", cuda = "pt.cuda", linalg = "pt.linalg", fft = "pt.fft",
 }
 

@@ -162,10 +162,16 @@ end
 -- A `for` loop calls the loader itself: without a control variable when it starts, with the last x afterwards.
 function DataLoader.__call(self, _, control)
   if control == nil then
-    if self._pool then self._pool:terminate() end -- of a loop that broke off
+    self:close() -- the workers of a loop that broke off
     self._next = self:iter()
   end
   return self._next()
+end
+
+--- Ends the workers of a loop that was left before its end.
+function DataLoader:close()
+  if self._pool then self._pool:terminate() end
+  self._pool = nil
 end
 
 -- ---- checkpoints ----
@@ -174,6 +180,9 @@ end
 ---@return table
 function DataLoader:state_dict()
   local current = self._current
+  if self._skip > 0 or self._resumed then -- loaded, not begun
+    return { epoch = self.epoch, position = self._skip, seed = self._resumed }
+  end
   if not current or self.position > #self then return { epoch = self.epoch, position = 0 } end
   return { epoch = current.epoch, position = self.position, seed = current.seed }
 end
