@@ -198,9 +198,11 @@ build/libptlua_cuda.so: $(SIM_CU:kernels/cuda/%.cu=build/cuda/%.o)
 cuda:
 	@[ -n "$(NVCC)" ] || { echo 'make cuda: nvcc was not found; install the CUDA toolkit or set NVCC'; exit 1; }
 	@$(MAKE) --no-print-directory build/libptlua_cuda.so
-# Registers, stack, spills, shared memory and occupancy of the kernels; fails on spills.
-cuda-report: cuda
-	@$(LUA) scripts/tools/cuda_report.lua build/cuda/*.log
+# What can be known of the kernels without a GPU; fails on spills, narrow loads and the like.
+CUOBJDUMP ?= $(shell command -v cuobjdump)
+cuda-report: cuda build/simcheck/libptlua_sim.so all
+	@PT_BACKEND_PATH=$(CURDIR)/build/simcheck PT_SIM_COUNT=build/cuda/counts build/ptlua scripts/tools/cuda_count.lua
+	@$(LUA) scripts/tools/cuda_report.lua build/cuda/*.log counts=build/cuda/counts cuobjdump=$(CUOBJDUMP)
 
 # ---- what runs ----
 deps: NEED = $(NEEDS)

@@ -23,10 +23,10 @@ struct place {
   int64_t head, first; /* of this block */
   int warp, lane, warps;
 };
-DEV place place_of(int64_t rows) {
+DEV place place_of(const attention_args &a) {
   int warps = blockDim.x >> 5;
-  int64_t blocks = (rows + warps - 1) / warps;
-  place p = {blockIdx.x / blocks, blockIdx.x % blocks * warps, (int)threadIdx.x >> 5,
+  int64_t head = (int64_t)blockIdx.x / a.blocks;
+  place p = {head, (blockIdx.x - head * a.blocks.d) * warps, (int)threadIdx.x >> 5,
              (int)threadIdx.x & 31, warps};
   return p;
 }
@@ -35,12 +35,12 @@ template <class S>
 __global__ void __launch_bounds__(WARPS * 32) attention_forward(attention_args a) {
   typedef typename compute<S>::T T;
   DYN_SHARED(T, memory);
-  place at = place_of(a.lq);
+  place at = place_of(a);
   int warp = at.warp, lane = at.lane, warps = at.warps;
   T *ks = memory, *vs = ks + a.tile * (a.d + 1), *qs = vs + a.tile * (a.dv + 1),
     *ys = qs + warps * a.d;
   int64_t head = at.head, i = at.first + warp;
-  int64_t shared = head / a.h * a.hk + head % a.h / (a.h / a.hk);
+  int64_t shared = key_head(a, head);
   bool live = i < a.lq;
   T *q = qs + warp * a.d, *y = ys + warp * a.dv;
   for (int64_t c = lane; c < a.d; c += 32)
@@ -63,7 +63,7 @@ __global__ void __launch_bounds__(WARPS * 32) attention_forward(attention_args a
     sum = sum * fade + warp_sum(p);
     top = high;
     if (a.dropout > 0 && live && lane < n)
-      p = kept(a, head * a.lq + i, k0 + lane) ? p * (T)(1 / (1 - a.dropout)) : T(0);
+      p = kept(a, head * a.lq + i, k0 + lane) ? p * (T)a.up : T(0);
     for (int64_t c0 = 0; c0 < a.dv; c0 += 32) {
       int64_t c = c0 + lane;
       T v = c < a.dv ? y[c] * fade : T(0);
@@ -100,7 +100,7 @@ DEV pair_grad<T> pair_of(const attention_args &a, int64_t head, int64_t i, int64
   int64_t row = head * a.lq + i;
   T lse = ((const T *)a.lse)[row], s = score(a, head, i, j, qk);
   T p = lse == T(-INFINITY) ? T(0) : exp_of(s - lse), up = 1;
-  if (a.dropout > 0) up = kept(a, row, j) ? (T)(1 / (1 - a.dropout)) : T(0);
+  if (a.dropout > 0) up = kept(a, row, j) ? (T)a.up : T(0);
   pair_grad<T> r = {p * up, p * (gv * up - ((const T *)a.dot)[row]) * (T)a.scale};
   return r;
 }
@@ -109,12 +109,12 @@ template <class S>
 __global__ void __launch_bounds__(WARPS * 32) attention_grad_q(attention_args a) {
   typedef typename compute<S>::T T;
   DYN_SHARED(T, memory);
-  place at = place_of(a.lq);
+  place at = place_of(a);
   int warp = at.warp, lane = at.lane, warps = at.warps;
   T *ks = memory, *vs = ks + a.tile * (a.d + 1), *qs = vs + a.tile * (a.dv + 1);
   T *gs = qs + warps * a.d, *outs = gs + warps * a.dv;
   int64_t head = at.head, i = at.first + warp, row = head * a.lq + i;
-  int64_t shared = head / a.h * a.hk + head % a.h / (a.h / a.hk);
+  int64_t shared = key_head(a, head);
   bool live = i < a.lq;
   T *q = qs + warp * a.d, *g = gs + warp * a.dv, *out = outs + warp * a.d;
   for (int64_t c = lane; c < a.d; c += 32) {
@@ -153,7 +153,7 @@ template <class S>
 __global__ void __launch_bounds__(WARPS * 32) attention_grad_kv(attention_args a) {
   typedef typename compute<S>::T T;
   DYN_SHARED(T, memory);
-  place at = place_of(a.lk);
+  place at = place_of(a);
   int warp = at.warp, lane = at.lane, warps = at.warps;
   T *qs = memory, *gs = qs + a.tile * (a.d + 1), *ks = gs + a.tile * (a.dv + 1);
   T *vs = ks + warps * a.d, *gks = vs + warps * a.dv, *gvs = gks + warps * a.d;
@@ -168,9 +168,8 @@ __global__ void __launch_bounds__(WARPS * 32) attention_grad_kv(attention_args a
     v[c] = live ? load(((const S *)a.v)[key * a.dv + c]) : T(0);
     gv[c] = 0;
   }
-  int64_t group = a.h / a.hk;
-  for (int64_t t = 0; t < group; t++) {
-    int64_t head = shared / a.hk * a.h + shared % a.hk * group + t;
+  for (int64_t t = 0; t < a.group.d; t++) {
+    int64_t head = shared * a.group.d + t; /* batch by batch, group by group */
     for (int64_t q0 = 0; q0 < a.lq; q0 += a.tile) {
       int n = a.lq - q0 < a.tile ? (int)(a.lq - q0) : a.tile;
       if (a.causal && at.first > q0 + n - 1) continue; /* all keys are later */
@@ -206,6 +205,7 @@ __global__ void __launch_bounds__(WARPS * 32) attention_grad_kv(attention_args a
 struct shape {
   int warps, tile;
   unsigned blocks;
+  divider each; /* blocks of a head */
   size_t bytes;
 };
 static bool shape_of(const attention_args &a, int64_t rows, int64_t heads, int64_t per_warp,
@@ -214,7 +214,8 @@ static bool shape_of(const attention_args &a, int64_t rows, int64_t heads, int64
     for (f->tile = 32; f->tile >= (f->warps > 1 ? 8 : 1); f->tile /= 2) {
       f->bytes = (size_t)(f->tile * (a.d + a.dv + 2) + f->warps * per_warp) * size;
       if (f->bytes > SHARED_BYTES) continue;
-      int64_t blocks = (rows + f->warps - 1) / f->warps * heads;
+      int64_t each = (rows + f->warps - 1) / f->warps, blocks = each * heads;
+      f->each = divider(each);
       f->blocks = (unsigned)blocks;
       if (blocks <= INT32_MAX) return true;
       pti_host->fail(PT_ESHAPE, "attention: %lld heads of %lld rows; the device takes 2^31 blocks",
@@ -234,6 +235,8 @@ static attention_args args_of(const pti_attention *p, const void *q, const void 
   a.b = p->b, a.h = p->h, a.hk = p->hk, a.lq = p->lq, a.lk = p->lk, a.d = p->d, a.dv = p->dv;
   a.scale = p->scale;
   a.dropout = p->dropout;
+  a.up = 1 / (1 - p->dropout);
+  a.heads = divider(p->h), a.group = divider(p->hk ? p->h / p->hk : 1);
   a.causal = p->causal;
   a.mask = p->mask;
   for (int d = 0; d < 4; d++) a.mask_stride[d] = p->mask_stride[d];
@@ -246,7 +249,7 @@ template <class S> static void forward(cudaStream_t s, attention_args a, bool *o
   typedef typename compute<S>::T T;
   shape f;
   if (!(*ok = shape_of(a, a.lq, a.b * a.h, a.d + a.dv, sizeof(T), &f))) return;
-  a.tile = f.tile;
+  a.tile = f.tile, a.blocks = f.each;
   LAUNCH((attention_forward<S>), f.blocks, f.warps * 32, f.bytes, s, a);
 }
 template <class S>
@@ -262,10 +265,10 @@ static void backward(int dev, cudaStream_t s, attention_args a, const void *y, b
   if (rows) {
     LAUNCH((attention_dots<S>), looped(rows), THREADS, 0, s, dots, (const S *)y, (const S *)a.g,
            rows, a.dv);
-    a.tile = fq.tile;
+    a.tile = fq.tile, a.blocks = fq.each;
     LAUNCH((attention_grad_q<S>), fq.blocks, fq.warps * 32, fq.bytes, s, a);
   }
-  a.tile = fk.tile;
+  a.tile = fk.tile, a.blocks = fk.each;
   if (keys) LAUNCH((attention_grad_kv<S>), fk.blocks, fk.warps * 32, fk.bytes, s, a);
   *ok = launched("attention backward");
   pti_scratch_free(dev, dots, (size_t)(rows + 1) * sizeof(T));

@@ -7,7 +7,8 @@
 
 struct attention_args {
   int64_t b, h, hk, lq, lk, d, dv;
-  double scale, dropout;
+  double scale, dropout, up;    /* up: what is kept is multiplied with */
+  divider heads, group, blocks; /* h, h / hk, blocks of a head */
   bool causal;
   const void *mask;
   int64_t mask_stride[4];
@@ -17,6 +18,12 @@ struct attention_args {
   const void *lse, *dot;
   void *y, *out_lse, *gq, *gk, *gv;
 };
+
+/* The key head of a query head. */
+DEV int64_t key_head(const attention_args &a, int64_t head) {
+  int64_t batch = head / a.heads;
+  return batch * a.hk + (head - batch * a.h) / a.group;
+}
 
 /* Whether the probability of (row, column) is kept; row counts over all heads. */
 DEV bool kept(const attention_args &a, int64_t row, int64_t column) {
@@ -32,7 +39,7 @@ template <class T>
 DEV T score(const attention_args &a, int64_t head, int64_t i, int64_t j, T product) {
   T s = (T)a.scale * product;
   if (a.mask)
-    s += ((const T *)a.mask)[head / a.h * a.mask_stride[0] + head % a.h * a.mask_stride[1] +
+    s += ((const T *)a.mask)[head / a.heads * a.mask_stride[0] + head % a.heads * a.mask_stride[1] +
                              i * a.mask_stride[2] + j * a.mask_stride[3]];
   return a.causal && j > i ? T(-INFINITY) : s;
 }

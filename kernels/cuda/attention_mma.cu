@@ -53,9 +53,9 @@ __global__ void __launch_bounds__(MMA_THREADS) attention_mma(attention_args a) {
   SHARED(uint16_t, ks, [KEYS][W + PAD]); /* first the queries */
   SHARED(uint16_t, vs, [W][KEYS + PAD]);
   int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
-  int64_t tiles = (a.lq + ROWS - 1) / ROWS, head = blockIdx.x / tiles;
-  int64_t q0 = blockIdx.x % tiles * ROWS, row = q0 + warp * 16 + g; /* and row + 8 */
-  int64_t shared = head / a.h * a.hk + head % a.h / (a.h / a.hk);
+  int64_t head = (int64_t)blockIdx.x / a.blocks;
+  int64_t q0 = (blockIdx.x - head * a.blocks.d) * ROWS, row = q0 + warp * 16 + g; /* and row + 8 */
+  int64_t shared = key_head(a, head);
   const S *k = (const S *)a.k + shared * a.lk * a.d, *v = (const S *)a.v + shared * a.lk * a.dv;
   uint32_t x[W / 16][4];
   float y[W / 8][4] = {}, top[2] = {-INFINITY, -INFINITY}, sum[2] = {0, 0};
@@ -110,7 +110,7 @@ __global__ void __launch_bounds__(MMA_THREADS) attention_mma(attention_args a) {
         part[r >> 1] += p[j][r];
       }
     if (a.dropout > 0) {
-      float up = (float)(1 / (1 - a.dropout));
+      float up = (float)a.up;
 #pragma unroll
       for (int j = 0; j < KEYS / 8; j++)
 #pragma unroll
@@ -160,8 +160,10 @@ __global__ void __launch_bounds__(MMA_THREADS) attention_mma(attention_args a) {
   }
 }
 
-template <class S> static void launch(cudaStream_t s, const attention_args &a) {
-  unsigned blocks = (unsigned)(a.b * a.h * ((a.lq + ROWS - 1) / ROWS));
+template <class S> static void launch(cudaStream_t s, attention_args a) {
+  int64_t each = (a.lq + ROWS - 1) / ROWS;
+  unsigned blocks = (unsigned)(a.b * a.h * each);
+  a.blocks = divider(each);
   int64_t width = a.d > a.dv ? a.d : a.dv;
   if (width <= 32) LAUNCH((attention_mma<S, 32>), blocks, MMA_THREADS, 0, s, a);
   else if (width <= 64) LAUNCH((attention_mma<S, 64>), blocks, MMA_THREADS, 0, s, a);

@@ -69,6 +69,40 @@ static inline unsigned looped(int64_t n, int64_t per = THREADS) {
   for (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < (n); \
        i += (int64_t)gridDim.x * blockDim.x)
 
+/* ---- division by numbers that a launch does not change ---- */
+
+/* n / d by a multiplication (Granlund and Montgomery, 1994), for n below 2^63, or 2^31: the hardware has no division,
+   and that of 64 bits is a call. d = 0 is taken for 1. */
+struct divider {
+  int64_t d;
+  uint64_t magic;
+  int shift;
+  divider() = default;
+  divider(int64_t by) : d(by), magic(1), shift(0) {
+    uint64_t u = by > 0 ? (uint64_t)by : 1;
+    while (shift < 63 && (uint64_t)1 << shift < u) shift++;
+    magic = (uint64_t)(((((unsigned __int128)1 << shift) - u) << 64) / u) + 1;
+  }
+};
+DEV int64_t operator/(int64_t n, const divider &q) {
+  return (int64_t)((__umul64hi((uint64_t)n, q.magic) + (uint64_t)n) >> q.shift);
+}
+DEV int64_t operator%(int64_t n, const divider &q) { return n - n / q * q.d; }
+struct short_divider {
+  uint32_t d, magic;
+  int shift;
+};
+static inline short_divider divide_by(uint32_t d) {
+  short_divider q = {d, 1, 0};
+  uint64_t u = d > 0 ? d : 1;
+  while ((uint64_t)1 << q.shift < u) q.shift++;
+  q.magic = (uint32_t)(((((uint64_t)1 << q.shift) - u) << 32) / u + 1);
+  return q;
+}
+DEV uint32_t operator/(uint32_t n, const short_divider &q) {
+  return ((uint32_t)(((uint64_t)n * q.magic) >> 32) + n) >> q.shift;
+}
+
 /* ---- storage types ---- */
 
 struct f16 {
@@ -80,10 +114,10 @@ struct bf16 {
 struct boolean {
   uint8_t u;
 };
-struct complex64 {
+struct alignas(8) complex64 {
   float re, im;
 };
-struct complex128 {
+struct alignas(16) complex128 {
   double re, im;
 };
 struct sixteen {
@@ -264,7 +298,8 @@ template <class T> DEV T block_max(T v, T least) {
 /* A pti_iter as kernels get it; strides in bytes, at most 2^31 elements. */
 struct geometry {
   int nd, nop;
-  uint32_t n, size[PT_MAX_DIM];
+  uint32_t n;
+  short_divider size[PT_MAX_DIM];
   int64_t stride[PTI_MAX_OPERAND][PT_MAX_DIM];
   char *ptr[PTI_MAX_OPERAND];
   uint8_t dtype[PTI_MAX_OPERAND];
@@ -275,7 +310,7 @@ static inline geometry geometry_of(const pti_iter *it) {
   g.nd = it->nd;
   g.nop = it->nop;
   g.n = (uint32_t)it->n;
-  for (int d = 0; d < it->nd; d++) g.size[d] = (uint32_t)it->size[d];
+  for (int d = 0; d < it->nd; d++) g.size[d] = divide_by((uint32_t)it->size[d]);
   for (int o = 0; o < it->nop; o++) {
     for (int d = 0; d < it->nd; d++) g.stride[o][d] = it->stride[o][d];
     g.ptr[o] = it->ptr[o];
@@ -289,8 +324,8 @@ template <int NOP> DEV void locate(const geometry &g, uint32_t i, char **p) {
   for (int o = 0; o < NOP; o++) p[o] = g.ptr[o];
 #pragma unroll 1
   for (int d = g.nd - 1; d >= 0; d--) {
-    uint32_t at = i % g.size[d];
-    i /= g.size[d];
+    uint32_t outer = i / g.size[d], at = i - outer * g.size[d].d;
+    i = outer;
 #pragma unroll
     for (int o = 0; o < NOP; o++) p[o] += at * g.stride[o][d];
   }

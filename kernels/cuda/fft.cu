@@ -5,9 +5,9 @@
    exchanged on the way in and out. See kernels/cpu/fft.c. */
 #include "common.cuh"
 
-enum { LARGEST = 13, MOST_PASSES = 40, SHARED_BYTES = 48 << 10, BLOCK_POINTS = 1024 };
+enum { SHARED_BYTES = 48 << 10, BLOCK_POINTS = 1024 };
 
-template <class T> struct cpx { T re, im; };
+template <class T> struct alignas(2 * sizeof(T)) cpx { T re, im; };
 
 template <class T> DEV cpx<T> plus(cpx<T> a, cpx<T> b) { return cpx<T>{a.re + b.re, a.im + b.im}; }
 template <class T> DEV cpx<T> minus(cpx<T> a, cpx<T> b) { return cpx<T>{a.re - b.re, a.im - b.im}; }
@@ -70,12 +70,15 @@ DEV void butterfly(cpx<T> *y, const cpx<T> *x, const cpx<T> *w, uint32_t n, uint
   for (int o = 0; o < P; o++) y[(size_t)o * s] = o ? times(u[o], w[(size_t)turn * o]) : u[o];
 }
 
-/* A line of n numbers, each `inner` wide, in passes of these radices. */
+/* A line of n numbers, each `inner` wide, in passes whose radices stand in `codes`, 3 bits each. */
 struct passes {
   uint32_t n;
   int count;
-  int8_t p[MOST_PASSES];
+  uint64_t codes;
 };
+static __host__ __device__ __forceinline__ int radix_of(const passes &f, int k) {
+  return 0xDB75432 >> 4 * (f.codes >> 3 * k & 7) & 15; /* 2 3 4 5 7 11 13 */
+}
 /* Butterfly e of a pass: s: width so far, m: what is left of the length after this pass. */
 template <class T, int P>
 DEV void pass_at(cpx<T> *y, const cpx<T> *x, const cpx<T> *w, uint32_t n, uint32_t s, uint32_t m,
@@ -84,18 +87,17 @@ DEV void pass_at(cpx<T> *y, const cpx<T> *x, const cpx<T> *w, uint32_t n, uint32
   butterfly<T, P>(y + (size_t)s * P * j + q, x + (size_t)s * j + q, w, n, s * m, s,
                   j * (n / (m * P)));
 }
-template <class T>
+/* MOST: the largest radix; few lengths need more than 5, and large ones take many registers. */
+template <class T, int MOST>
 DEV void pass_of(int p, cpx<T> *y, const cpx<T> *x, const cpx<T> *w, uint32_t n, uint32_t s,
                  uint32_t m, uint32_t e) {
-  switch (p) {
-  case 2: pass_at<T, 2>(y, x, w, n, s, m, e); break;
-  case 3: pass_at<T, 3>(y, x, w, n, s, m, e); break;
-  case 4: pass_at<T, 4>(y, x, w, n, s, m, e); break;
-  case 5: pass_at<T, 5>(y, x, w, n, s, m, e); break;
-  case 7: pass_at<T, 7>(y, x, w, n, s, m, e); break;
-  case 11: pass_at<T, 11>(y, x, w, n, s, m, e); break;
-  default: pass_at<T, 13>(y, x, w, n, s, m, e); break;
-  }
+  if (p == 2) pass_at<T, 2>(y, x, w, n, s, m, e);
+  else if (p == 3) pass_at<T, 3>(y, x, w, n, s, m, e);
+  else if (p == 4) pass_at<T, 4>(y, x, w, n, s, m, e);
+  else if (p == 5) pass_at<T, 5>(y, x, w, n, s, m, e);
+  else if (MOST > 5 && p == 7) pass_at<T, 7>(y, x, w, n, s, m, e);
+  else if (MOST > 5 && p == 11) pass_at<T, 11>(y, x, w, n, s, m, e);
+  else if (MOST > 5) pass_at<T, 13>(y, x, w, n, s, m, e);
 }
 
 /* ---- what goes in and comes out ---- */
@@ -137,7 +139,7 @@ DEV void point_out(const fft_args &q, int64_t o, uint32_t i, int64_t c, cpx<T> v
 
 /* ---- short lines: `lines` of them in a block ---- */
 
-template <class T>
+template <class T, int MOST>
 __global__ void __launch_bounds__(THREADS)
     fft_short(fft_args q, passes f, const cpx<T> *w, int lines) {
   DYN_SHARED(cpx<T>, memory);
@@ -152,13 +154,13 @@ __global__ void __launch_bounds__(THREADS)
   }
   uint32_t s = 1, m = n;
   for (int k = 0; k < f.count; k++) {
-    int p = f.p[k];
+    int p = radix_of(f, k);
     m /= p;
     __syncthreads();
     uint32_t each = s * m;
     for (uint32_t e = threadIdx.x; e < each * lines; e += THREADS) {
       uint32_t l = e / each;
-      pass_of<T>(p, b + l * n, a + l * n, w, n, s, m, e - l * each);
+      pass_of<T, MOST>(p, b + l * n, a + l * n, w, n, s, m, e - l * each);
     }
     s *= p;
     cpx<T> *t = a;
@@ -199,14 +201,14 @@ __global__ void __launch_bounds__(THREADS)
   }
 }
 /* blockIdx.y: lines of `outer`. */
-template <class T>
+template <class T, int P>
 __global__ void __launch_bounds__(THREADS)
-    fft_pass(cpx<T> *y, const cpx<T> *x, const cpx<T> *w, uint32_t n, uint32_t s, uint32_t m, int p,
+    fft_pass(cpx<T> *y, const cpx<T> *x, const cpx<T> *w, uint32_t n, uint32_t s, uint32_t m,
              int64_t outer) {
   for (int64_t o = blockIdx.y; o < outer; o += gridDim.y) {
-    int64_t at = o * (int64_t)s * m * p;
+    int64_t at = o * (int64_t)s * m * P;
     for (uint32_t e = blockIdx.x * blockDim.x + threadIdx.x; e < s * m; e += gridDim.x * blockDim.x)
-      pass_of<T>(p, y + at, x + at, w, n, s, m, e);
+      pass_at<T, P>(y + at, x + at, w, n, s, m, e);
   }
 }
 /* The conjugate chirp around zero, of which the spectrum is wanted. */
@@ -229,25 +231,41 @@ __global__ void __launch_bounds__(THREADS)
 
 static bool factor(int64_t n, passes *f) {
   static const int candidates[] = {4, 2, 3, 5, 7, 11, 13};
+  static const int codes[] = {2, 0, 1, 3, 4, 5, 6};
   f->n = (uint32_t)n;
   f->count = 0;
-  for (int p : candidates) {
-    for (; n % p == 0; n /= p) f->p[f->count++] = (int8_t)p;
+  f->codes = 0;
+  for (int c = 0; c < 7; c++) { /* at most 20 factors: n is below 2^31 */
+    for (; n % candidates[c] == 0; n /= candidates[c])
+      f->codes |= (uint64_t)codes[c] << 3 * f->count++;
   }
   return n == 1;
 }
 
+template <class T, int P>
+static void one_pass(cudaStream_t s, const passes &f, int64_t outer, cpx<T> *to, const cpx<T> *from,
+                     const cpx<T> *w, uint32_t width, uint32_t m) {
+  dim3 grid(looped((int64_t)width * m), (unsigned)(outer > 65535 ? 65535 : outer));
+  LAUNCH((fft_pass<T, P>), grid, THREADS, 0, s, to, from, w, f.n, width, m, outer);
+}
 /* Runs all passes over (outer, f.n, inner) numbers in a; leaves the result in the returned one of a and b. */
 template <class T>
 static cpx<T> *all_passes(cudaStream_t s, const passes &f, int64_t outer, int64_t inner, cpx<T> *a,
                           cpx<T> *b, const cpx<T> *w) {
   uint32_t width = (uint32_t)inner, m = f.n;
   for (int k = 0; k < f.count; k++) {
-    m /= f.p[k];
-    dim3 grid(looped((int64_t)width * m), (unsigned)(outer > 65535 ? 65535 : outer));
-    LAUNCH((fft_pass<T>), grid, THREADS, 0, s, b, (const cpx<T> *)a, w, f.n, width, m, (int)f.p[k],
-           outer);
-    width *= f.p[k];
+    int p = radix_of(f, k);
+    m /= p;
+    switch (p) {
+    case 2: one_pass<T, 2>(s, f, outer, b, a, w, width, m); break;
+    case 3: one_pass<T, 3>(s, f, outer, b, a, w, width, m); break;
+    case 4: one_pass<T, 4>(s, f, outer, b, a, w, width, m); break;
+    case 5: one_pass<T, 5>(s, f, outer, b, a, w, width, m); break;
+    case 7: one_pass<T, 7>(s, f, outer, b, a, w, width, m); break;
+    case 11: one_pass<T, 11>(s, f, outer, b, a, w, width, m); break;
+    default: one_pass<T, 13>(s, f, outer, b, a, w, width, m); break;
+    }
+    width *= p;
     cpx<T> *t = a;
     a = b;
     b = t;
@@ -263,8 +281,13 @@ static bool in_blocks(int dev, cudaStream_t s, const fft_args &q, const passes &
   cpx<T> *w = (cpx<T> *)pti_scratch(dev, bytes);
   if (w == NULL) return false;
   LAUNCH((fft_twiddles<T>), looped(f.n), THREADS, 0, s, w, (int64_t)f.n);
-  LAUNCH((fft_short<T>), blocks_of(total, lines), THREADS, 2 * (size_t)lines * bytes, s, q, f,
-         (const cpx<T> *)w, (int)lines);
+  int largest = 2;
+  for (int k = 0; k < f.count; k++) largest = radix_of(f, k) > largest ? radix_of(f, k) : largest;
+  unsigned blocks = blocks_of(total, lines);
+  size_t shared = 2 * (size_t)lines * bytes;
+  if (largest > 5)
+    LAUNCH((fft_short<T, 13>), blocks, THREADS, shared, s, q, f, (const cpx<T> *)w, (int)lines);
+  else LAUNCH((fft_short<T, 5>), blocks, THREADS, shared, s, q, f, (const cpx<T> *)w, (int)lines);
   bool ok = launched("fft");
   pti_scratch_free(dev, w, bytes);
   return ok;

@@ -11,6 +11,7 @@ struct gemm_args {
   void *c;
   int64_t m, n, k, am, ak, bk, bn, ldc, sa, sb, sc;
   double alpha, beta;
+  bool wide_a, wide_b; /* halves may be read 16 bytes at a time */
 };
 
 template <class S>
@@ -58,6 +59,35 @@ template <class T> __global__ void __launch_bounds__(THREADS) tile_gemm(gemm_arg
     for (int j = 0; j < 4; j++) write_out<T>(q, c, m0 + ty + 16 * i, n0 + tx + 16 * j, acc[i][j]);
 }
 
+/* Rows r0 .. r0 + 63 and k from k0 on of an operand, zeros beyond: 16 bytes at a time along the side that lies dense,
+   where `wide`. */
+template <class S>
+DEV void take_halves(uint16_t (*to)[MMA_DEPTH + 8], const S *x, int64_t rows, int64_t depth,
+                     int64_t by_row, int64_t by_k, int64_t r0, int64_t k0, bool wide) {
+  bool along_k = by_k == 1; /* neighbours read neighbours */
+  if (wide) {
+    for (int e = threadIdx.x; e < TILE * MMA_DEPTH / 8; e += 128) {
+      int i = along_k ? e / (MMA_DEPTH / 8) : e % (TILE / 8) * 8;
+      int j = along_k ? e % (MMA_DEPTH / 8) * 8 : e / (TILE / 8);
+      vec<uint16_t, 8> v = {};
+      /* sizes along the dense side are multiples of 8 */
+      if (r0 + i < rows && k0 + j < depth)
+        v = *(const vec<uint16_t, 8> *)(x + (r0 + i) * by_row + (k0 + j) * by_k);
+      if (along_k) {
+        *(vec<uint16_t, 8> *)&to[i][j] = v;
+      } else {
+#pragma unroll
+        for (int n = 0; n < 8; n++) to[i + n][j] = v.v[n];
+      }
+    }
+    return;
+  }
+  for (int e = threadIdx.x; e < TILE * MMA_DEPTH; e += 128) {
+    int i = along_k ? e / MMA_DEPTH : e % TILE, j = along_k ? e % MMA_DEPTH : e / TILE;
+    to[i][j] = r0 + i < rows && k0 + j < depth ? x[(r0 + i) * by_row + (k0 + j) * by_k].u : 0;
+  }
+}
+
 /* 64 x 64 of c per block, four warps of 32 x 32, k in steps of 32. */
 template <class S, class O> __global__ void __launch_bounds__(128) mma_gemm(gemm_args q) {
   SHARED(uint16_t, as, [TILE][MMA_DEPTH + 8]);
@@ -69,12 +99,8 @@ template <class S, class O> __global__ void __launch_bounds__(128) mma_gemm(gemm
   int64_t m0 = (int64_t)blockIdx.x * TILE, n0 = (int64_t)blockIdx.y * TILE;
   float acc[2][4][4] = {};
   for (int64_t k0 = 0; k0 < q.k; k0 += MMA_DEPTH) {
-    for (int e = threadIdx.x; e < TILE * MMA_DEPTH; e += 128) {
-      int i = q.ak == 1 ? e >> 5 : e & 63, j = q.ak == 1 ? e & 31 : e >> 6;
-      as[i][j] = m0 + i < q.m && k0 + j < q.k ? a[(m0 + i) * q.am + (k0 + j) * q.ak].u : 0;
-      i = q.bn == 1 ? e & 63 : e >> 5, j = q.bn == 1 ? e >> 6 : e & 31;
-      bs[i][j] = n0 + i < q.n && k0 + j < q.k ? b[(k0 + j) * q.bk + (n0 + i) * q.bn].u : 0;
-    }
+    take_halves(as, a, q.m, q.k, q.am, q.ak, m0, k0, q.wide_a);
+    take_halves(bs, b, q.n, q.k, q.bn, q.bk, n0, k0, q.wide_b);
     __syncthreads();
 #pragma unroll
     for (int p = 0; p < MMA_DEPTH; p += 16) {
@@ -152,6 +178,11 @@ __global__ void __launch_bounds__(THREADS) any_gemm(gemm_args q, int dtype, int 
   }
 }
 
+/* Whether each group of 8 halves along the dense side of an operand is whole and aligned. */
+static bool is_wide(const void *p, int64_t side, int64_t ld, int64_t step) {
+  return aligned16(p) && side % 8 == 0 && ld % 8 == 0 && step % 8 == 0;
+}
+
 bool gemm_to(int dev, const pti_gemm *g, pt_dtype out) {
   cudaStream_t s = pti_stream(dev);
   if (s == NULL) return false;
@@ -175,7 +206,11 @@ bool gemm_to(int dev, const pti_gemm *g, pt_dtype out) {
                    g->sb,
                    g->sc,
                    g->alpha,
-                   g->beta};
+                   g->beta,
+                   false,
+                   false};
+    q.wide_a = is_wide(q.a, g->ta ? g->m : g->k, g->lda, g->sa);
+    q.wide_b = is_wide(q.b, g->tb ? g->k : g->n, g->ldb, g->sb);
     dim3 grid(blocks_of(g->m, TILE), blocks_of(g->n, TILE), (unsigned)batch);
     dim3 square(blocks_of(g->m, SQUARE), blocks_of(g->n, SQUARE), (unsigned)batch);
     switch (g->dtype) {

@@ -9,13 +9,15 @@ enum { FEW_IDS = 32 /* along a dim, that are not worth sorting */ };
 
 /* (outer, n, inner) is what ids point into; (outer, k, inner) is the other side. */
 struct index_args {
-  int64_t outer, n, inner, k, base;
+  int64_t outer;
+  divider n, inner, k;
+  int64_t base;
   const int64_t *id;
   bool wrap, each; /* each: an id per element, else one per k */
 };
 
 DEV int64_t place(const index_args &q, int64_t id) {
-  return q.wrap && id < 0 ? id + q.n : id - q.base;
+  return q.wrap && id < 0 ? id + q.n.d : id - q.base;
 }
 /* The place along n of element e of (outer, k, inner). */
 DEV int64_t place_of(const index_args &q, int64_t e) {
@@ -23,18 +25,20 @@ DEV int64_t place_of(const index_args &q, int64_t e) {
 }
 /* The element of (outer, n, inner) that e of (outer, k, inner) names. */
 DEV int64_t named_by(const index_args &q, int64_t e) {
-  return (e / (q.k * q.inner) * q.n + place_of(q, e)) * q.inner + e % q.inner;
+  int64_t row = e / q.inner;
+  return (row / q.k * q.n.d + place_of(q, e)) * q.inner.d + (e - row * q.inner.d);
 }
 
 __global__ void __launch_bounds__(THREADS)
     check_ids(index_args q, int64_t count, unsigned long long *bad) {
   FOR_EACH(i, count) {
     int64_t id = q.id[i], at = place(q, id);
-    if (id < (q.wrap ? -q.n : q.base) || at < 0 || at >= q.n) atomicMin(bad, (unsigned long long)i);
+    if (id < (q.wrap ? -q.n.d : q.base) || at < 0 || at >= q.n.d)
+      atomicMin(bad, (unsigned long long)i);
   }
 }
 template <class E> __global__ void __launch_bounds__(THREADS) take(index_args q, E *y, const E *x) {
-  FOR_EACH(e, q.outer * q.k * q.inner) y[e] = x[named_by(q, e)];
+  FOR_EACH(e, q.outer * q.k.d * q.inner.d) y[e] = x[named_by(q, e)];
 }
 /* winner[i]: the last of k that names element i of (outer, n, inner), or of n alone. */
 __global__ void __launch_bounds__(THREADS) find_winners(index_args q, int *winner, int64_t count) {
@@ -46,10 +50,10 @@ __global__ void __launch_bounds__(THREADS) find_winners(index_args q, int *winne
 template <class E>
 __global__ void __launch_bounds__(THREADS)
     write_winners(index_args q, const int *winner, E *y, const E *x) {
-  FOR_EACH(i, q.outer * q.n * q.inner) {
-    int64_t o = i / (q.n * q.inner), c = i % q.inner;
-    int w = winner[q.each ? i : i / q.inner % q.n];
-    if (w >= 0) y[i] = x[(o * q.k + w) * q.inner + c];
+  FOR_EACH(i, q.outer * q.n.d * q.inner.d) {
+    int64_t row = i / q.inner, o = row / q.n, c = i - row * q.inner.d;
+    int w = winner[q.each ? i : row - o * q.n.d];
+    if (w >= 0) y[i] = x[(o * q.k.d + w) * q.inner.d + c];
   }
 }
 
@@ -71,11 +75,11 @@ template <> struct plus<complex128> {
 };
 template <class S>
 __global__ void __launch_bounds__(THREADS) add_in_order(index_args q, S *y, const S *x) {
-  FOR_EACH(line, q.outer * q.inner) {
+  FOR_EACH(line, q.outer * q.inner.d) {
     int64_t o = line / q.inner, c = line % q.inner;
-    for (int64_t i = 0; i < q.k; i++) {
-      int64_t e = (o * q.k + i) * q.inner + c;
-      S *to = y + (o * q.n + place_of(q, e)) * q.inner + c;
+    for (int64_t i = 0; i < q.k.d; i++) {
+      int64_t e = (o * q.k.d + i) * q.inner.d + c;
+      S *to = y + (o * q.n.d + place_of(q, e)) * q.inner.d + c;
       *to = plus<S>::of(*to, x[e]);
     }
   }
@@ -89,14 +93,14 @@ __global__ void __launch_bounds__(THREADS) write_places(index_args q, int64_t *a
 template <class S>
 __global__ void __launch_bounds__(THREADS)
     add_sorted(index_args q, S *y, const S *x, const int64_t *at, const int64_t *from) {
-  int64_t step = q.each ? q.inner : 1;
-  FOR_EACH(e, q.outer * q.k * q.inner) {
-    int64_t c = e % q.inner, i = e / q.inner % q.k, o = e / q.inner / q.k;
+  int64_t step = q.each ? q.inner.d : 1;
+  FOR_EACH(e, q.outer * q.k.d * q.inner.d) {
+    int64_t row = e / q.inner, c = e - row * q.inner.d, o = row / q.k, i = row - o * q.k.d;
     int64_t j = q.each ? e : i, here = at[j];
     if (i > 0 && at[j - step] == here) continue;
-    S *to = y + (o * q.n + here) * q.inner + c, sum = *to;
-    for (; i < q.k && at[j] == here; i++, j += step)
-      sum = plus<S>::of(sum, x[(o * q.k + from[j]) * q.inner + c]);
+    S *to = y + (o * q.n.d + here) * q.inner.d + c, sum = *to;
+    for (; i < q.k.d && at[j] == here; i++, j += step)
+      sum = plus<S>::of(sum, x[(o * q.k.d + from[j]) * q.inner.d + c]);
     *to = sum;
   }
 }
@@ -104,7 +108,7 @@ __global__ void __launch_bounds__(THREADS)
 /* ---- slots ---- */
 
 static bool check(int dev, const index_args &q) {
-  int64_t count = q.each ? q.outer * q.k * q.inner : q.k, bad;
+  int64_t count = q.each ? q.outer * q.k.d * q.inner.d : q.k.d, bad;
   cudaStream_t s = pti_stream(dev);
   if (count == 0) return true;
   auto run = [&](unsigned long long *at) {
@@ -114,52 +118,53 @@ static bool check(int dev, const index_args &q) {
   if (s == NULL || !first_bad(dev, count, q.id, run, &bad)) return false;
   if (bad == NOT_BAD) return true;
   pti_host->fail(PT_EINDEX, "index %lld is out of range for a dim of size %lld", (long long)bad,
-                 (long long)q.n);
+                 (long long)q.n.d);
   return false;
 }
 
 template <class E>
 static void launch_take(cudaStream_t s, const index_args &q, void *y, const void *x) {
-  LAUNCH((take<E>), looped(q.outer * q.k * q.inner), THREADS, 0, s, q, (E *)y, (const E *)x);
+  LAUNCH((take<E>), looped(q.outer * q.k.d * q.inner.d), THREADS, 0, s, q, (E *)y, (const E *)x);
 }
 template <class E>
 static void launch_write(cudaStream_t s, const index_args &q, const int *winner, void *y,
                          const void *x) {
-  LAUNCH((write_winners<E>), looped(q.outer * q.n * q.inner), THREADS, 0, s, q, winner, (E *)y,
+  LAUNCH((write_winners<E>), looped(q.outer * q.n.d * q.inner.d), THREADS, 0, s, q, winner, (E *)y,
          (const E *)x);
 }
 template <class S>
 static void launch_add(cudaStream_t s, const index_args &q, const int64_t *sorted, int64_t count,
                        void *y, const void *x) {
   if (sorted)
-    LAUNCH((add_sorted<S>), looped(q.outer * q.k * q.inner), THREADS, 0, s, q, (S *)y, (const S *)x,
-           sorted, sorted + count);
-  else LAUNCH((add_in_order<S>), looped(q.outer * q.inner), THREADS, 0, s, q, (S *)y, (const S *)x);
+    LAUNCH((add_sorted<S>), looped(q.outer * q.k.d * q.inner.d), THREADS, 0, s, q, (S *)y,
+           (const S *)x, sorted, sorted + count);
+  else
+    LAUNCH((add_in_order<S>), looped(q.outer * q.inner.d), THREADS, 0, s, q, (S *)y, (const S *)x);
 }
 /* Places and where they came from, sorted along k, in `to`; behind them is room for the unsorted ones. */
 static bool sort_places(int dev, cudaStream_t s, const index_args &q, int64_t *to, int64_t count) {
-  pti_rows r = {PT_I64, q.each ? q.outer : 1, q.k, q.each ? q.inner : 1};
+  pti_rows r = {PT_I64, q.each ? q.outer : 1, q.k.d, q.each ? q.inner.d : 1};
   int64_t *unsorted = to + 2 * count;
   LAUNCH(write_places, looped(count), THREADS, 0, s, q, unsorted, count);
-  return launched("index") && pti_cuda_sort(dev, r, false, unsorted, q.k, to, to + count, 0);
+  return launched("index") && pti_cuda_sort(dev, r, false, unsorted, q.k.d, to, to + count, 0);
 }
 
 static bool take_all(int dev, const char *op, const index_args &q, pt_dtype dtype, void *y,
                      const void *x) {
   cudaStream_t s = pti_stream(dev);
   if (s == NULL || !check(dev, q)) return false;
-  if (q.outer * q.k * q.inner == 0) return true;
+  if (q.outer * q.k.d * q.inner.d == 0) return true;
   BY_SIZE(size_of(dtype), launch_take, s, q, y, x);
   return launched(op);
 }
 static bool write_all(int dev, const char *op, const index_args &q, pt_dtype dtype, void *y,
                       const void *x) {
   cudaStream_t s = pti_stream(dev);
-  int64_t count = q.each ? q.outer * q.k * q.inner : q.k;
-  size_t bytes = (size_t)(q.each ? q.outer * q.n * q.inner : q.n) * sizeof(int);
+  int64_t count = q.each ? q.outer * q.k.d * q.inner.d : q.k.d;
+  size_t bytes = (size_t)(q.each ? q.outer * q.n.d * q.inner.d : q.n.d) * sizeof(int);
   if (s == NULL || !check(dev, q)) return false;
-  if (q.outer * q.k * q.inner == 0) return true;
-  if (q.k > INT32_MAX) {
+  if (q.outer * q.k.d * q.inner.d == 0) return true;
+  if (q.k.d > INT32_MAX) {
     pti_host->fail(PT_ESHAPE, "%s: more than 2^31 ids along a dim", op);
     return false;
   }
@@ -176,10 +181,10 @@ static bool add_all(int dev, const char *op, const index_args &q, pt_dtype dtype
                     const void *x) {
   cudaStream_t s = pti_stream(dev);
   if (s == NULL || !check(dev, q)) return false;
-  if (q.outer * q.k * q.inner == 0) return true;
-  int64_t count = q.each ? q.outer * q.k * q.inner : q.k, *sorted = NULL;
+  if (q.outer * q.k.d * q.inner.d == 0) return true;
+  int64_t count = q.each ? q.outer * q.k.d * q.inner.d : q.k.d, *sorted = NULL;
   size_t bytes = (size_t)(3 * count) * sizeof *sorted;
-  if (q.k > FEW_IDS) {
+  if (q.k.d > FEW_IDS) {
     if ((sorted = (int64_t *)pti_scratch(dev, bytes)) == NULL) return false;
     if (!sort_places(dev, s, q, sorted, count)) {
       pti_scratch_free(dev, sorted, bytes);
@@ -207,27 +212,27 @@ static bool add_all(int dev, const char *op, const index_args &q, pt_dtype dtype
 
 bool pti_cuda_index_select(int dev, pti_rows r, const void *x, const int64_t *id, int64_t k,
                            void *y, int base, bool wrap) {
-  index_args q = {r.outer, r.n, r.inner, k, base, id, wrap, false};
+  index_args q = {r.outer, divider(r.n), divider(r.inner), divider(k), base, id, wrap, false};
   return take_all(dev, "index_select", q, r.dtype, y, x);
 }
 bool pti_cuda_index_add(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x,
                         int base, bool wrap) {
-  index_args q = {r.outer, r.n, r.inner, k, base, id, wrap, false};
+  index_args q = {r.outer, divider(r.n), divider(r.inner), divider(k), base, id, wrap, false};
   return add_all(dev, "index_add", q, r.dtype, y, x);
 }
 bool pti_cuda_index_copy(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x,
                          int base, bool wrap) {
-  index_args q = {r.outer, r.n, r.inner, k, base, id, wrap, false};
+  index_args q = {r.outer, divider(r.n), divider(r.inner), divider(k), base, id, wrap, false};
   return write_all(dev, "index_copy", q, r.dtype, y, x);
 }
 bool pti_cuda_gather(int dev, pti_rows r, const void *x, const int64_t *id, int64_t k, void *y,
                      int base) {
-  index_args q = {r.outer, r.n, r.inner, k, base, id, false, true};
+  index_args q = {r.outer, divider(r.n), divider(r.inner), divider(k), base, id, false, true};
   return take_all(dev, "gather", q, r.dtype, y, x);
 }
 bool pti_cuda_scatter(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x,
                       int base, bool add) {
-  index_args q = {r.outer, r.n, r.inner, k, base, id, false, true};
+  index_args q = {r.outer, divider(r.n), divider(r.inner), divider(k), base, id, false, true};
   return add ? add_all(dev, "scatter_add", q, r.dtype, y, x)
              : write_all(dev, "scatter", q, r.dtype, y, x);
 }
@@ -238,7 +243,8 @@ enum { CHUNK = THREADS * 8 };
 
 struct nonzero_args {
   int nd, base;
-  int64_t n, size[PT_MAX_DIM];
+  int64_t n;
+  divider size[PT_MAX_DIM];
   const uint8_t *x;
 };
 
@@ -280,8 +286,9 @@ __global__ void __launch_bounds__(THREADS)
     if (!q.x[i]) continue;
     int64_t rest = i;
     for (int d = q.nd - 1; d >= 0; d--) {
-      out[at * q.nd + d] = rest % q.size[d] + q.base;
-      rest /= q.size[d];
+      int64_t outer = rest / q.size[d];
+      out[at * q.nd + d] = rest - outer * q.size[d].d + q.base;
+      rest = outer;
     }
     at++;
   }
@@ -292,7 +299,10 @@ bool pti_cuda_nonzero(int dev, int nd, const int64_t *size, const uint8_t *x, in
   cudaStream_t s = pti_stream(dev);
   if (s == NULL) return false;
   nonzero_args q = {nd, base, 1, {}, x};
-  for (int d = 0; d < nd; d++) q.n *= q.size[d] = size[d];
+  for (int d = 0; d < nd; d++) {
+    q.size[d] = divider(size[d]);
+    q.n *= size[d];
+  }
   if (q.n == 0) return out || (*count = 0, true);
   unsigned chunks = blocks_of(q.n, CHUNK);
   size_t bytes = (chunks + 1) * sizeof(int64_t);

@@ -4,7 +4,8 @@
 #include "common.cuh"
 
 struct norm_args {
-  int64_t rows, n, inner, period;
+  int64_t rows, n, period, columns; /* columns: n / inner */
+  divider inner, width;             /* width: columns again */
   bool rms;
   double eps;
   const void *x, *w, *b, *g, *mean, *rstd;
@@ -13,7 +14,7 @@ struct norm_args {
 
 /* The weight of element i of row r: columns of rows that take turns. */
 DEV int64_t column_of(const norm_args &q, int64_t r, int64_t i) {
-  return r % q.period * (q.n / q.inner) + i / q.inner;
+  return r % q.period * q.columns + i / q.inner;
 }
 
 template <class S> __global__ void __launch_bounds__(THREADS) norm_kernel(norm_args q) {
@@ -70,14 +71,15 @@ template <class S> __global__ void __launch_bounds__(THREADS) norm_grad_kernel(n
 template <class S> __global__ void __launch_bounds__(THREADS) norm_affine_grad(norm_args q) {
   typedef typename compute<S>::T T;
   SHARED(double, part, [2][THREADS]);
-  int64_t width = q.n / q.inner, columns = width * q.period;
+  int64_t columns = q.columns * q.period;
   int64_t column = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
   double gw = 0, gb = 0;
   if (column < columns) {
-    int64_t first = column / width, count = (q.rows - first + q.period - 1) / q.period * q.inner;
+    int64_t first = column / q.width,
+            count = (q.rows - first + q.period - 1) / q.period * q.inner.d;
     for (int64_t e = threadIdx.y; e < count; e += blockDim.y) {
       int64_t r = first + e / q.inner * q.period,
-              at = r * q.n + column % width * q.inner + e % q.inner;
+              at = r * q.n + column % q.width * q.inner.d + e % q.inner;
       T g = load(((const S *)q.g)[at]), x = load(((const S *)q.x)[at]);
       gw += (double)(g * ((x - ((const T *)q.mean)[r]) * ((const T *)q.rstd)[r]));
       gb += (double)g;
@@ -104,7 +106,9 @@ static norm_args args_of(const pti_norm *p) {
   memset(&q, 0, sizeof q);
   q.rows = p->rows;
   q.n = p->n;
-  q.inner = p->inner;
+  q.inner = divider(p->inner);
+  q.columns = p->inner ? p->n / p->inner : 0;
+  q.width = divider(q.columns);
   q.period = p->period;
   q.rms = p->rms;
   q.eps = p->eps;
@@ -115,8 +119,8 @@ template <class S> static void launch_norm(cudaStream_t s, const norm_args &q) {
 }
 template <class S> static void launch_grad(cudaStream_t s, const norm_args &q) {
   if (q.y && q.rows && q.n) LAUNCH((norm_grad_kernel<S>), (unsigned)q.rows, THREADS, 0, s, q);
-  int64_t columns = q.inner ? q.n / q.inner * q.period : 0;
-  unsigned side = q.inner == 1 ? 32 : 1;
+  int64_t columns = q.columns * q.period;
+  unsigned side = q.inner.d == 1 ? 32 : 1;
   if ((q.gw || q.gb) && columns)
     LAUNCH((norm_affine_grad<S>), blocks_of(columns, side), dim3(side, THREADS / side), 0, s, q);
 }
@@ -144,17 +148,19 @@ bool pti_cuda_norm_grad(int dev, const pti_norm *p, const void *x, const void *w
 /* ---- by channel: x (outer, n, inner) ---- */
 
 struct channel_args {
-  int64_t outer, n, inner;
+  int64_t outer;
+  divider n, inner;
   const void *a, *x, *b, *z, *c, *mean;
   void *y, *sum, *dot;
 };
 DEV int64_t channel_at(const channel_args &q, int64_t c, int64_t e) {
-  return (e / q.inner * q.n + c) * q.inner + e % q.inner;
+  int64_t o = e / q.inner;
+  return (o * q.n.d + c) * q.inner.d + (e - o * q.inner.d);
 }
 
 template <class S> __global__ void __launch_bounds__(THREADS) moments_kernel(channel_args q) {
   typedef typename compute<S>::T T;
-  int64_t c = blockIdx.x, count = q.outer * q.inner;
+  int64_t c = blockIdx.x, count = q.outer * q.inner.d;
   const S *x = (const S *)q.x;
   double shift = (double)load(x[channel_at(q, c, 0)]), sum = 0, square = 0;
   for (int64_t e = threadIdx.x; e < count; e += THREADS) {
@@ -172,7 +178,7 @@ template <class S> __global__ void __launch_bounds__(THREADS) moments_kernel(cha
 /* Sums of x and of x (z - mean). */
 template <class S> __global__ void __launch_bounds__(THREADS) dots_kernel(channel_args q) {
   typedef typename compute<S>::T T;
-  int64_t c = blockIdx.x, count = q.outer * q.inner;
+  int64_t c = blockIdx.x, count = q.outer * q.inner.d;
   const S *x = (const S *)q.x, *z = (const S *)q.z;
   T mean = ((const T *)q.mean)[c];
   double sum = 0, dot = 0;
@@ -191,7 +197,7 @@ template <class S> __global__ void __launch_bounds__(THREADS) affine_kernel(chan
   typedef typename compute<S>::T T;
   const T *a = (const T *)q.a, *b = (const T *)q.b, *c = (const T *)q.c;
   const S *x = (const S *)q.x, *z = (const S *)q.z;
-  FOR_EACH(i, q.outer * q.n * q.inner) {
+  FOR_EACH(i, q.outer * q.n.d * q.inner.d) {
     int64_t k = i / q.inner % q.n;
     T v = a[k] * load(x[i]);
     if (z) v = v + (b ? b[k] : T(0)) * load(z[i]);
@@ -199,38 +205,40 @@ template <class S> __global__ void __launch_bounds__(THREADS) affine_kernel(chan
   }
 }
 template <class S> static void launch_moments(cudaStream_t s, const channel_args &q) {
-  LAUNCH((moments_kernel<S>), (unsigned)q.n, THREADS, 0, s, q);
+  LAUNCH((moments_kernel<S>), (unsigned)q.n.d, THREADS, 0, s, q);
 }
 template <class S> static void launch_dots(cudaStream_t s, const channel_args &q) {
-  LAUNCH((dots_kernel<S>), (unsigned)q.n, THREADS, 0, s, q);
+  LAUNCH((dots_kernel<S>), (unsigned)q.n.d, THREADS, 0, s, q);
 }
 template <class S> static void launch_affine(cudaStream_t s, const channel_args &q) {
-  LAUNCH((affine_kernel<S>), looped(q.outer * q.n * q.inner), THREADS, 0, s, q);
+  LAUNCH((affine_kernel<S>), looped(q.outer * q.n.d * q.inner.d), THREADS, 0, s, q);
 }
 
 bool pti_cuda_channel_moments(int dev, pti_rows r, const void *x, void *mean, void *var) {
-  channel_args q = {r.outer, r.n, r.inner, NULL, x, NULL, NULL, NULL, NULL, NULL, mean, var};
+  channel_args q = {r.outer, divider(r.n), divider(r.inner), NULL, x, NULL, NULL, NULL, NULL, NULL,
+                    mean,    var};
   cudaStream_t s = pti_stream(dev);
   if (s == NULL) return false;
-  if (q.n == 0) return true;
+  if (q.n.d == 0) return true;
   if (!BY_FLOAT(r.dtype, launch_moments, s, q)) return pti_no_kernel("batch norm", r.dtype);
   return launched("batch norm");
 }
 bool pti_cuda_channel_dots(int dev, pti_rows r, const void *g, const void *x, const void *mean,
                            void *sum, void *dot) {
-  channel_args q = {r.outer, r.n, r.inner, NULL, g, NULL, x, NULL, mean, NULL, sum, dot};
+  channel_args q = {r.outer, divider(r.n), divider(r.inner), NULL, g, NULL, x, NULL, mean, NULL,
+                    sum,     dot};
   cudaStream_t s = pti_stream(dev);
   if (s == NULL) return false;
-  if (q.n == 0) return true;
+  if (q.n.d == 0) return true;
   if (!BY_FLOAT(r.dtype, launch_dots, s, q)) return pti_no_kernel("batch norm", r.dtype);
   return launched("batch norm backward");
 }
 bool pti_cuda_channel_affine(int dev, pti_rows r, const void *a, const void *x, const void *b,
                              const void *z, const void *c, void *y) {
-  channel_args q = {r.outer, r.n, r.inner, a, x, b, z, c, NULL, y, NULL, NULL};
+  channel_args q = {r.outer, divider(r.n), divider(r.inner), a, x, b, z, c, NULL, y, NULL, NULL};
   cudaStream_t s = pti_stream(dev);
   if (s == NULL) return false;
-  if (q.outer * q.n * q.inner == 0) return true;
+  if (q.outer * q.n.d * q.inner.d == 0) return true;
   if (!BY_FLOAT(r.dtype, launch_affine, s, q)) return pti_no_kernel("batch norm", r.dtype);
   return launched("batch norm");
 }

@@ -75,8 +75,9 @@ struct rule_step {
       }
       T move = g / (pt_sqrt(v) + eps);
       if (h.momentum > 0) {
-        T &buffer = h.centered ? e.s[2] : e.s[1];
-        move = buffer = (T)h.momentum * buffer + move;
+        move = (T)h.momentum * (h.centered ? e.s[2] : e.s[1]) + move;
+        if (h.centered) e.s[2] = move; /* a reference to either would put both in local memory */
+        else e.s[1] = move;
       }
       e.p -= lr * move;
       break;

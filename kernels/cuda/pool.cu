@@ -4,7 +4,8 @@
 #include "common.cuh"
 
 struct window_args {
-  int64_t planes, in[3], out[3], k[3], stride[3], pad[3], dil[3], nin, nout;
+  int64_t planes, in[3], out[3], k[3], stride[3], pad[3], dil[3];
+  divider nin, nout, row, plane; /* row, plane: of the output */
   bool adaptive, count_pad;
   double divisor;
   int base;
@@ -14,15 +15,17 @@ static window_args args_of(const pti_window *p, int base) {
   window_args q;
   memset(&q, 0, sizeof q);
   q.planes = p->planes;
-  q.nin = q.nout = 1;
+  int64_t nin = 1, nout = 1;
   for (int d = 0; d < 3; d++) {
-    q.nin *= q.in[d] = p->in[d];
-    q.nout *= q.out[d] = p->out[d];
+    nin *= q.in[d] = p->in[d];
+    nout *= q.out[d] = p->out[d];
     q.k[d] = p->k[d];
     q.stride[d] = p->stride[d];
     q.pad[d] = p->pad[d];
     q.dil[d] = p->dil[d];
   }
+  q.nin = divider(nin), q.nout = divider(nout);
+  q.row = divider(p->out[2]), q.plane = divider(p->out[1] * p->out[2]);
   q.adaptive = p->adaptive;
   q.count_pad = p->count_pad;
   q.divisor = p->divisor;
@@ -58,8 +61,8 @@ struct box {
   span d[3];
 };
 DEV box box_at(const window_args &q, int64_t o) {
-  box b = {{window(q, 0, o / q.out[2] / q.out[1]), window(q, 1, o / q.out[2] % q.out[1]),
-            window(q, 2, o % q.out[2])}};
+  int64_t z = o / q.plane, y = o / q.row - z * q.out[1];
+  box b = {{window(q, 0, z), window(q, 1, y), window(q, 2, o % q.row)}};
   return b;
 }
 template <class T> DEV T divisor_of(const window_args &q, const box &b) {
@@ -74,8 +77,8 @@ template <class S>
 __global__ void __launch_bounds__(THREADS)
     max_pool_kernel(window_args q, S *y, int64_t *index, const S *x) {
   typedef typename compute<S>::T T;
-  FOR_EACH(e, q.planes * q.nout) {
-    const S *plane = x + e / q.nout * q.nin;
+  FOR_EACH(e, q.planes * q.nout.d) {
+    const S *plane = x + e / q.nout * q.nin.d;
     box b = box_at(q, e % q.nout);
     T best = -INFINITY;
     int64_t at = -1;
@@ -95,8 +98,8 @@ __global__ void __launch_bounds__(THREADS)
 template <class S>
 __global__ void __launch_bounds__(THREADS) avg_pool_kernel(window_args q, S *y, const S *x) {
   typedef typename compute<S>::T T;
-  FOR_EACH(e, q.planes * q.nout) {
-    const S *plane = x + e / q.nout * q.nin;
+  FOR_EACH(e, q.planes * q.nout.d) {
+    const S *plane = x + e / q.nout * q.nin.d;
     box b = box_at(q, e % q.nout);
     T sum = 0;
     for (int64_t z = b.d[0].from; z < b.d[0].until; z += b.d[0].step)
@@ -126,8 +129,8 @@ DEV bool holds(const span &s, int64_t i) {
 template <class S>
 __global__ void __launch_bounds__(THREADS) avg_pool_grad_kernel(window_args q, S *gx, const S *g) {
   typedef typename compute<S>::T T;
-  FOR_EACH(e, q.planes * q.nin) {
-    const S *plane = g + e / q.nin * q.nout;
+  FOR_EACH(e, q.planes * q.nin.d) {
+    const S *plane = g + e / q.nin * q.nout.d;
     int64_t i = e % q.nin, at[3] = {i / q.in[2] / q.in[1], i / q.in[2] % q.in[1], i % q.in[2]};
     int64_t first[3], last[3];
     for (int d = 0; d < 3; d++) windows_around(q, d, at[d], &first[d], &last[d]);
@@ -147,16 +150,16 @@ __global__ void __launch_bounds__(THREADS) avg_pool_grad_kernel(window_args q, S
 template <class S>
 static void launch_max(cudaStream_t s, const window_args &q, void *y, int64_t *index,
                        const void *x) {
-  LAUNCH((max_pool_kernel<S>), looped(q.planes * q.nout), THREADS, 0, s, q, (S *)y, index,
+  LAUNCH((max_pool_kernel<S>), looped(q.planes * q.nout.d), THREADS, 0, s, q, (S *)y, index,
          (const S *)x);
 }
 template <class S>
 static void launch_avg(cudaStream_t s, const window_args &q, void *y, const void *x) {
-  LAUNCH((avg_pool_kernel<S>), looped(q.planes * q.nout), THREADS, 0, s, q, (S *)y, (const S *)x);
+  LAUNCH((avg_pool_kernel<S>), looped(q.planes * q.nout.d), THREADS, 0, s, q, (S *)y, (const S *)x);
 }
 template <class S>
 static void launch_grad(cudaStream_t s, const window_args &q, void *gx, const void *g) {
-  LAUNCH((avg_pool_grad_kernel<S>), looped(q.planes * q.nin), THREADS, 0, s, q, (S *)gx,
+  LAUNCH((avg_pool_grad_kernel<S>), looped(q.planes * q.nin.d), THREADS, 0, s, q, (S *)gx,
          (const S *)g);
 }
 
@@ -165,7 +168,7 @@ bool pti_cuda_max_pool(int dev, const pti_window *p, const void *x, void *y, int
   cudaStream_t s = pti_stream(dev);
   window_args q = args_of(p, base);
   if (s == NULL) return false;
-  if (q.planes * q.nout == 0) return true;
+  if (q.planes * q.nout.d == 0) return true;
   if (!BY_FLOAT(p->dtype, launch_max, s, q, y, index, x))
     return pti_no_kernel("max_pool", p->dtype);
   return launched("max_pool");
@@ -174,7 +177,7 @@ bool pti_cuda_avg_pool(int dev, const pti_window *p, const void *x, void *y) {
   cudaStream_t s = pti_stream(dev);
   window_args q = args_of(p, 0);
   if (s == NULL) return false;
-  if (q.planes * q.nout == 0) return true;
+  if (q.planes * q.nout.d == 0) return true;
   if (!BY_FLOAT(p->dtype, launch_avg, s, q, y, x)) return pti_no_kernel("avg_pool", p->dtype);
   return launched("avg_pool");
 }
@@ -182,7 +185,7 @@ bool pti_cuda_avg_pool_grad(int dev, const pti_window *p, const void *g, void *g
   cudaStream_t s = pti_stream(dev);
   window_args q = args_of(p, 0);
   if (s == NULL) return false;
-  if (q.planes * q.nin == 0) return true;
+  if (q.planes * q.nin.d == 0) return true;
   if (!BY_FLOAT(p->dtype, launch_grad, s, q, gx, g)) return pti_no_kernel("avg_pool", p->dtype);
   return launched("avg_pool backward");
 }

@@ -9,7 +9,9 @@ enum { SEGMENT = 1 << 15, MOST_SEGMENTS = 512, BUSY = 256 /* blocks that fill a 
 /* The dims that stay, or those that go; strides in bytes, the last dim is the innermost. */
 struct axes {
   int nd;
-  int64_t n, size[PT_MAX_DIM], in[PT_MAX_DIM], out[PT_MAX_DIM];
+  int64_t n;
+  divider size[PT_MAX_DIM];
+  int64_t in[PT_MAX_DIM], out[PT_MAX_DIM];
 };
 struct reduce_args {
   axes kept, gone;
@@ -69,8 +71,9 @@ DEV int64_t offset_of(const axes &a, int64_t i, const int64_t *stride) {
   int64_t at = 0;
 #pragma unroll 1
   for (int d = a.nd - 1; d > 0; d--) {
-    at += i % a.size[d] * stride[d];
-    i /= a.size[d];
+    int64_t outer = i / a.size[d];
+    at += (i - outer * a.size[d].d) * stride[d];
+    i = outer;
   }
   return a.nd ? at + i * stride[0] : 0;
 }
@@ -124,7 +127,7 @@ __global__ void __launch_bounds__(THREADS) combine_kernel(reduce_args q, int seg
 
 static void add_axis(axes *a, int64_t size, int64_t in, int64_t out) {
   int d = a->nd++;
-  a->size[d] = size;
+  a->size[d] = divider(size);
   a->in[d] = in;
   a->out[d] = out;
   a->n *= size;

@@ -58,7 +58,8 @@ end
 for i, name in ipairs(demangled(names)) do
   local kernel = kernels[i]
   kernel.name = name
-  kernel.threads = name:find "mma" and 128 or 256
+  kernel.tensor = name:find "^mma_" or name:find "_mma<"
+  kernel.threads = kernel.tensor and 128 or 256
   local per_warp = (kernel.registers * 32 + 255) // 256 * 256
   local blocks = math.min(MOST_BLOCKS, MOST_THREADS // kernel.threads,
     REGISTERS // math.max(1, per_warp * kernel.threads // 32))
@@ -123,7 +124,7 @@ for _, k in ipairs(kernels) do
   if k.sass and k.name:find "^dense<" and k.load ~= 0 and k.load ~= 128 then
     complain(k, "is dense and loads at most %d bits", k.load)
   end
-  if k.sass and k.name:find "mma" and k.hmma == 0 then complain(k, "has no tensor-core instruction") end
+  if k.sass and k.tensor and k.hmma == 0 then complain(k, "has no tensor-core instruction") end
 end
 
 -- ---- the table: rows of ops.def by family, all others by themselves; the last architecture ----
