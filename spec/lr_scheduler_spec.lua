@@ -155,6 +155,55 @@ describe("a schedule", function()
   end
 end)
 
+-- the call, the rates of the first group in epochs 2, 17, 33 and 50, then the second group's and the momentum in 50
+local fifty = {
+  { 'LambdaLR(o, function(e) return 0.97 ^ e end)',
+    { 0.97, 0.6142536534627, 0.3773075507923, 0.2248096653066 }, 0.1124048326533, 0.9 },
+  { 'MultiplicativeLR(o, function(e) return 1 - 1 / (e + 20) end)',
+    { 0.952380952381, 0.5555555555556, 0.3846153846154, 0.2898550724638 }, 0.1449275362319, 0.9 },
+  { 'StepLR(o, 7, { gamma = 0.7 })',
+    { 1, 0.49, 0.2401, 0.0823543 }, 0.04117715, 0.9 },
+  { 'MultiStepLR(o, { 10, 20, 40 }, 0.3)',
+    { 1, 0.3, 0.09, 0.027 }, 0.0135, 0.9 },
+  { 'ConstantLR(o, 0.3, 20)',
+    { 0.3, 0.3, 1, 1 }, 0.5, 0.9 },
+  { 'LinearLR(o, 0.1, 1, 40)',
+    { 0.1225, 0.46, 0.82, 1 }, 0.5, 0.9 },
+  { 'ExponentialLR(o, 0.93)',
+    { 0.93, 0.313131801708, 0.0980515252409, 0.02855383720578 }, 0.01427691860289, 0.9 },
+  { 'PolynomialLR(o, 45, 1.5)',
+    { 0.9668525435028, 0.5173425819037, 0.1552731121895, 0 }, 0, 0.9 },
+  { 'CosineAnnealingLR(o, 30, 0.01)',
+    { 0.9972883382073, 0.4532584106825, 0.02081693763677, 0.7063346383225 }, 0.3546504775536, 0.9 },
+  { 'CosineAnnealingWarmRestarts(o, 7, 2, 0.01)',
+    { 0.9509795896117, 0.2902275491368, 0.6684881356678, 1 }, 0.5, 0.9 },
+  { 'CyclicLR(o, 0.1, 1, { step_size_up = 6, step_size_down = 9, mode = "exp_range", gamma = 0.97 })',
+    { 0.2455, 0.1921380480194, 0.2131922652377, 0.234885799184 }, 0.234885799184, 0.8850126889796 },
+  { 'OneCycleLR(o, 2, { total_steps = 60, pct_start = 0.2, three_phase = true })',
+    { 0.1188867453301, 1.176622244742, 0.06642834623671, 0.01357965376329 }, 0.01357965376329, 0.95 },
+  { 'ChainedScheduler { S.LinearLR(o, 0.2, 1, 15), S.ExponentialLR(o, 0.95), S.StepLR(o, 11) }',
+    { 0.2406666666667, 0.04401266686518, 0.001937114844585, 8.099471081759e-06 }, 4.04973554088e-06, 0.9 },
+  { 'SequentialLR(o, { S.LinearLR(o, 0.1, 1, 10), S.CosineAnnealingLR(o, 25), S.ExponentialLR(o, 0.9) }, { 10, 35 })',
+    { 0.19, 0.8644843137107, 0.03511175705587, 0.2287679245496 }, 0.1143839622748, 0.9 },
+  { 'SWALR(o, 0.05, { anneal_epochs = 40 })',
+    { 0.9985357335232, 0.6717830723281, 0.1407169276719, 0.05 }, 0.05, 0.9 },
+}
+
+describe("fifty epochs of a schedule", function()
+  for _, case in ipairs(fifty) do
+    it("give PyTorch's rates: " .. case[1], function()
+      local o = optimizer()
+      local got = epochs(make(case[1], o), o, 1, 50, { {}, {}, {} })
+      local want = { case[2][1], case[2][2], case[2][3], case[2][4], case[3], case[4] }
+      local have = { got[1][2], got[1][17], got[1][33], got[1][50], got[2][50], got[3][50] }
+      for i, value in ipairs(want) do
+        assert.is_true(math.abs(have[i] - value) <= 1e-10 * math.abs(value) + 1e-16,
+          ("%d: %.13g, want %.13g"):format(i, have[i], value))
+      end
+    end)
+  end
+end)
+
 local metrics = { 1, 0.9, 0.95, 0.95, 0.89999, 0.8, 0.9, 0.9, 0.9, 0.9, 0.9, 0.5, 0.6, 0.6, 0.6 }
 
 describe("ReduceLROnPlateau", function()
