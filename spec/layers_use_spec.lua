@@ -62,6 +62,36 @@ describe("recurrent layers", function()
     end)
   end
 
+  it("project what an LSTM gives, as PyTorch's proj_size", function()
+    local layer = nn.LSTM(3, 5, 2, { bidirectional = true, proj_size = 2 }):double()
+    pt.no_grad(function()
+      for i, p in ipairs(layer:parameters()) do
+        p:copy_((pt.arange(0, p:numel() - 1):double() * 0.7 + (i - 1)):sin():reshape(p:size()) * 0.5)
+      end
+    end)
+    local x = pt.arange(0, 35):double():cos():reshape(4, 3, 3):requires_grad_()
+    local y, state = layer(x)
+    local h, c = state[1], state[2]
+    local loss = y:sum() + h:square():sum() + c:sin():sum()
+    loss:backward()
+    local function near(want, got)
+      assert.is_true((got - pt.tensor(want, { dtype = pt.float64 })):abs():max():item() < 1e-8)
+    end
+    near({ 0.149376667, -0.096504773, 0.15368006, -0.059967193 }, y[1][1])
+    near({ 0.319008584, -0.192060345 }, h[2][3])
+    near({ -0.418037155, 0.108123054, 0.425322639, 0.707776277, 0.557938081 }, c[4][2])
+    near(-2.034611776351428, x.grad:sum())
+    near(7.795926936522785, layer.weight_hr_l1_reverse.grad:sum())
+    local packed = rnn.pack_padded_sequence(x:detach(), { 2, 4, 3 }, { enforce_sorted = false })
+    y, state = layer(packed)
+    near({ 0.206267688, -0.138250861, 0.138819452, -0.058533289 }, (rnn.pad_packed_sequence(y))[2][3])
+    near({ 0.255065461, -0.156907134 }, state[1][{ 2, 1 }])
+    near({ 0.363459194, 0.399146158, 0.170331609, -0.692308939, -0.681009659 }, state[2][{ 2, 2 }])
+    assert.equal("LSTM(3, 5, proj_size=2, num_layers=2, bidirectional=true)", tostring(layer))
+    raises("LSTM: proj_size must be 0 to 4, less than hidden_size, got 5", nn.LSTM, 3, 5, { proj_size = 5 })
+    raises("unknown option 'proj_size'", nn.GRU, 3, 5, { proj_size = 2 })
+  end)
+
   it("drop between layers while training", function()
     local layer, x = nn.LSTM(3, 2, { num_layers = 2, dropout = 0.5 }), pt.randn(4, 2, 3)
     assert.is_false(pt.equal((layer(x)), (layer(x))))

@@ -56,28 +56,54 @@ end
 ---@class pt.nn.RNNBase: pt.nn.Module
 local Base = class("RNNBase", module.Module)
 
-local function setup(self, kind, input_size, hidden_size, layers, bias, batch_first, dropout, bidirectional)
+local function setup(self, kind, input_size, hidden_size, layers, bias, batch_first, dropout, bidirectional, proj)
   local name = name_of(self)
   check_sizes(name, input_size, hidden_size)
   if layers < 1 then fail("%s: num_layers must be 1 or more, got %d", name, layers) end
   if not (dropout >= 0 and dropout <= 1) then fail("%s: dropout must be between 0 and 1, got %s", name, dropout) end
+  proj = proj or 0
+  if proj < 0 or proj >= hidden_size then
+    fail("%s: proj_size must be 0 to %d, less than hidden_size, got %d", name, hidden_size - 1, proj)
+  end
   for key, value in pairs {
-    kind = kind, input_size = input_size, hidden_size = hidden_size, num_layers = layers, has_bias = bias,
+    kind = kind, proj_size = proj, input_size = input_size, hidden_size = hidden_size, num_layers = layers, has_bias = bias,
     batch_first = batch_first, dropout = dropout, bidirectional = bidirectional,
   } do rawset(self, key, value) end
-  local rows = gates[kind] * hidden_size
+  local rows, out = gates[kind] * hidden_size, proj > 0 and proj or hidden_size
   for layer = 0, layers - 1 do
-    local width = layer == 0 and input_size or hidden_size * (bidirectional and 2 or 1)
+    local width = layer == 0 and input_size or out * (bidirectional and 2 or 1)
     for _, suffix in ipairs(bidirectional and { "", "_reverse" } or { "" }) do
       local at = ("_l%d%s"):format(layer, suffix)
       self["weight_ih" .. at] = parameter(hidden_size, rows, width)
-      self["weight_hh" .. at] = parameter(hidden_size, rows, hidden_size)
+      self["weight_hh" .. at] = parameter(hidden_size, rows, out)
       if bias then
         self["bias_ih" .. at] = parameter(hidden_size, rows)
         self["bias_hh" .. at] = parameter(hidden_size, rows)
       end
+      if proj > 0 then self["weight_hr" .. at] = parameter(hidden_size, proj, hidden_size) end
     end
   end
+end
+
+-- rnn_layer, in ops, for an LSTM whose output is projected: w_hr (o * tanh(c)). x (steps, batch, width) or packed rows.
+local function projected(x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, batch, reverse)
+  local steps, outputs, offset = batch and #batch or x:size(1), {}, {}
+  local all, n, at = F.linear(batch and x or x:flatten(1, 2), w_ih, b_ih), h:size(1), 1
+  for t = 1, steps do
+    offset[t], at = at, at + (batch and batch[t] or n)
+  end
+  for step = 1, steps do
+    local t = reverse and steps + 1 - step or step
+    local rows = batch and batch[t] or n -- the sequences that have a step t; the states of others wait
+    local sum = all:narrow(1, offset[t], rows) + F.linear(h:narrow(1, 1, rows), w_hh, b_hh)
+    local i, f, g, o = table.unpack(sum:chunk(4, 2))
+    local cell = f:sigmoid() * c:narrow(1, 1, rows) + i:sigmoid() * g:tanh()
+    local out = F.linear(o:sigmoid() * cell:tanh(), w_hr)
+    outputs[t] = out
+    h = rows == n and out or pt.cat { out, h:narrow(1, rows + 1, n - rows) }
+    c = rows == n and cell or pt.cat { cell, c:narrow(1, rows + 1, n - rows) }
+  end
+  return batch and pt.cat(outputs) or pt.stack(outputs), h, c
 end
 
 -- x of one layer in both directions: its results side by side, and the last states.
@@ -86,8 +112,15 @@ local function run_layer(self, layer, x, h, c, batch)
   for direction = 1, self.bidirectional and 2 or 1 do
     local at = ("_l%d%s"):format(layer, direction == 2 and "_reverse" or "")
     local place = layer * (self.bidirectional and 2 or 1) + direction
-    local y, hn, cn = pt.rnn_layer(x, h[place], c and c[place] or nil, self["weight_ih" .. at],
-      self["weight_hh" .. at], self["bias_ih" .. at], self["bias_hh" .. at], self.kind, batch, direction == 2)
+    local w_ih, w_hh = self["weight_ih" .. at], self["weight_hh" .. at]
+    local b_ih, b_hh, w_hr = self["bias_ih" .. at], self["bias_hh" .. at], self["weight_hr" .. at]
+    local y, hn, cn
+    if w_hr then
+      y, hn, cn = projected(x, h[place], c[place], w_ih, w_hh, b_ih, b_hh, w_hr, batch, direction == 2)
+    else
+      y, hn, cn = pt.rnn_layer(x, h[place], c and c[place] or nil, w_ih, w_hh, b_ih, b_hh, self.kind, batch,
+        direction == 2)
+    end
     outputs[direction], last_h[direction], last_c[direction] = y, hn, c and cn
   end
   return #outputs == 1 and outputs[1] or pt.cat(outputs, -1), last_h, last_c
@@ -110,11 +143,12 @@ end
 local function begin(self, x, n, state)
   local h, c = given_state(self, state)
   local places = self.num_layers * (self.bidirectional and 2 or 1)
-  local function zeros() return pt.zeros(places, n, self.hidden_size, { dtype = x.dtype, device = x.device }) end
-  if h then check_state(self, "the state h", h, places, n, self.hidden_size) end
+  local out = self.proj_size > 0 and self.proj_size or self.hidden_size
+  local function zeros(width) return pt.zeros(places, n, width, { dtype = x.dtype, device = x.device }) end
+  if h then check_state(self, "the state h", h, places, n, out) end
   if c then check_state(self, "the state c", c, places, n, self.hidden_size) end
-  h = h or zeros()
-  return h, self.kind == "lstm" and (c or zeros()) or nil
+  h = h or zeros(out)
+  return h, self.kind == "lstm" and (c or zeros(self.hidden_size)) or nil
 end
 
 local function result(self, y, h, c)
@@ -171,6 +205,7 @@ function Base:flatten_parameters() return self end
 function Base:describe() return ("%s %d -> %d"):format(name_of(self), self.input_size, self.hidden_size) end
 function Base:extra_repr()
   local text = ("%d, %d"):format(self.input_size, self.hidden_size)
+  if self.proj_size > 0 then text = text .. ", proj_size=" .. self.proj_size end
   if self.num_layers > 1 then text = text .. ", num_layers=" .. self.num_layers end
   for _, key in ipairs { "batch_first", "bidirectional" } do
     if self[key] then text = text .. ", " .. key .. "=true" end
@@ -180,14 +215,14 @@ end
 
 local REST = "bias:b=true batch_first:b=false dropout:n=0 bidirectional:b=false"
 
-local function layer(name, kind)
+local function layer(name, kind, more)
   local Layer = class(name, Base)
-  Layer.init = signature(name, "input_size:i hidden_size:i num_layers:i=1 " .. REST,
+  Layer.init = signature(name, "input_size:i hidden_size:i num_layers:i=1 " .. REST .. (more or ""),
     function(self, ...) setup(self, kind, ...) end)
   made[name] = Layer
 end
---- Gates in the order i f g o; state {h, c}.
-layer("LSTM", "lstm")
+--- Gates in the order i f g o; state {h, c}. With proj_size h is weight_hr (o tanh(c)), of that many elements.
+layer("LSTM", "lstm", " proj_size:i=0")
 --- Gates in the order r z n; n = tanh(W x + b + r (U h + c)).
 layer("GRU", "gru")
 
