@@ -1,4 +1,5 @@
---- Deep Q-learning (Mnih et al., 2013) on CartPole: a pole is kept upright by pushing its cart left or right.
+--- Deep Q-learning (Mnih et al., 2013; double, van Hasselt et al., 2015) on CartPole: a pole is kept upright by pushing
+--- its cart left or right.
 --
 --   ptlua scripts/examples/cartpole_dqn.lua [--smoke | SEED]
 --
@@ -54,7 +55,7 @@ local function learn()
   local ids = pt.randint(1, math.min(written, MEMORY), { BATCH })
   local states, actions, after, alive = table.unpack(memory:index_select(1, ids):split({ 4, 1, 4, 1 }, 2))
   local value = policy(states):gather(2, actions:long())
-  local want = pt.no_grad(function() -- the policy chooses what comes next, the target judges it (van Hasselt et al., 2015)
+  local want = pt.no_grad(function() -- the policy chooses the next action, the target judges it
     return 1 + GAMMA * alive * target(after):gather(2, policy(after):argmax(2, true))
   end)
   local loss = nn.functional.smooth_l1_loss(value, want)

@@ -66,8 +66,8 @@ local function setup(self, kind, input_size, hidden_size, layers, bias, batch_fi
     fail("%s: proj_size must be 0 to %d, less than hidden_size, got %d", name, hidden_size - 1, proj)
   end
   for key, value in pairs {
-    kind = kind, proj_size = proj, input_size = input_size, hidden_size = hidden_size, num_layers = layers, has_bias = bias,
-    batch_first = batch_first, dropout = dropout, bidirectional = bidirectional,
+    kind = kind, input_size = input_size, hidden_size = hidden_size, num_layers = layers, has_bias = bias,
+    batch_first = batch_first, dropout = dropout, bidirectional = bidirectional, proj_size = proj,
   } do rawset(self, key, value) end
   local rows, out = gates[kind] * hidden_size, proj > 0 and proj or hidden_size
   for layer = 0, layers - 1 do
@@ -85,7 +85,7 @@ local function setup(self, kind, input_size, hidden_size, layers, bias, batch_fi
   end
 end
 
--- rnn_layer, in ops, for an LSTM whose output is projected: w_hr (o * tanh(c)). x (steps, batch, width) or packed rows.
+-- rnn_layer in ops for an LSTM whose output is projected: w_hr (o * tanh(c)). x (steps, batch, width) or packed rows.
 local function projected(x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, batch, reverse)
   local steps, outputs, offset = batch and #batch or x:size(1), {}, {}
   local all, n, at = F.linear(batch and x or x:flatten(1, 2), w_ih, b_ih), h:size(1), 1
