@@ -438,6 +438,22 @@ describe("pool", function()
         assert.same(first, a)
       end
     end)
+    it("is Lua's, too", function()
+      local function lua() return math.random() end
+      local numbers, seen, sum = pool:map(lua, range(2000), { seed = 7 }), {}, 0
+      for _, x in ipairs(numbers) do
+        assert(not seen[x])
+        seen[x], sum = true, sum + x
+      end
+      assert(math.abs(sum / 2000 - 0.5) < 0.03)
+      assert(pool:map(lua, { 1 }, { seed = 8 })[1] ~= numbers[1])
+      local function seeded()
+        math.randomseed(3, 4)
+        return math.random(1000000)
+      end
+      assert.equal(seeded(), pool:apply(seeded))
+      math.randomseed()
+    end)
     it("follows the seed of the call", function()
       assert.same(pool:map(draw, range(5), { seed = 9 }), pool:map(draw, range(5), { seed = 9 }))
       local out, plain = {}, pool:map(draw, range(5), { seed = 9 })
