@@ -346,6 +346,13 @@ describe("the budget of threads #tsan #asan", function()
     return n - 1
   end
 
+  it("has no room for threads of OpenBLAS", function()
+    local script = "pt.ones(40, 40):matmul(pt.ones(40, 40)) for line in io.lines '/proc/self/status' do print(line) end"
+    local pipe = io.popen(('%s -e "%s"'):format(arg and arg[-1] or "build/ptlua", script))
+    assert.equal("1", pipe:read "a":match "Threads:%s*(%d+)")
+    pipe:close()
+  end)
+
   it("leaves busy workers no helpers", function()
     local threads = pt.get_num_threads()
     pt.set_num_threads(2)

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 
 #include "cpu.h"
@@ -17,8 +18,24 @@ static void note(const char *why) {
   problem[n] = 0;
 }
 
-static void open_library(void) {
+/* The library makes a thread for each core that its opener may use, and they look for work for 30 ms, with
+   sched_yield: so it is opened by a thread with one core. */
+static void *open_on_one_core(void) {
+  cpu_set_t all, one;
+  int core = sched_getcpu();
+  bool moved = core >= 0 && core < CPU_SETSIZE && sched_getaffinity(0, sizeof all, &all) == 0;
+  if (moved) {
+    CPU_ZERO(&one);
+    CPU_SET(core, &one);
+    moved = sched_setaffinity(0, sizeof one, &one) == 0;
+  }
   void *library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
+  if (moved) sched_setaffinity(0, sizeof all, &all);
+  return library;
+}
+
+static void open_library(void) {
+  void *library = open_on_one_core();
   if (library == NULL) {
     note(dlerror());
     return;
