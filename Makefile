@@ -237,6 +237,7 @@ test-tsan: deps-test
 PYTHON ?= python3
 test-peers: all
 	@$(PYTHON) spec/peers/run.py $(BUILD)/ptlua
+	@$(PYTHON) spec/peers/nets.py $(BUILD)/ptlua
 lint: deps-test
 	@$(LUA) spec/run.lua lint
 

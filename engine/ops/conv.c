@@ -174,8 +174,13 @@ static pt_tensor *convolve(pt_tensor *x, pt_tensor *w, const pt_arg *step, bool 
   int64_t extra[3] = {0};
   int nd = w->nd - 2;
   if (transposed) padding_for(step, w->size + 2, want + 2, x->size + 2, nd, extra);
-  return pt_convolution(x, w, NULL, step[0].ints, step[0].n, step[1].ints, step[1].n, step[2].ints,
-                        step[2].n, step[3].i, transposed, extra, transposed ? nd : -1);
+  pt_tensor *y =
+      pt_convolution(x, w, NULL, step[0].ints, step[0].n, step[1].ints, step[1].n, step[2].ints,
+                     step[2].n, step[3].i, transposed, extra, transposed ? nd : -1);
+  for (int d = 2; y && d < nd + 2; d++) { /* windows that begin in what output_padding added */
+    if (y->size[d] > want[d]) y = pt_narrow(y, d, 0, want[d]);
+  }
+  return y;
 }
 
 static pt_tensor *weight_gradient(pt_tensor *x, pt_tensor *g, const int64_t *size, int nd,
@@ -231,7 +236,11 @@ pt_tensor *convolution_weight_run(const pt_op *op, const pt_arg *arg, pt_tensor 
   bool fits = arg[2].ints[0] == p->o && arg[2].ints[1] * p->groups == p->c &&
               out->size[0] == p->n && p->o % p->groups == 0;
   q.transposed = false;
-  for (int d = 0; d < 3; d++) fits = fits && output_size(&q, p->in[d], d) == p->out[d];
+  for (int d = 0; d < 3;
+       d++) { /* x is smaller than conv(g) where output_padding goes beyond stride */
+    int64_t most = output_size(&q, p->in[d], d);
+    fits = fits && (transposed ? p->out[d] <= most : p->out[d] == most);
+  }
   if (!fits) {
     return pti_fail(PT_ESHAPE, "convolution_weight: x [%s], g [%s] and size [%s] do not fit",
                     pti_shape_text(arg[0].t), pti_shape_text(arg[1].t),

@@ -131,11 +131,11 @@ bool nll_loss_forward_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
            dev->be->nll_grad(dev->index, pti_rows_of(out, dim), (const int64_t *)pti_ptr(target),
                              pti_ptr(each), pti_ptr(w), pti_ptr(out), pti_this.index_base);
   }
-  /* Ignored targets have weight 0, so any class will do for them. */
-  pt_tensor *some =
-      pt_masked_fill(target, pt_eq(w, pt_scalar(0)), pt_scalar_int(pti_this.index_base));
-  gx[0] =
-      pt_scatter_add(out, dim, pt_unsqueeze(some, dim), pt_unsqueeze(pt_neg(pt_mul(each, w)), dim));
+  /* Ignored targets have weight 0, so any class will do for them; `each` is not finite where all are. */
+  pt_tensor *skip = pt_eq(w, pt_scalar(0));
+  pt_tensor *some = pt_masked_fill(target, skip, pt_scalar_int(pti_this.index_base));
+  pt_tensor *take = pt_masked_fill(pt_neg(pt_mul(each, w)), skip, pt_scalar(0));
+  gx[0] = pt_scatter_add(out, dim, pt_unsqueeze(some, dim), pt_unsqueeze(take, dim));
   return gx[0] != NULL;
 }
 

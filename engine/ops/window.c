@@ -3,6 +3,15 @@
    their public names. */
 #include "ops.h"
 
+/* What Lua calls pooling over so many dims: "max_pool2d". */
+static const char *public_name(const char *op, const pt_arg *kernel, bool adaptive) {
+  static const char *const names[2][2][3] = {
+      {{"max_pool1d", "max_pool2d", "max_pool3d"}, {"avg_pool1d", "avg_pool2d", "avg_pool3d"}},
+      {{"adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d"},
+       {"adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d"}}};
+  return kernel->n < 1 || kernel->n > 3 ? op : names[adaptive][op[0] == 'a'][kernel->n - 1];
+}
+
 static bool read_list(const char *op, const char *what, const pt_arg *a, int nd, int64_t low,
                       const int64_t *otherwise, int64_t *out) {
   if (a->given && a->n > 0 && a->n != 1 && a->n != nd) {
@@ -21,8 +30,9 @@ static bool read_list(const char *op, const char *what, const pt_arg *a, int nd,
 
 static int64_t pooled(const pti_window *p, int d, bool ceil_mode) {
   int64_t room = p->in[d] + 2 * p->pad[d] - p->dil[d] * (p->k[d] - 1) - 1;
+  if (ceil_mode) room += p->stride[d] - 1;
   if (room < 0) return 0;
-  int64_t n = (room + (ceil_mode ? p->stride[d] - 1 : 0)) / p->stride[d] + 1;
+  int64_t n = room / p->stride[d] + 1;
   /* the last window must begin inside the input or its left padding */
   return ceil_mode && (n - 1) * p->stride[d] >= p->in[d] + p->pad[d] ? n - 1 : n;
 }
@@ -76,8 +86,9 @@ pt_tensor *max_pool_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   pt_tensor *x = arg[0].t;
   pti_window p = {.adaptive = arg[6].i};
   int64_t size[PT_MAX_DIM];
-  if (!floating(op->name, x) ||
-      !read_window(op->name, &p, x->size, x->nd, pti_working(x), arg + 1, arg[5].i, size)) {
+  const char *name = public_name(op->name, &arg[1], p.adaptive);
+  if (!floating(name, x) ||
+      !read_window(name, &p, x->size, x->nd, pti_working(x), arg + 1, arg[5].i, size)) {
     return NULL;
   }
   pt_dtype dtype = (pt_dtype)x->dtype;
@@ -124,8 +135,9 @@ pt_tensor *avg_pool_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   int64_t size[PT_MAX_DIM];
   pt_arg window[4] = {arg[1], arg[2], arg[3], {.n = -1}};
   read_average(&p, arg + 4);
-  if (!floating(op->name, x) ||
-      !read_window(op->name, &p, x->size, x->nd, pti_working(x), window, arg[4].i, size)) {
+  const char *name = public_name(op->name, &arg[1], p.adaptive);
+  if (!floating(name, x) ||
+      !read_window(name, &p, x->size, x->nd, pti_working(x), window, arg[4].i, size)) {
     return NULL;
   }
   pt_dtype dtype = (pt_dtype)x->dtype;
