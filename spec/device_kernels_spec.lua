@@ -88,9 +88,14 @@ describe("kernels of the simulated GPU", function()
   end)
 
   it_on_device("normalise and pool halves", function()
-    agree(all, function(dtype)
-      return { pt.randn(6, 300):to(dtype), pt.randn(300):to(dtype), pt.randn(300):to(dtype) }
-    end, function(x, w, b) return F.layer_norm(x, { 300 }, w, b) end, "layer norm")
+    for _, n in ipairs { 100, 300, 2100 } do -- kept by a warp, by a block, not kept
+      agree(all, function(dtype)
+        return { pt.randn(9, n):to(dtype), pt.randn(n):to(dtype), pt.randn(n):to(dtype) }
+      end, function(x, w, b) return F.layer_norm(x, { n }, w, b) end, "layer norm of " .. n)
+      agree(all, function(dtype) return { pt.randn(9, n):to(dtype) } end, function(x)
+        return F.softmax(x, 2) - F.log_softmax(x, 2)
+      end, "softmax of " .. n)
+    end
     agree(all, function(dtype)
       return { pt.randn(4, 6, 30):to(dtype), pt.randn(6):to(dtype), pt.randn(6):to(dtype) }
     end, function(x, w, b) return F.batch_norm(x, nil, nil, w, b, true) end, "batch norm")

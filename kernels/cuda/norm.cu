@@ -1,5 +1,6 @@
 /* norm.cu: layer, group, instance and RMS normalisation and their gradients, and the sums and affine maps
-   by channel of which batch normalisation is made. A block has a row, or a channel; sums are in double,
+   by channel of which batch normalisation is made. A warp or a block has a row, which it keeps where it fits; a block
+   has a channel; sums are in double,
    statistics and what goes by channel in the type that is computed in (float for halves). */
 #include "common.cuh"
 
@@ -12,58 +13,107 @@ struct norm_args {
   void *y, *out_mean, *out_rstd, *gw, *gb;
 };
 
-/* The weight of element i of row r: columns of rows that take turns. */
-DEV int64_t column_of(const norm_args &q, int64_t r, int64_t i) {
-  return r % q.period * q.columns + i / q.inner;
+enum { WARPS = THREADS / 32, SHORT = 8 * 32 /* rows that a warp keeps */, KEPT = 8 * THREADS };
+
+/* A row has a warp, or a block; M > 0: each thread keeps M of its elements in registers. */
+template <bool BLOCK> DEV double group_sum(double v) { return BLOCK ? block_sum(v) : warp_sum(v); }
+template <bool BLOCK> DEV int64_t row_of(void) {
+  return BLOCK ? (int64_t)blockIdx.x : (int64_t)blockIdx.x * WARPS + (threadIdx.x >> 5);
 }
 
-template <class S> __global__ void __launch_bounds__(THREADS) norm_kernel(norm_args q) {
+template <class S, int M, bool BLOCK>
+__global__ void __launch_bounds__(THREADS) norm_kernel(norm_args q) {
   typedef typename compute<S>::T T;
-  int64_t r = blockIdx.x;
+  int lanes = BLOCK ? (int)THREADS : 32, lane = BLOCK ? threadIdx.x : threadIdx.x & 31;
+  int64_t r = row_of<BLOCK>();
+  if (r >= q.rows) return; /* the same for all of a group */
   const S *x = (const S *)q.x + r * q.n, *w = (const S *)q.w, *b = (const S *)q.b;
   S *y = (S *)q.y + r * q.n;
+  T kept[M ? M : 1];
   /* around the first element, so that a large mean costs no digits */
   double shift = q.rms || q.n == 0 ? 0 : (double)load(x[0]), sum = 0, square = 0;
-  for (int64_t i = threadIdx.x; i < q.n; i += THREADS) {
-    double v = (double)load(x[i]) - shift;
-    sum += v;
-    square += v * v;
+  if (M) {
+#pragma unroll
+    for (int k = 0; k < M; k++) {
+      int64_t i = k * lanes + lane;
+      kept[k] = i < q.n ? load(x[i]) : T(0);
+      double v = i < q.n ? (double)kept[k] - shift : 0;
+      sum += v;
+      square += v * v;
+    }
+  } else {
+    for (int64_t i = lane; i < q.n; i += lanes) {
+      double v = (double)load(x[i]) - shift;
+      sum += v;
+      square += v * v;
+    }
   }
-  sum = block_sum(sum);
-  square = block_sum(square);
+  sum = group_sum<BLOCK>(sum);
+  square = group_sum<BLOCK>(square);
   double m = q.rms ? 0 : sum / (double)q.n, var = square / (double)q.n - m * m;
   T mean = (T)(m + shift), rstd = (T)(1 / sqrt((var > 0 || var != var ? var : 0) + q.eps));
-  if (threadIdx.x == 0) {
+  if (lane == 0) {
     ((T *)q.out_mean)[r] = mean;
     ((T *)q.out_rstd)[r] = rstd;
   }
-  for (int64_t i = threadIdx.x; i < q.n; i += THREADS) {
-    int64_t c = column_of(q, r, i);
-    T v = (load(x[i]) - mean) * rstd;
+  int64_t first = r % q.period * q.columns;
+  auto write = [&](int64_t i, T value) {
+    int64_t c = first + i / q.inner;
+    T v = (value - mean) * rstd;
     y[i] = put<S>::of((w ? v * load(w[c]) : v) + (b ? load(b[c]) : T(0)));
+  };
+  if (M) {
+#pragma unroll
+    for (int k = 0; k < M; k++)
+      if (k * lanes + lane < q.n) write(k * lanes + lane, kept[k]);
+  } else {
+    for (int64_t i = lane; i < q.n; i += lanes) write(i, load(x[i]));
   }
 }
 
 /* gx = rstd (gw - mean(gw) - xhat mean(gw xhat)) with gw = g w */
-template <class S> __global__ void __launch_bounds__(THREADS) norm_grad_kernel(norm_args q) {
+template <class S, int M, bool BLOCK>
+__global__ void __launch_bounds__(THREADS) norm_grad_kernel(norm_args q) {
   typedef typename compute<S>::T T;
-  int64_t r = blockIdx.x;
+  int lanes = BLOCK ? (int)THREADS : 32, lane = BLOCK ? threadIdx.x : threadIdx.x & 31;
+  int64_t r = row_of<BLOCK>();
+  if (r >= q.rows) return;
   const S *x = (const S *)q.x + r * q.n, *g = (const S *)q.g + r * q.n, *w = (const S *)q.w;
   S *gx = (S *)q.y + r * q.n;
-  T m = ((const T *)q.mean)[r], s = ((const T *)q.rstd)[r];
+  T m = ((const T *)q.mean)[r], s = ((const T *)q.rstd)[r], kept[M ? M : 1], from[M ? M : 1];
+  int64_t first = r % q.period * q.columns;
+  auto weighed = [&](int64_t i) {
+    return w ? load(g[i]) * load(w[first + i / q.inner]) : load(g[i]);
+  };
   double sum = 0, dot = 0;
-  for (int64_t i = threadIdx.x; i < q.n; i += THREADS) {
-    T v = w ? load(g[i]) * load(w[column_of(q, r, i)]) : load(g[i]);
-    sum += (double)v;
-    dot += (double)(v * (load(x[i]) - m));
+  if (M) {
+#pragma unroll
+    for (int k = 0; k < M; k++) {
+      int64_t i = k * lanes + lane;
+      kept[k] = i < q.n ? weighed(i) : T(0);
+      from[k] = i < q.n ? load(x[i]) - m : T(0);
+      sum += (double)kept[k];
+      dot += (double)(kept[k] * from[k]);
+    }
+  } else {
+    for (int64_t i = lane; i < q.n; i += lanes) {
+      T v = weighed(i);
+      sum += (double)v;
+      dot += (double)(v * (load(x[i]) - m));
+    }
   }
-  sum = block_sum(sum);
-  dot = block_sum(dot);
+  sum = group_sum<BLOCK>(sum);
+  dot = group_sum<BLOCK>(dot);
   T mean_g = q.rms ? T(0) : (T)(sum / (double)q.n);
-  T k = (T)(dot / (double)q.n * (double)s * (double)s);
-  for (int64_t i = threadIdx.x; i < q.n; i += THREADS) {
-    T v = w ? load(g[i]) * load(w[column_of(q, r, i)]) : load(g[i]);
-    gx[i] = put<S>::of(s * (v - mean_g - (load(x[i]) - m) * k));
+  T c = (T)(dot / (double)q.n * (double)s * (double)s);
+  if (M) {
+#pragma unroll
+    for (int k = 0; k < M; k++)
+      if (k * lanes + lane < q.n)
+        gx[k * lanes + lane] = put<S>::of(s * (kept[k] - mean_g - from[k] * c));
+  } else {
+    for (int64_t i = lane; i < q.n; i += lanes)
+      gx[i] = put<S>::of(s * (weighed(i) - mean_g - (load(x[i]) - m) * c));
   }
 }
 
@@ -115,10 +165,18 @@ static norm_args args_of(const pti_norm *p) {
   return q;
 }
 template <class S> static void launch_norm(cudaStream_t s, const norm_args &q) {
-  LAUNCH((norm_kernel<S>), (unsigned)q.rows, THREADS, 0, s, q);
+  unsigned rows = (unsigned)q.rows, warps = blocks_of(q.rows, WARPS);
+  if (q.n <= SHORT) LAUNCH((norm_kernel<S, 8, false>), warps, THREADS, 0, s, q);
+  else if (q.n <= KEPT) LAUNCH((norm_kernel<S, 8, true>), rows, THREADS, 0, s, q);
+  else LAUNCH((norm_kernel<S, 0, true>), rows, THREADS, 0, s, q);
 }
 template <class S> static void launch_grad(cudaStream_t s, const norm_args &q) {
-  if (q.y && q.rows && q.n) LAUNCH((norm_grad_kernel<S>), (unsigned)q.rows, THREADS, 0, s, q);
+  unsigned rows = (unsigned)q.rows, warps = blocks_of(q.rows, WARPS);
+  if (q.y && q.rows && q.n) {
+    if (q.n <= SHORT) LAUNCH((norm_grad_kernel<S, 8, false>), warps, THREADS, 0, s, q);
+    else if (q.n <= KEPT) LAUNCH((norm_grad_kernel<S, 8, true>), rows, THREADS, 0, s, q);
+    else LAUNCH((norm_grad_kernel<S, 0, true>), rows, THREADS, 0, s, q);
+  }
   int64_t columns = q.columns * q.period;
   unsigned side = q.inner.d == 1 ? 32 : 1;
   if ((q.gw || q.gb) && columns)

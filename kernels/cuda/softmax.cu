@@ -18,7 +18,7 @@ DEV void softmax_row(S *y, const S *x, int64_t n, int lane, int lanes) {
   if (M) {
 #pragma unroll
     for (int k = 0; k < M; k++) {
-      int64_t i = k * 32 + lane;
+      int64_t i = k * lanes + lane;
       v[k % KEEP] = i < n ? load(x[i]) : least<T>();
       top = pt_max2(top, v[k % KEEP]);
     }
@@ -29,7 +29,7 @@ DEV void softmax_row(S *y, const S *x, int64_t n, int lane, int lanes) {
   if (M) {
 #pragma unroll
     for (int k = 0; k < M; k++)
-      if (k * 32 + lane < n) sum += (double)pt_exp(v[k % KEEP] - top);
+      if (k * lanes + lane < n) sum += (double)pt_exp(v[k % KEEP] - top);
   } else {
     for (int64_t i = lane; i < n; i += lanes) sum += (double)pt_exp(load(x[i]) - top);
   }
@@ -38,7 +38,7 @@ DEV void softmax_row(S *y, const S *x, int64_t n, int lane, int lanes) {
   if (M) {
 #pragma unroll
     for (int k = 0; k < M; k++) {
-      int64_t i = k * 32 + lane;
+      int64_t i = k * lanes + lane;
       T u = v[k % KEEP] - top;
       if (i < n) y[i] = put<S>::of(LOG ? u - shift : pt_exp(u) * scale);
     }
@@ -56,10 +56,10 @@ __global__ void __launch_bounds__(THREADS) softmax_warp(S *y, const S *x, int64_
   if (r < rows) /* the same for all of a warp */
     softmax_row<S, LOG, M, false>(y + r * n, x + r * n, n, threadIdx.x & 31, 32);
 }
-template <class S, bool LOG>
+template <class S, bool LOG, int M>
 __global__ void __launch_bounds__(THREADS) softmax_block(S *y, const S *x, int64_t n) {
   int64_t r = blockIdx.x;
-  softmax_row<S, LOG, 0, true>(y + r * n, x + r * n, n, threadIdx.x, THREADS);
+  softmax_row<S, LOG, M, true>(y + r * n, x + r * n, n, threadIdx.x, THREADS);
 }
 template <class S, bool LOG>
 __global__ void __launch_bounds__(THREADS)
@@ -125,7 +125,9 @@ static void forward(cudaStream_t s, pti_rows r, const void *px, void *py) {
     LAUNCH((softmax_column<S, LOG>), looped(columns), THREADS, 0, s, y, x, columns, r.n, r.inner);
   else if (r.n <= 128) LAUNCH((softmax_warp<S, LOG, 4>), warps, THREADS, 0, s, y, x, r.outer, r.n);
   else if (r.n <= 512) LAUNCH((softmax_warp<S, LOG, 16>), warps, THREADS, 0, s, y, x, r.outer, r.n);
-  else LAUNCH((softmax_block<S, LOG>), (unsigned)r.outer, THREADS, 0, s, y, x, r.n);
+  else if (r.n <= 8 * THREADS)
+    LAUNCH((softmax_block<S, LOG, 8>), (unsigned)r.outer, THREADS, 0, s, y, x, r.n);
+  else LAUNCH((softmax_block<S, LOG, 0>), (unsigned)r.outer, THREADS, 0, s, y, x, r.n);
 }
 template <class S, bool LOG>
 static void backward(cudaStream_t s, pti_rows r, const void *py, const void *pg, void *pgx) {
