@@ -8,7 +8,7 @@
 #include "dtype.h"
 #include "iter.h"
 
-#define PT_BACKEND_ABI 1
+#define PT_BACKEND_ABI 2
 
 /* Element-wise kernels are numbered as the rows of ops.def (PTI_EW_add, ...); `which` 0 is the
    value, 1.. the gradient of the first, second, third input. */
@@ -214,18 +214,40 @@ typedef struct pt_backend {
   const char *table_hash; /* of ops.def; one built from another list is refused */
   int (*count)(void);     /* devices */
 
-  /* memory and order; `dev` counts from 0 within the backend */
+  /* Memory; `dev` counts from 0 within the backend. The CPU has none of this but alloc .. sync. */
   void *(*alloc)(int dev, size_t bytes);
   void (*free)(int dev, void *block, size_t bytes);
-  bool (*to_host)(int dev, void *dst, const void *src, size_t bytes);
-  bool (*from_host)(int dev, void *dst, const void *src, size_t bytes);
-  bool (*sync)(int dev); /* waits for what this thread has asked for */
+  bool exact; /* freed blocks are given back at once: the device watches each */
   /* conv, norm, pooling, attention and what goes by channel take float16 and bfloat16 as they are and
      compute in float; statistics and what goes by channel are float32 then, as is a mask */
   bool halves;
-  bool exact; /* freed blocks are given back at once: the device watches each */
-  /* what it is called, its free and total memory; NULL for the CPU */
+  /* what it is called, its free and total memory */
   bool (*describe)(int dev, char *name, size_t size, size_t *free, size_t *total);
+  /* memory of the host that is pinned: copies from and to it go on while the host does other work */
+  void *(*pin)(int dev, size_t bytes);
+  void (*unpin)(int dev, void *block);
+
+  /* Copies, in the order of the thread's stream. to_host waits unless `later` (then dst is pinned and
+     is not read before the stream came so far). from_host has read a src that is not pinned when it
+     returns. peer: from device `from` of this backend, in the order of both streams. */
+  bool (*to_host)(int dev, void *dst, const void *src, size_t bytes, bool later);
+  bool (*from_host)(int dev, void *dst, const void *src, size_t bytes);
+  bool (*peer)(int dev, void *dst, int from, const void *src, size_t bytes);
+
+  /* Order. A thread's work goes to one stream: its own, or the one that it chose. Streams are never
+     freed. A mark is a place in a stream, and is reached when all before it is done. */
+  bool (*sync)(int dev);     /* waits for the thread's stream */
+  bool (*sync_all)(int dev); /* waits for all streams of the device */
+  void *(*stream)(int dev);  /* the thread's stream; NULL after host->fail, as all of these */
+  void *(*stream_new)(int dev);
+  void (*stream_use)(int dev, void *stream); /* NULL: the thread's own */
+  void *(*mark)(int dev, void *stream, bool timed);
+  int (*mark_done)(int dev, void *mark, bool wait); /* 1, 0 not yet, -1 after host->fail */
+  bool (*mark_before)(int dev, void *mark,
+                      void *stream); /* what the stream is given from now on comes after the mark */
+  bool (*mark_time)(int dev, void *from, void *to,
+                    double *ms); /* of timed ones that were reached */
+  void (*mark_free)(int dev, void *mark);
 
   /* element-wise: operand 0 is written, the rest are read; any dtypes, computed in `compute`;
      param: constants */

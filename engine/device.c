@@ -30,6 +30,8 @@ static pti_device table[PTI_MAX_DEVICE];
 static atomic_int ndevice;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+/* By the number of a backend's first device: which one its bare name means in this thread. */
+static _Thread_local int chosen[PTI_MAX_DEVICE];
 
 static void open_cpu(void) {
   table[0] = (pti_device){.be = pti_cpu_backend(&host), .index = 0, .name = "cpu"};
@@ -158,13 +160,13 @@ static bool open_devices(const char *name) {
 
 /* ---- names ---- */
 
-/* "cuda:1" -> "cuda" and 1; the index is 0 where none is given. */
+/* "cuda:1" -> "cuda" and 1; the index is -1 where none is given. */
 static bool parse(const char *name, char *backend, size_t cap, int *index) {
   size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz");
   if (n == 0 || n >= cap || (name[n] && name[n] != ':')) return false;
   memcpy(backend, name, n);
   backend[n] = 0;
-  *index = 0;
+  *index = -1;
   if (name[n] == 0) return true;
   char *end;
   const char *digits = name + n + 1;
@@ -193,6 +195,7 @@ int pt_device(const char *name) {
   }
   int count = pt_device_count(backend);
   if (count < 0) return -1;
+  if (index < 0) index = pt_current_device(backend);
   if (index < count) return find(backend, index);
   if (strcmp(backend, "cpu") == 0)
     pti_fail(PT_EDEVICE, "device '%s': there is one CPU device, \"cpu\"", name);
@@ -216,5 +219,19 @@ int pt_device_count(const char *backend) {
 bool pt_device_synchronize(int device) {
   if (device < 0 || device >= pti_device_count())
     return pti_fail(PT_EDEVICE, "no device %d", device) != NULL;
-  return table[device].be->sync(table[device].index);
+  const pti_device *d = &table[device];
+  return d->be->sync_all ? d->be->sync_all(d->index) : d->be->sync(d->index);
+}
+
+bool pt_set_device(int device) {
+  pti_device_at(0);
+  if (device < 0 || device >= pti_device_count())
+    return pti_fail(PT_EDEVICE, "no device %d", device) != NULL;
+  chosen[find(table[device].be->name, 0)] = table[device].index;
+  return true;
+}
+int pt_current_device(const char *backend) {
+  pti_device_at(0);
+  int first = find(backend, 0);
+  return first < 0 ? 0 : chosen[first];
 }

@@ -19,8 +19,4 @@ const pti_device *pti_device_at(int device);
 static inline const pt_backend *pti_be(int device) { return pti_device_at(device)->be; }
 int pti_device_count(void); /* all that are open, the CPU among them */
 
-/* Memory of a device, cached; counts as live bytes. See devmem.c. */
-void *pti_device_alloc(int device, size_t bytes);
-void pti_device_free(int device, void *block, size_t bytes);
-
 #endif

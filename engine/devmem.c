@@ -1,24 +1,24 @@
 /* devmem.c: memory of devices other than the CPU. A device's own allocation waits for all that runs
-   there, so freed blocks are kept, by size class and by the thread that freed them: a thread's work
-   is done in order, so it may use its block again at once. Blocks of a thread that ended (its work was
-   waited for) are anyone's. Tensors that cross threads see to it that nobody's work is pending on a
-   block when another frees it (tensor.c).
+   there, so freed blocks are kept, by size class. A block is in the order of the stream it was
+   allocated on, so work of that stream may use it again at once. Where other streams used it too
+   (tensor.c records that), each must first come past the place where it was freed. A block whose work
+   was waited for, as tensors that cross threads are, is anyone's.
 
    Classes: 512 bytes and up, four per power of two. A device whose backend is `exact` keeps nothing. */
-#include "device.h"
-
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "mem.h"
+#include "stream.h"
 
 enum { SMALLEST = 9 /* log2 */, NCLASS = 4 * (48 - SMALLEST) };
 
 typedef struct kept {
   struct kept *next;
   void *block;
-  const void *owner; /* the thread that may have it at once; NULL: all */
+  const void *stream; /* whose work may have it at once; NULL: anyone's */
+  pti_users *marks;   /* marks of the streams that must come past first, or NULL */
 } kept;
 
 static struct {
@@ -26,9 +26,6 @@ static struct {
   pt_device_stats stats;
 } memory[PTI_MAX_DEVICE];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static pthread_key_t key; /* its destructor hands over what a thread kept */
-static _Thread_local char me;
 
 /* The class of a size and the bytes of its blocks; -1 where it is too large for one. */
 static int class_of(size_t bytes, size_t *size) {
@@ -42,41 +39,62 @@ static int class_of(size_t bytes, size_t *size) {
   return 4 * (top - SMALLEST) + (int)quarter;
 }
 
-static void leave(void *owner) {
-  for (int d = 1; d < pti_device_count(); d++) pti_be(d)->sync(pti_device_at(d)->index);
-  pthread_mutex_lock(&lock);
-  for (int d = 1; d < pti_device_count(); d++) {
-    for (int c = 0; c < NCLASS; c++) {
-      for (kept *k = memory[d].list[c]; k; k = k->next)
-        k->owner = k->owner == owner ? NULL : k->owner;
-    }
+/* Whether all marks are reached; those that are, are dropped. */
+static bool passed(int device, kept *k, bool wait) {
+  const pti_device *d = pti_device_at(device);
+  while (k->marks && k->marks->n > 0) {
+    void *mark = k->marks->stream[k->marks->n - 1];
+    if (d->be->mark_done(d->index, mark, wait) == 0) return false;
+    d->be->mark_free(d->index, mark);
+    k->marks->n--;
   }
-  pthread_mutex_unlock(&lock);
+  pti_free(k->marks, sizeof *k->marks);
+  k->marks = NULL;
+  return true;
 }
-static void make_key(void) { pthread_key_create(&key, leave); }
 
-static void *take(int device, int c, size_t size) {
+static void *take(int device, int c, size_t size, const void *stream) {
   void *block = NULL;
   pthread_mutex_lock(&lock);
-  for (kept **p = &memory[device].list[c]; *p && block == NULL; p = &(*p)->next) {
+  for (kept **p = &memory[device].list[c]; *p && block == NULL;) {
     kept *k = *p;
-    if (k->owner != NULL && k->owner != &me) continue;
+    if ((k->stream != NULL && k->stream != stream) || !passed(device, k, false)) {
+      p = &k->next;
+      continue;
+    }
     block = k->block;
     *p = k->next;
     memory[device].stats.reserved_bytes -= (int64_t)size;
     pti_free(k, sizeof *k);
-    break;
   }
   pthread_mutex_unlock(&lock);
   return block;
 }
 
-static bool keep(int device, int c, size_t size, void *block) {
+/* Streams become marks of what they have been asked so far; false where there is none to be had. */
+static bool mark_all(const pti_device *d, pti_users *users) {
+  for (int i = 0; i < users->n; i++) {
+    void *mark = d->be->mark(d->index, users->stream[i], false);
+    if (mark == NULL) {
+      while (i-- > 0) d->be->mark_free(d->index, users->stream[i]);
+      users->n = 0;
+      return false;
+    }
+    users->stream[i] = mark;
+  }
+  return true;
+}
+
+static bool keep(int device, int c, size_t size, void *block, void *stream, pti_users *users) {
+  const pti_device *d = pti_device_at(device);
   kept *k = pti_alloc(sizeof *k);
-  if (k == NULL) return false;
-  pthread_once(&once, make_key);
-  pthread_setspecific(key, &me);
-  *k = (kept){.block = block, .owner = &me};
+  if (k == NULL || (users && !mark_all(d, users))) {
+    d->be->sync_all(d->index);
+    pti_free(users, sizeof *users);
+    users = NULL;
+    if (k == NULL) return false;
+  }
+  *k = (kept){.block = block, .stream = stream, .marks = users};
   pthread_mutex_lock(&lock);
   k->next = memory[device].list[c];
   memory[device].list[c] = k;
@@ -111,6 +129,7 @@ static void give_back(int device) {
   while (all) {
     kept *k = all;
     all = k->next;
+    passed(device, k, true);
     d->be->free(d->index, k->block, 0);
     pti_free(k, sizeof *k);
   }
@@ -118,6 +137,7 @@ static void give_back(int device) {
 
 void pt_device_empty_cache(void) {
   for (int d = 1; d < pti_device_count(); d++) give_back(d);
+  pti_unpin_all();
 }
 
 bool pt_get_device_stats(int device, pt_device_stats *out) {
@@ -146,29 +166,40 @@ void pt_reset_device_peak(int device) {
   pthread_mutex_unlock(&lock);
 }
 
-void *pti_device_alloc(int device, size_t bytes) {
+static void *no_room(int device, size_t bytes) {
+  pt_device_stats s;
+  if (!pt_get_device_stats(device, &s)) return NULL;
+  return pti_fail(
+      PT_EMEMORY,
+      "out of memory on %s: %zu bytes asked for; of its %lld bytes %lld are free, %lld in "
+      "tensors; use smaller batches, or let go of tensors and graphs",
+      pt_device_name(device), bytes, (long long)s.total_bytes, (long long)s.free_bytes,
+      (long long)s.live_bytes);
+}
+
+void *pti_device_alloc(int device, size_t bytes, void **stream) {
   const pti_device *d = pti_device_at(device);
-  bool cached = !d->be->exact;
   size_t size = bytes;
-  int c = cached ? class_of(bytes, &size) : -1;
-  void *p = c >= 0 ? take(device, c, size) : NULL;
+  *stream = d->be->stream(d->index);
+  if (*stream == NULL) return NULL;
+  int c = d->be->exact ? -1 : class_of(bytes, &size);
+  void *p = c >= 0 ? take(device, c, size, *stream) : NULL;
   if (p == NULL) p = d->be->alloc(d->index, size);
-  if (p == NULL && pt_error_code() == PT_EMEMORY) { /* kept blocks, then garbage, then the error */
+  if (p == NULL && pt_error_code() == PT_EMEMORY) { /* garbage, then kept blocks, then the error */
+    pti_mem_collect();
     give_back(device);
     p = d->be->alloc(d->index, size);
-    if (p == NULL && pt_error_code() == PT_EMEMORY && pti_mem_collect()) {
-      give_back(device);
-      p = d->be->alloc(d->index, size);
-    }
+    if (p == NULL && pt_error_code() == PT_EMEMORY) return no_room(device, bytes);
   }
   if (p) count(device, (int64_t)bytes);
   return p;
 }
 
-void pti_device_free(int device, void *block, size_t bytes) {
+void pti_device_free(int device, void *block, size_t bytes, void *stream, pti_users *users) {
   const pti_device *d = pti_device_at(device);
   size_t size;
   int c = d->be->exact ? -1 : class_of(bytes, &size);
   count(device, -(int64_t)bytes);
-  if (c < 0 || !keep(device, c, size, block)) d->be->free(d->index, block, bytes);
+  if (c < 0) pti_free(users, sizeof *users); /* the device waits for all its streams */
+  if (c < 0 || !keep(device, c, size, block, stream, users)) d->be->free(d->index, block, bytes);
 }

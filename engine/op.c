@@ -223,6 +223,11 @@ static bool gather_inputs(const pt_op *op, const pt_arg *arg, inputs *in) {
         drop_inputs(in);
         return false;
       }
+      if (t->alias->storage->later && !pti_arrive(t)) {
+        drop_inputs(in);
+        return false;
+      }
+      if (pti_streams_made()) pti_note_use(t);
       in->complex |= t->dtype >= PT_C64;
     }
   }

@@ -147,6 +147,7 @@ static bool fill_param(const pass *a, int i, pti_param *out) {
   pti_member *m = &a->m[i];
   const pt_tensor *g = pti_dense(m->p->grad) ? m->p->grad : pti_dense_of(m->p->grad);
   if (g == NULL) return false;
+  for (int k = 0; pti_streams_made() && k <= a->nstate; k++) pti_note_use(a->image[i][k]);
   *out = (pti_param){.dtype = (pt_dtype)m->p->dtype,
                      .n = m->p->numel,
                      .p = pti_ptr(a->image[i][0]),

@@ -79,7 +79,10 @@ PT_API int pt_device(const char *name);
 PT_API const char *pt_device_name(int device);
 /* How many devices "cpu", "cuda" or "sim" has; -1, with the reason recorded, where it is not here. */
 PT_API int pt_device_count(const char *backend);
-PT_API bool pt_device_synchronize(int device); /* waits for what this thread has asked for */
+PT_API bool pt_device_synchronize(int device); /* waits for all that was asked of it */
+/* What "cuda" or "sim" without a number means in this thread: the first, until one is set. */
+PT_API bool pt_set_device(int device);
+PT_API int pt_current_device(const char *backend);
 
 typedef struct pt_device_stats {
   int64_t live_bytes;     /* in storages now */
@@ -91,6 +94,33 @@ typedef struct pt_device_stats {
 PT_API bool pt_get_device_stats(int device, pt_device_stats *out); /* not of the CPU */
 PT_API void pt_reset_device_peak(int device);
 PT_API void pt_device_empty_cache(void); /* gives kept memory back to all devices */
+
+/* ---- streams ---- */
+
+/* Work of one stream is done in the order in which it was asked for, that of two streams in any. A thread's work goes
+   to a stream of its own on each device, or to the one it chose. Streams are handed out in turn, 32 per device, and
+   never freed. device -1: a failure. */
+typedef struct pt_stream {
+  int device;
+  void *handle;
+} pt_stream;
+PT_API pt_stream pt_stream_new(int device);
+PT_API pt_stream pt_stream_current(int device);
+PT_API pt_stream pt_stream_default(int device); /* the thread's own */
+PT_API bool pt_stream_use(pt_stream s);         /* this thread, from now on */
+PT_API bool pt_stream_synchronize(pt_stream s);
+PT_API int pt_stream_query(pt_stream s); /* 1: all is done, 0: not yet, -1: it failed */
+PT_API bool pt_stream_wait(pt_stream later, pt_stream earlier);
+
+/* A place in a stream. One that was never recorded is reached. */
+typedef struct pt_event pt_event;
+PT_API pt_event *pt_event_new(bool timed);
+PT_API void pt_event_free(pt_event *e);
+PT_API bool pt_event_record(pt_event *e, pt_stream s);
+PT_API bool pt_stream_wait_event(pt_stream s, const pt_event *e);
+PT_API int pt_event_query(const pt_event *e); /* as pt_stream_query */
+PT_API bool pt_event_synchronize(const pt_event *e);
+PT_API bool pt_event_elapsed(const pt_event *from, const pt_event *to, double *ms);
 
 /* ---- settings ---- */
 
@@ -154,6 +184,12 @@ PT_API const void *pt_data(const pt_tensor *x);
 /* The same for writing: makes the memory private first where it is shared by value, and counts as
    an in-place edit. */
 PT_API void *pt_data_mut(pt_tensor *x);
+/* x in memory of the host that copies to and from `device` may use while the host goes on. */
+PT_API pt_tensor *pt_pin_memory(pt_tensor *x, int device);
+PT_API bool pt_is_pinned(const pt_tensor *x);
+/* The stream uses x's memory: it is not handed on before the stream came past its work so far. Ops note the streams
+   that they run on; this is for a host's own kernels. */
+PT_API bool pt_record_stream(pt_tensor *x, pt_stream s);
 /* The value of a tensor of one element. */
 PT_API bool pt_item(const pt_tensor *x, double *out);
 PT_API bool pt_item_int(const pt_tensor *x, int64_t *out);

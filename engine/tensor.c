@@ -122,7 +122,7 @@ static pti_storage *storage_new(size_t bytes, int device) {
   }
   *s = (pti_storage){.device = device, .bytes = bytes, .booked = booked};
   atomic_init(&s->refs, 1);
-  s->data = device == 0 ? (char *)s + HEADER : pti_device_alloc(device, bytes);
+  s->data = device == 0 ? (char *)s + HEADER : pti_device_alloc(device, bytes, &s->stream);
   if (s->data == NULL && device != 0) {
     if (booked) pti_unbook(bytes);
     pti_free(s, HEADER);
@@ -136,23 +136,62 @@ static pti_storage *storage_new(size_t bytes, int device) {
    waits for its own work before it lets go: the last one may hand the memory to new tensors. */
 static void settle(const pti_storage *s) {
   const pti_device *d = pti_device_at(s->device);
-  if (s->device != 0) d->be->sync(d->index);
+  if (s->device != 0 && pti_streams_made()) d->be->sync_all(d->index);
+  else if (s->device != 0) d->be->sync(d->index);
+}
+
+/* Marks pinned memory; its `ud` is the device it was pinned for. */
+static void is_pinned(void *ud) { (void)ud; }
+
+static void free_host_memory(pti_storage *s) {
+  void (*release)(void *) = s->release;
+  void *ud = s->ud;
+  if (release == is_pinned) {
+    pti_unpin((int)(intptr_t)ud, s->data, s->bytes, s->later);
+    pti_count(PTI_LIVE_BYTES, -(int64_t)s->bytes);
+  }
+  pti_free(s, HEADER);
+  if (release != is_pinned) release(ud);
 }
 
 static void storage_release(pti_storage *s) {
-  if (s && atomic_load_explicit(&s->crossed, memory_order_relaxed)) settle(s);
+  bool crossed = s && atomic_load_explicit(&s->crossed, memory_order_relaxed);
+  if (crossed) settle(s);
   if (s == NULL || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1) return;
-  if (s->release) {
-    void (*release)(void *) = s->release;
-    void *ud = s->ud;
-    pti_free(s, HEADER);
-    release(ud);
+  if (s->device == 0 && s->release) {
+    free_host_memory(s);
     return;
   }
   pti_count(PTI_LIVE_BYTES, -(int64_t)s->bytes);
   if (s->booked) pti_unbook(s->bytes);
-  if (s->device != 0) pti_device_free(s->device, s->data, s->bytes);
+  if (s->device != 0)
+    pti_device_free(s->device, s->data, s->bytes, crossed ? NULL : s->stream, s->users);
   pti_free(s, s->device == 0 ? HEADER + s->bytes : HEADER);
+}
+
+/* After the first, users of a block that crossed threads are not noted: they settle. */
+static void note_stream(pti_storage *s, void *stream) {
+  if (stream == NULL || stream == s->stream || atomic_load(&s->crossed)) return;
+  if (s->users == NULL && (s->users = pti_alloc(sizeof *s->users)) != NULL) s->users->n = 0;
+  for (int i = 0; s->users && i < s->users->n; i++) {
+    if (s->users->stream[i] == stream) return;
+  }
+  if (s->users == NULL || s->users->n == (int)PTI_COUNT(s->users->stream))
+    atomic_store(&s->crossed, true);
+  else s->users->stream[s->users->n++] = stream;
+}
+void pti_note_use(pt_tensor *x) {
+  const pti_device *d = pti_device_at(pti_dev(x));
+  if (pti_dev(x) != 0) note_stream(x->alias->storage, d->be->stream(d->index));
+}
+bool pt_record_stream(pt_tensor *x, pt_stream s) {
+  if (x == NULL) return false;
+  if (pti_dev(x) != s.device) {
+    return pti_fail(PT_EDEVICE, "record_stream: x is on %s, the stream on %s",
+                    pt_device_name(pti_dev(x)), pt_device_name(s.device)) != NULL;
+  }
+  note_stream(x->alias->storage, s.handle);
+  return true;
 }
 
 static pti_alias *alias_new(pti_storage *s) {
@@ -222,6 +261,41 @@ pt_tensor *pti_new(const int64_t *size, int nd, pt_dtype dtype, int device) {
   if (!pti_check_sizes("empty", size, nd, dtype, &numel, &bytes)) return NULL;
   return tensor_new(alias_new(storage_new(bytes, device)), dtype, size, NULL, nd, 0, numel);
 }
+
+/* ---- pinned memory ---- */
+
+pt_tensor *pti_new_pinned(const pt_tensor *like, int device) {
+  int64_t numel;
+  size_t bytes;
+  if (!pti_check_sizes("pin_memory", like->size, like->nd, (pt_dtype)like->dtype, &numel, &bytes))
+    return NULL;
+  pti_storage *s = pti_alloc(HEADER);
+  void *block = s ? pti_pin(device, bytes) : NULL;
+  if (block == NULL) {
+    pti_free(s, HEADER);
+    return NULL;
+  }
+  *s = (pti_storage){.bytes = bytes, .data = block};
+  s->release = is_pinned;
+  s->ud = (void *)(intptr_t)device;
+  atomic_init(&s->refs, 1);
+  pti_count(PTI_LIVE_BYTES, (int64_t)bytes);
+  return tensor_new(alias_new(s), (pt_dtype)like->dtype, like->size, NULL, like->nd, 0, numel);
+}
+
+bool pt_is_pinned(const pt_tensor *x) {
+  return pti_dev(x) == 0 && x->alias->storage->release == is_pinned;
+}
+
+static bool arrived(pti_storage *s) {
+  pt_event *e = s->later;
+  if (e == NULL) return true;
+  s->later = NULL;
+  bool ok = pt_event_synchronize(e);
+  pt_event_free(e);
+  return ok;
+}
+bool pti_arrive(const pt_tensor *x) { return arrived(x->alias->storage); }
 
 static pt_tensor *view_of(pt_tensor *x, pt_dtype dtype, const int64_t *size, const int64_t *stride,
                           int nd, int64_t offset, bool tracked) {
@@ -315,6 +389,7 @@ bool pti_writable(const char *op, pt_tensor *x) {
   }
   pti_alias *a = x->alias;
   pti_storage *s = a->storage;
+  if (!arrived(s)) return false;
   if (atomic_load_explicit(&s->refs, memory_order_acquire) > 1 && !atomic_load(&s->shared)) {
     pti_storage *own = storage_new(s->bytes, s->device);
     if (own == NULL) return false;
@@ -362,7 +437,9 @@ int64_t pt_numel(const pt_tensor *x) { return x->numel; }
 pt_dtype pt_dtype_of(const pt_tensor *x) { return (pt_dtype)x->dtype; }
 int pt_device_of(const pt_tensor *x) { return pti_dev(x); }
 bool pt_is_contiguous(const pt_tensor *x) { return pti_dense(x); }
-const void *pt_data(const pt_tensor *x) { return x && pti_dev(x) == 0 ? pti_ptr(x) : NULL; }
+const void *pt_data(const pt_tensor *x) {
+  return x && pti_dev(x) == 0 && pti_arrive(x) ? pti_ptr(x) : NULL;
+}
 void *pt_data_mut(pt_tensor *x) {
   if (x == NULL || !pti_writable("data_mut", x)) return NULL;
   return pti_dev(x) == 0 ? pti_ptr(x) : NULL;
@@ -417,7 +494,9 @@ pt_tensor *pt_from_host(void *data, const int64_t *size, int nd, pt_dtype dtype,
     if (release) release(ud);
     return NULL;
   }
-  *s = (pti_storage){.bytes = bytes, .data = data, .release = release ? release : keep, .ud = ud};
+  *s = (pti_storage){.bytes = bytes, .data = data};
+  s->release = release ? release : keep;
+  s->ud = ud;
   atomic_init(&s->refs, 1);
   atomic_init(&s->shared, true); /* the host sees writes */
   return tensor_new(alias_new(s), dtype, size, NULL, nd, 0, numel);
@@ -425,6 +504,7 @@ pt_tensor *pt_from_host(void *data, const int64_t *size, int nd, pt_dtype dtype,
 
 bool pt_item_int(const pt_tensor *x, int64_t *out) {
   double f;
+  if (x && !pti_arrive(x)) return false;
   if (x && x->numel == 1 && !pti_is((pt_dtype)x->dtype, PTI_INTS | PTI_BOOLS)) {
     if (!pt_item(x, &f)) return false;
     if (!(f >= -9223372036854775808.0 && f < 9223372036854775808.0)) {
@@ -448,7 +528,7 @@ bool pt_item_int(const pt_tensor *x, int64_t *out) {
 }
 
 bool pt_item(const pt_tensor *x, double *out) {
-  if (x == NULL) return false;
+  if (x == NULL || !pti_arrive(x)) return false;
   if (x->numel != 1) {
     return pti_fail(PT_ESHAPE, "item: x [%s] has %lld elements, not one", pti_shape_text(x),
                     (long long)x->numel) != NULL;
@@ -485,6 +565,7 @@ pt_parcel *pt_pack(pt_tensor *x) {
                    .requires_grad = x->requires_grad};
   memcpy(p->size, x->size, sizeof p->size);
   memcpy(p->stride, x->stride, sizeof p->stride);
+  arrived(p->storage);
   settle(p->storage);                                    /* whoever gets it may read it at once */
   if (p->storage->booked) pti_unbook(p->storage->bytes); /* from now on it is another's, too */
   p->storage->booked = false;

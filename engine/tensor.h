@@ -14,18 +14,28 @@
 #include "device.h"
 #include "dtype.h"
 #include "iter.h"
+#include "stream.h"
 
 typedef struct pti_storage {
   atomic_int refs;
-  atomic_bool shared;    /* writes are seen by all who hold it */
-  _Atomic uint64_t told; /* threads whose collectors know of the bytes, a bit for each */
-  atomic_bool crossed;   /* was handed to another thread: see storage_release */
-  bool booked;           /* on the account of the thread that made it, until it crosses */
+  atomic_bool shared;  /* writes are seen by all who hold it */
+  bool booked;         /* on the account of the thread that made it, until it crosses */
+  atomic_bool crossed; /* was handed to another thread: see storage_release */
   int device;
+  _Atomic uint64_t told; /* threads whose collectors know of the bytes, a bit for each */
   size_t bytes;
   void *data;
-  void (*release)(void *ud); /* of a host's own memory, else NULL */
-  void *ud;
+  pt_event *later; /* of pinned memory: a copy from or to it that may still be under way, or NULL */
+  union {
+    struct {                     /* on the CPU */
+      void (*release)(void *ud); /* of a host's own memory and of pinned memory, else NULL */
+      void *ud;
+    };
+    struct {            /* on a device */
+      void *stream;     /* in whose order the block is */
+      pti_users *users; /* other streams that used it, or NULL */
+    };
+  };
 } pti_storage;
 
 typedef struct pti_alias {
@@ -86,7 +96,10 @@ pt_tensor *pti_borrow(pt_tensor *x);
 
 static inline int pti_dev(const pt_tensor *x) { return x->alias->storage->device; }
 static inline size_t pti_esize(const pt_tensor *x) { return pt_dtype_size((pt_dtype)x->dtype); }
+/* Waits for a copy that is under way; false, with the reason, where the device failed. */
+bool pti_arrive(const pt_tensor *x);
 static inline char *pti_ptr(const pt_tensor *x) {
+  if (x->alias->storage->later) pti_arrive(x);
   return (char *)x->alias->storage->data + x->offset * (int64_t)pti_esize(x);
 }
 bool pti_dense(const pt_tensor *x); /* row-major without gaps */
@@ -118,6 +131,13 @@ pt_tensor *pti_cast(pt_tensor *x, pt_dtype dtype);
 bool pti_copy_into(pt_tensor *y, pt_tensor *x);
 /* dense on another device; x itself where it is there and dense; no history */
 pt_tensor *pti_to_device(pt_tensor *x, int device);
+/* The same, not waited for where one of them is pinned: what comes to the CPU is put into pinned memory
+   and waited for by whoever first touches it (pti_ptr); what leaves it is not written before it left. */
+pt_tensor *pti_to_device_later(pt_tensor *x, int device);
+/* A dense tensor in pinned memory, contents undefined. */
+pt_tensor *pti_new_pinned(const pt_tensor *like, int device);
+/* The thread's stream uses x: called for whatever an op is given, once there are streams to choose. */
+void pti_note_use(pt_tensor *x);
 bool pti_fill_value(pt_tensor *y, double value, int64_t ivalue);
 
 #endif

@@ -76,19 +76,61 @@ bool pti_fill_value(pt_tensor *y, double value, int64_t ivalue) {
   return it.n == 0 || dev->be->fill(dev->index, &it, value, ivalue);
 }
 
+/* A copy that is not waited for: pinned memory remembers its end. */
+static bool remember(pti_storage *pinned, const pti_device *d, int device) {
+  pinned->later = pt_event_new(false);
+  if (pinned->later && pt_event_record(pinned->later, pt_stream_current(device))) return true;
+  pt_event_free(pinned->later);
+  pinned->later = NULL;
+  return d->be->sync(d->index);
+}
+
+/* x, dense on its device, into y on another. */
+static bool transfer(pt_tensor *y, pt_tensor *x, bool later) {
+  int from = pti_dev(x), to = pti_dev(y);
+  size_t bytes = (size_t)x->numel * pti_esize(x);
+  const pti_device *a = pti_device_at(from), *b = pti_device_at(to);
+  if (from == 0) {
+    if (!b->be->from_host(b->index, pti_ptr(y), pti_ptr(x), bytes)) return false;
+    if (!pt_is_pinned(x)) return true; /* it was read at once */
+    return later ? remember(x->alias->storage, b, to) : b->be->sync(b->index);
+  }
+  if (to == 0) {
+    bool ok = a->be->to_host(a->index, pti_ptr(y), pti_ptr(x), bytes, later);
+    return ok && (!later || remember(y->alias->storage, a, from));
+  }
+  return b->be->peer(b->index, pti_ptr(y), a->index, pti_ptr(x), bytes);
+}
+
 /* From one device to another: dense on the one, dense on the other. */
-pt_tensor *pti_to_device(pt_tensor *x, int device) {
+static pt_tensor *moved(pt_tensor *x, int device, bool later) {
+  if (x && !pti_arrive(x)) return NULL;
   x = pti_dense_of(x);
   if (x == NULL || pti_dev(x) == device) return x;
   int from = pti_dev(x);
-  pt_tensor *y = pti_new(x->size, x->nd, (pt_dtype)x->dtype, device);
-  if (y == NULL) return NULL;
-  size_t bytes = (size_t)x->numel * pti_esize(x);
-  const pti_device *a = pti_device_at(from), *b = pti_device_at(device);
-  if (bytes == 0) return y;
-  if (from == 0) return b->be->from_host(b->index, pti_ptr(y), pti_ptr(x), bytes) ? y : NULL;
-  if (device == 0) return a->be->to_host(a->index, pti_ptr(y), pti_ptr(x), bytes) ? y : NULL;
-  return pti_to_device(pti_to_device(x, 0), device);
+  if (from != 0 && device != 0 && pti_be(from) != pti_be(device))
+    return moved(moved(x, 0, false), device, later);
+  later = later && x->numel > 0;
+  pt_tensor *y = later && device == 0 ? pti_new_pinned(x, from)
+                                      : pti_new(x->size, x->nd, (pt_dtype)x->dtype, device);
+  if (y == NULL || x->numel == 0) return y;
+  return transfer(y, x, later) ? y : NULL;
+}
+
+pt_tensor *pti_to_device(pt_tensor *x, int device) { return moved(x, device, false); }
+pt_tensor *pti_to_device_later(pt_tensor *x, int device) { return moved(x, device, true); }
+
+pt_tensor *pt_pin_memory(pt_tensor *x, int device) {
+  if (x == NULL) return NULL;
+  if (device <= 0 || device >= pti_device_count())
+    return pti_fail(PT_EDEVICE, "pin_memory: no device %d to pin memory for", device);
+  if (pti_dev(x) != 0) {
+    return pti_fail(PT_EDEVICE, "pin_memory: x is on %s, and only memory of the CPU can be pinned",
+                    pt_device_name(pti_dev(x)));
+  }
+  if (pt_is_pinned(x)) return pti_borrow(x);
+  pt_tensor *y = pti_new_pinned(x, device);
+  return pti_copy_into(y, x) ? y : NULL;
 }
 
 bool pti_copy_into(pt_tensor *y, pt_tensor *x) {

@@ -449,10 +449,11 @@ bool to_dtype_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 
 pt_tensor *to_device_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   if (arg[1].i == pti_dev(arg[0].t)) return clone_run(op, arg, more);
-  return pti_to_device(arg[0].t, (int)arg[1].i);
+  return arg[2].i ? pti_to_device_later(arg[0].t, (int)arg[1].i)
+                  : pti_to_device(arg[0].t, (int)arg[1].i);
 }
 
 bool to_device_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
-  gx[0] = n->in[0].device == pti_dev(g[0]) ? g[0] : pt_to_device(g[0], n->in[0].device);
+  gx[0] = n->in[0].device == pti_dev(g[0]) ? g[0] : pt_to_device(g[0], n->in[0].device, false);
   return gx[0] != NULL;
 }

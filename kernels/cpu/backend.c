@@ -40,12 +40,6 @@ static void cpu_free(int dev, void *block, size_t bytes) {
   pti_cpu_host->free(block, bytes);
 }
 
-static bool move(int dev, void *dst, const void *src, size_t bytes) {
-  (void)dev;
-  if (bytes) memmove(dst, src, bytes);
-  return true;
-}
-
 /* A slot returns when its work is done. */
 static bool sync_now(int dev) {
   (void)dev;
@@ -61,8 +55,6 @@ static const pt_backend backend = {
     .count = count,
     .alloc = cpu_alloc,
     .free = cpu_free,
-    .to_host = move,
-    .from_host = move,
     .sync = sync_now,
     .ew = pti_cpu_ew,
     .copy = pti_cpu_copy,

@@ -1,5 +1,6 @@
-/* plugin.cu: the entry point and the table of the backend; its memory, streams and errors. Each host
-   thread has a stream of its own on each device; nothing runs in the null stream. */
+/* plugin.cu: the entry point and the table of the backend; its memory, streams, marks and errors. Each
+   host thread has a stream of its own on each device and may choose another; nothing runs in the null
+   stream. Streams are never destroyed: at the end of the process the run-time library may be gone. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,7 +16,7 @@
 #define NAME "sim"
 #endif
 
-enum { MAX_DEVICES = 16, RECENT = 8 };
+enum { MAX_DEVICES = 16, RECENT = 8, POOL = 32 /* streams that scripts get in turn */ };
 
 const pt_host *pti_host;
 static int device_count;
@@ -65,37 +66,89 @@ bool pti_no_kernel(const char *op, pt_dtype dtype) {
 
 /* ---- streams ---- */
 
-static std::mutex spare_lock;
-static std::vector<cudaStream_t> spare[MAX_DEVICES];
+static std::mutex stream_lock;
+static std::vector<cudaStream_t> spare[MAX_DEVICES]; /* of threads that ended */
+static cudaStream_t pool[MAX_DEVICES][POOL];
+static unsigned turn[MAX_DEVICES];
 
 /* A thread that ends leaves its streams to those that come. */
 static thread_local struct own_streams {
-  cudaStream_t s[MAX_DEVICES] = {};
+  cudaStream_t own[MAX_DEVICES] = {}, chosen[MAX_DEVICES] = {};
   ~own_streams() {
-    std::lock_guard<std::mutex> guard(spare_lock);
+    std::lock_guard<std::mutex> guard(stream_lock);
     for (int d = 0; d < MAX_DEVICES; d++) {
-      if (s[d]) spare[d].push_back(s[d]);
+      if (own[d]) spare[d].push_back(own[d]);
     }
   }
-} own;
+} mine;
+
+static bool on_device(int dev) { return ok(cudaSetDevice(dev), "device"); }
+static bool make_stream(cudaStream_t *s) {
+  if (ok(cudaStreamCreateWithFlags(s, cudaStreamNonBlocking), "stream")) return true;
+  *s = NULL;
+  return false;
+}
 
 cudaStream_t pti_stream(int dev) {
-  if (!ok(cudaSetDevice(dev), "device")) return NULL;
-  if (own.s[dev] == NULL) {
-    std::lock_guard<std::mutex> guard(spare_lock);
+  if (!on_device(dev)) return NULL;
+  if (mine.chosen[dev]) return current = mine.chosen[dev];
+  if (mine.own[dev] == NULL) {
+    std::lock_guard<std::mutex> guard(stream_lock);
     if (!spare[dev].empty()) {
-      own.s[dev] = spare[dev].back();
+      mine.own[dev] = spare[dev].back();
       spare[dev].pop_back();
-    } else if (!ok(cudaStreamCreateWithFlags(&own.s[dev], cudaStreamNonBlocking), "stream")) {
-      return own.s[dev] = NULL;
+    } else if (!make_stream(&mine.own[dev])) {
+      return NULL;
     }
   }
-  return current = own.s[dev];
+  return current = mine.own[dev];
 }
+
+static void *stream_now(int dev) { return pti_stream(dev); }
+static void *stream_new(int dev) {
+  if (!on_device(dev)) return NULL;
+  std::lock_guard<std::mutex> guard(stream_lock);
+  cudaStream_t *s = &pool[dev][turn[dev]++ % POOL];
+  return *s || make_stream(s) ? *s : NULL;
+}
+static void stream_use(int dev, void *s) { mine.chosen[dev] = (cudaStream_t)s; }
 
 static bool sync_stream(int dev) {
   cudaStream_t s = pti_stream(dev);
   return s && waited(cudaStreamSynchronize(s));
+}
+static bool sync_device(int dev) { return on_device(dev) && waited(cudaDeviceSynchronize()); }
+
+/* ---- marks ---- */
+
+static void *mark(int dev, void *stream, bool timed) {
+  cudaEvent_t e = NULL;
+  unsigned flags = timed ? cudaEventDefault : cudaEventDisableTiming;
+  if (!on_device(dev) || !ok(cudaEventCreateWithFlags(&e, flags), "event")) return NULL;
+  if (ok(cudaEventRecord(e, (cudaStream_t)stream), "event")) return e;
+  cudaEventDestroy(e);
+  return NULL;
+}
+static int mark_done(int dev, void *m, bool wait) {
+  if (!on_device(dev)) return -1;
+  cudaError_t e = wait ? cudaEventSynchronize((cudaEvent_t)m) : cudaEventQuery((cudaEvent_t)m);
+  if (e == cudaErrorNotReady) cudaGetLastError();
+  return e == cudaErrorNotReady ? 0 : waited(e) ? 1 : -1;
+}
+static bool mark_before(int dev, void *m, void *stream) {
+  return on_device(dev) &&
+         ok(cudaStreamWaitEvent((cudaStream_t)stream, (cudaEvent_t)m, 0), "wait for an event");
+}
+static bool mark_time(int dev, void *from, void *to, double *ms) {
+  float t = 0;
+  if (!on_device(dev) ||
+      !waited(cudaEventElapsedTime(&t, (cudaEvent_t)from, (cudaEvent_t)to)))
+    return false;
+  *ms = t;
+  return true;
+}
+static void mark_free(int dev, void *m) {
+  if (on_device(dev)) cudaEventDestroy((cudaEvent_t)m);
 }
 
 /* ---- memory ---- */
@@ -104,7 +157,7 @@ static int count(void) { return device_count; }
 
 static void *alloc_block(int dev, size_t bytes) {
   void *p = NULL;
-  if (!ok(cudaSetDevice(dev), "device")) return NULL;
+  if (!on_device(dev)) return NULL;
   cudaError_t e = cudaMalloc(&p, bytes);
   if (e == cudaSuccess) return p;
   cudaGetLastError();
@@ -114,7 +167,20 @@ static void *alloc_block(int dev, size_t bytes) {
 }
 
 static void free_block(int dev, void *p, size_t) {
-  if (p && ok(cudaSetDevice(dev), "device")) ok(cudaFree(p), "free");
+  if (p && on_device(dev)) ok(cudaFree(p), "free");
+}
+
+static void *pin(int dev, size_t bytes) {
+  void *p = NULL;
+  if (!on_device(dev)) return NULL;
+  cudaError_t e = cudaMallocHost(&p, bytes);
+  if (e == cudaSuccess) return p;
+  cudaGetLastError();
+  if (e != cudaErrorMemoryAllocation) return ok(e, "pinned memory"), (void *)NULL;
+  return pti_host->fail(PT_EMEMORY, "out of memory: %zu bytes could not be pinned", bytes);
+}
+static void unpin(int dev, void *p) {
+  if (on_device(dev)) ok(cudaFreeHost(p), "pinned memory");
 }
 
 void *pti_scratch(int dev, size_t bytes) {
@@ -127,22 +193,38 @@ void pti_scratch_free(int dev, void *p, size_t) {
   if (s && p) ok(cudaFreeAsync(p, s), "scratch memory");
 }
 
-static bool to_host(int dev, void *dst, const void *src, size_t bytes) {
+/* ---- copies ---- */
+
+static bool to_host(int dev, void *dst, const void *src, size_t bytes, bool later) {
   cudaStream_t s = pti_stream(dev);
   return s && ok(cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDeviceToHost, s), "copy to the host") &&
-         waited(cudaStreamSynchronize(s));
+         (later || waited(cudaStreamSynchronize(s)));
 }
 static bool from_host(int dev, void *dst, const void *src, size_t bytes) {
   cudaStream_t s = pti_stream(dev);
   return s && ok(cudaMemcpyAsync(dst, src, bytes, cudaMemcpyHostToDevice, s), "copy to the device");
 }
 bool pti_fetch(int dev, void *to, const void *from, size_t bytes) {
-  return to_host(dev, to, from, bytes);
+  return to_host(dev, to, from, bytes, false);
+}
+
+/* Between the streams of both devices, so that neither block is used too early or too late. */
+static bool after(int dev, cudaStream_t later, int from, cudaStream_t earlier) {
+  void *m = mark(from, earlier, false);
+  bool fine = m && mark_before(dev, m, later);
+  if (m) mark_free(from, m);
+  return fine;
+}
+static bool peer(int dev, void *dst, int from, const void *src, size_t bytes) {
+  cudaStream_t to = pti_stream(dev), s = pti_stream(from);
+  return to && s && after(from, s, dev, to) &&
+         ok(cudaMemcpyPeerAsync(dst, dev, src, from, bytes, s), "copy between devices") &&
+         after(dev, to, from, s);
 }
 
 static bool describe(int dev, char *name, size_t size, size_t *free, size_t *total) {
   cudaDeviceProp p;
-  if (!ok(cudaSetDevice(dev), "device") || !ok(cudaMemGetInfo(free, total), "memory") ||
+  if (!on_device(dev) || !ok(cudaMemGetInfo(free, total), "memory") ||
       !ok(cudaGetDeviceProperties(&p, dev), "device"))
     return false;
   snprintf(name, size, "%s", p.name);
@@ -191,16 +273,29 @@ pt_backend_open(uint32_t abi, const pt_host *host) {
   b.name = NAME;
   b.table_hash = PTI_TABLE_HASH;
 #ifndef __CUDACC__
-  b.exact = true;
+  const char *cached = getenv("PT_SIM_CACHE");
+  b.exact = !cached || !*cached || *cached == '0';
 #endif
   b.halves = true;
   b.count = count;
   b.alloc = alloc_block;
   b.free = free_block;
+  b.describe = describe;
+  b.pin = pin;
+  b.unpin = unpin;
   b.to_host = to_host;
   b.from_host = from_host;
+  b.peer = peer;
   b.sync = sync_stream;
-  b.describe = describe;
+  b.sync_all = sync_device;
+  b.stream = stream_now;
+  b.stream_new = stream_new;
+  b.stream_use = stream_use;
+  b.mark = mark;
+  b.mark_done = mark_done;
+  b.mark_before = mark_before;
+  b.mark_time = mark_time;
+  b.mark_free = mark_free;
   SLOTS(FILL)
   return &b;
 }

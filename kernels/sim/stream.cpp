@@ -5,14 +5,16 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <deque>
 #include <map>
+#include <memory>
 
 using namespace sim;
 
 struct op {
-  enum { KERNEL, COPY, SET, WAIT, FREE, CALL } kind;
+  enum { KERNEL, COPY, SET, WAIT, FREE, CALL, STAMP } kind;
   uint64_t number;
   call c;
   char *to;
@@ -24,15 +26,19 @@ struct op {
   uint64_t upto;
   cudaHostFn_t fn;
   void *ud;
+  std::shared_ptr<double> time;
 };
 struct sim_stream {
   int dev;
   std::deque<op> queue;
   uint64_t number = 0;
+  unsigned asked = 0; /* queries since it last ran */
 };
 struct sim_event {
   sim_stream *s = NULL;
   uint64_t number = 0;
+  bool timed = false;
+  std::shared_ptr<double> time; /* ms, once it was reached */
 };
 static std::vector<sim_stream *> streams;
 static std::map<char *, size_t> pinned;
@@ -66,6 +72,10 @@ static void run_op(op &o) {
     free_block(o.to);
   } else if (o.kind == op::CALL) {
     o.fn(o.ud);
+  } else if (o.kind == op::STAMP) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    *o.time = (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
   } else if (!sticky && inside("to", o.to, o.bytes) &&
              (o.kind == op::SET || inside("from", o.from, o.bytes))) {
     if (o.kind == op::SET) memset(o.to, o.value, o.bytes);
@@ -85,6 +95,7 @@ static void drain(sim_stream *s, uint64_t upto) {
 
 static cudaError_t wait_for(sim_stream *s, uint64_t upto) {
   std::lock_guard<std::recursive_mutex> guard(sim_lock);
+  s->asked = 0;
   if (!s->queue.empty()) {
     open_memory(true);
     drain(s, upto);
@@ -193,6 +204,17 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
   return e || writes || later ? e : wait_for(s, UINT64_MAX);
 }
 
+/* What is copied is looked at when the stream gets there, as with any other copy. */
+cudaError_t cudaMemcpyPeerAsync(void *to, int dev, const void *from, int from_dev, size_t bytes,
+                                cudaStream_t s) {
+  if (device_of(to) == dev && device_of(from) == from_dev)
+    return cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, s);
+  std::lock_guard<std::recursive_mutex> guard(sim_lock);
+  report(cudaErrorInvalidValue, "copy from %p to %p: not of sim:%d and sim:%d", from, to, from_dev,
+         dev);
+  return last_error;
+}
+
 cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t s) {
   op o = {};
   o.kind = op::SET;
@@ -279,8 +301,17 @@ cudaError_t cudaStreamDestroy(cudaStream_t s) {
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t s) { return wait_for(s, UINT64_MAX); }
 
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned) {
+cudaError_t cudaDeviceSynchronize(void) {
+  std::lock_guard<std::recursive_mutex> guard(sim_lock);
+  for (sim_stream *s : streams) {
+    if (s->dev == device_now) wait_for(s, UINT64_MAX);
+  }
+  return sticky;
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned flags) {
   *e = new sim_event;
+  (*e)->timed = !(flags & cudaEventDisableTiming);
   return cudaSuccess;
 }
 cudaError_t cudaEventDestroy(cudaEvent_t e) {
@@ -289,6 +320,12 @@ cudaError_t cudaEventDestroy(cudaEvent_t e) {
 }
 cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) {
   std::lock_guard<std::recursive_mutex> guard(sim_lock);
+  if (e->timed && !sticky) {
+    op o = {};
+    o.kind = op::STAMP;
+    o.time = e->time = std::make_shared<double>(0);
+    put(s, o);
+  }
   e->s = s;
   e->number = s->number;
   return sticky;
@@ -303,6 +340,20 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned) {
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t e) {
   return e->s ? wait_for(e->s, e->number) : cudaSuccess;
+}
+
+/* Not ready as long as that can be; a stream that is asked again and again gets on. */
+cudaError_t cudaEventQuery(cudaEvent_t e) {
+  std::lock_guard<std::recursive_mutex> guard(sim_lock);
+  if (sticky || e->s == NULL || e->s->queue.empty() || e->s->queue.front().number > e->number)
+    return sticky;
+  return ++e->s->asked % 4 ? (cudaError_t)cudaErrorNotReady : wait_for(e->s, e->number);
+}
+cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to) {
+  std::lock_guard<std::recursive_mutex> guard(sim_lock);
+  if (!from->time || !to->time) return cudaErrorInvalidValue;
+  *ms = (float)(*to->time - *from->time);
+  return sticky;
 }
 
 /* ---- errors ---- */

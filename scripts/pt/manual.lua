@@ -40,7 +40,9 @@ local entries = {
   { "close", "x:T", "gives the memory back at once; x is not to be used after" },
   { "new_rand", "x:T size... options...", "uniform random numbers with the dtype and device of x" },
   { "new_randn", "x:T size... options...", "normal random numbers with the dtype and device of x" },
-  { "pin_memory", "x:T", "x itself" },
+  { "pin_memory", "x:T device...", "x in memory of the host that copies to and from a device may use meanwhile" },
+  { "is_pinned", "x:T", "whether x is in such memory" },
+  { "record_stream", "x:T stream...", "the stream uses the memory of x: it is not handed on before that is done" },
   -- methods that convert
   { "float", "x:T", "x as float32" }, { "double", "x:T", "x as float64" }, { "half", "x:T", "x as float16" },
   { "bfloat16", "x:T", "x as bfloat16" }, { "long", "x:T", "x as int64" }, { "int", "x:T", "x as int32" },

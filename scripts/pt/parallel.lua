@@ -13,6 +13,8 @@
 --
 -- The pieces (`shards`) decide what is computed, the workers only who computes it: with the same number of shards the
 -- bits are the same for any number of workers.
+--
+-- nn.DataParallel(model, { devices = { "cuda:0", "cuda:1" } }) splits over devices instead (pt.replicas).
 
 local pt = require "pt"
 local core = require "pt.core"
@@ -22,20 +24,28 @@ local fail = require "pt.fail"
 ---@class pt.nn.DataParallel : pt.nn.Module
 local DataParallel = nn.class("DataParallel")
 
-local known = { workers = true, shards = true, pool = true }
+local known = { workers = true, shards = true, pool = true, devices = true, device_ids = true, output_device = true }
 
 ---@param model pt.nn.Module
----@param options? {workers?: integer, shards?: integer, pool?: pt.Pool} workers: the cores that this process may use;
---- shards: as many as workers; pool: one that is there already
+---@param options? {workers?: integer, shards?: integer, pool?: pt.Pool, devices?: string[], device_ids?: integer[],
+--- output_device?: string} workers: the cores that this process may use; shards: as many as workers; pool: one that is
+--- there already; devices: where replicas live, the model on the first; output_device: the first
 function DataParallel:init(model, options)
   if type(model) ~= "table" or not model.__ptmodule then
     fail("DataParallel: expected a module, got %s", type(model) == "table" and "a table" or tostring(model))
   end
   options = options or {}
   for name in pairs(options) do
-    if not known[name] then fail("DataParallel: unknown option '%s'; it takes workers, shards, pool", name) end
+    if not known[name] then 
+      fail("DataParallel: unknown option '%s'; it takes workers, shards, pool, devices, device_ids, output_device", name)
+    end
   end
   self.module = model
+  self.devices = require("pt.replicas").devices_of(options)
+  if self.devices then
+    self.output_device = options.output_device or self.devices[1]
+    return
+  end
   self.own = not options.pool -- to be closed with this
   self.pool = options.pool or pt.pool(options.workers)
   self.shards = options.shards or #self.pool
@@ -46,7 +56,7 @@ end
 
 --- Ends the workers, unless the pool was given.
 function DataParallel:close()
-  if self.own then self.pool:terminate() end
+  if self.own and self.pool then self.pool:terminate() end
 end
 DataParallel.__close = DataParallel.close
 
@@ -121,6 +131,7 @@ end
 ---@param ... pt.Tensor targets, [batch, ...] each
 ---@return pt.Tensor loss
 function DataParallel:backward(criterion, x, ...)
+  if self.devices then return require("pt.replicas").backward(self, criterion, x, ...) end
   local model, n = self.module, core.is_tensor(x) and x.ndim > 0 and x.shape[1] or 1
   local tasks = split_all(self, "backward", x, ...)
   for _, task in ipairs(tasks) do table.insert(task, 1, task[1].shape[1] / n) end
@@ -218,6 +229,7 @@ end
 ---@param ... pt.Tensor [batch, ...] each
 ---@return pt.Tensor
 function DataParallel:forward(...)
+  if self.devices then return require("pt.replicas").forward(self, ...) end
   local parameters = self.module:parameters()
   local wanted = false
   for _, x in ipairs { ... } do wanted = wanted or core.is_tensor(x) and x.requires_grad end
@@ -234,7 +246,7 @@ end
 --- one.
 ---@param model pt.nn.Module
 ---@param inputs pt.Tensor|pt.Tensor[]
----@param options? {workers?: integer, shards?: integer, pool?: pt.Pool}
+---@param options? {workers?: integer, shards?: integer, pool?: pt.Pool, devices?: string[], device_ids?: integer[]}
 ---@return pt.Tensor
 local function data_parallel(model, inputs, options)
   local parallel <close> = DataParallel(model, options)

@@ -62,12 +62,30 @@ function fetch.collate(samples, collate)
   return table.unpack(batch, 1, n)
 end
 
---- The batch of the samples `ids` of a job {dataset, collate, seed, epoch}.
+-- The same values with their tensors in pinned memory.
+local function pinned(device, value)
+  if pt.is_tensor(value) then return value.device == "cpu" and value:pin_memory(device) or value end
+  if type(value) ~= "table" or getmetatable(value) then return value end
+  local out = {}
+  for key, v in pairs(value) do out[key] = pinned(device, v) end
+  return out
+end
+
+--- A batch, in pinned memory where `device` (a name, or "any") asks for that.
+function fetch.pin(device, ...)
+  if not device then return ... end
+  local name = device ~= "any" and device or nil
+  local values = table.pack(...)
+  for i = 1, values.n do values[i] = pinned(name, values[i]) end
+  return table.unpack(values, 1, values.n)
+end
+
+--- The batch of the samples `ids` of a job {dataset, collate, seed, epoch, pin}.
 function fetch.batch(job, ids)
   if not job.collate and job.dataset.get_batch then
-    return job.dataset:get_batch(pt.tensor(ids, { dtype = pt.int64 }))
+    return fetch.pin(job.pin, job.dataset:get_batch(pt.tensor(ids, { dtype = pt.int64 })))
   end
-  return fetch.collate(samples_of(job, ids), job.collate)
+  return fetch.pin(job.pin, fetch.collate(samples_of(job, ids), job.collate))
 end
 
 -- ---- in a worker ----

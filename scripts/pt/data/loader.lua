@@ -31,17 +31,21 @@ end
 --- without, it comes from the default generator (pt.manual_seed). `collate_fn(samples)` makes a batch of a list of
 --- `{x, y}`.
 --- `num_workers` threads fetch up to prefetch_factor batches each ahead; the batches are the same for any number.
---- pin_memory and persistent_workers are taken as PyTorch's scripts give them, and change nothing: workers are threads.
+--- With `pin_memory` the tensors of a batch are in pinned memory (x:pin_memory), so that x:to{device = "cuda",
+--- non_blocking = true} goes on while the loop does; `pin_memory_device` names another device than "cuda".
+--- persistent_workers is taken as PyTorch's scripts give it, and changes nothing: workers are threads.
 DataLoader.init = signature("DataLoader",
   "dataset:a batch_size:i=1 shuffle:b=false sampler:a? batch_sampler:a? num_workers:i=0 collate_fn:f? "
     .. "drop_last:b=false prefetch_factor:i=2 worker_init_fn:f? seed:i? pin_memory:b=false "
-    .. "persistent_workers:b=false",
-  function(self, dataset, batch_size, shuffle, sample_by, batch_by, workers, collate, drop_last, prefetch, init, seed)
+    .. "persistent_workers:b=false pin_memory_device:s?",
+  function(self, dataset, batch_size, shuffle, sample_by, batch_by, workers, collate, drop_last, prefetch, init, seed,
+    pin, _, pin_device)
     check(dataset, batch_size, shuffle, sample_by, batch_by, workers, prefetch)
     self.dataset, self.batch_size, self.shuffle, self.drop_last = dataset, batch_size, shuffle, drop_last
     self.seed, self.collate_fn, self.epoch, self.position = seed, collate, 0, 0
     self.sampler, self.batch_sampler = sample_by, batch_by
     self.num_workers, self.prefetch_factor, self.worker_init_fn = workers, prefetch, init
+    self.pin_memory = pin and (pin_device or "any")
     self._skip = 0
   end)
 
@@ -121,7 +125,7 @@ local function from_stream(self)
       samples[#samples + 1] = values
     end
     if #samples == 0 or self.drop_last and #samples < self.batch_size then return nil end
-    return fetch.collate(samples, self.collate_fn)
+    return fetch.pin(self.pin_memory, fetch.collate(samples, self.collate_fn))
   end
 end
 
@@ -143,7 +147,7 @@ function DataLoader:iter()
     self._current = { epoch = epoch, seed = seed }
     local next_ids = batches(self, seed, number)
     for _ = 1, skip do next_ids() end
-    local job = { dataset = self.dataset, collate = self.collate_fn, seed = seed, epoch = number }
+    local job = { dataset = self.dataset, collate = self.collate_fn, seed = seed, epoch = number, pin = self.pin_memory }
     if self.num_workers > 0 then
       next_batch = from_workers(self, job, next_ids)
     else

@@ -7,12 +7,14 @@ local define, made = require "pt.define"()
 local methods = made.methods
 
 local function cast(x, dtype) return x.dtype == dtype and x or x:to_dtype(dtype) end
-local function move(x, device) return x.device == device and x or x:to_device(device) end
+local function move(x, device, later) return x.device == device and x or x:to_device(device, later or false) end
 
--- x:to(dtype), x:to(device), x:to(device, dtype), x:to(other), x:to{dtype = ..., device = ...}
-define("to", "x:T target... dtype...", "x with another dtype, on another device, or like a tensor", function(x, a, b)
-  local dtype, device
-  for _, v in ipairs { a or false, b or false } do
+-- x:to(dtype), x:to(device), x:to(device, dtype), x:to(other), x:to{dtype = ..., device = ..., non_blocking = true}
+-- non_blocking: a copy from pinned memory, or to the CPU, goes on while the host does. Whatever touches the values
+-- waits for it, and pinned memory is not written before it was copied.
+local function to(x, ...)
+  local dtype, device, later
+  for _, v in ipairs { ... } do
     if type(v) == "string" and not core.dtypes[v] then device = v
     elseif core.is_tensor(v) then dtype, device = v.dtype, v.device
     elseif type(v) == "table" then
@@ -21,13 +23,15 @@ define("to", "x:T target... dtype...", "x with another dtype, on another device,
           fail("to: unknown option '%s'; it takes dtype, device, non_blocking", tostring(key))
         end
       end
-      dtype, device = v.dtype or dtype, v.device or device
+      dtype, device, later = v.dtype or dtype, v.device or device, v.non_blocking
     elseif v then dtype = core.dtypes[v] or v end
   end
   if not (dtype or device) then fail("to: takes a dtype, a device or a tensor") end
   if dtype then x = cast(x, dtype) end
-  return device and move(x, device) or x
-end)
+  return device and move(x, device, later) or x
+end
+define("to", "x:T target... dtype... options...", "x with another dtype, on another device, or like a tensor",
+  function(x, a, b, c) return to(x, a or false, b or false, c or false) end)
 
 for name, dtype in pairs {
   float = "float32", double = "float64", half = "float16", bfloat16 = "bfloat16", long = "int64", int = "int32",
@@ -80,7 +84,29 @@ define("can_cast", "...", "whether one dtype may become another without losing i
   return category(from) <= category(to)
 end)
 
-function methods.pin_memory(x) return x end
+-- The first of the devices that are named whose backend is here.
+local function for_pinning(device)
+  if device then return device end
+  for _, backend in ipairs { "cuda", "sim" } do
+    if core.device_is_open(backend) then return backend end
+  end
+  return core.device_count "cuda" and "cuda"
+end
+
+--- x in memory of the host that copies from and to a device may use while the host goes on; x itself where there is no
+--- device to copy to.
+---@param device? string "cuda", or the simulated device where that is in use
+function methods.pin_memory(x, device)
+  device = for_pinning(device)
+  return device and core.pin_memory(x, device) or x
+end
+
+function methods.is_pinned(x) return core.is_pinned(x) end
+
+--- The stream uses x's memory: it is not handed on before the stream has come past what it was given so far. Ops do
+--- this of themselves.
+---@param stream pt.cuda.Stream
+function methods.record_stream(x, stream) core.record_stream(x, stream) end
 
 function methods.nbytes(x) return x:numel() * x.dtype.itemsize end
 
