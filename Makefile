@@ -179,7 +179,7 @@ ifneq ($(BUILD),build)
 $(BUILD)/libptlua_sim.so: build/libptlua_sim.so
 	@mkdir -p $(@D); ln -sf ../libptlua_sim.so $@
 endif
-.PHONY: sim simcheck cuda cuda-report
+.PHONY: sim simcheck cuda cuda-report test-cuda bench-cuda
 sim: build/libptlua_sim.so
 # The specs of devices with every access of every kernel checked.
 simcheck: build/simcheck/libptlua_sim.so all
@@ -187,10 +187,14 @@ simcheck: build/simcheck/libptlua_sim.so all
 
 NVCC ?= $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
 CUDA_ARCHS ?= 80 90 100
+# `make test` sees that nvcc takes it all: for what was built before, or for one architecture.
+TEST_ARCHS = $(or $(shell cat build/cuda/archs 2>/dev/null),90)
 NVCC_FLAGS = -std=c++17 -O3 -fmad=false -Xcompiler -O1,-fPIC,-fvisibility=hidden,-ffp-contract=off -DPT_BUILD -D_GNU_SOURCE \
              -Iengine -Ibuild/gen $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
              -gencode arch=compute_$(lastword $(CUDA_ARCHS)),code=compute_$(lastword $(CUDA_ARCHS))
-build/cuda/%.o: kernels/cuda/%.cu | $(GEN)
+build/cuda/archs: FORCE
+	@mkdir -p $(@D); echo '$(CUDA_ARCHS)' | cmp -s - $@ || echo '$(CUDA_ARCHS)' >$@
+build/cuda/%.o: kernels/cuda/%.cu build/cuda/archs | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,nvcc)$(NVCC) $(NVCC_FLAGS) -Xptxas -v -MMD -MP -c $< -o $@ 2>$(@:.o=.log) || { cat $(@:.o=.log); exit 1; }
 build/libptlua_cuda.so: $(SIM_CU:kernels/cuda/%.cu=build/cuda/%.o)
@@ -203,6 +207,17 @@ CUOBJDUMP ?= $(shell command -v cuobjdump)
 cuda-report: cuda build/simcheck/libptlua_sim.so all
 	@PT_BACKEND_PATH=$(CURDIR)/build/simcheck PT_SIM_COUNT=build/cuda/counts build/ptlua scripts/tools/cuda_count.lua
 	@$(LUA) scripts/tools/cuda_report.lua build/cuda/*.log counts=build/cuda/counts cuobjdump=$(CUOBJDUMP)
+# The specs of devices, and the figures, on a GPU: DEVICE=cuda:1, or DEVICE=sim:0 to see that they run.
+DEVICE ?= cuda
+test-cuda: all
+	@[ -z "$(NVCC)" ] || case '$(DEVICE)' in cuda*) $(MAKE) --no-print-directory cuda ;; esac
+	@build/ptlua -e 'local ok, why = pcall(pt.zeros, 1, {device = "$(DEVICE)"}) if not ok then \
+	  print("make test-cuda: nothing to test on: " .. tostring(why)) os.exit(1) end'
+	@for f in spec/device_*spec.lua; do PT_SPEC_DEVICE=$(DEVICE) build/ptlua spec/busted.lua $$f || exit 1; done
+bench-cuda: all
+	@[ -z "$(NVCC)" ] || case '$(DEVICE)' in cuda*) $(MAKE) --no-print-directory cuda ;; esac
+	@case '$(DEVICE)' in cuda*) build/ptlua scripts/bench/compare.lua cuda ;; \
+	  *) DEVICE=$(DEVICE) build/ptlua scripts/bench/cuda.lua ;; esac
 
 # ---- what runs ----
 deps: NEED = $(NEEDS)
@@ -223,6 +238,7 @@ run: deps
 
 # Everything that CI asks for. The last line counts what the specs, the linters and the sanitized runs said.
 test: deps-test
+	@[ -z "$(NVCC)" ] || $(MAKE) --no-print-directory build/libptlua_cuda.so CUDA_ARCHS='$(TEST_ARCHS)'
 	@$(MAKE) --no-print-directory specs
 	@$(MAKE) --no-print-directory specs BUILD=build/asan SANITIZE=address,undefined
 	@$(MAKE) --no-print-directory specs BUILD=build/tsan SANITIZE=thread
@@ -307,6 +323,7 @@ help:
 	  'make docs         build/docs/reference.md: every function, with examples' \
 	  'make cuda         build/libptlua_cuda.so, where nvcc is; CUDA_ARCHS="80 90 100"' \
 	  'make cuda-report  registers, spills and occupancy of its kernels' \
+	  'make test-cuda    the specs of devices on a GPU;  make bench-cuda  its speed beside PyTorch (DEVICE=cuda)' \
 	  'make simcheck     the specs of devices with every access of a kernel checked' \
 	  'make size         lines, bytes, start-up time' \
 	  'make install      PREFIX=/usr/local DESTDIR= ;  make uninstall' \

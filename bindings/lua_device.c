@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "binding.h"
-#include "device.h"
+#include "tensor.h"
 
 static int device_at(lua_State *L, int i, const char *name) {
   if (lua_type(L, i) != LUA_TSTRING)

@@ -1,13 +1,12 @@
 -- Kernels of the simulated GPU at sizes where they cut, tile, pad or take tensor cores, which the samples of
 -- spec/device_spec.lua do not reach: results and gradients beside the CPU's, and bits that repeat.
 local pt = require "pt"
-local core = require "pt.core"
 local compare = require "spec.support.compare"
 local F = pt.nn.functional
 
-local DEVICE = os.getenv "PT_SPEC_DEVICE" or "sim:0"
-local count, reason = core.device_count((DEVICE:gsub(":.*", "")))
-local it_on_device = count and it or function(what) pending(what .. ": " .. reason) end
+local target = require "spec.support.device"(it, pending)
+
+local DEVICE, it_on_device = target.name, target.it
 local halves = { float16 = { 4e-3, 4e-3 }, bfloat16 = { 3e-2, 3e-2 } }
 local floats = { float32 = { 2e-5, 2e-5 }, float64 = { 1e-12, 1e-12 } }
 local all = {}

@@ -1,14 +1,11 @@
--- What stands between the script and the kernels of a device: streams, events, pinned memory, copies that are not waited
--- for, memory, faults. PT_SPEC_DEVICE=cuda runs it there (make test-cuda).
+-- What stands between the script and the kernels of a device: streams, events, pinned memory, copies that are not
+-- waited for, memory, faults, plug-ins. PT_SPEC_DEVICE=cuda runs it there (make test-cuda).
 local pt = require "pt"
-local core = require "pt.core"
+local target = require "spec.support.device"(it, pending)
 
-local BACKEND = (os.getenv "PT_SPEC_DEVICE" or "sim"):match "^%a+"
-local count, reason = core.device_count(BACKEND)
-local ONE, TWO = BACKEND .. ":0", BACKEND .. ":1"
-local it_on_device = count and it or function(what) pending(what .. ": " .. reason) end
-local it_on_two = count and count > 1 and it or function(what) pending(what .. ": there are not two devices") end
-local it_on_sim = BACKEND == "sim" and it_on_device or function(what) pending(what .. ": only simulated") end
+local BACKEND, ONE = target.backend, target.backend .. ":0"
+local TWO = BACKEND .. ":1"
+local it_on_device, it_on_two, it_on_sim = target.it, target.it_on_two, target.it_on_sim
 
 local function raises(pattern, fn, ...)
   local ok, message = pcall(fn, ...)
@@ -29,11 +26,6 @@ local function run(settings, script)
   local ok = pipe:close()
   os.remove(path)
   return text, ok
-end
-
-local function settle()
-  collectgarbage()
-  collectgarbage()
 end
 
 describe("streams", function()
@@ -96,7 +88,8 @@ describe("streams", function()
   it_on_sim("show what was not waited for: the order of values is the script's", function()
     local x = pt.ones(8, { device = ONE })
     local y = pt.cuda.with_stream(pt.cuda.Stream(ONE), function() return x + 1 end)
-    assert.is_true(y:isnan():any():item()) -- memory that nobody wrote
+    local z = y + 0
+    assert.is_true(z[8]:item() ~= 2) -- memory that nobody had written
     pt.cuda.synchronize(ONE)
     assert.equal(2, y[8]:item())
   end)
@@ -115,7 +108,6 @@ describe("streams", function()
       local _ <close> = pt.cuda.device(TWO)
       assert.equal(TWO, pt.zeros(1, { device = BACKEND }).device)
       assert.equal(1, pt.cuda.current_device(BACKEND))
-      assert.equal(0, pt.pool.starmap and 0)
     end
     assert.equal(ONE, pt.zeros(1, { device = BACKEND }).device)
     local s, t = pt.cuda.Stream(ONE), pt.cuda.Stream(TWO)
@@ -181,8 +173,7 @@ describe("copies that are not waited for", function()
     p:fill_(-1) -- waits
     assert.equal(0, (y:cpu() - x):abs():max():item())
     local z = p:to(ONE, { non_blocking = true })
-    p = nil -- the memory is used again only when the copy is done
-    settle()
+    p:close() -- the memory is used again only when the copy is done
     local q = pt.zeros(1000):pin_memory(ONE)
     assert.equal(-1, z[1000]:item())
     assert.equal(0, q[1000]:item())
@@ -202,8 +193,8 @@ describe("copies that are not waited for", function()
       function(y) return y:add_(0)[500]:item() end,
       function(y) return y:to(pt.float64):max():item() end,
       function(y) return y:to(ONE)[500]:item() end,
-      function(y) return y:detach():numpy and 500 or 500 end,
-      function(y) return tonumber(tostring(y):match "([%d.e+]+)%s*[%]}]") and 500 end,
+      function(y) return tostring(y):find "500" and 500 end,
+      function(y) return y:sort(1, true)[1]:item() end,
     }
     for i, use in ipairs(uses) do
       local y = (x * 1):to("cpu", { non_blocking = true })
@@ -333,7 +324,7 @@ describe("memory of a device", function()
       for i = 1, 3 do streams[i] = pt.cuda.Stream(device) end
       for i = 1, n do
         local a, b = streams[i %% 3 + 1], streams[(i + seed) %% 3 + 1]
-        local x = pt.cuda.with_stream(a, function() return pt.full({16 + i %% 50}, i, {device = device}) end)
+        local x = pt.cuda.with_stream(a, function() return pt.full({16 + i %% 50}, i, {device = device, dtype = pt.float32}) end)
         b:wait_stream(a)
         local y = pt.cuda.with_stream(b, function() return x + 1 end)
         x:close()
@@ -360,7 +351,8 @@ describe("memory of a device", function()
 
   it_on_device("is all given back after many cycles on three streams and two workers", function()
     for _, cache in ipairs { "0", "1" } do
-      local text, ok = run("PT_SIM_CACHE=" .. cache, cycles:format(ONE, tonumber(os.getenv "PT_SPEC_CYCLES" or 1200)))
+      local n = tonumber(os.getenv "PT_SPEC_CYCLES" or 1200)
+      local text, ok = run("PT_SIM_CACHE=" .. cache, cycles:format(ONE, n))
       assert(ok, text)
       local want = BACKEND == "sim" and "bad\t0\nlive\t0\nreserved\t0\nlost\t0\n" or "bad\t0\nlive\t0\nreserved\t0\n"
       assert.equal(want, text:sub(1, #want))
@@ -378,13 +370,13 @@ describe("memory of a device", function()
       s:wait_stream(pt.cuda.current_stream("sim:0"))
       local z = pt.cuda.with_stream(s, function() return y + 1 end)
       y:close()
-      local w = pt.full({1000}, 7, {device = "sim:0"})
+      local w = pt.ones(1000, {device = "sim:0"})
       print(w:data_ptr() == at) -- s is not past it
       w:close()
       s:synchronize()
-      local v, u = pt.full({1000}, 7, {device = "sim:0"}), pt.full({1000}, 7, {device = "sim:0"})
+      local v, u = pt.ones(1000, {device = "sim:0"}), pt.ones(1000, {device = "sim:0"})
       print(v:data_ptr() == at or u:data_ptr() == at, z[1000]:item())
-      local r = pt.ones(1000, {device = "sim:0"})
+      local r, busy = pt.ones(1000, {device = "sim:0"}), pt.cuda.with_stream(s, function() return z + 1 end)
       local there = r:data_ptr()
       r:record_stream(s)
       r:close()
@@ -420,7 +412,9 @@ describe("faults", function()
     ]])
     local first, second, third, last = text:match "^launched\n([^\n]*)\n([^\n]*)\n([^\n]*)\n(.*)$"
     assert(first, text)
-    for _, line in ipairs { first, second, third } do assert.match("sim: kernel .*softmax.* illegal address", line) end
+    for _, line in ipairs { first, second, third } do
+      assert.match("sim: .*kernel .*softmax.* illegal address", line)
+    end
     assert.match("last launched: .*softmax", first)
     assert.equal("4.0\ttrue\n", last)
   end)
@@ -496,6 +490,7 @@ describe("plug-ins", function()
     if not io.open "build/libptlua_cuda.so" then return pending "libptlua_cuda.so is not built" end
     if os.execute "ldconfig -p | grep -q libcuda.so.1" then return pending "there is a driver" end
     os.execute("ln -s $PWD/build/libptlua_cuda.so " .. folder)
-    assert.match("cuda: no NVIDIA driver here %(libcuda.so.1 was not found%); install the driver, or use \"cpu\"", said())
+    assert.match("cuda: no NVIDIA driver here %(libcuda.so.1 was not found%); install the driver, or use \"cpu\"",
+      said())
   end)
 end)

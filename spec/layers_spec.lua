@@ -4,7 +4,7 @@
 local engine_layers = {
   { "ptlua", "base" },
   { "mem", "cpu", "pool", "philox", "rng" },
-  { "dtype", "iter", "backend", "device", "devmem" },
+  { "dtype", "iter", "backend", "device", "devmem", "stream", "pinned" },
   { "tensor", "view" },
   { "op", "node", "hook", "function", "checkpoint", "autocast", "anomaly", "expr", "elementwise" },
   { "ops" },

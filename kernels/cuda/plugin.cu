@@ -30,11 +30,9 @@ static thread_local struct {
   unsigned n;
 } recent;
 
-static bool ok(cudaError_t e, const char *what) {
-  if (e == cudaSuccess) return true;
-  cudaGetLastError();
-  pti_host->fail(PT_EDEVICE, "%s: %s: %s", NAME, what, cudaGetErrorString(e));
-  return false;
+/* What gives things back does not fail: a fault is an error of the next wait. */
+static void quietly(cudaError_t e) {
+  if (e != cudaSuccess) cudaGetLastError();
 }
 
 static bool waited(cudaError_t e) {
@@ -48,6 +46,14 @@ static bool waited(cudaError_t e) {
   }
   pti_host->fail(PT_EDEVICE, "%s: %s (last launched: %s; PT_DEVICE_SYNC=1 tells which)", NAME,
                  cudaGetErrorString(e), ops);
+  return false;
+}
+
+static bool ok(cudaError_t e, const char *what) {
+  if (e == cudaSuccess) return true;
+  if (e >= cudaErrorIllegalAddress && e <= cudaErrorLaunchFailure) return waited(e);
+  cudaGetLastError();
+  pti_host->fail(PT_EDEVICE, "%s: %s: %s", NAME, what, cudaGetErrorString(e));
   return false;
 }
 
@@ -148,7 +154,7 @@ static bool mark_time(int dev, void *from, void *to, double *ms) {
   return true;
 }
 static void mark_free(int dev, void *m) {
-  if (on_device(dev)) cudaEventDestroy((cudaEvent_t)m);
+  if (cudaSetDevice(dev) == cudaSuccess) quietly(cudaEventDestroy((cudaEvent_t)m));
 }
 
 /* ---- memory ---- */
@@ -167,7 +173,7 @@ static void *alloc_block(int dev, size_t bytes) {
 }
 
 static void free_block(int dev, void *p, size_t) {
-  if (p && on_device(dev)) ok(cudaFree(p), "free");
+  if (p && cudaSetDevice(dev) == cudaSuccess) quietly(cudaFree(p));
 }
 
 static void *pin(int dev, size_t bytes) {
@@ -180,7 +186,7 @@ static void *pin(int dev, size_t bytes) {
   return pti_host->fail(PT_EMEMORY, "out of memory: %zu bytes could not be pinned", bytes);
 }
 static void unpin(int dev, void *p) {
-  if (on_device(dev)) ok(cudaFreeHost(p), "pinned memory");
+  if (cudaSetDevice(dev) == cudaSuccess) quietly(cudaFreeHost(p));
 }
 
 void *pti_scratch(int dev, size_t bytes) {
@@ -190,7 +196,7 @@ void *pti_scratch(int dev, size_t bytes) {
 }
 void pti_scratch_free(int dev, void *p, size_t) {
   cudaStream_t s = pti_stream(dev);
-  if (s && p) ok(cudaFreeAsync(p, s), "scratch memory");
+  if (s && p) quietly(cudaFreeAsync(p, s));
 }
 
 /* ---- copies ---- */

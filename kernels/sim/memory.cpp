@@ -171,6 +171,8 @@ cudaError_t cudaMalloc(void **out, size_t bytes) {
   int d = current_device();
   size_t size = (bytes + 15) & ~(size_t)15, pages = (size + PAGE - 1) / PAGE;
   pages = pages ? pages : 1;
+  if (bytes <= limit && live_bytes[d] + bytes > limit)
+    drain_all(); /* blocks that wait to be freed */
   if (bytes > limit || live_bytes[d] + bytes > limit) return last_error = cudaErrorMemoryAllocation;
   char *page = take_pages(d, pages);
   if (page == NULL || mprotect(page, pages * PAGE, PROT_READ | PROT_WRITE) != 0)
@@ -201,16 +203,10 @@ cudaError_t sim::free_block(void *p) {
   return sticky;
 }
 
-cudaError_t cudaFree(void *p) {
-  if (p == NULL) return cudaSuccess;
-  std::lock_guard<std::recursive_mutex> guard(sim_lock);
-  drain_all(); /* as cudaFree does: it waits for the device */
-  return free_block(p);
-}
-
 cudaError_t cudaMemGetInfo(size_t *free, size_t *total) {
   start();
   std::lock_guard<std::recursive_mutex> guard(sim_lock);
+  drain_all();
   *total = limit;
   *free = limit - live_bytes[current_device()];
   return cudaSuccess;

@@ -85,11 +85,56 @@ static void run_op(op &o) {
   free(o.staged);
 }
 
+/* ---- blocks that were freed: gone when all streams have come past what they had been asked before ---- */
+
+struct dying {
+  char *p;
+  size_t bytes;
+  std::vector<std::pair<sim_stream *, uint64_t>> before;
+};
+static std::deque<dying> waiting;
+static size_t waiting_bytes;
+const size_t MOST_WAITING = 64 << 20;
+
+static bool passed(const sim_stream *s, uint64_t number) {
+  return s->queue.empty() || s->queue.front().number > number;
+}
+static bool gone(const dying &d) {
+  for (auto &b : d.before) {
+    if (!passed(b.first, b.second)) return false;
+  }
+  return true;
+}
+static void bury(void) {
+  while (!waiting.empty() && gone(waiting.front())) {
+    dying d = waiting.front();
+    waiting.pop_front();
+    waiting_bytes -= d.bytes;
+    free_block(d.p);
+  }
+}
+
+cudaError_t cudaFree(void *p) {
+  if (p == NULL) return cudaSuccess;
+  std::lock_guard<std::recursive_mutex> guard(sim_lock);
+  const block *b = owner(p, 1);
+  dying d = {(char *)p, b ? b->bytes : 0, {}};
+  for (sim_stream *s : streams) {
+    if (!s->queue.empty()) d.before.push_back({s, s->number});
+  }
+  if (b == NULL || d.before.empty()) return free_block(p);
+  waiting.push_back(d);
+  waiting_bytes += d.bytes;
+  if (waiting_bytes > MOST_WAITING) drain_all();
+  return sticky;
+}
+
 static void drain(sim_stream *s, uint64_t upto) {
   while (!s->queue.empty() && s->queue.front().number <= upto) {
     op o = s->queue.front();
     s->queue.pop_front();
     run_op(o);
+    bury();
   }
 }
 
@@ -106,6 +151,7 @@ static cudaError_t wait_for(sim_stream *s, uint64_t upto) {
 
 void sim::drain_all(void) {
   for (sim_stream *s : streams) wait_for(s, UINT64_MAX);
+  bury();
 }
 
 void sim::forget_streams(void) {
@@ -116,6 +162,7 @@ void sim::forget_streams(void) {
     }
     s->queue.clear();
   }
+  bury();
 }
 
 static cudaError_t put(sim_stream *s, op o) {

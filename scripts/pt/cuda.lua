@@ -19,6 +19,12 @@ local signature = require "pt.signature"
 
 local cuda = {}
 
+-- A function that takes its arguments by position or by name.
+local function checked(name, text, fn)
+  local call = signature(name, text, function(_, ...) return fn(...) end)
+  return function(...) return call(nil, ...) end
+end
+
 --- Whether there is a GPU that can be used, and if not, why.
 ---@return boolean available
 ---@return string? reason
@@ -34,10 +40,10 @@ function cuda.device_count(backend) return core.device_count(backend or "cuda") 
 
 --- Waits until all that this thread asked of the device is done. Faults of kernels are raised here.
 ---@type fun(device?: string)
-cuda.synchronize = signature("synchronize", "device:s=cuda", core.device_synchronize)
+cuda.synchronize = checked("synchronize", "device:s=cuda", core.device_synchronize)
 
 local function stat(name, field)
-  return signature(name, "device:s=cuda", function(device) return core.device_stats(device)[field] end)
+  return checked(name, "device:s=cuda", function(device) return core.device_stats(device)[field] end)
 end
 
 --- Bytes of the tensors on the device.
@@ -57,13 +63,13 @@ cuda.get_device_name = stat("get_device_name", "name")
 
 --- Free and total bytes of the device.
 ---@type fun(device?: string): integer, integer
-cuda.mem_get_info = signature("mem_get_info", "device:s=cuda", function(device)
+cuda.mem_get_info = checked("mem_get_info", "device:s=cuda", function(device)
   local s = core.device_stats(device)
   return s.free_bytes, s.total_bytes
 end)
 
 ---@type fun(device?: string)
-cuda.reset_peak_memory_stats = signature("reset_peak_memory_stats", "device:s=cuda", core.device_reset_peak)
+cuda.reset_peak_memory_stats = checked("reset_peak_memory_stats", "device:s=cuda", core.device_reset_peak)
 
 --- Gives memory that is kept for reuse back to the devices.
 function cuda.empty_cache() core.device_empty_cache() end
@@ -105,7 +111,7 @@ end
 
 --- A stream of a device. There are 32 of each, handed out in turn.
 ---@type fun(device?: string, priority?: integer): pt.cuda.Stream
-cuda.Stream = signature("Stream", "device:s=cuda priority:i=0", function(device) return core.stream_new(device) end)
+cuda.Stream = checked("Stream", "device:s=cuda priority:i=0", function(device) return core.stream_new(device) end)
 
 ---@class pt.cuda.Event
 ---@field record fun(self, stream?: pt.cuda.Stream)
@@ -114,7 +120,7 @@ cuda.Stream = signature("Stream", "device:s=cuda priority:i=0", function(device)
 ---@field synchronize fun(self)
 ---@field elapsed_time fun(self, later: pt.cuda.Event): number milliseconds from this one to the other
 
-local new_event = signature("Event", "enable_timing:b=false blocking:b=false interprocess:b=false device:s?",
+local new_event = checked("Event", "enable_timing:b=false blocking:b=false interprocess:b=false device:s?",
   function(enable_timing, _, _, device) return core.event(enable_timing, device) end)
 
 --- A place in a stream: pt.cuda.Event{enable_timing = true}. Without a stream it takes the current one of `device`.
@@ -123,11 +129,11 @@ local new_event = signature("Event", "enable_timing:b=false blocking:b=false int
 function cuda.Event(options) return new_event(options or {}) end
 
 ---@type fun(device?: string): pt.cuda.Stream
-cuda.current_stream = signature("current_stream", "device:s=cuda", core.stream_current)
+cuda.current_stream = checked("current_stream", "device:s=cuda", core.stream_current)
 
 --- This thread's own stream, which it uses until it chooses another.
 ---@type fun(device?: string): pt.cuda.Stream
-cuda.default_stream = signature("default_stream", "device:s=cuda", core.stream_default)
+cuda.default_stream = checked("default_stream", "device:s=cuda", core.stream_default)
 
 --- The stream's device works for this thread in it from now on.
 ---@param stream pt.cuda.Stream

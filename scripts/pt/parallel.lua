@@ -36,8 +36,9 @@ function DataParallel:init(model, options)
   end
   options = options or {}
   for name in pairs(options) do
-    if not known[name] then 
-      fail("DataParallel: unknown option '%s'; it takes workers, shards, pool, devices, device_ids, output_device", name)
+    if not known[name] then
+      fail("DataParallel: unknown option '%s'; it takes workers, shards, pool, devices, device_ids, output_device",
+        name)
     end
   end
   self.module = model

@@ -1,7 +1,8 @@
 --- nn.DataParallel over devices: the batch is split, each device has a replica of the model, outputs are gathered.
 ---
---- A replica's parameters are copies that remember the model's, so gradients come home by themselves, and are added in
---- the order of the devices. The calls are made one after the other; what they ask of the devices runs at the same time.
+--- A replica's parameters are copies that remember the model's: gradients come home by themselves, and are added up in
+--- the order of the devices. The calls are made one after the other; what they ask of the devices runs at the same
+--- time.
 
 local pt = require "pt"
 local core = require "pt.core"
@@ -14,7 +15,9 @@ local replicas = {}
 function replicas.devices_of(options)
   local list = options.devices or options.device_ids
   if not list then return nil end
-  if type(list) ~= "table" or #list == 0 then fail("DataParallel: devices must be a list like {\"cuda:0\", \"cuda:1\"}") end
+  if type(list) ~= "table" or #list == 0 then
+    fail("DataParallel: devices must be a list like {\"cuda:0\", \"cuda:1\"}")
+  end
   local names = {}
   for i, device in ipairs(list) do
     local name = math.type(device) == "integer" and "cuda:" .. device or device
@@ -62,7 +65,8 @@ local function scatter(devices, owner, ...)
       if x.ndim == 0 then fail("%s: argument %d must have a batch dimension, got a scalar", owner, place) end
       pieces = x:chunk(math.max(1, math.min(#devices, x.shape[1])), 1)
       if out[1] and #out ~= #pieces then
-        fail("%s: argument %d has %d pieces, those before it %d: batches of different sizes", owner, place, #pieces, #out)
+        fail("%s: argument %d has %d pieces, those before it %d: batches of different sizes", owner, place, #pieces,
+          #out)
       end
     end
     for i = 1, pieces and #pieces or #out do

@@ -147,7 +147,9 @@ function DataLoader:iter()
     self._current = { epoch = epoch, seed = seed }
     local next_ids = batches(self, seed, number)
     for _ = 1, skip do next_ids() end
-    local job = { dataset = self.dataset, collate = self.collate_fn, seed = seed, epoch = number, pin = self.pin_memory }
+    local job = {
+      dataset = self.dataset, collate = self.collate_fn, seed = seed, epoch = number, pin = self.pin_memory,
+    }
     if self.num_workers > 0 then
       next_batch = from_workers(self, job, next_ids)
     else

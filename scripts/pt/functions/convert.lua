@@ -12,7 +12,7 @@ local function move(x, device, later) return x.device == device and x or x:to_de
 -- x:to(dtype), x:to(device), x:to(device, dtype), x:to(other), x:to{dtype = ..., device = ..., non_blocking = true}
 -- non_blocking: a copy from pinned memory, or to the CPU, goes on while the host does. Whatever touches the values
 -- waits for it, and pinned memory is not written before it was copied.
-local function to(x, ...)
+local function convert(x, ...)
   local dtype, device, later
   for _, v in ipairs { ... } do
     if type(v) == "string" and not core.dtypes[v] then device = v
@@ -31,7 +31,7 @@ local function to(x, ...)
   return device and move(x, device, later) or x
 end
 define("to", "x:T target... dtype... options...", "x with another dtype, on another device, or like a tensor",
-  function(x, a, b, c) return to(x, a or false, b or false, c or false) end)
+  function(x, a, b, c) return convert(x, a or false, b or false, c or false) end)
 
 for name, dtype in pairs {
   float = "float32", double = "float64", half = "float16", bfloat16 = "bfloat16", long = "int64", int = "int32",
