@@ -324,7 +324,9 @@ describe("memory of a device", function()
       for i = 1, 3 do streams[i] = pt.cuda.Stream(device) end
       for i = 1, n do
         local a, b = streams[i %% 3 + 1], streams[(i + seed) %% 3 + 1]
-        local x = pt.cuda.with_stream(a, function() return pt.full({16 + i %% 50}, i, {device = device, dtype = pt.float32}) end)
+        local x = pt.cuda.with_stream(a, function()
+          return pt.full({16 + i %% 50}, i, {device = device, dtype = pt.float32})
+        end)
         b:wait_stream(a)
         local y = pt.cuda.with_stream(b, function() return x + 1 end)
         x:close()

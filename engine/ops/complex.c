@@ -395,7 +395,7 @@ static bool move_numbers(const pt_op *op, const pt_arg *arg, pt_arg *moved) {
   for (int i = 0; i < op->narg && device; i++) {
     pt_tensor *x = tensor_at(op, arg, i);
     if (x == NULL || pti_dev(x) == device) continue;
-    if ((moved[i].t = pt_to_device(x, device)) == NULL) return false;
+    if ((moved[i].t = pt_to_device(x, device, false)) == NULL) return false;
     moved[i].t->wrapped = x->wrapped;
   }
   return true;

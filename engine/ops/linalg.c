@@ -149,7 +149,7 @@ static bool factor_on_host(const pti_device *dev, pti_factor f) {
     ok = pti_mul(a[i].bytes, f.batch, &a[i].bytes) &&
          (a[i].host = pti_alloc((size_t)pti_max64(a[i].bytes, 1))) != NULL;
     if (ok && a[i].read && a[i].bytes)
-      ok = dev->be->to_host(dev->index, a[i].host, a[i].from, (size_t)a[i].bytes);
+      ok = dev->be->to_host(dev->index, a[i].host, a[i].from, (size_t)a[i].bytes, false);
   }
   f.a = a[0].host, f.b = a[1].host, f.c = a[2].host, f.d = a[3].host;
   f.pivot = a[4].host, f.info = a[5].host;
