@@ -92,8 +92,10 @@ static bool transfer(pt_tensor *y, pt_tensor *x, bool later) {
   const pti_device *a = pti_device_at(from), *b = pti_device_at(to);
   if (from == 0) {
     if (!b->be->from_host(b->index, pti_ptr(y), pti_ptr(x), bytes)) return false;
-    if (!pt_is_pinned(x)) return true; /* it was read at once */
-    return later ? remember(x->alias->storage, b, to) : b->be->sync(b->index);
+    if (!pt_is_pinned(x)) return true;  /* it was read at once */
+    pti_storage *s = x->alias->storage; /* only one thread may know that it is under way */
+    bool alone = !atomic_load(&s->crossed) || atomic_load(&s->refs) == 1;
+    return later && alone ? remember(s, b, to) : b->be->sync(b->index);
   }
   if (to == 0) {
     bool ok = a->be->to_host(a->index, pti_ptr(y), pti_ptr(x), bytes, later);
