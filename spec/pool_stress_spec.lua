@@ -334,16 +334,19 @@ describe("many", function()
 end)
 
 describe("the budget of threads #tsan #asan", function()
-  -- The threads of this process that run or wait for a core and are not workers: the engine's own, or this one.
-  local function others_running(pid, ids)
-    local n = 0
+  -- Hundredths of a second for which workers and the engine's own threads have run.
+  local function spent(pid, ids)
+    local workers, helpers = 0, 0
     for _, id in ipairs(ids) do
       local file = io.open(("/proc/%s/task/%s/stat"):format(pid, id))
-      local name, state = (file and file:read "a" or ""):match "%((.-)%) (%a)"
+      local name, rest = (file and file:read "a" or ""):match "%((.-)%) (.*)"
       if file then file:close() end
-      if state == "R" and not name:find "^budget" then n = n + 1 end
+      local user, system = (rest or ""):match("^" .. ("%S+ "):rep(11) .. "(%d+) (%d+)")
+      local both = (tonumber(user) or 0) + (tonumber(system) or 0)
+      if name and name:find "^budget" then workers = workers + both
+      elseif tonumber(id) ~= pid then helpers = helpers + both end
     end
-    return n - 1
+    return workers, helpers
   end
 
   it("has no room for threads of OpenBLAS", function()
@@ -368,14 +371,18 @@ describe("the budget of threads #tsan #asan", function()
     end
     local pid, ids = io.open("/proc/self/stat"):read "n", {}
     for id in io.popen("ls /proc/" .. pid .. "/task"):lines() do ids[#ids + 1] = id end
-    local pause, seen = pt.channel(), 0
-    for _ = 1, 60 do
-      pause:pop(0.002)
-      seen = seen + others_running(pid, ids)
+    local pause = pt.channel()
+    pause:pop(0.1)
+    local worked_before, helped_before = spent(pid, ids)
+    local worked, helped = 0, 0
+    while worked < 30 do
+      pause:pop(0.1)
+      worked, helped = spent(pid, ids)
+      worked, helped = worked - worked_before, helped - helped_before
     end
     stop:fill_(1)
     for _, future in ipairs(futures) do future:get() end
     pt.set_num_threads(threads)
-    assert(seen <= 12, ("helpers seen in %d of 60 samples"):format(seen))
+    assert(helped <= 3, ("helpers ran for %d ticks, workers for %d"):format(helped, worked))
   end)
 end)
