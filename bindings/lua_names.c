@@ -1,6 +1,7 @@
 /* lua_names.c: what both sides of a crossing know already and therefore goes by name: the functions and tables of
    loaded modules, and classes that crossed before. */
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <lualib.h>
@@ -27,10 +28,13 @@ bool pl_standard_global(const char *name) {
   return false;
 }
 
+static bool is_ours(const char *module) {
+  return strcmp(module, "pt") == 0 || strncmp(module, "pt.", 3) == 0;
+}
+
 /* Does the worker find this module as the script did: a library of ours or Lua's, or a file on the path? */
 static bool can_load(lua_State *L, const char *module) {
-  if (pl_standard_global(module) || strcmp(module, "pt") == 0 || strncmp(module, "pt.", 3) == 0)
-    return true;
+  if (pl_standard_global(module) || is_ours(module)) return true;
   bool found = false;
   const char *const paths[] = {"path", "cpath"};
   int top = lua_gettop(L);
@@ -82,15 +86,16 @@ static lua_Integer note_fields(lua_State *L, int names, int prefix, int queue, l
   return n;
 }
 
-static bool note_module(lua_State *L, int names, int queue, lua_Integer *n) {
-  /* Stack: module name, module. */
+/* Stack: module name, module. What a module of ours holds is looked at if `ours`, others' if not. */
+static bool note_module(lua_State *L, int names, int queue, lua_Integer *n, bool ours) {
   int type = lua_type(L, -1);
   const char *name = lua_tostring(L, -2);
   if ((type != LUA_TTABLE && type != LUA_TFUNCTION) || !can_load(L, name)) return false;
   lua_pushvalue(L, -1);
   lua_pushvalue(L, -3);
   lua_rawset(L, names);
-  if (type != LUA_TTABLE || strcmp(name, LUA_LOADLIBNAME) == 0) return false;
+  if (type != LUA_TTABLE || strcmp(name, LUA_LOADLIBNAME) == 0 || is_ours(name) != ours)
+    return false;
   lua_pushvalue(L, -1);
   lua_rawseti(L, queue, ++*n);
   lua_pushvalue(L, -2);
@@ -98,16 +103,16 @@ static bool note_module(lua_State *L, int names, int queue, lua_Integer *n) {
   return true;
 }
 
-/* Fills the table of names at index `names`; the globals stand above it. Breadth first, to a small depth: the names
+/* Adds to the table of names at index `names`; the globals stand above it. Breadth first, to a small depth: the names
    found are short. */
-static void build_names(lua_State *L, int names) {
+static void add_names(lua_State *L, int names, bool ours) {
   lua_newtable(L);
   int queue = lua_gettop(L);
   lua_Integer n = 0, level = 0;
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   int loaded = lua_gettop(L);
   for (lua_pushnil(L); lua_next(L, loaded); lua_pop(L, 1))
-    if (lua_type(L, -2) == LUA_TSTRING) note_module(L, names, queue, &n);
+    if (lua_type(L, -2) == LUA_TSTRING) note_module(L, names, queue, &n, ours);
   lua_settop(L, queue);
   lua_Integer ends = n;
   for (lua_Integer i = 1; i <= n; i += 2) {
@@ -131,31 +136,49 @@ static lua_Integer count_loaded(lua_State *L) {
   return n;
 }
 
-/* The table of names is made anew when modules were loaded since. */
-void pl_refresh_names(lua_State *L) {
-  lua_Integer modules = count_loaded(L);
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &names_key) == LUA_TTABLE) {
-    lua_rawgeti(L, -1, 0);
-    lua_Integer then = lua_tointeger(L, -1);
-    lua_pop(L, 1);
-    if (then == modules) {
-      lua_pop(L, 1);
-      return;
-    }
-  }
-  lua_pop(L, 1);
+static void push_new_names(lua_State *L) {
   lua_newtable(L);
-  int names = lua_gettop(L);
   lua_createtable(L, 0, 1);
   lua_pushliteral(L, "k");
   lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, names);
+  lua_setmetatable(L, -2);
   lua_pushglobaltable(L);
-  build_names(L, names);
+  add_names(L, lua_gettop(L) - 1, false);
   lua_pop(L, 1);
-  lua_pushinteger(L, modules);
-  lua_rawseti(L, names, 0);
+}
+
+/* names[0] is the number of modules then, negative once ours are in. The table is made anew when modules were loaded
+   since. */
+void pl_refresh_names(lua_State *L, bool ours) {
+  lua_Integer modules = count_loaded(L), then = 0;
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &names_key) == LUA_TTABLE) {
+    lua_rawgeti(L, -1, 0);
+    then = lua_tointeger(L, -1);
+    lua_pop(L, 1);
+  }
+  if (then != modules && then != -modules) {
+    lua_pop(L, 1);
+    push_new_names(L);
+    then = modules;
+  }
+  if (ours && then > 0) {
+    lua_pushglobaltable(L);
+    add_names(L, lua_gettop(L) - 1, true);
+    lua_pop(L, 1);
+    then = -modules;
+  }
+  lua_pushinteger(L, then);
+  lua_rawseti(L, -2, 0);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &names_key);
+}
+
+bool pl_may_be_ours(lua_State *L, int i) {
+  if (lua_type(L, i) != LUA_TFUNCTION || lua_iscfunction(L, i) || getenv("PT_LUA_PATH"))
+    return true;
+  lua_Debug ar;
+  lua_pushvalue(L, i);
+  lua_getinfo(L, ">S", &ar);
+  return strncmp(ar.source, "=[pt]", 5) == 0;
 }
 
 bool pl_name_of(lua_State *L, int i) {

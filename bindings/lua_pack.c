@@ -178,9 +178,15 @@ static void number(pl_packer *p, pl_space *s, int i) {
 }
 
 static bool put_name(pl_packer *p, pl_space *s, int i) {
-  if (!p->named) pl_refresh_names(p->L);
+  if (!p->named) pl_refresh_names(p->L, false);
   p->named = true;
-  if (!pl_name_of(p->L, i)) return false;
+  bool found = pl_name_of(p->L, i);
+  if (!found && !p->named_ours && pl_may_be_ours(p->L, i)) {
+    pl_refresh_names(p->L, true);
+    p->named_ours = true;
+    found = pl_name_of(p->L, i);
+  }
+  if (!found) return false;
   pl_put_byte(p->L, s->out, PL_NAME);
   put_text(p->L, s->out, -1);
   lua_pop(p->L, 1);

@@ -47,11 +47,11 @@ typedef struct pl_packer {
   pl_space value;
   int pending; /* stack index of the list of globals still to be sent */
   lua_Integer npending;
-  bool named;          /* the table of names is up to date */
-  bool reply;          /* to the caller: its own classes go by number */
-  bool private_writes; /* functions may assign to captured locals */
-  bool impure;         /* the code holds tables or tensors, or writes: every task needs its own */
-  bool globals;        /* the code reads or writes globals of the script */
+  bool named, named_ours; /* the table of names is up to date, with the names of our modules */
+  bool reply;             /* to the caller: its own classes go by number */
+  bool private_writes;    /* functions may assign to captured locals */
+  bool impure;  /* the code holds tables or tensors, or writes: every task needs its own */
+  bool globals; /* the code reads or writes globals of the script */
 } pl_packer;
 
 /* Reserves stack slots and readies the packer; `code` may be NULL. */
@@ -103,8 +103,10 @@ void pl_open_channel(lua_State *L);
 
 /* For a table or function at index i that both sides can find in their modules: pushes its name, "pt.nn\1Linear". */
 bool pl_name_of(lua_State *L, int i);
-/* Brings the names up to date; once for each packing. */
-void pl_refresh_names(lua_State *L);
+/* Brings the names up to date, those of our own modules only if `ours`: there are many. Once for each packing. */
+void pl_refresh_names(lua_State *L, bool ours);
+/* Whether the table or function at index i may stand in a module of ours. */
+bool pl_may_be_ours(lua_State *L, int i);
 /* Pushes `require`, as it was when this was first called. */
 void pl_push_require(lua_State *L);
 /* Pushes what a name stands for; raises where the module cannot be loaded. */

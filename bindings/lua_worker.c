@@ -365,7 +365,7 @@ static void run_task(lua_State *L, const work *k, pl_packer *p, pl_reader *r) {
     pl_read_value(r);
   }
   lua_call(L, lua_gettop(L) - SEED - 1, job->many ? LUA_MULTRET : 1);
-  p->named = false; /* the task may have loaded modules */
+  p->named = p->named_ours = false; /* the task may have loaded modules */
   pack_results(p, job, SEED + 1);
 }
 
