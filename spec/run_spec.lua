@@ -234,6 +234,15 @@ describe("a history", function()
     log:svg(path, { "loss", "other" })
     local svg = data.read_text(path)
     assert.equal(2, select(2, svg:gsub("<polyline", "")))
+    local drawn, why = pcall(log.png, log, path, { "loss", "other" })
+    if not drawn then
+      assert.is_truthy(why:find("Debian: libpng", 1, true), why)
+    else
+      local image = data.read_image(path)
+      assert.same({ 3, 400, 640 }, image:size())
+      assert.same({ 31, 119, 180 }, image[{ {}, 21, 51 }]:tolist()) -- loss begins at the top, on the left
+      assert.same({ 214, 39, 40 }, image[{ {}, 21, 621 }]:tolist())
+    end
     raises("there are no numbers under 'x'", log.plot, log, "x")
   end)
 end)

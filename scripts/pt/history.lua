@@ -3,7 +3,7 @@
 --   local history <close> = pt.history("run.csv")
 --   history { step = 1, loss = 2.3 }
 --   print(history:plot "loss")
---   history:svg("run.svg", { "loss" })
+--   history:svg("run.svg", { "loss" })       -- or history:png("run.png", ...)
 
 local class = require "pt.class"
 local events = require "pt.events"
@@ -164,6 +164,21 @@ end
 
 local colours = { "#1f77b4", "#d62728", "#2ca02c", "#ff7f0e", "#9467bd" }
 
+-- Columns as curves of points in a picture of 640 x 400, each from its lowest to its highest value.
+local function curves(self, keys)
+  local made = {}
+  for k, key in ipairs(keys) do
+    local list, points = series(self, key), {}
+    local low, high = range(list)
+    for i, v in ipairs(list) do
+      points[i] = { 50 + 570 * (i - 1) / math.max(1, #list - 1), 360 - 340 * (v - low) / (high - low) }
+    end
+    made[k] = { points = points, colour = colours[(k - 1) % #colours + 1],
+      label = ("%s: %.4g to %.4g"):format(key, low, high) }
+  end
+  return made
+end
+
 --- Columns as curves in an SVG file, each from its lowest to its highest value.
 ---@param path string
 ---@param keys string[]
@@ -172,17 +187,13 @@ function History:svg(path, keys)
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 400" font-family="sans-serif" font-size="12">',
     '<rect width="640" height="400" fill="white"/><path d="M50 20V360H620" fill="none" stroke="gray"/>',
   }
-  for k, key in ipairs(keys) do
-    local list, points = series(self, key), {}
-    local low, high = range(list)
-    for i, v in ipairs(list) do
-      local x = 50 + 570 * (i - 1) / math.max(1, #list - 1)
-      points[i] = ("%.1f,%.1f"):format(x, 360 - 340 * (v - low) / (high - low))
-    end
-    local colour = colours[(k - 1) % #colours + 1]
-    parts[#parts + 1] = ('<polyline fill="none" stroke="%s" points="%s"/>'):format(colour, table.concat(points, " "))
-    parts[#parts + 1] = ('<text x="60" y="%d" fill="%s">%s: %.4g to %.4g</text>'):format(20 + 16 * k, colour,
-      key:gsub("[<>&]", ""), low, high)
+  for k, curve in ipairs(curves(self, keys)) do
+    local points = {}
+    for i, point in ipairs(curve.points) do points[i] = ("%.1f,%.1f"):format(point[1], point[2]) end
+    parts[#parts + 1] = ('<polyline fill="none" stroke="%s" points="%s"/>'):format(curve.colour,
+      table.concat(points, " "))
+    parts[#parts + 1] = ('<text x="60" y="%d" fill="%s">%s</text>'):format(20 + 16 * k, curve.colour,
+      curve.label:gsub("[<>&]", ""))
   end
   parts[#parts + 1] = "</svg>"
   local file, reason = io.open(path, "wb")
@@ -190,5 +201,10 @@ function History:svg(path, keys)
   file:write(table.concat(parts, "\n"), "\n")
   file:close()
 end
+
+--- The same as a PNG, where this build has libpng.
+---@param path string
+---@param keys string[]
+function History:png(path, keys) require "pt.chart"(path, curves(self, keys)) end
 
 return History
