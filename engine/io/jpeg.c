@@ -98,7 +98,7 @@ static void watch(j_common_ptr jpeg) {
   if (!pti_poll()) longjmp(r->c->back, 1);
 }
 
-/* The least that a file has for each block of 8 x 8 samples is a bit. */
+/* The least that a file has for each block of 8 x 8 samples is a bit; arithmetic codes may need a 64th of it. */
 static bool believable(const reading *r) {
   const struct jpeg_decompress_struct *j = &r->jpeg;
   uint64_t blocks = 0;
@@ -107,7 +107,7 @@ static bool believable(const reading *r) {
     uint64_t down = ((uint64_t)j->image_height * (uint64_t)j->comp_info[i].v_samp_factor) / 8;
     blocks += (across / (uint64_t)j->max_h_samp_factor) * (down / (uint64_t)j->max_v_samp_factor);
   }
-  return j->arith_code || blocks / 8 <= (uint64_t)r->c->bytes;
+  return blocks / (j->arith_code ? 8 * 64 : 8) <= (uint64_t)r->c->bytes;
 }
 
 /* Chooses the colours to convert to; false where the mode cannot be had. */
