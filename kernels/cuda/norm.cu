@@ -11,8 +11,11 @@ struct norm_args {
   double eps;
   const void *x, *w, *b, *g, *mean, *rstd;
   void *y, *out_mean, *out_rstd, *gw, *gb;
+  double *part; /* (segments, 2, columns): sums of a segment of each column's elements, or NULL */
+  int64_t segment;
 };
 
+enum { BUSY = 256 /* blocks that fill a device */, SEGMENT = 256 /* least elements of a part */ };
 enum { WARPS = THREADS / 32, SHORT = 8 * 32 /* rows that a warp keeps */, KEPT = 8 * THREADS };
 
 /* A row has a warp, or a block; M > 0: each thread keeps M of its elements in registers. */
@@ -117,7 +120,8 @@ __global__ void __launch_bounds__(THREADS) norm_grad_kernel(norm_args q) {
   }
 }
 
-/* blockDim: (columns, threads for each). A column's elements are those of all rows that use it. */
+/* blockDim: (columns, threads for each); blockIdx.y: the segment. A column's elements are those of all rows that use
+   it. */
 template <class S> __global__ void __launch_bounds__(THREADS) norm_affine_grad(norm_args q) {
   typedef typename compute<S>::T T;
   SHARED(double, part, [2][THREADS]);
@@ -127,7 +131,8 @@ template <class S> __global__ void __launch_bounds__(THREADS) norm_affine_grad(n
   if (column < columns) {
     int64_t first = column / q.width,
             count = (q.rows - first + q.period - 1) / q.period * q.inner.d;
-    for (int64_t e = threadIdx.y; e < count; e += blockDim.y) {
+    int64_t lo = blockIdx.y * q.segment, hi = lo + q.segment < count ? lo + q.segment : count;
+    for (int64_t e = lo + threadIdx.y; e < hi; e += blockDim.y) {
       int64_t r = first + e / q.inner * q.period,
               at = r * q.n + column % q.width * q.inner.d + e % q.inner;
       T g = load(((const S *)q.g)[at]), x = load(((const S *)q.x)[at]);
@@ -147,8 +152,28 @@ template <class S> __global__ void __launch_bounds__(THREADS) norm_affine_grad(n
     __syncthreads();
   }
   if (threadIdx.y > 0 || column >= columns) return;
+  if (q.part) {
+    q.part[(blockIdx.y * 2) * columns + column] = part[0][me];
+    q.part[(blockIdx.y * 2 + 1) * columns + column] = part[1][me];
+    return;
+  }
   if (q.gw) ((S *)q.gw)[column] = put<S>::of((T)part[0][me]);
   if (q.gb) ((S *)q.gb)[column] = put<S>::of((T)part[1][me]);
+}
+
+template <class S>
+__global__ void __launch_bounds__(THREADS) norm_affine_sum(norm_args q, int segments) {
+  typedef typename compute<S>::T T;
+  int64_t columns = q.columns * q.period;
+  FOR_EACH(column, columns) {
+    double gw = 0, gb = 0;
+    for (int k = 0; k < segments; k++) {
+      gw += q.part[k * 2 * columns + column];
+      gb += q.part[(k * 2 + 1) * columns + column];
+    }
+    if (q.gw) ((S *)q.gw)[column] = put<S>::of((T)gw);
+    if (q.gb) ((S *)q.gb)[column] = put<S>::of((T)gb);
+  }
 }
 
 static norm_args args_of(const pti_norm *p) {
@@ -170,7 +195,7 @@ template <class S> static void launch_norm(cudaStream_t s, const norm_args &q) {
   else if (q.n <= KEPT) LAUNCH((norm_kernel<S, 8, true>), rows, THREADS, 0, s, q);
   else LAUNCH((norm_kernel<S, 0, true>), rows, THREADS, 0, s, q);
 }
-template <class S> static void launch_grad(cudaStream_t s, const norm_args &q) {
+template <class S> static void launch_grad(int dev, cudaStream_t s, norm_args q, bool *ok) {
   unsigned rows = (unsigned)q.rows, warps = blocks_of(q.rows, WARPS);
   if (q.y && q.rows && q.n) {
     if (q.n <= SHORT) LAUNCH((norm_grad_kernel<S, 8, false>), warps, THREADS, 0, s, q);
@@ -179,8 +204,21 @@ template <class S> static void launch_grad(cudaStream_t s, const norm_args &q) {
   }
   int64_t columns = q.columns * q.period;
   unsigned side = q.inner.d == 1 ? 32 : 1;
-  if ((q.gw || q.gb) && columns)
-    LAUNCH((norm_affine_grad<S>), blocks_of(columns, side), dim3(side, THREADS / side), 0, s, q);
+  if (!(q.gw || q.gb) || columns == 0) return;
+  /* few columns with many rows would leave a device idle: rows are cut, by shape alone */
+  int64_t count = (q.rows + q.period - 1) / q.period * q.inner.d, blocks = blocks_of(columns, side);
+  int64_t segments = BUSY / blocks, most = count / SEGMENT;
+  segments = segments > most ? most : segments;
+  segments = segments < 1 ? 1 : segments;
+  q.segment = (count + segments - 1) / segments;
+  size_t bytes = (size_t)(segments * 2 * columns) * sizeof(double);
+  if (segments > 1 && !(*ok = (q.part = (double *)pti_scratch(dev, bytes)) != NULL)) return;
+  LAUNCH((norm_affine_grad<S>), dim3((unsigned)blocks, (unsigned)segments),
+         dim3(side, THREADS / side), 0, s, q);
+  if (q.part == NULL) return;
+  LAUNCH((norm_affine_sum<S>), looped(columns), THREADS, 0, s, q, (int)segments);
+  *ok = launched("norm backward");
+  pti_scratch_free(dev, q.part, bytes);
 }
 
 bool pti_cuda_norm(int dev, const pti_norm *p, const void *x, const void *w, const void *b, void *y,
@@ -199,8 +237,9 @@ bool pti_cuda_norm_grad(int dev, const pti_norm *p, const void *x, const void *w
   norm_args q = args_of(p);
   if (s == NULL) return false;
   q.x = x, q.w = w, q.g = g, q.mean = mean, q.rstd = rstd, q.y = gx, q.gw = gw, q.gb = gb;
-  if (!BY_FLOAT(p->dtype, launch_grad, s, q)) return pti_no_kernel("norm", p->dtype);
-  return launched("norm backward");
+  bool ok = true;
+  if (!BY_FLOAT(p->dtype, launch_grad, dev, s, q, &ok)) return pti_no_kernel("norm", p->dtype);
+  return ok && launched("norm backward");
 }
 
 /* ---- by channel: x (outer, n, inner) ---- */
