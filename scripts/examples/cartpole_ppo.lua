@@ -2,7 +2,7 @@
 --
 --   ptlua scripts/examples/cartpole_ppo.lua [--smoke | SEED]
 --
--- Expected: episodes reach a mean of 475 steps (500 is the most) within 60 rounds of 2048 steps.
+-- Expected: episodes reach a mean of 475 steps (500 is the most) after about 30 rounds of 2048 steps.
 
 local pt = require "pt"
 local nn, optim = pt.nn, pt.optim
