@@ -259,6 +259,11 @@ static bool is_over(const pl_job *job) {
   return job->running == 0 && (job->next >= job->n || job->next >= atomic_load(&job->stop));
 }
 
+/* Do the tasks that are to come leave a core to whoever waits for them? The mutex is held. */
+static bool leaves_core(const pl_job *job) {
+  return job->n - job->next + job->running < pt_get_num_threads();
+}
+
 pl_chunk *pl_job_take(pl_job *job, bool ordered, int64_t cursor, double seconds, bool *over) {
   pl_pool *pool = job->pool;
   double end = pt_clock() + seconds;
@@ -270,7 +275,7 @@ pl_chunk *pl_job_take(pl_job *job, bool ordered, int64_t cursor, double seconds,
     double left = end - pt_clock();
     *over = is_over(job) || pool->broken;
     if (*over || left <= 0 || !pti_poll()) break;
-    if (!spun) {
+    if (!spun && leaves_core(job)) {
       pl_wait_spinning(&job->news, &pool->mutex);
       spun = true;
       continue;
