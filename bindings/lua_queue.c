@@ -188,6 +188,13 @@ void pl_job_release(pl_job *job) {
   pl_pool_release(pool);
 }
 
+int64_t pl_call_workers(pl_pool *pool, int64_t tasks) {
+  int64_t n = pti_min64(tasks - pool->spinning, pool->asleep - pool->called);
+  if (n <= 0) return 0;
+  pool->called += (int)n;
+  return n;
+}
+
 bool pl_job_queue(pl_job *job) {
   pl_pool *pool = job->pool;
   if (is_forked(pool)) return pti_fail(PT_EARG, "this pool belongs to the process that was forked");
@@ -198,13 +205,10 @@ bool pl_job_queue(pl_job *job) {
     *(pool->tail ? &pool->tail->link : &pool->head) = job;
     pool->tail = job;
   }
-  bool all = job->n > 1 && job->n > pool->spinning, one = pool->spinning == 0;
+  int64_t called = open ? pl_call_workers(pool, job->n) : 0;
   pthread_mutex_unlock(&pool->mutex);
-  if (open && job->n > 0) { /* those who look come for the mutex at once */
-    atomic_fetch_add(&pool->news, 1);
-    if (all) pthread_cond_broadcast(&pool->work);
-    else if (one) pthread_cond_signal(&pool->work);
-  }
+  atomic_fetch_add(&pool->news, 1); /* those who look come for the mutex at once */
+  for (; called > 0; called--) pthread_cond_signal(&pool->work);
   return open || pti_fail(PT_EARG, "the pool is closed");
 }
 

@@ -495,9 +495,10 @@ static int64_t choose(const pl_worker *w, const pl_job *job) {
   return pti_max64(1, pti_min64(c, fair));
 }
 
-/* Looks for a job without the mutex, which is held before and after. So do as many at once as there are other cores. */
+/* Looks for a job without the mutex, which is held before and after. So do as many at once as there are other cores,
+   unless workers have been called, who need one. */
 static void spin(pl_pool *pool) {
-  if (pool->spinning >= pt_get_num_threads() - 1) return;
+  if (pool->called > 0 || pool->spinning >= pt_get_num_threads() - 1) return;
   unsigned seen = atomic_load(&pool->news);
   pool->spinning++;
   pthread_mutex_unlock(&pool->mutex);
@@ -514,11 +515,20 @@ static void tidy(pl_worker *w) {
   pthread_mutex_lock(&w->pool->mutex);
 }
 
+/* Sleeps until it is called, or for so many seconds; the mutex is held before and after. */
+static void sleep_on(pl_pool *pool, double seconds) {
+  pool->asleep++;
+  if (seconds > 0) pl_wait_until(&pool->work, &pool->mutex, seconds);
+  else pthread_cond_wait(&pool->work, &pool->mutex);
+  pool->asleep--;
+  if (pool->called > 0) pool->called--;
+}
+
 /* Takes a chunk of the first job that has tasks left, waiting for one; NULL when the pool closes. */
 static pl_chunk *next_chunk(pl_worker *w, pl_chunk *spare) {
   pl_pool *pool = w->pool;
   enum { SPIN, REST, TIDY, SLEEP } next = w->fresh ? SLEEP : SPIN;
-  bool more = false;
+  int64_t called = 0; /* whoever queued a job may have counted on this worker */
   pthread_mutex_lock(&pool->mutex);
   for (;;) {
     pl_job *job = pool->head;
@@ -534,7 +544,7 @@ static pl_chunk *next_chunk(pl_worker *w, pl_chunk *spare) {
       atomic_store(&w->interrupt, 0);
       w->fresh = false;
       if (hi >= job->n) pl_unlink_job(pool, job);
-      more = pool->head != NULL;
+      if (pool->head) called = pl_call_workers(pool, pool->head->n - pool->head->next);
       break;
     }
     if (pool->closing || w->lost) {
@@ -543,14 +553,14 @@ static pl_chunk *next_chunk(pl_worker *w, pl_chunk *spare) {
     }
     switch (next) {
     case SPIN: spin(pool); break;
-    case REST: pl_wait_until(&pool->work, &pool->mutex, REST_SECONDS); break;
+    case REST: sleep_on(pool, REST_SECONDS); break;
     case TIDY: tidy(w); break;
-    case SLEEP: pthread_cond_wait(&pool->work, &pool->mutex); break;
+    case SLEEP: sleep_on(pool, 0); break;
     }
     if (next < SLEEP) next++;
   }
   pthread_mutex_unlock(&pool->mutex);
-  if (more) pthread_cond_signal(&pool->work); /* who queued it may have counted on this worker */
+  for (; called > 0; called--) pthread_cond_signal(&pool->work);
   return spare;
 }
 

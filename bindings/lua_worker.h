@@ -69,8 +69,9 @@ typedef struct pl_pool {
   pthread_mutex_t mutex;
   pthread_cond_t work, ended;
   pl_job *head, *tail;
-  atomic_uint news; /* grows when a job comes or the pool closes */
-  int spinning;     /* workers that look for news and need no signal */
+  atomic_uint news;   /* grows when a job comes or the pool closes */
+  int spinning;       /* workers that look for news and need no signal */
+  int asleep, called; /* workers that wait for a signal, and those of them that got one */
   bool closing, joined;
   pl_packet initializer;
   char *path, *cpath;
@@ -100,6 +101,9 @@ pl_worker *pl_this_worker(void);
 void *pl_worker_main(void *worker);
 /* Stops the workers that run tasks of the job (NULL: of any) from `lo` on. The mutex is held. */
 void pl_interrupt_job(pl_pool *pool, const pl_job *job, int64_t lo);
+/* How many signals of `work` it takes to bring workers to so many tasks; the caller gives them once it has left the
+   mutex, which is held. */
+int64_t pl_call_workers(pl_pool *pool, int64_t tasks);
 /* Takes the job out of the queue, if it is there. The mutex is held. */
 void pl_unlink_job(pl_pool *pool, pl_job *job);
 
