@@ -74,7 +74,7 @@ describe("kernels of the simulated GPU", function()
   it_on_device("convolve by patches and directly", function()
     for _, q in ipairs {
       { 3, 4, 6, 13, 11, 3, groups = 1 }, { 2, 8, 8, 9, 9, 3, groups = 8 },
-      { 5, 6, 4, 17, 16, 5, groups = 2, stride = 2 }, { 2, 64, 70, 30, 30, 1, groups = 1 },
+      { 5, 6, 4, 17, 16, 5, groups = 2, stride = 2 }, { 2, 20, 70, 30, 30, 1, groups = 1 },
     } do
       local n, c, o, h, w, k = table.unpack(q)
       agree(all, function(dtype)
@@ -118,8 +118,8 @@ describe("kernels of the simulated GPU", function()
 
   it_on_device("transform lines of any length, short and long", function()
     local function spectrum(x) return pt.view_as_real(x) end
-    for _, n in ipairs { 1, 2, 30, 143, 256, 17, 1000, 3125, 8192, 10007 } do
-      agree(floats, function(dtype) return { pt.randn(n > 3000 and 2 or 5, n):to(dtype) } end, function(x)
+    for _, n in ipairs { 1, 2, 30, 143, 17, 625, 4096, 1009 } do
+      agree(floats, function(dtype) return { pt.randn(n > 1000 and 2 or 5, n):to(dtype) } end, function(x)
         return spectrum(pt.fft.rfft(x))
       end, "rfft of " .. n)
       agree(floats, function(dtype) return { pt.randn(3, n // 2 + 1, 2):to(dtype) } end, function(x)

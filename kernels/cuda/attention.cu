@@ -82,15 +82,17 @@ __global__ void __launch_bounds__(WARPS * 32) attention_forward(attention_args a
     ((T *)a.out_lse)[head * a.lq + i] = sum == 0 ? T(-INFINITY) : top + (T)log((double)sum);
 }
 
-/* The product of each row of y and its gradient. */
+/* The product of each row of y and its gradient; a warp has a row. */
 template <class S>
 __global__ void __launch_bounds__(THREADS)
     attention_dots(typename compute<S>::T *to, const S *y, const S *g, int64_t rows, int64_t dv) {
-  FOR_EACH(r, rows) {
-    typename compute<S>::T sum = 0;
-    for (int64_t c = r * dv; c < (r + 1) * dv; c++) sum = MULTIPLY_ADD(load(y[c]), load(g[c]), sum);
-    to[r] = sum;
-  }
+  int64_t r = ((int64_t)blockIdx.x * THREADS + threadIdx.x) >> 5;
+  if (r >= rows) return; /* the same for all of a warp */
+  typename compute<S>::T sum = 0;
+  for (int64_t c = r * dv + (threadIdx.x & 31); c < (r + 1) * dv; c += 32)
+    sum = MULTIPLY_ADD(load(y[c]), load(g[c]), sum);
+  sum = warp_sum(sum);
+  if ((threadIdx.x & 31) == 0) to[r] = sum;
 }
 
 /* Probability and score gradient of (query i, key j), from their products q . k and g . v. */
@@ -263,8 +265,8 @@ static void backward(int dev, cudaStream_t s, attention_args a, const void *y, b
   if (!(*ok = dots != NULL)) return;
   a.dot = dots;
   if (rows) {
-    LAUNCH((attention_dots<S>), looped(rows), THREADS, 0, s, dots, (const S *)y, (const S *)a.g,
-           rows, a.dv);
+    LAUNCH((attention_dots<S>), blocks_of(rows, THREADS / 32), THREADS, 0, s, dots, (const S *)y,
+           (const S *)a.g, rows, a.dv);
     a.tile = fq.tile, a.blocks = fq.each;
     LAUNCH((attention_grad_q<S>), fq.blocks, fq.warps * 32, fq.bytes, s, a);
   }

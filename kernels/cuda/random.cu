@@ -28,6 +28,7 @@ DEV double sin_quarter(double f) { return sin(f * (3.14159265358979323846 / 2));
 struct draw_args {
   char *x;
   int dtype, size, kind;
+  bool wide; /* float32 that may be written 16 bytes at a time */
   int64_t n;
   uint64_t seed, stream, ctr;
   double a, b, top;
@@ -75,6 +76,11 @@ template <class T, bool WIDE> __global__ void __launch_bounds__(THREADS) draw_ke
     pti_philox(q.seed, q.stream, q.ctr + (uint64_t)group, w.high);
     if (WIDE) pti_philox(q.seed, q.stream ^ (uint64_t)1 << 63, q.ctr + (uint64_t)group, w.low);
     make<T>(q, w, x);
+    if (sizeof(T) == 4 && q.wide && group * 4 + 4 <= q.n) {
+      vec<float, 4> v = {{(float)x[0], (float)x[1], (float)x[2], (float)x[3]}};
+      ((vec<float, 4> *)q.x)[group] = v;
+      continue;
+    }
     for (int i = 0; i < 4 && group * 4 + i < q.n; i++)
       store_any<T>(q.dtype, q.x + (group * 4 + i) * q.size, x[i]);
   }
@@ -88,7 +94,20 @@ bool pti_cuda_random(int dev, pti_random_kind kind, pt_dtype dtype, void *x, int
   if (pti_is(dtype, PTI_COMPLEX) || (!whole && !pti_is(dtype, PTI_FLOATS)))
     return pti_no_kernel("random", dtype);
   if (n == 0) return true;
-  draw_args q = {(char *)x, dtype, (int)size_of(dtype), kind, n, seed, stream, ctr, a, b, a, 0, 0};
+  draw_args q = {(char *)x,
+                 dtype,
+                 (int)size_of(dtype),
+                 kind,
+                 dtype == PT_F32 && aligned16(x),
+                 n,
+                 seed,
+                 stream,
+                 ctr,
+                 a,
+                 b,
+                 a,
+                 0,
+                 0};
   q.least = pti_draw_bound(a);
   q.range = (uint64_t)pti_draw_bound(b) - (uint64_t)q.least;
   if (kind == PTI_RAND_UNIFORM && a < b) q.top = pti_draw_below(dtype, b);
