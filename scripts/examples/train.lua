@@ -1,7 +1,7 @@
 --- Trains a classifier on 5,000 real handwritten digits and shows what it has learned.
 --
 --   ptlua scripts/examples/train.lua [--epochs N] [--seed N] [--threads N] [--device NAME]
---         [--save PATH] [--smoke]
+--         [--save PATH] [--run PATH] [--smoke]
 --
 -- A network of 784-512-256-10 units reaches 95 % on the 1,000 digits it was not trained on. The result depends on the
 -- seed alone: any number of threads gives the same bits.
@@ -16,13 +16,15 @@ usage: ptlua scripts/examples/train.lua [options]
   --threads N   threads for tensors (all cores)
   --device NAME "cuda", or "sim", the simulated GPU (cpu)
   --save PATH   where to keep the model (build/digits.safetensors)
+  --run PATH    where to keep the whole run: Ctrl-C saves it, the same command goes on from there (nowhere)
   --smoke       two epochs on a few digits, to see that it runs
   --help        this text]]
 
 -- ---- options ----
 
 local options = {
-  epochs = 15, seed = 1, threads = 0, device = "cpu", save = "build/digits.safetensors", smoke = false, help = false,
+  epochs = 15, seed = 1, threads = 0, device = "cpu", save = "build/digits.safetensors", run = "", smoke = false,
+  help = false,
 }
 
 local function usage_error(...)
@@ -101,20 +103,25 @@ print(model)
 print(("%d training digits, %d test digits, %d threads"):format(#train_set, #test_y, pt.get_num_threads()))
 local started = pt.clock()
 
-for epoch = 1, options.epochs do
+local run <close> = pt.trainer({ model = model, optimizer = optimizer, loader = loader }, {
+  epochs = options.epochs, path = options.run ~= "" and options.run or nil,
+})
+for epoch in run:epochs() do
   local total, seen = 0, 0
   model:train()
-  local bar <close> = pt.progress(loader, { label = ("epoch %d/%d"):format(epoch, options.epochs), leave = false })
-  for x, y in bar do
+  for x, y in run:batches() do
     optimizer:zero_grad()
     local loss = criterion(model(x:to(options.device)), y:to(options.device))
     loss:backward()
     optimizer:step()
     total, seen = total + loss:item() * #y, seen + #y
-    bar:show { loss = total / seen }
+    run { loss = total / seen }
   end
-  print(("epoch %2d  loss %.4f  test accuracy %.2f %%  %.1f s"):format(epoch, total / seen,
+  print(("epoch %2d  loss %.4f  test accuracy %.2f %%  %.1f s"):format(epoch, total / math.max(1, seen),
     (test(model, test_x, test_y)), pt.clock() - started))
+end
+if run.stopped then
+  print(options.run ~= "" and "stopped; the same command goes on from " .. options.run or "stopped")
 end
 
 -- ---- saving, loading ----
