@@ -130,6 +130,13 @@ typedef struct pti_conv {
   int64_t in[3], out[3], k[3], stride[3], pad[3], dil[3];
 } pti_conv;
 
+/* Sequences of labels (n, longest), counted from `base`, under log-probabilities (t, n, c). */
+typedef struct pti_ctc {
+  pt_dtype dtype; /* float32 or float64 */
+  int64_t t, n, c, longest, blank;
+  int base;
+} pti_ctc;
+
 /* Rows of n elements, each normalised; weights by column: n / inner of them for each of `period`
    rows in turn. */
 typedef struct pti_norm {
@@ -306,6 +313,10 @@ typedef struct pt_backend {
               int64_t ignore, void *loss, void *w, int base);
   bool (*nll_grad)(int dev, pti_rows r, const int64_t *target, const void *gloss, const void *w,
                    void *gx, int base);
+  /* loss (n): minus the log likelihood of the first lengths[i] labels within steps[i] steps; gx (t, n,
+     c), its gradient, may be NULL. All lengths and labels were checked. */
+  bool (*ctc)(int dev, const pti_ctc *p, const void *x, const int64_t *labels, const int64_t *steps,
+              const int64_t *lengths, void *loss, void *gx);
   /* y (n, o, out) = conv of x (n, c, in) with w (o, c / groups, k); its gradients for x and w; bias
      may be NULL */
   bool (*conv)(int dev, const pti_conv *p, const void *x, const void *w, const void *bias, void *y);

@@ -52,6 +52,19 @@ describe("networks, beside PyTorch:", function()
     end, { q, k, v }))
   end)
 
+  it("ctc_loss takes long sequences, improbable ones too, with first and second gradients", function()
+    local x = (pt.randn(400, 2, 5, options) * 30):log_softmax(3):requires_grad_()
+    local loss = F.ctc_loss(x, pt.tensor { { 2, 2, 3 }, { 4, 2, 5 } }, { 400, 300 }, { 3, 2 }, { reduction = "none" })
+    local g = pt.autograd.grad(loss:sum(), { x })[1]
+    -- At each step that counts one state is taken, with certainty in all.
+    assert.is_true(pt.allclose(g:sum { 1, 3 }, pt.tensor({ -400, -300 }, options)))
+    assert.is_true(loss:isfinite():all():item())
+    local short = pt.randn(4, 1, 3, options):requires_grad_()
+    assert.is_true(pt.autograd.gradgradcheck(function(v)
+      return F.ctc_loss(v:log_softmax(3), pt.tensor { { 2, 3 } }, { 4 }, { 2 })
+    end, { short }))
+  end)
+
   it("depthwise convolution agrees with one convolution for each channel, gradients and steps too", function()
     for _, case in ipairs {
       { stride = 1, padding = 1 }, { stride = 2, padding = 1 }, { stride = { 1, 3 }, padding = 2, dilation = 2 },

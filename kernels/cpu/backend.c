@@ -80,6 +80,7 @@ static const pt_backend backend = {
     .rule = pti_cpu_rule,
     .nll = pti_cpu_nll,
     .nll_grad = pti_cpu_nll_grad,
+    .ctc = pti_cpu_ctc,
     .conv = pti_cpu_conv,
     .conv_data = pti_cpu_conv_data,
     .conv_weight = pti_cpu_conv_weight,

@@ -159,6 +159,8 @@ bool pti_cpu_nll(int dev, pti_rows r, const void *logp, const int64_t *target, c
                  int64_t ignore, void *loss, void *w, int base);
 bool pti_cpu_nll_grad(int dev, pti_rows r, const int64_t *target, const void *gloss, const void *w,
                       void *gx, int base);
+bool pti_cpu_ctc(int dev, const pti_ctc *p, const void *x, const int64_t *labels,
+                 const int64_t *steps, const int64_t *lengths, void *loss, void *gx);
 bool pti_cpu_conv(int dev, const pti_conv *p, const void *x, const void *w, const void *bias,
                   void *y);
 bool pti_cpu_conv_data(int dev, const pti_conv *p, const void *g, const void *w, const void *bias,

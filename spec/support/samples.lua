@@ -136,6 +136,9 @@ local special = {
     { T { 2, 3, 2 }, ids({ 2, 2 }, 3), none, -100, "none" },
   },
   nll_loss_forward = { { T { 3, 4 }, ids({ 3 }, 4) }, { T { 3, 4 }, ids({ 3 }, 4), data(T({ 4 }, 0.5, 2)), 2, "sum" } },
+  ctc_forward = {
+    { T({ 4, 2, 3 }, -2, -0.5), given({ 2, 2 }, { 2, 3, 3, 3 }), given({ 2 }, { 4, 3 }), given({ 2 }, { 2, 2 }), 1 },
+  },
   cross_entropy = {
     { T { 3, 4 }, ids({ 3 }, 4) }, { T { 3, 4 }, ids({ 3 }, 4), data(T({ 4 }, 0.5, 2)), 2, "sum", 0.1 },
     { T { 2, 3, 2 }, ids({ 2, 2 }, 3), none, -100, "none" }, { T { 3, 4 }, T({ 3, 4 }, 0.1, 1) },
@@ -229,6 +232,7 @@ local special = {
 --- Ops of the table that scripts reach under other names, which their errors use.
 samples.spoken = {
   nll_loss_forward = "nll_loss", convolution = "conv", convolution_weight = "conv", batch_norm_train = "batch_norm",
+  ctc_forward = "ctc_loss",
   rnn_layer = "rnn", linalg_cholesky = "linalg", linalg_lu = "linalg", linalg_rows = "linalg", linalg_solve = "linalg",
   linalg_solve_triangular = "linalg", linalg_qr = "linalg", linalg_eigh = "linalg", linalg_svd = "linalg",
   linalg_pinv = "linalg", linalg_eig = "linalg",

@@ -1,9 +1,11 @@
---- ctc_loss: how probable a sequence of labels is, whatever the steps at which each is said. The probabilities of all
---- alignments are summed forward in logarithms; a step is a few ops over (batch, 2 labels + 1).
+--- ctc_loss: how probable a sequence of labels is, whatever the steps at which each is said. The op ctc_forward gives
+--- the losses and their gradient at once. Where a gradient of the gradient is wanted, the probabilities of all
+--- alignments are summed by ops that record themselves: a step is a few ops over (batch, 2 labels + 1).
 
 local core = require "pt.core"
 local common = require "pt.nn.functional.common"
 local fail = require "pt.fail"
+local Function = require("pt.autograd.function").Function
 
 local define, made = require "pt.define" "nn.functional"
 local where, sequence = core.fn "where", core.fn "sequence"
@@ -94,6 +96,36 @@ local function likelihood(logp, rows, longest, steps, lengths, blank)
   return -log_sum { blank_end, label_end }:squeeze(2)
 end
 
+-- x, then what ctc_forward takes, then a function of x that gives the same by ops.
+local Fused = Function "ctc_loss"
+
+function Fused.forward(ctx, x, labels, steps, lengths, blank, composed)
+  local loss, gx = core.fn "ctc_forward"(x, labels, steps, lengths, blank)
+  ctx.composed = composed
+  ctx:save_for_backward(x, gx)
+  return loss
+end
+
+function Fused.backward(ctx, g)
+  local x, gx = table.unpack(ctx.saved_tensors)
+  if not core.grad_enabled() then return gx * g:reshape(1, -1, 1) end
+  return require("pt.autograd").grad(ctx.composed(x), { x }, g, { create_graph = true })[1]
+end
+
+-- The loss of each sample; infinite where no alignment is possible.
+local function losses(x, rows, longest, steps, lengths, blank)
+  local labels = {}
+  for i, row in ipairs(rows) do labels[i] = row end
+  labels = core.tensor(labels, int64, x.device):reshape(#rows, longest)
+  local step_list, length_list = core.tensor(steps, int64, x.device), core.tensor(lengths, int64, x.device)
+  if x.requires_grad and core.grad_enabled() then
+    return Fused(x, labels, step_list, length_list, blank, function(again)
+      return likelihood(again, rows, longest, steps, lengths, blank)
+    end)
+  end
+  return (core.fn "ctc_forward"(x, labels, step_list, length_list, blank, false))
+end
+
 define("ctc_loss",
   "x:T targets:T input_lengths:a target_lengths:a blank:i=1 reduction:s=mean zero_infinity:b=false",
   "negative log likelihood of label sequences under log-probabilities x (steps, batch, classes)",
@@ -116,7 +148,7 @@ define("ctc_loss",
     local lengths = lengths_of("target_lengths", target_lengths, n, most)
     local rows, longest = rows_of(targets, lengths, blank, classes)
     local half = x.dtype.itemsize == 2 and x.dtype
-    local loss = likelihood(half and x:float() or x, rows, longest, steps, lengths, blank)
+    local loss = losses(half and x:float() or x, rows, longest, steps, lengths, blank)
     -- A sample of no steps is certain to hold no labels.
     local sure, impossible, bool = {}, {}, core.dtypes.bool
     for i = 1, n do
