@@ -179,7 +179,7 @@ ifneq ($(BUILD),build)
 $(BUILD)/libptlua_sim.so: build/libptlua_sim.so
 	@mkdir -p $(@D); ln -sf ../libptlua_sim.so $@
 endif
-.PHONY: sim simcheck cuda cuda-report test-cuda bench-cuda
+.PHONY: sim simcheck cuda cuda-report test-cuda bench-cuda gpu
 sim: build/libptlua_sim.so
 # The specs of devices with every access of every kernel checked.
 simcheck: build/simcheck/libptlua_sim.so all
@@ -209,15 +209,16 @@ cuda-report: cuda build/simcheck/libptlua_sim.so all
 	@$(LUA) scripts/tools/cuda_report.lua build/cuda/*.log counts=build/cuda/counts cuobjdump=$(CUOBJDUMP)
 # The specs of devices, and the figures, on a GPU: DEVICE=cuda:1, or DEVICE=sim:0 to see that they run.
 DEVICE ?= cuda
-test-cuda: all
-	@[ -z "$(NVCC)" ] || case '$(DEVICE)' in cuda*) $(MAKE) --no-print-directory cuda ;; esac
-	@build/ptlua -e 'local ok, why = pcall(pt.zeros, 1, {device = "$(DEVICE)"}) if not ok then \
-	  print("make test-cuda: nothing to test on: " .. tostring(why)) os.exit(1) end'
+gpu: all
+ifneq ($(filter cuda%,$(DEVICE)),)
+	@ldconfig -p | grep -q libcuda.so.1 || { echo 'no GPU to run on: there is no NVIDIA driver here; DEVICE=sim:0 runs on the simulated one'; exit 1; }
+	@[ -z "$(NVCC)" ] || $(MAKE) --no-print-directory cuda
+endif
+	@build/ptlua -e 'local ok, why = pcall(pt.zeros, 1, {device = "$(DEVICE)"}) if not ok then print(why) os.exit(1) end'
+test-cuda: gpu
 	@for f in spec/device_*spec.lua; do PT_SPEC_DEVICE=$(DEVICE) build/ptlua spec/busted.lua $$f || exit 1; done
-bench-cuda: all
-	@[ -z "$(NVCC)" ] || case '$(DEVICE)' in cuda*) $(MAKE) --no-print-directory cuda ;; esac
-	@case '$(DEVICE)' in cuda*) build/ptlua scripts/bench/compare.lua cuda ;; \
-	  *) DEVICE=$(DEVICE) build/ptlua scripts/bench/cuda.lua ;; esac
+bench-cuda: gpu
+	@$(if $(filter cuda%,$(DEVICE)),build/ptlua scripts/bench/compare.lua gpu,DEVICE=$(DEVICE) build/ptlua scripts/bench/gpu.lua)
 
 # ---- what runs ----
 deps: NEED = $(NEEDS)

@@ -1,4 +1,4 @@
---- Speed on a GPU, for `make bench-cuda`: the same lines as scripts/bench/peers/cuda.py, which compare.lua sets beside
+--- Speed on a GPU, for `make bench-cuda`: the same lines as scripts/bench/peers/gpu.py, which compare.lua sets beside
 --- them. DEVICE=sim:0 runs the small sizes on the simulated device, to see that it runs.
 local pt = require "pt"
 local timing = dofile(arg[0]:match "^(.*/)" .. "timing.lua")

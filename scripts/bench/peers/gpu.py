@@ -1,4 +1,4 @@
-"""The lines of scripts/bench/cuda.lua in PyTorch, on a GPU."""
+"""The lines of scripts/bench/gpu.lua in PyTorch, on a GPU."""
 import sys
 import time
 
