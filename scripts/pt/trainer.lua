@@ -106,9 +106,11 @@ function Trainer:batches()
     self.bar = pt.progress(type(loader) == "table" and loader.__len and #loader or nil,
       { label = ("epoch %d/%d"):format(self.done + 1, self.total), leave = false })
   end
+  self.items, self.began = 0, core.clock()
   local function counted(x, ...)
     control = x
     if x ~= nil then self.step = self.step + 1 end
+    if pt.is_tensor(x) and x.ndim > 0 then self.items = self.items + #x end
     return x, ...
   end
   local function next_batch()
@@ -136,8 +138,10 @@ function Trainer.__call(self, values)
     row[key] = value
   end
   self.history(row)
+  if not self.bar then return end
   row.epoch, row.step = nil, nil
-  if self.bar then self.bar:show(row) end
+  row["items/s"] = math.floor(self.items / math.max(1e-9, core.clock() - self.began))
+  self.bar:show(row)
 end
 
 --- Ends the run: Ctrl-C and the search for NaN are as before. The loop over epochs does this itself.
