@@ -146,6 +146,29 @@ static void pack_arguments(pl_packer *p, int value, lua_Integer shown) {
   }
 }
 
+/* Whether the lists of arguments at a and b, which is on top, hold the same values. */
+static bool same_arguments(lua_State *L, int a, int b) {
+  if (!lua_istable(L, a) || !lua_istable(L, b)) return false;
+  bool same = lua_getfield(L, a, "n") == LUA_TNIL && lua_getfield(L, b, "n") == LUA_TNIL;
+  lua_Unsigned n = lua_rawlen(L, a);
+  same = same && n == lua_rawlen(L, b);
+  for (lua_Unsigned k = 1; same && k <= n; k++) {
+    lua_settop(L, b);
+    lua_rawgeti(L, a, (lua_Integer)k);
+    lua_rawgeti(L, b, (lua_Integer)k);
+    same = lua_rawequal(L, -2, -1);
+  }
+  lua_settop(L, b);
+  return same;
+}
+
+/* Task i is packed as the one before it. */
+static void repeat(lua_State *L, pl_job *job, int64_t i) {
+  size_t n = job->offset[i] - job->offset[i - 1];
+  if (n > job->args.cap - job->args.n) pl_grow(L, &job->args, n);
+  pl_put(L, &job->args, job->args.data + job->offset[i - 1], n);
+}
+
 static void pack_job(lua_State *L, pl_job *job, const char *op, int function, int tasks,
                      int options) {
   pl_packer p;
@@ -154,6 +177,7 @@ static void pack_job(lua_State *L, pl_job *job, const char *op, int function, in
   pl_pack_function(&p, function);
   bool star = flag(L, options, "star");
   lua_Integer shown = integer(L, options, "first");
+  lua_pushnil(L); /* the list of the task before */
   int top = lua_gettop(L);
   bool raw = !lua_getmetatable(L, tasks);
   for (int64_t i = 0; i < job->n; i++) {
@@ -161,9 +185,12 @@ static void pack_job(lua_State *L, pl_job *job, const char *op, int function, in
     int type = raw ? lua_rawgeti(L, tasks, i + 1) : lua_geti(L, tasks, i + 1);
     pl_pack_group(&p);
     if (type == LUA_TNUMBER && !star) pl_pack_number(L, &job->args, top + 1);
+    else if (star && same_arguments(L, top, top + 1)) repeat(L, job, i);
     else if (star) pack_arguments(&p, top + 1, shown + i + 1);
     else pl_pack_value(&p, top + 1, "task %lld argument", (long long)(shown + i + 1));
     job->offset[i + 1] = job->args.n;
+    lua_settop(L, top + 1);
+    lua_replace(L, top);
   }
   lua_settop(L, top);
   pl_pack_flush(&p);

@@ -230,6 +230,23 @@ describe("pool", function()
       Point.late = nil
     end)
 
+    it("the same arguments to several tasks, each of which has its own", function()
+      local shared, x, channel = { n = 1, { 5 } }, pt.ones(3), pt.channel(9)
+      local function change(t, y, c, k)
+        t.n, t[1][1] = t.n + 1, t[1][1] + k
+        y:add_(k)
+        c:push(k)
+        return t.n + t[1][1] + y:sum():item()
+      end
+      local job = { shared, x, channel, 1 }
+      local others = { { shared, x, channel, 1 }, { shared, x, channel, 2 }, { { n = 0, { 0 } }, x, channel, 1 } }
+      local jobs = { job, job, others[1], others[2], job, others[3] }
+      assert.same({ 14, 14, 14, 18, 14, 8, n = 6 }, pool:starmap(change, jobs))
+      assert.equal(6, #channel)
+      assert.same({ n = 1, { 5 } }, shared)
+      assert.equal(3, x:sum():item())
+    end)
+
     it("what a task changes is the task's alone", function()
       local state = { n = 0 }
       local out = pool:map(function()
