@@ -2,7 +2,7 @@
 --
 --   ptlua scripts/examples/time_sequence.lua [--smoke]
 --
--- Expected: training loss below 2e-4 after 8 steps; the continued wave goes on swinging.
+-- Expected: loss and test loss of 2.6e-5 after 8 steps; the continued wave goes on swinging.
 
 local pt = require "pt"
 local nn, optim = pt.nn, pt.optim
