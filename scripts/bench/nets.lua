@@ -63,6 +63,10 @@ measure("group_norm 8x64x56 in 8", { pt.randn(8, 64, 56, 56), pt.randn(64), pt.r
 measure("softmax 1024x4096", { pt.randn(1024, 4096) }, function(x) return F.softmax(x, 2) end)
 local target = pt.randint(1, 4096, { 1024 })
 measure("cross_entropy 1024x4096", { pt.randn(1024, 4096) }, function(x) return F.cross_entropy(x, target) end)
+local lengths, labels, label_lengths = {}, pt.randint(2, 64, { 16, 80 }), {}
+for i = 1, 16 do lengths[i], label_lengths[i] = 500, 80 end
+measure("ctc_loss 500x16x64, 80 labels", { pt.randn(500, 16, 64) },
+  function(x) return F.ctc_loss(x:log_softmax(3), labels, lengths, label_lengths) end)
 for _, causal in ipairs { true, false } do
   measure("attention 4x8x512x64" .. (causal and " causal" or ""),
     { pt.randn(4, 8, 512, 64), pt.randn(4, 8, 512, 64), pt.randn(4, 8, 512, 64) },

@@ -66,6 +66,9 @@ measure("group_norm 8x64x56 in 8", [randn(8, 64, 56, 56), randn(64), randn(64)],
 measure("softmax 1024x4096", [randn(1024, 4096)], lambda x: F.softmax(x, 1))
 target = torch.randint(0, 4096, (1024,))
 measure("cross_entropy 1024x4096", [randn(1024, 4096)], lambda x: F.cross_entropy(x, target))
+labels, lengths, label_lengths = torch.randint(1, 64, (16, 80)), torch.full((16,), 500), torch.full((16,), 80)
+measure("ctc_loss 500x16x64, 80 labels", [randn(500, 16, 64)],
+        lambda x: F.ctc_loss(x.log_softmax(2), labels, lengths, label_lengths))
 for causal in [True, False]:
     measure("attention 4x8x512x64" + (" causal" if causal else ""), [randn(4, 8, 512, 64) for _ in range(3)],
             lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=causal))
