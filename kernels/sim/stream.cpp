@@ -40,7 +40,8 @@ struct sim_event {
   bool timed = false;
   std::shared_ptr<double> time; /* ms, once it was reached */
 };
-static std::vector<sim_stream *> streams;
+/* Never destroyed: threads may end, and leaks be looked for, after static objects. */
+static std::vector<sim_stream *> &streams = *new std::vector<sim_stream *>;
 static std::map<char *, size_t> pinned;
 static std::map<const void *, int> opted_in;
 static thread_local int device_now;
