@@ -125,6 +125,27 @@ pt_tensor *pti_ew_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   return x[0] && launch(op, 0, d, x, n + 1, param) ? x[0] : NULL;
 }
 
+bool pti_power_call(const pt_arg *arg, pt_tensor **out) {
+  pt_tensor *x = arg[0].t, *b = arg[1].t;
+  double p;
+  out[0] = NULL;
+  bool real = pti_is((pt_dtype)x->dtype, PTI_FLOATS);
+  if (!b->wrapped || x->wrapped || !(real || pti_is((pt_dtype)x->dtype, PTI_INTS))) return true;
+  if ((int)pti_result_type((pt_tensor *[]){x, b}, 2) != x->dtype) return true;
+  if (!pt_item(b, &p)) return false;
+  if (!real && p < 0)
+    return pti_fail(PT_EARG,
+                    "pow: integers to the power %g are fractions; convert x to floats first",
+                    p) != NULL;
+  if (p == 2) out[0] = pt_square(x);
+  else if (p == 3) out[0] = pt_mul(x, pt_square(x));
+  else if (real && p == 0.5) out[0] = pt_sqrt(x);
+  else if (real && p == -0.5) out[0] = pt_rsqrt(x);
+  else if (real && p == -1) out[0] = pt_reciprocal(x);
+  else return true;
+  return out[0] != NULL;
+}
+
 bool pti_ew_run_inplace(const pt_op *op, const pt_arg *arg) {
   pt_tensor *x[1 + MAX_ARITY], *y = arg[0].t;
   double param[PTI_MAX_ARG];

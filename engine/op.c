@@ -262,6 +262,13 @@ bool pti_call(const pt_op *op, pt_arg *arg, pt_tensor **out) {
       return fine && pti_poll();
     }
   }
+  if (op->ew == PTI_EW_pow) {
+    bool fine = pti_power_call(arg, out);
+    if (!fine || out[0]) {
+      drop_inputs(&in);
+      return fine && pti_poll();
+    }
+  }
   out[0] = op->param[0].inplace ? run_on_copy(op, arg, out + 1) : op->run(op, arg, out + 1);
   bool ok = out[0] != NULL && pti_poll(); /* interrupted loops stop half way */
   if (ok && wants_record(op, &in)) ok = pti_record(op, arg, in.v, in.n, out, op->nout, NULL);

@@ -106,3 +106,173 @@ describe("poisson", function()
     assert.error_matches(function() pt.tensor({ 0 / 0 }):poisson() end, "poisson: rates must be finite")
   end)
 end)
+
+-- ---- the stream is frozen ----
+
+-- Of numbers in their order: what seeds gave yesterday they give tomorrow.
+local function hash(x)
+  local h = 0
+  for _, v in ipairs(x:double():reshape(-1):tolist()) do
+    for at = 1, 8, 4 do h = (h * 31 + string.unpack("<I4", string.pack("<d", v), at)) & 0xffffffff end
+  end
+  return ("%08x"):format(h)
+end
+
+local frozen = {
+  { "pt.rand(1000)", "77640aea" },
+  { "pt.rand(1000, {dtype = pt.float64})", "677c3fef" },
+  { "pt.rand(1000, {dtype = pt.float16})", "14f31000" },
+  { "pt.randn(1000)", "b6e31667" },
+  { "pt.randn(1000, {dtype = pt.float64})", "ce588f5c" },
+  { "pt.randint(100, {1000})", "f1698000" },
+  { "pt.randint(-9, 1 << 40, {1000})", "3d36cac2" },
+  { "pt.randperm(1000)", "3ea8a000" },
+  { "pt.full({1000}, 0.3):bernoulli()", "5ca00000" },
+  { "pt.zeros(1000):bernoulli_(0.3)", "5ca00000" },
+  { "pt.tensor({0.1, 0.4, 0.5}):multinomial(1000, true)", "70a00000" },
+  { "pt.ones(1000):multinomial(500)", "865c9000" },
+  { "pt.zeros(1000):exponential_(2)", "ff07e91c" },
+  { "pt.zeros(1000):geometric_(0.2)", "815b0000" },
+  { "pt.zeros(1000):cauchy_()", "64419d10" },
+  { "pt.zeros(1000):log_normal_()", "ec36c88d" },
+  { "pt.zeros(1000):random_()", "d3640aea" },
+  { "pt.normal(1, 2, {1000})", "3f52d636" },
+  { "pt.full({1000}, 4.0):poisson()", "215a0000" },
+  { "pt.full({1000}, 40.0):poisson()", "e9580000" },
+  { "pt.full({1000}, 2.5):_standard_gamma()", "f5d2c539" },
+  { "pt.full({1000}, 0.5):_standard_gamma()", "a744ea76" },
+  { "pt.ones(100, 3):_sample_dirichlet()", "921d6bca" },
+  { "pt.binomial(pt.full({1000}, 10.0), pt.full({1000}, 0.3))", "08b40000" },
+  { "pt.binomial(pt.full({1000}, 100.0), pt.full({1000}, 0.6))", "bacac000" },
+  { "pt.nn.functional.dropout(pt.ones(1000), 0.4)", "b6ebdac0" },
+  { "pt.randn(50000)", "6d8dffdc" },
+}
+
+describe("the stream of numbers", function()
+  for _, case in ipairs(frozen) do
+    it("is frozen for " .. case[1], function()
+      local threads = pt.get_num_threads()
+      finally(function() pt.set_num_threads(threads) end)
+      local draw = assert(load("return " .. case[1], "=case", "t", { pt = pt }))
+      for _, n in ipairs { 1, 2 } do
+        pt.set_num_threads(n)
+        pt.manual_seed(2024)
+        assert.equal(case[2], hash(draw()))
+      end
+    end)
+  end
+
+  it("is the same on a device", function()
+    if not pcall(pt.zeros, 1, { device = "sim" }) then return end
+    for _, draw in ipairs {
+      function(x) return x:uniform_() end, function(x) return x:normal_() end, function(x) return x:random_(9) end,
+      function(x) return x:exponential_() end, function(x) return x:bernoulli_(0.3) end,
+    } do
+      pt.manual_seed(5)
+      local here = draw(pt.zeros(5001))
+      pt.manual_seed(5)
+      assert.is_true(here:equal(draw(pt.zeros(5001, { device = "sim" })):to "cpu"))
+    end
+  end)
+end)
+
+-- ---- distributions ----
+
+-- The largest distance of the numbers' distribution function from the one expected, times the root of their count:
+-- above 1.95 one time in a thousand.
+local function distance(x, cdf)
+  local list = x:double():sort():tolist()
+  local n, far = #list, 0
+  for i, v in ipairs(list) do
+    local p = cdf(v)
+    far = math.max(far, p - (i - 1) / n, i / n - p)
+  end
+  return far * math.sqrt(n)
+end
+
+local function normal(v) return 0.5 * pt.special.erfc(pt.tensor(-v / math.sqrt(2), { dtype = pt.float64 })):item() end
+
+local continuous = {
+  uniform_ = { function(x) return x:uniform_(-1, 3) end, function(v) return (v + 1) / 4 end },
+  normal_ = { function(x) return x:normal_(1, 2) end, function(v) return normal((v - 1) / 2) end },
+  exponential_ = { function(x) return x:exponential_(3) end, function(v) return 1 - math.exp(-3 * v) end },
+  cauchy_ = { function(x) return x:cauchy_(1, 2) end, function(v) return 0.5 + math.atan((v - 1) / 2) / math.pi end },
+  log_normal_ = { function(x) return x:log_normal_(0, 0.5) end, function(v) return normal(math.log(v) / 0.5) end },
+  ["_standard_gamma of 1"] = {
+    function(x) return (x * 0 + 1):_standard_gamma() end, function(v) return 1 - math.exp(-v) end,
+  },
+  ["_standard_gamma of 3"] = {
+    function(x) return (x * 0 + 3):_standard_gamma() end,
+    function(v) return 1 - math.exp(-v) * (1 + v + v * v / 2) end,
+  },
+  ["_standard_gamma of 1/2"] = {
+    function(x) return (x * 0 + 0.5):_standard_gamma() end,
+    function(v) return pt.tensor(math.sqrt(v), { dtype = pt.float64 }):erf():item() end,
+  },
+  ["_sample_dirichlet of 1, 1, 1"] = {
+    function(x) return pt.ones(x:size(1), 3):_sample_dirichlet():select(2, 2) end,
+    function(v) return 1 - (1 - v) ^ 2 end,
+  },
+}
+
+-- Draws, mean, variance.
+local counts = {
+  geometric_ = { function(x) return x:geometric_(0.25) end, 4, 12 },
+  ["binomial(10, 0.3)"] = { function(x) return pt.binomial(x * 0 + 10, x * 0 + 0.3) end, 3, 2.1 },
+  ["binomial(200, 0.5)"] = { function(x) return pt.binomial(x * 0 + 200, x * 0 + 0.5) end, 100, 50 },
+  ["binomial(1000, 0.9)"] = { function(x) return pt.binomial(x * 0 + 1000, x * 0 + 0.9) end, 900, 90 },
+  ["bernoulli_"] = { function(x) return x:bernoulli_(0.3) end, 0.3, 0.21 },
+  ["random_"] = { function(x) return x:random_(6) end, 3.5, 35 / 12 },
+}
+
+describe("distributions:", function()
+  for name, case in pairs(continuous) do
+    it(name, function()
+      pt.manual_seed(77)
+      local d = distance(case[1](pt.zeros(4000)), case[2])
+      assert(d < 1.95, "Kolmogorov-Smirnov distance " .. d)
+    end)
+  end
+
+  for name, case in pairs(counts) do
+    it(name, function()
+      pt.manual_seed(78)
+      local n, mean, var = 20000, case[2], case[3]
+      local x = case[1](pt.zeros(n)):double()
+      assert.is_true(x:eq(x:floor()):all():item())
+      assert.near(mean, x:mean():item(), 5 * math.sqrt(var / n))
+      assert.near(var, x:var():item(), 0.1 * var)
+    end)
+  end
+
+  it("binomial has the probabilities of its counts", function()
+    pt.manual_seed(79)
+    local n, p, m = 40, 0.5, 20000 -- by rejection
+    local seen = pt.bincount(pt.binomial(pt.full({ m }, n + 0.0), pt.full({ m }, p)):long() + 1, { minlength = n + 1 })
+    local chi, term, bins = 0, p ^ n, 0
+    for k = 0, n do
+      if k > 0 then term = term * (n - k + 1) / k end
+      if term * m > 5 then
+        local off = seen[k + 1]:item() - term * m
+        chi, bins = chi + off * off / (term * m), bins + 1
+      end
+    end
+    assert(chi < bins + 5 * math.sqrt(2 * bins), "chi squared " .. chi .. " of " .. bins .. " bins")
+  end)
+
+  it("binomial at the ends, of empty and of broadcast tensors", function()
+    assert.same({ 0.0, 7.0, 0.0 }, pt.binomial(pt.tensor { 7.0, 7.0, 0.0 }, pt.tensor { 0.0, 1.0, 0.5 }):tolist())
+    assert.equal(0, pt.binomial(pt.zeros(0), pt.zeros(0)):numel())
+    assert.same({ 2, 3 }, { table.unpack(pt.binomial(pt.full({ 2, 1 }, 5.0), pt.full({ 3 }, 0.5)).shape) })
+  end)
+
+  it("refuses what is no parameter", function()
+    local one = pt.ones(1)
+    assert.error_matches(function() pt.binomial(one, one * 2) end, "binomial: probabilities must lie between 0 and 1")
+    assert.error_matches(function() pt.binomial(-one, one) end, "binomial: counts must be finite")
+    assert.error_matches(function() pt.binomial(pt.arange(2), one) end, "binomial: count is int64 and prob float32")
+    assert.error_matches(function() pt.zeros(1):_standard_gamma() end, "_standard_gamma: concentrations must be")
+    assert.error_matches(function() pt.tensor(1.0):_sample_dirichlet() end, "_sample_dirichlet: x is a single number")
+    assert.error_matches(function() one:geometric_(0) end, "geometric_: p is 0")
+  end)
+end)

@@ -285,3 +285,50 @@ describe("integer functions:", function()
     assert.error_matches(function() return pt.add(pt.ones(1), 1, { alpa = 2 }) end, "add: the option is alpha")
   end)
 end)
+
+describe("powers of a number", function()
+  local x = pt.tensor({ 0.5, 2, -1.5, 0, 3 }, { dtype = pt.float64 })
+
+  it("are simpler ops, with their gradients", function()
+    for p, same in pairs {
+      [2] = function(v) return v * v end, [3] = function(v) return v * v * v end,
+      [0.5] = function(v) return v:sqrt() end, [-0.5] = function(v) return v:rsqrt() end,
+      [-1] = function(v) return v:reciprocal() end,
+    } do
+      local a, b = x:abs():add(0.1):requires_grad_(), x:abs():add(0.1):requires_grad_()
+      local y, z = a ^ p, same(b)
+      assert.is_true(y:equal(z))
+      y:sum():backward()
+      z:sum():backward()
+      assert.is_true(a.grad:allclose(b.grad))
+      local exact = pt.tensor(p + 0.0, { dtype = pt.float64 }):expand(5) -- by the general way
+      assert.is_true(y:allclose(a:pow(exact)))
+    end
+    assert.same({ 0.25, 4.0, 2.25, 0.0, 9.0 }, (x ^ 2):tolist())
+    assert.same({ 4, 9 }, (pt.tensor { 2, -3 } ^ 2):tolist())
+    assert.equal("float32", tostring((pt.tensor { 2, -3 } ^ 2.0).dtype))
+    assert.equal("uint8", tostring((pt.tensor({ 2, 20 }, { dtype = pt.uint8 }) ^ 2).dtype))
+  end)
+
+  it("of integers are no fractions", function()
+    assert.error_matches(function() return pt.tensor { 2 } ^ -1 end, "pow: integers to the power %-1 are fractions")
+    assert.same({ 0.5 }, (pt.tensor { 2 } ^ -1.0):tolist())
+  end)
+end)
+
+describe("circular functions", function()
+  it("give the same bits beside numbers of any size", function()
+    local x = pt.cat { pt.randn(3000) * 100, pt.tensor { 0.0, -0.0, 2 ^ 31 - 200, 1e-30 } }
+    local far = pt.cat { x, pt.tensor { 1e20, -math.huge, 0 / 0 } }
+    for _, name in ipairs { "sin", "cos", "tan" } do
+      local a, b = x:clone():requires_grad_(), far:clone():requires_grad_()
+      local y, z = a[name](a), b[name](b)
+      assert.is_true(y:equal(z:narrow(1, 1, #x)))
+      assert.is_true(z:narrow(1, #x + 2, 2):isnan():all():item())
+      y:sum():backward()
+      z:sum():backward()
+      assert.is_true(a.grad:equal(b.grad:narrow(1, 1, #x)))
+      assert.is_true(y:double():allclose(x:double()[name](x:double()), { rtol = 1e-6, atol = 1e-7 }))
+    end
+  end)
+end)

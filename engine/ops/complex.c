@@ -265,6 +265,116 @@ static pt_tensor *tanh_fn(const pt_op *op, const pt_arg *arg) {
               pt_div(pt_mul(tan, pt_sub(pt_scalar_int(1), sq)), under));
 }
 
+/* ---- functions of these ---- */
+
+static pt_tensor *times_i(pt_tensor *x) { return join(pt_neg(im(x)), re(x)); }
+static pt_tensor *over_i(pt_tensor *x) { return join(im(x), pt_neg(re(x))); }
+static pt_tensor *plus(pt_tensor *x, double a) { return pt_add(x, pt_scalar(a)); }
+static pt_tensor *times(pt_tensor *x, double a) { return pt_mul(x, pt_scalar(a)); }
+
+static pt_tensor *tan_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  return over_i(pt_tanh(times_i(arg[0].t)));
+}
+static pt_tensor *sinh_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  return over_i(pt_sin(times_i(arg[0].t)));
+}
+static pt_tensor *cosh_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  return pt_cos(times_i(arg[0].t));
+}
+static pt_tensor *asinh_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  pt_tensor *x = arg[0].t;
+  return pt_log(pt_add(x, pt_sqrt(plus(pt_square(x), 1))));
+}
+static pt_tensor *acosh_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  pt_tensor *x = arg[0].t;
+  return pt_log(pt_add(x, pt_mul(pt_sqrt(plus(x, 1)), pt_sqrt(plus(x, -1)))));
+}
+static pt_tensor *atanh_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  pt_tensor *x = arg[0].t;
+  return times(pt_sub(pt_log(plus(x, 1)), pt_log(plus(pt_neg(x), 1))), 0.5);
+}
+static pt_tensor *asin_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  return over_i(pt_asinh(times_i(arg[0].t)));
+}
+static pt_tensor *acos_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  return plus(pt_neg(pt_asin(arg[0].t)), 1.57079632679489661923);
+}
+static pt_tensor *atan_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  return over_i(pt_atanh(times_i(arg[0].t)));
+}
+static pt_tensor *rsqrt_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  return pt_reciprocal(pt_sqrt(arg[0].t));
+}
+static pt_tensor *sigmoid_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  return pt_reciprocal(plus(pt_exp(pt_neg(arg[0].t)), 1));
+}
+static pt_tensor *log2_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  return times(pt_log(arg[0].t), 1.4426950408889634074);
+}
+static pt_tensor *log10_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  return times(pt_log(arg[0].t), 0.43429448190325182765);
+}
+static pt_tensor *log1p_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  return pt_log(plus(arg[0].t, 1));
+}
+/* exp(a) cos b - 1 without cancellation: expm1(a) cos b - 2 sin^2(b / 2) */
+static pt_tensor *expm1_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  pt_tensor *a = re(arg[0].t), *b = im(arg[0].t), *sine = pt_sin(times(b, 0.5));
+  return join(pt_sub(pt_mul(pt_expm1(a), pt_cos(b)), times(pt_square(sine), 2)),
+              pt_mul(pt_exp(a), pt_sin(b)));
+}
+/* x over its size; 0 at 0. */
+static pt_tensor *sign_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  pt_tensor *size = pt_abs(arg[0].t), *zero = pt_eq(size, pt_scalar_int(0));
+  pt_tensor *one = pt_scalar_int(1);
+  return pt_mul(pt_where(zero, pt_mul(arg[0].t, pt_scalar_int(0)), arg[0].t),
+                pt_reciprocal(pt_where(zero, one, size)));
+}
+static pt_tensor *lerp_fn(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  return pt_add(arg[0].t, pt_mul(arg[2].t, pt_sub(arg[1].t, arg[0].t)));
+}
+
+/* Ops that ask what is zero: any, all, nonzero, logical_not, ... */
+static pt_tensor *truth_fn(const pt_op *op, const pt_arg *arg) {
+  pt_arg asked[PTI_MAX_ARG];
+  pt_tensor *out[PTI_MAX_OUT];
+  memcpy(asked, arg, (size_t)op->narg * sizeof *arg);
+  for (int i = 0; i < op->narg; i++) {
+    bool tensor = op->param[i].type == 'T' || op->param[i].type == 'A';
+    if (!tensor || !is_complex(arg[i].t)) continue;
+    if ((asked[i].t = pt_ne(arg[i].t, pt_scalar_int(0))) == NULL) return NULL;
+  }
+  return pti_call(op, asked, out) ? out[0] : NULL;
+}
+
+/* The product over dim by halves, so that a zero spoils no gradient. */
+static pt_tensor *product(pt_tensor *x, int dim) {
+  if (x && x->size[dim] == 0) return plus(pt_sum(x, (int64_t[]){dim}, 1, true, -1), 1);
+  while (x && x->size[dim] > 1) {
+    int64_t n = x->size[dim], half = n / 2;
+    pt_tensor *y = pt_mul(pt_narrow(x, dim, 0, half), pt_narrow(x, dim, half, half));
+    x = n % 2 ? pt_cat((pt_tensor *[]){y, pt_narrow(x, dim, n - 1, 1)}, 2, dim) : y;
+  }
+  return x;
+}
+
 /* Small whole powers by products, others through the logarithm; 0 to a positive power is 0. */
 static pt_tensor *pow_fn(const pt_op *op, const pt_arg *arg) {
   (void)op;
@@ -282,6 +392,23 @@ static pt_tensor *pow_fn(const pt_op *op, const pt_arg *arg) {
   pt_tensor *y = pt_exp(pt_mul(pt_log(pt_where(zero, pt_scalar_int(1), a)), b));
   pt_tensor *at_zero = pt_eq(b, pt_scalar_int(0));
   return pt_where(zero, to(at_zero, d), y);
+}
+
+static pt_tensor *prod_fn(const pt_op *op, const pt_arg *arg) {
+  pt_tensor *x = arg[0].t;
+  bool in[PT_MAX_DIM];
+  int64_t dims[PT_MAX_DIM];
+  int n = 0;
+  pt_arg all = arg[1];
+  all.given = all.given && all.n > 0;
+  if (!pti_dim_set(op->name, &all, x->nd, in)) return NULL;
+  for (int d = 0; d < arg[0].t->nd; d++) {
+    if (!in[d]) continue;
+    x = product(x, d);
+    dims[n++] = d;
+  }
+  if (n == 0) return pt_clone(x);
+  return arg[2].i ? x : pt_squeeze(x, dims, n);
 }
 
 static pt_tensor *eq_fn(const pt_op *op, const pt_arg *arg) { /* eq, ne */
@@ -348,18 +475,64 @@ static pt_tensor *over_dims(const pt_op *op, const pt_arg *arg) {
 }
 
 static complex_fn *const fn_of[PTI_NOPS] = {
-    [PTI_OP_neg] = parts_run,    [PTI_OP_add] = parts_run,
-    [PTI_OP_sub] = parts_run,    [PTI_OP_mul] = mul_fn,
-    [PTI_OP_div] = div_fn,       [PTI_OP_abs] = abs_fn,
-    [PTI_OP_square] = square_fn, [PTI_OP_reciprocal] = reciprocal_fn,
-    [PTI_OP_exp] = exp_fn,       [PTI_OP_log] = log_fn,
-    [PTI_OP_sqrt] = sqrt_fn,     [PTI_OP_cos] = cos_fn,
-    [PTI_OP_sin] = sin_fn,       [PTI_OP_tanh] = tanh_fn,
-    [PTI_OP_pow] = pow_fn,       [PTI_OP_eq] = eq_fn,
-    [PTI_OP_ne] = eq_fn,         [PTI_OP_isnan] = isnan_fn,
-    [PTI_OP_where] = where_fn,   [PTI_OP_masked_fill] = masked_fill_fn,
-    [PTI_OP_sum] = over_dims,    [PTI_OP_mean] = over_dims,
+    [PTI_OP_neg] = parts_run,
+    [PTI_OP_add] = parts_run,
+    [PTI_OP_sub] = parts_run,
+    [PTI_OP_mul] = mul_fn,
+    [PTI_OP_div] = div_fn,
+    [PTI_OP_abs] = abs_fn,
+    [PTI_OP_square] = square_fn,
+    [PTI_OP_reciprocal] = reciprocal_fn,
+    [PTI_OP_exp] = exp_fn,
+    [PTI_OP_log] = log_fn,
+    [PTI_OP_sqrt] = sqrt_fn,
+    [PTI_OP_cos] = cos_fn,
+    [PTI_OP_sin] = sin_fn,
+    [PTI_OP_tanh] = tanh_fn,
+    [PTI_OP_pow] = pow_fn,
+    [PTI_OP_eq] = eq_fn,
+    [PTI_OP_ne] = eq_fn,
+    [PTI_OP_isnan] = isnan_fn,
+    [PTI_OP_where] = where_fn,
+    [PTI_OP_masked_fill] = masked_fill_fn,
+    [PTI_OP_sum] = over_dims,
+    [PTI_OP_mean] = over_dims,
     [PTI_OP_cumsum] = over_dims,
+    [PTI_OP_prod] = prod_fn,
+    [PTI_OP_tan] = tan_fn,
+    [PTI_OP_sinh] = sinh_fn,
+    [PTI_OP_cosh] = cosh_fn,
+    [PTI_OP_asinh] = asinh_fn,
+    [PTI_OP_acosh] = acosh_fn,
+    [PTI_OP_atanh] = atanh_fn,
+    [PTI_OP_asin] = asin_fn,
+    [PTI_OP_acos] = acos_fn,
+    [PTI_OP_atan] = atan_fn,
+    [PTI_OP_rsqrt] = rsqrt_fn,
+    [PTI_OP_sigmoid] = sigmoid_fn,
+    [PTI_OP_log2] = log2_fn,
+    [PTI_OP_log10] = log10_fn,
+    [PTI_OP_log1p] = log1p_fn,
+    [PTI_OP_expm1] = expm1_fn,
+    [PTI_OP_sign] = sign_fn,
+    [PTI_OP_lerp] = lerp_fn,
+    [PTI_OP_any] = truth_fn,
+    [PTI_OP_all] = truth_fn,
+    [PTI_OP_nonzero] = truth_fn,
+    [PTI_OP_logical_not] = truth_fn,
+    [PTI_OP_logical_and] = truth_fn,
+    [PTI_OP_logical_or] = truth_fn,
+    [PTI_OP_logical_xor] = truth_fn,
+};
+
+/* Ops that need an order, which complex numbers have none of. */
+static const bool ordered[PTI_NOPS] = {
+    [PTI_OP_sort] = true,    [PTI_OP_topk] = true,         [PTI_OP_amax] = true,
+    [PTI_OP_amin] = true,    [PTI_OP_max_dim] = true,      [PTI_OP_min_dim] = true,
+    [PTI_OP_argmax] = true,  [PTI_OP_argmin] = true,       [PTI_OP_cummax] = true,
+    [PTI_OP_cummin] = true,  [PTI_OP_lt] = true,           [PTI_OP_le] = true,
+    [PTI_OP_gt] = true,      [PTI_OP_ge] = true,           [PTI_OP_maximum] = true,
+    [PTI_OP_minimum] = true, [PTI_OP_searchsorted] = true,
 };
 
 static const bool as_it_is[PTI_NOPS] = {
@@ -409,5 +582,9 @@ bool pti_complex_call(const pt_op *op, const pt_arg *arg, pt_tensor **out, bool 
     return move_numbers(op, arg, moved) && (out[0] = fn_of[id](op, moved)) != NULL;
   }
   if (as_it_is[id] || op->kind == PTI_COMPOSITE) return true;
-  return pti_fail(PT_EDTYPE, "%s: complex tensors are not supported", op->name) != NULL;
+  return pti_fail(PT_EDTYPE,
+                  ordered[id] ? "%s: complex numbers have no order; x:abs() and x:real() have"
+                              : "%s: complex tensors are not supported; pt.view_as_real(x) gives "
+                                "their parts as real numbers",
+                  op->name) != NULL;
 }

@@ -93,6 +93,7 @@ typedef void pti_random_loop(void *x, const pti_words *w, double a, double b, do
 typedef struct pti_cpu_rows {
   pti_ew_loop
       *loop[PTI_NEW][4][PTI_NCOMPUTE]; /* value and gradients; NULL where the row has none */
+  pti_ew_loop *near[PTI_NEW][2];       /* faster twins for float, NULL for most rows */
   bool gives_bool[PTI_NEW];            /* uint8_t is written, not the compute type */
 } pti_cpu_rows;
 extern const pti_cpu_rows pti_cpu_rows_base, pti_cpu_rows_avx2, pti_cpu_rows_avx512;

@@ -115,6 +115,8 @@ bool pti_cpu_ew(int dev, int op, int which, pti_compute compute, const pti_iter 
               .loop = loops->rows->loop[op][which][compute],
               .param = param,
               .compute = compute};
+  if (compute == PTI_CF32 && which < 2 && loops->rows->near[op][which])
+    j.loop = loops->rows->near[op][which];
   if (!j.loop)
     return pti_cpu_host->fail(PT_EDTYPE, "not computed in %s", pt_dtype_name(storage[compute])) !=
            NULL;

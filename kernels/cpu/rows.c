@@ -34,6 +34,7 @@
 #define PT_S f
 #define F(name) name##_f32
 #include "ew.inc.h"
+#include "circular.inc.h"
 #undef T
 #undef PT_S
 #undef F
@@ -92,6 +93,9 @@ const pti_cpu_rows GLUE(pti_cpu_rows_, PT_LEVEL) = {
         {
 #include "ops.def"
         },
+    .near = {[PTI_EW_sin] = {near_sin_0, near_sin_1},
+             [PTI_EW_cos] = {near_cos_0, near_cos_1},
+             [PTI_EW_tan] = {near_tan_0}},
 #undef UNARY
 #undef UNARYP
 #undef BINARY

@@ -8,7 +8,7 @@ local nearest = require "pt.nearest"
 local under = require "pt.generator".under
 
 local define, made = require "pt.define"()
-local sequence, permutation, choose = core.fn "sequence", core.fn "randperm", core.fn "where"
+local sequence, permutation = core.fn "sequence", core.fn "randperm"
 local fill_random = core.fn "random_" -- the twin of the table: fill_random(x, kind, a, b)
 
 ---@class pt.TensorOptions
@@ -356,52 +356,6 @@ drawing("multinomial", "x:T num_samples:i replacement:b=false",
     local _, ids = (weights / race):topk(n)
     return ids
   end)
-
--- ---- counts of rare events ----
-
--- The distribution function is walked up until it passes a uniform number.
-local function poisson_by_steps(rate, g)
-  local u, term = uniform(g, rate), (-rate):exp()
-  local sum, count = term, rate:new_zeros(rate.shape)
-  for k = 1, 100 do -- beyond, below a rate of 10, lies less than 1e-60
-    local more = u:ge(sum)
-    if not more:any():item() then break end
-    count = count + more
-    term = term * rate / k
-    sum = sum + term
-  end
-  return count
-end
-
--- Hoermann's transformed rejection (PTRS), for rates from 10 on.
-local function poisson_by_rejection(rate, g)
-  local b = rate:sqrt() * 2.53 + 0.931
-  local a = b * 0.02483 - 0.059
-  local scale, limit = 1.1239 + 1.1328 / (b - 3.4), 0.9277 - 3.6224 / (b - 2)
-  local count, done = rate:new_zeros(rate.shape), rate:lt(0)
-  repeat
-    local u, v = uniform(g, rate) - 0.5, uniform(g, rate)
-    local us = 0.5 - u:abs()
-    local k = ((2 * a / us + b) * u + rate + 0.43):floor()
-    local quick = us:ge(0.07):logical_and(v:le(limit))
-    local slow = v:log() + scale:log() - (a / us:square() + b):log()
-    slow = slow:le(k * rate:log() - rate - (k + 1):lgamma()):logical_and(us:ge(0.013):logical_or(v:le(us)))
-    local taken = quick:logical_or(slow):logical_and(k:ge(0)):logical_and(done:logical_not())
-    count, done = choose(taken, k, count), done:logical_or(taken)
-  until done:all():item()
-  return count
-end
-
-drawing("poisson", "x:T", "random counts of a Poisson distribution with the rates x", function(x, g)
-  local rate = x:detach():to_dtype(core.dtypes.float64)
-  if rate:ge(0):logical_and(rate:lt(math.huge)):logical_not():any():item() then
-    fail("poisson: rates must be finite and not negative")
-  end
-  local few = rate:lt(10)
-  local y = poisson_by_steps(choose(few, rate, 1.0), g)
-  if not few:all():item() then y = choose(few, y, poisson_by_rejection(choose(few, 10.0, rate), g)) end
-  return y:to_dtype(x.dtype)
-end)
 
 -- ---- classes ----
 
