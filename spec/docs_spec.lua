@@ -40,6 +40,37 @@ describe("reference:", function()
     assert.matches("^x:size%(dim%)\n  the size of a dim", lines[3])
   end)
 
+  -- What pt.help prints.
+  local function help(what)
+    local lines, say = {}, print
+    _G.print = function(text) lines[#lines + 1] = text end
+    local ok, err = pcall(pt.help, what)
+    _G.print = say
+    assert(ok, err)
+    return table.concat(lines, "\n")
+  end
+
+  it("help knows every function, method and twin by its name, and functions by themselves", function()
+    local spaces = { [""] = pt, ["linalg."] = pt.linalg, ["fft."] = pt.fft, ["special."] = pt.special }
+    for prefix, space in pairs(spaces) do
+      for name, fn in pairs(space) do
+        if type(fn) == "function" then
+          assert.falsy(help(prefix .. name):find "^no function", prefix .. name)
+          assert.falsy(help(fn):find "^no function", "the value of " .. prefix .. name)
+        end
+      end
+    end
+    for name, fn in pairs(pt.Tensor) do
+      if type(fn) == "function" then assert.falsy(help(name):find "^no function", name) end
+    end
+    assert.matches("^pt%.linalg%.inv%(", help "linalg.inv")
+    assert.matches("^pt%.linalg%.inv%(", help "pt.linalg.inv")
+    assert.matches("^pt%.erf%(", help(pt.special.erf))
+    assert.matches("^pt%.special%.erf%(x%)\n  another name of pt%.erf: ", help "special.erf")
+    assert.matches("^no function 'linalg.invv'; did you mean 'linalg.inv'", help "linalg.invv")
+    assert.error_matches(function() return pt.ones(1):transpos() end, "did you mean 'transpose'")
+  end)
+
   it("is written", function()
     local path = os.tmpname()
     local run = assert(loadfile "scripts/tools/docs.lua")

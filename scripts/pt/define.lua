@@ -74,4 +74,15 @@ local function new(_, space)
   return define, made, alias, inplace
 end
 
-return setmetatable({ docs = docs }, { __call = new })
+-- What pt.help tells about a function of pt that also stands in a table, as pt.special.erf does.
+local function also(space, name, of, fn)
+  local entry = docs[of]
+  for _, op in ipairs(entry and {} or core.ops()) do entry = op.name == of and op or entry end
+  local full = space .. "." .. name
+  docs[full] = {
+    name = full, sig = entry and entry.sig or "...", kind = "lua", differentiable = true, fn = fn, space = space,
+    help = ("another name of pt.%s: %s"):format(of, entry and entry.help or "see there"),
+  }
+end
+
+return setmetatable({ docs = docs, also = also }, { __call = new })

@@ -23,6 +23,7 @@ require "pt.manual"
 define("ops", "...", "all functions: a list of {name, sig, help, kind, differentiable, inplace, fn}", function()
   local list, seen = {}, {}
   core.load_all()
+  for _, space in ipairs { "pt.linalg", "pt.fft", "pt.special" } do require(space) end
   for _, op in pairs(docs) do -- a name of the table that was redefined in Lua is the one in Lua
     list[#list + 1], seen[op.name] = op, true
   end
@@ -33,11 +34,26 @@ define("ops", "...", "all functions: a list of {name, sig, help, kind, different
   return list
 end)
 
--- What has the name, or is the function; a twin in place is found under the name of its op.
+-- What a script finds under a name with dots.
+local function value_at(name)
+  local at = require "pt"
+  for word in name:gmatch "[^.]+" do at = type(at) == "table" and at[word] or nil end
+  return at
+end
+
+-- What has the name ("sum", "linalg.inv", "pt.linalg.inv"), or is the function: pt.erf before pt.special.erf. A twin in
+-- place is found under the name of its op.
 local function find(what)
   local names, twin = {}, nil
+  if type(what) == "string" then
+    what = what:gsub("^pt%.", "")
+    value_at(what) -- loads the file that tells about it
+    if docs[what] then return docs[what] end
+  end
   for i, op in ipairs(made.functions.ops()) do
-    if op.name == what or op.fn == what then return op end
+    if op.name == what then return op end
+    local same = type(what) == "function" and (op.fn == what or value_at(op.name) == what)
+    if same and (twin == nil or not op.space) then twin = op end
     if op.name .. "_" == what and core.Tensor[what] then twin = op end
     names[i] = op.name
   end

@@ -8,6 +8,7 @@ local core = require "pt.core"
 local fail = require "pt.fail"
 local dims = require "pt.dims"
 
+local also = require "pt.define".also
 local define = require "pt.define"()
 local fn, Tensor = core.fn, core.Tensor
 local svd, eigh, lu, qr, solve, triangle = fn "linalg_svd", fn "linalg_eigh", fn "linalg_lu", fn "linalg_qr",
@@ -523,6 +524,9 @@ add("vecdot", "x:T y:T dim:i=-1", "inner products of vectors along dim", functio
   return (x * y):sum(dim)
 end)
 
-for _, name in ipairs { "cross", "matmul", "diagonal", "vander" } do linalg[name] = Tensor[name] end
+for _, name in ipairs { "cross", "matmul", "diagonal", "vander" } do
+  linalg[name] = Tensor[name]
+  also("linalg", name, name, linalg[name])
+end
 
 return linalg

@@ -10,19 +10,19 @@ local choose, sequence = core.fn "where", core.fn "sequence"
 
 -- ---- conditions ----
 
-define("where", "cond:T x... y...", "x where cond is true, else y; cond alone: ids of its true elements by dim",
-  function(cond, x, y)
-    if x ~= nil or y ~= nil then return choose(cond, x, y) end
-    return functions.nonzero_by_dim(cond)
-  end)
-methods.where = functions.where
-
---- The positions of nonzero elements as a list of id vectors, one for each dim.
-function functions.nonzero_by_dim(x)
+-- The positions of nonzero elements as a list of id vectors, one for each dim.
+local function by_dim(x)
   local at, list = x:nonzero(), {}
   for d = 1, x.ndim do list[d] = at:select(2, d) end
   return list
 end
+
+define("where", "cond:T x... y...", "x where cond is true, else y; cond alone: ids of its true elements by dim",
+  function(cond, x, y)
+    if x ~= nil or y ~= nil then return choose(cond, x, y) end
+    return by_dim(cond)
+  end)
+methods.where = functions.where
 
 define("argwhere", "x:T", "positions of the nonzero elements, (count, ndim)", function(x) return x:nonzero() end)
 
