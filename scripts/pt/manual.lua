@@ -65,7 +65,7 @@ local entries = {
   { "new_tensor", "x:T value options...", "a number or nested list, with the dtype and device of x" },
   -- gradients
   { "is_inference", "x:T", "whether x was made under pt.inference_mode" },
-  { "register_post_accumulate_grad_hook", "x:T hook", "calls hook(x) whenever backward has set the gradient of leaf x" },
+  { "register_post_accumulate_grad_hook", "x:T hook", "calls hook(x) when backward has set x.grad" },
   { "requires_grad_", "x:T on...", "whether gradients are asked of x; true by default" },
   { "retain_grad", "x:T", "keeps the gradient of x though x is no leaf" },
   { "backward", "x:T gradient:T? retain_graph:b=false create_graph:b=false", "adds gradients to the leaves of x" },
