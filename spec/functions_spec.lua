@@ -495,3 +495,18 @@ describe("functions in Lua", function()
     end)
   end
 end)
+
+describe("an error of an op within a function", function()
+  it("begins with the function that the script called", function()
+    local two = pt.ones(2, 3)
+    for text, fn in pairs {
+      ["^std: dim 5 of"] = function() two:std(5) end,
+      ["^nanmean: sum: dim 7 of"] = function() two:nanmean(7) end,
+      ["^logsumexp: dim 9 of"] = function() two:logsumexp(9) end,
+      ["^sum: dim 7 of"] = function() two:sum(7) end,
+      ["^linalg.inv: x %[2, 3%] is not square"] = function() pt.linalg.inv(two) end,
+    } do
+      assert.error_matches(fn, text)
+    end
+  end)
+end)

@@ -14,6 +14,25 @@ local signature = require "pt.signature"
 -- What is known about functions written in Lua: pt.help and pt.ops read it.
 local docs = {}
 
+-- The names of functions that are called under them, for messages.
+local names = setmetatable({}, { __mode = "k" })
+
+-- A message of an op that a function of the library called, with the function's name before it: the script knows that
+-- one. Functions that end by calling the op leave no trace, and the op speaks for itself.
+local function named(text)
+  local outer, folder = nil, os.getenv "PT_LUA_PATH"
+  for level = 2, 60 do
+    local frame = debug.getinfo(level, "fS")
+    if not frame then break end
+    local ours = frame.source:find("=[pt]", 1, true) == 1 or folder and frame.source:find("@" .. folder, 1, true) == 1
+    if not ours and frame.what ~= "C" then break end
+    outer = names[frame.func] or outer
+  end
+  if not outer or text:find(outer .. ": ", 1, true) == 1 then return text end
+  return outer .. ": " .. text
+end
+core.on_error(named)
+
 -- fn with the arguments checked against `sig`.
 local function checked(name, sig, fn)
   local first, rest = sig:match "^(%w+):T%s*(.*)$"
@@ -42,6 +61,7 @@ local function new(_, space)
 
   -- A signature with "..." is not checked here: the function reads its arguments itself.
   local function define(name, sig, help, fn)
+    names[fn] = name
     if not sig:find("...", 1, true) then fn = checked(name, sig, fn) end
     fn = autocast.wrap(name, fn)
     local inplace = name:sub(-1) == "_"
@@ -85,4 +105,4 @@ local function also(space, name, of, fn)
   }
 end
 
-return setmetatable({ docs = docs, also = also }, { __call = new })
+return setmetatable({ docs = docs, also = also, named = named }, { __call = new })

@@ -8,6 +8,7 @@ local pt = require "pt"
 local core = require "pt.core"
 local class = require "pt.class"
 local fail = require "pt.fail"
+local named_error = require "pt.define".named
 local nearest = require "pt.nearest"
 local signature = require "pt.signature"
 local StateDict = require "pt.state_dict"
@@ -434,7 +435,7 @@ end
 core.on_error(function(text)
   local running = core.receivers(Module.__call)
   local inner = running[#running]
-  if not is_module(inner) then return text end
+  if not is_module(inner) then return named_error(text) end
   local where, path = inner:describe(), path_to(running[1], inner)
   if path and path ~= "" then where = ("%s (%s)"):format(path, where) end
   local op, rest = text:match "^([%w_]+): (.*)$"
