@@ -78,8 +78,7 @@ __global__ void __launch_bounds__(WARPS * 32) attention_forward(attention_args a
   T scale = sum == 0 ? T(0) : 1 / sum;
   for (int64_t c = lane; c < a.dv; c += 32)
     ((S *)a.y)[(head * a.lq + i) * a.dv + c] = put<S>::of(y[c] * scale);
-  if (lane == 0)
-    ((T *)a.out_lse)[head * a.lq + i] = sum == 0 ? T(-INFINITY) : top + (T)log((double)sum);
+  if (lane == 0) ((T *)a.out_lse)[head * a.lq + i] = sum == 0 ? T(-INFINITY) : top + pt_log(sum);
 }
 
 /* The product of each row of y and its gradient; a warp has a row. */

@@ -49,7 +49,7 @@ DEV void take_transposed(uint16_t (*to)[KEYS + PAD], const S *x, int64_t first, 
 
 /* W: the width of heads, filled up with zeros. */
 template <class S, int W>
-__global__ void __launch_bounds__(MMA_THREADS) attention_mma(attention_args a) {
+__global__ void __launch_bounds__(MMA_THREADS, 2) attention_mma(attention_args a) {
   SHARED(uint16_t, ks, [KEYS][W + PAD]); /* first the queries */
   SHARED(uint16_t, vs, [W][KEYS + PAD]);
   int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
@@ -155,8 +155,7 @@ __global__ void __launch_bounds__(MMA_THREADS) attention_mma(attention_args a) {
         *(uint32_t *)(to + n * 8 + 2 * t) =
             pair_of<S>(y[n][2 * r] * scale, y[n][2 * r + 1] * scale);
     if (t == 0)
-      ((float *)a.out_lse)[head * a.lq + i] =
-          sum[r] == 0 ? -INFINITY : top[r] + (float)log((double)sum[r]);
+      ((float *)a.out_lse)[head * a.lq + i] = sum[r] == 0 ? -INFINITY : top[r] + pt_log(sum[r]);
   }
 }
 

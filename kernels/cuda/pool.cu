@@ -60,15 +60,18 @@ DEV int64_t elements_of(const span &s) { return (s.until - s.from + s.step - 1) 
 struct box {
   span d[3];
 };
+DEV int64_t elements_of(const box &b) {
+  return elements_of(b.d[0]) * elements_of(b.d[1]) * elements_of(b.d[2]);
+}
 DEV box box_at(const window_args &q, int64_t o) {
   int64_t z = o / q.plane, y = o / q.row - z * q.out[1];
   box b = {{window(q, 0, z), window(q, 1, y), window(q, 2, o % q.row)}};
   return b;
 }
-template <class T> DEV T divisor_of(const window_args &q, const box &b) {
+/* n: elements of the window that are there. */
+template <class T> DEV T divisor_of(const window_args &q, const box &b, int64_t n) {
   if (q.divisor > 0) return (T)q.divisor;
   if (q.count_pad) return (T)(b.d[0].count * b.d[1].count * b.d[2].count);
-  int64_t n = elements_of(b.d[0]) * elements_of(b.d[1]) * elements_of(b.d[2]);
   return (T)(n > 0 ? n : 1);
 }
 
@@ -102,11 +105,12 @@ __global__ void __launch_bounds__(THREADS) avg_pool_kernel(window_args q, S *y, 
     const S *plane = x + e / q.nout * q.nin.d;
     box b = box_at(q, e % q.nout);
     T sum = 0;
+    int64_t n = 0;
     for (int64_t z = b.d[0].from; z < b.d[0].until; z += b.d[0].step)
       for (int64_t v = b.d[1].from; v < b.d[1].until; v += b.d[1].step)
         for (int64_t w = b.d[2].from; w < b.d[2].until; w += b.d[2].step)
-          sum += load(plane[(z * q.in[1] + v) * q.in[2] + w]);
-    y[e] = put<S>::of(sum / divisor_of<T>(q, b));
+          sum += load(plane[(z * q.in[1] + v) * q.in[2] + w]), n++;
+    y[e] = put<S>::of(sum / divisor_of<T>(q, b, n));
   }
 }
 
@@ -141,7 +145,7 @@ __global__ void __launch_bounds__(THREADS) avg_pool_grad_kernel(window_args q, S
           int64_t o = (z * q.out[1] + v) * q.out[2] + w;
           box b = box_at(q, o);
           if (holds(b.d[0], at[0]) && holds(b.d[1], at[1]) && holds(b.d[2], at[2]))
-            sum += load(plane[o]) / divisor_of<T>(q, b);
+            sum += load(plane[o]) / divisor_of<T>(q, b, elements_of(b));
         }
     gx[e] = put<S>::of(sum);
   }

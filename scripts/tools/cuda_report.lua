@@ -188,7 +188,7 @@ if counts then
       local conflicts = tonumber(phases) > 0 and ("%.2f"):format(passes / phases) or "-"
       name = name == "k" and "rows of ops.def" or name
       print(("%-44s %8s %12s %11.2fx %11.2fx %8s"):format(name:gsub("^%((.*)%)$", "%1"):sub(1, 44), launches, first,
-        asked / math.max(1, first), moved / math.max(1, asked), conflicts))
+        asked / math.max(1, tonumber(first)), moved / math.max(1, tonumber(asked)), conflicts))
     end
   end
   counts:close()
