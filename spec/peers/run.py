@@ -19,7 +19,8 @@ FLOATS = ["float32", "float64", "float16", "bfloat16"]
 DTYPES = FLOATS + ["int64", "int32", "int16", "int8", "uint8", "bool"]
 SHAPES = [(), (0,), (1,), (5,), (2, 3), (3, 1), (0, 3), (2, 0, 3), (2, 3, 4), (1, 2, 1, 3), (70,)]
 # relative and absolute tolerance
-TOLERANCE = {"float32": (2e-5, 1e-6), "float64": (1e-11, 1e-13), "float16": (4e-3, 4e-3), "bfloat16": (3e-2, 3e-2)}
+TOLERANCE = {"float32": (2e-5, 1e-6), "float64": (1e-11, 1e-13), "float16": (4e-3, 4e-3), "bfloat16": (3e-2, 3e-2),
+             "complex64": (1e-4, 1e-4), "complex128": (1e-9, 1e-9)}
 GRADIENT = (1e-7, 1e-9)
 
 # Differences that are meant: function, a part of the message, the reason.
@@ -58,8 +59,9 @@ local function show(ok, ...)
   local fields = { "ok" }
   for i = 1, select("#", ...) do
     local x = select(i, ...)
+    local plain = pt.is_tensor(x) and x.dtype.is_complex and x:view_as_real() or x
     fields[i + 1] = pt.is_tensor(x) and ("%s|%s|%s"):format(x.dtype, table.concat(x.shape, ","),
-      table.concat(flat(x:tolist(), {}), " ")) or tostring(x)
+      table.concat(flat(plain:tolist(), {}), " ")) or tostring(x)
   end
   print(table.concat(fields, "\\t"))
 end
@@ -125,6 +127,27 @@ class Tensor:
             self.lua = f"every_second({self.lua})"
 
 
+class Complex(Tensor):
+    """Complex numbers, away from where functions jump."""
+
+    def __init__(self, shape):
+        re, im = Tensor(shape, "float64", smooth=True), Tensor(shape, "float64", smooth=True)
+        self.dtype, self.torch, self.lua = "complex128", torch.complex(re.torch, im.torch), f"pt.complex({re.lua}, {im.lua})"
+
+
+class Square(Tensor):
+    """Matrices that are far from singular; `whole`: symmetric and positive definite."""
+
+    def __init__(self, whole=False):
+        n, batch = random.randint(1, 5), random.choice([(), (2,), (0,), (2, 3)])
+        super().__init__(batch + (n, n), "float64", smooth=True)
+        self.torch = self.torch + 12 * torch.eye(n)
+        self.lua = f"({self.lua} + 12 * pt.eye({n}, {{dtype = pt.float64}}))"
+        if whole:
+            self.torch = self.torch @ self.torch.mT
+            self.lua = f"(function(q) return q:matmul(q.mT) end)({self.lua})"
+
+
 def narrower(shape):
     """A shape that broadcasts with `shape`."""
     if random.random() < 0.5:
@@ -151,6 +174,7 @@ class Case:
             S=lambda: Tensor(shape, dtype, smooth), P=lambda: Tensor(shape, other, smooth, positive=True),
             M=lambda: Tensor(shape, "bool"), F=lambda: Tensor(shape, dtype if dtype in FLOATS else "float32", smooth),
             I=lambda: Tensor((random.randint(0, 4),), "int64", ids=ids), T=lambda: Tensor(shape, "int64", ids=ids),
+            Z=lambda: Complex(shape), W=lambda: Complex(shape), Q=Square, H=lambda: Square(whole=True),
             G=lambda: Tensor(tuple(random.randint(0, n) for n in shape), "int64", ids=ids))
         text = self.python.replace("_", " ")
         self.inputs = {}
@@ -158,6 +182,8 @@ class Case:
             if any(word == letter for word in "".join(c if c.isalnum() else " " for c in text).split()):
                 self.inputs[letter] = make()
         self.floats = [k for k, t in self.inputs.items() if t.dtype == "float64"] if smooth else []
+        if "Z" in self.inputs:
+            self.floats = []
 
     def second(self, shape, dtype, smooth):
         """A 0-dim tensor is positive: PyTorch would wrap a negative one around in an unsigned dtype of the first.
@@ -201,7 +227,9 @@ def differ(got, want, tolerance):
     if shape != tuple(want.shape):
         return f"shape {shape}, expected {tuple(want.shape)}"
     relative, absolute = tolerance or TOLERANCE.get(dtype, (0, 0))
-    for x, y in zip(map(float if dtype in FLOATS else int, text.split()), want.detach().clone().flatten().tolist()):
+    want = torch.view_as_real(want.resolve_conj()) if want.is_complex() else want
+    parse = float if want.is_floating_point() else int
+    for x, y in zip(map(parse, text.split()), want.detach().clone().flatten().tolist()):
         near = x == y or x != x and y != y
         if not near and not (math.isfinite(y) and abs(x - y) <= absolute + relative * abs(y)):
             return f"{x}, expected {y}"
