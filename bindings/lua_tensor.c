@@ -87,7 +87,7 @@ static void tell_bytes(pti_storage *s) {
 void pl_fill(lua_State *L, pl_box *box, pt_tensor *t) {
   (void)L;
   unseen += OVERHEAD;
-  if (t->alias->refs == 1) tell_bytes(t->alias->storage);
+  tell_bytes(t->alias->storage);
   box->t = pt_retain(t);
 }
 

@@ -119,6 +119,15 @@ describe("networks, their memory:", function()
     assert.is_true(peak < 22 * step, ("%.1f bytes for each of x"):format(peak / step))
   end)
 
+  it("the collector is told of results that the graph keeps, too", function()
+    local peak = run [[
+      local x = pt.ones(2 ^ 20):requires_grad_()
+      for _ = 1, 100 do x:exp():sum():backward() end
+      print(pt.memory_stats().peak_bytes)
+    ]]
+    assert.is_true(peak < 128 * 2 ^ 20, peak .. " bytes") -- 400 MB are made
+  end)
+
   it("10^4 steps of training hold memory flat", function()
     local more = run [[
       local w, x = pt.randn(4, 4):requires_grad_(), pt.randn(2, 4)
