@@ -55,6 +55,18 @@ local function identity(n, like)
   return eye
 end
 
+-- Complex matrices by way of real ones of twice the size: [[re, -im], [im, re]] for re + i im, which multiplies,
+-- inverts and has gradients as the complex one does; and back.
+local function widened(x)
+  local re, im = x:real(), x:imag()
+  return core.fn "cat"({ core.fn "cat"({ re, -im }, -1), core.fn "cat"({ im, re }, -1) }, -2)
+end
+local function halved(y, columns)
+  local n = y:size(-2) // 2
+  if columns then y = y:narrow(-1, 1, columns) end
+  return core.fn "complex"(y:narrow(-2, 1, n):contiguous(), y:narrow(-2, n + 1, n):contiguous())
+end
+
 local function needs_grad(x) return x.requires_grad and core.grad_enabled() end
 
 -- x with the triangle that does not count replaced by the other one; gradients go to x as it is, as PyTorch's do.
@@ -91,6 +103,11 @@ add("svd", "x:T full_matrices:b=true", "U, S and Vh with x = U diag(S) Vh; S des
   return svd(x, full)
 end)
 add("svdvals", "x:T", "the singular values, descending", function(x)
+  if x.dtype.is_complex then -- each of them stands twice
+    need_matrix("svdvals", x)
+    local _, twice = svd(widened(x), false, needs_grad(x))
+    return twice:unflatten(-1, { -1, 2 }):mean(-1)
+  end
   local _, s = svd(x, false, needs_grad(x))
   return s
 end)
@@ -207,8 +224,26 @@ local function solved(op, a, b, left, check)
   return x, info
 end
 
+-- For A or B complex.
+local function complex_solve(a, b, left)
+  need_matrix("solve", a, true)
+  local vector = is_vector(a, b)
+  if vector then b = b:unsqueeze(-1) end
+  if not left and not vector then
+    return complex_solve(a:transpose(-2, -1), b:transpose(-2, -1), true):transpose(-2, -1)
+  end
+  local zero = a:new_zeros({})
+  a, b = a.dtype.is_complex and a or a + b:new_zeros({}), b.dtype.is_complex and b or b + zero
+  local parts = core.fn "cat"({ b:real(), b:imag() }, -2)
+  local x = halved((solved("solve", widened(a), parts, true, true)))
+  return vector and x:squeeze(-1) or x
+end
+
 add("solve", "A:T B:T left:b=true", "X with A X = B (left false: X A = B); B may hold vectors",
-  function(a, b, left) return (solved("solve", a, b, left, true)) end)
+  function(a, b, left)
+    if a.dtype.is_complex or b.dtype.is_complex then return complex_solve(a, b, left) end
+    return (solved("solve", a, b, left, true))
+  end)
 add("solve_ex", "A:T B:T left:b=true check_errors:b=false", "solve, and for each A 0 or where it turned out singular",
   function(a, b, left, check) return solved("solve_ex", a, b, left, check) end)
 
@@ -233,7 +268,11 @@ local function inverse(op, x, check)
   return y, info
 end
 
-add("inv", "x:T", "the inverse", function(x) return (inverse("inv", x, true)) end)
+add("inv", "x:T", "the inverse", function(x)
+  if not x.dtype.is_complex then return (inverse("inv", x, true)) end
+  need_matrix("inv", x, true)
+  return halved(inverse("inv", widened(x), true), x:size(-1))
+end)
 add("inv_ex", "x:T check_errors:b=false", "the inverse, and for each matrix 0 or where it turned out singular",
   function(x, check) return inverse("inv_ex", x, check) end)
 
@@ -278,6 +317,9 @@ add("pinv", "x:T atol:n? rtol:n? hermitian:b=false",
   "the pseudo-inverse; singular values up to max(atol, rtol times the largest) count as 0",
   function(x, atol, rtol, hermitian)
     need_matrix("pinv", x)
+    if x.dtype.is_complex then
+      return halved(fn "linalg_pinv"(widened(x), tolerances(x:real(), atol, rtol)), x:size(-2))
+    end
     return fn "linalg_pinv"(hermitian and symmetric(x) or x, tolerances(x, atol, rtol))
   end)
 
@@ -452,6 +494,7 @@ local pade = {
 
 add("matrix_exp", "x:T", "e to the power of a matrix", function(x)
   need_matrix("matrix_exp", x, true)
+  if x.dtype.is_complex then return halved(linalg.matrix_exp(widened(x)), x:size(-1)) end
   local n = x:size(-1)
   if x:numel() == 0 then return x:clone() end
   local norm = x:detach():abs():sum(-2):amax():item()
