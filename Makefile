@@ -183,7 +183,8 @@ endif
 sim: build/libptlua_sim.so
 # The specs of devices with every access of every kernel checked.
 simcheck: build/simcheck/libptlua_sim.so all
-	PT_BACKEND_PATH=$(CURDIR)/build/simcheck build/ptlua spec/busted.lua spec/device_spec.lua spec/device_kernels_spec.lua
+	PT_BACKEND_PATH=$(CURDIR)/build/simcheck build/ptlua spec/busted.lua spec/device_spec.lua spec/device_kernels_spec.lua \
+	  spec/device_runtime_spec.lua
 
 NVCC ?= $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
 CUDA_ARCHS ?= 80 90 100
