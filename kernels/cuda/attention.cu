@@ -32,7 +32,7 @@ DEV place place_of(const attention_args &a) {
 }
 
 template <class S>
-__global__ void __launch_bounds__(WARPS * 32) attention_forward(attention_args a) {
+__global__ void __launch_bounds__(WARPS * 32, 4) attention_forward(attention_args a) {
   typedef typename compute<S>::T T;
   DYN_SHARED(T, memory);
   place at = place_of(a);

@@ -99,7 +99,7 @@ __global__ void __launch_bounds__(THREADS)
   }
 }
 template <class S>
-__global__ void __launch_bounds__(THREADS) avg_pool_kernel(window_args q, S *y, const S *x) {
+__global__ void __launch_bounds__(THREADS, 4) avg_pool_kernel(window_args q, S *y, const S *x) {
   typedef typename compute<S>::T T;
   FOR_EACH(e, q.planes * q.nout.d) {
     const S *plane = x + e / q.nout * q.nin.d;
