@@ -19,8 +19,8 @@ RELATIVE, ABSOLUTE = 1e-7, 1e-9
 
 # Differences that are meant: function, an option and its value, a part of the message, the reason.
 EXPLAINED = [
-    ("interpolate", "antialias", True, "result 2", "PyTorch's gradient to one column is not that of its values"),
-    ("interpolate", "mode", "nearest", "result 2", "nor is that of some scale factors (3 entries times 2.6)"),
+    ("interpolate", "antialias", True, "result", "PyTorch gives all rows the first one's value where one column is left"),
+    ("interpolate", "mode", "nearest", "result 2", "PyTorch's gradient is not that of its values (3 entries times 2.6)"),
 ]
 
 PRELUDE = """local pt = require "pt"
