@@ -134,7 +134,6 @@ extern const pl_script pl_scripts[]; /* ends with a NULL name */
 lua_State *pl_open_state(const pt_vm_config *config);
 /* The same, but the module is loaded when something first asks for it: a worker starts in 0.1 ms. */
 lua_State *pl_open_lazy_state(const pt_vm_config *config);
-void pl_close_state(lua_State *L);
 /* The tensors that this thread makes from now on count towards the state's memory_limit; NULL: no longer. */
 void pl_book_tensors(lua_State *L);
 /* For lua_pcall: an error object as it is, or a string with the traceback kept in the registry. */

@@ -390,7 +390,7 @@ void pt_vm_close(pt_vm *vm) {
   if (vm == NULL) return;
   pti_thread thread = pti_this;
   pti_this.index_base = 1; /* finalizers are Lua, too */
-  if (vm->L) pl_close_state(vm->L);
+  if (vm->L) lua_close(vm->L);
   pti_this.index_base = thread.index_base;
   enter(current);
   clear(vm);

@@ -664,7 +664,7 @@ void *pl_worker_main(void *arg) {
     allow_signal(SIG_BLOCK);
   }
   atomic_store(&w->current, NULL);
-  if (w->L) pl_close_state(w->L);
+  if (w->L) lua_close(w->L);
   pl_book_tensors(NULL);
   pti_mem_flush_thread();
   pti_this.interrupt = NULL;

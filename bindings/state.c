@@ -24,6 +24,8 @@ typedef struct spare {
 typedef struct budget {
   pti_account account;
   size_t kept;
+  void *first; /* the block of the state itself, which Lua frees last */
+  bool open;
   spare *list[SMALL / GRAIN];
   void *newest;                /* the block handed out last, */
   size_t box_size, box_offset; /* by which the layout of boxes is learned; 0 until then */
@@ -63,20 +65,35 @@ static void *move(budget *b, void *block, size_t had, size_t size) {
   return moved;
 }
 
+static void drop(budget *b) {
+  for (size_t i = 0; i < PTI_COUNT(b->list); i++) {
+    while (b->list[i]) {
+      spare *block = b->list[i];
+      b->list[i] = block->next;
+      free(block);
+    }
+  }
+  free(b);
+}
+
+/* lua_close ends the budget, too, whoever calls it: os.exit(0, true) does. */
 static void *allocate(void *ud, void *block, size_t old_size, size_t size) {
   budget *b = ud;
   pti_account *a = &b->account;
   size_t had = block ? old_size : 0; /* of a new block Lua tells the type instead */
   if (size == 0) {
     if (had && had == b->box_size) pl_drop_box((char *)block + b->box_offset);
+    bool last = b->open && block == b->first;
     if (block) give(b, block, had);
     a->used -= had;
+    if (last) drop(b);
     return NULL;
   }
   size_t others = a->used - had;
   if (size > had && a->limit && (others > a->limit || size > a->limit - others)) return NULL;
   void *moved = block ? move(b, block, had, size) : take(b, size);
   if (moved) a->used = others + size;
+  if (b->first == NULL) b->first = moved;
   return b->newest = moved;
 }
 
@@ -181,9 +198,10 @@ static lua_State *open_state(const pt_vm_config *config, bool lazy) {
   budget *b = calloc(1, sizeof *b);
   lua_State *L = b ? lua_newstate(allocate, b) : NULL;
   if (L == NULL) {
-    free(b);
+    if (b) drop(b);
     return pti_fail(PT_EMEMORY, "no memory for a Lua state");
   }
+  b->open = true;
   b->account.limit = config->memory_limit;
   if (!config->no_stdlib) pthread_once(&shown, show_lua);
   int base = pt_index_base();
@@ -196,7 +214,7 @@ static lua_State *open_state(const pt_vm_config *config, bool lazy) {
   const char *why = lua_tostring(L, -1);
   pti_fail(status == LUA_ERRMEM ? PT_EMEMORY : PT_ELUA, "a Lua state could not be set up: %s",
            why ? why : "an error value");
-  pl_close_state(L);
+  lua_close(L);
   return NULL;
 }
 
@@ -207,21 +225,6 @@ void pl_book_tensors(lua_State *L) {
   void *b = NULL;
   if (L) lua_getallocf(L, &b);
   pti_set_account(b ? &((budget *)b)->account : NULL);
-}
-
-void pl_close_state(lua_State *L) {
-  void *ud;
-  lua_getallocf(L, &ud);
-  budget *b = ud;
-  lua_close(L);
-  for (size_t i = 0; i < PTI_COUNT(b->list); i++) {
-    while (b->list[i]) {
-      spare *block = b->list[i];
-      b->list[i] = block->next;
-      free(block);
-    }
-  }
-  free(b);
 }
 
 int pl_traceback(lua_State *L) {
