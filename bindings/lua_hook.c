@@ -348,7 +348,8 @@ static pt_tensor **read_list(lua_State *L, int at, int *n) {
   return x;
 }
 
-/* core.record(name, fn, zeros, inputs, saved, outputs) -> outputs as results of a call whose gradient is fn's */
+/* core.record(name, fn, zeros, inputs, saved, outputs, inplace) -> outputs as results of a call whose gradient is fn's;
+   inplace: outputs that are inputs were edited */
 static int record(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   int nin, nsave, nout;
@@ -367,7 +368,7 @@ static int record(lua_State *L) {
   if (c) {
     c->zeros = lua_toboolean(L, 3);
     strncpy(c->name, name, sizeof c->name - 1);
-    c->fn = (pt_function){c->name, call_gradient, callback_free};
+    c->fn = (pt_function){c->name, call_gradient, callback_free, lua_toboolean(L, 7)};
   }
   bool ok = c && pt_function_record(&c->fn, c, in, nin, save, nsave, out, nout);
   for (int k = 0; ok && k < nout; k++) {

@@ -88,12 +88,23 @@ static pt_tensor *fresh(pt_tensor *y, pt_tensor *const *in, int nin, pt_tensor *
   return y->node || y->requires_grad || y->root ? pti_bare(y) : y;
 }
 
+/* An input that the host edited in place and returned. */
+static bool edited(const pt_function *fn, const pt_tensor *y, pt_tensor *const *in, int nin,
+                   pt_tensor *const *out, int k) {
+  if (!fn->inplace || shares(y, out, k)) return false;
+  for (int i = 0; i < nin; i++) {
+    if (in[i] == y) return true;
+  }
+  return false;
+}
+
 static bool save_all(pt_node *n, pt_tensor *const *in, pt_tensor *const *save, int nsave,
                      pt_tensor *const *out, pt_tensor *const *given) {
   for (int s = 0; s < nsave; s++) {
     int i = 0, k = 0;
     while (i < n->nin && in[i] != save[s]) i++;
     while (k < n->nout && given[k] != save[s]) k++;
+    if (k < n->nout && out[k] == save[s]) i = n->nin; /* edited: what is saved is the result */
     pt_tensor *x = i < n->nin || k == n->nout ? save[s] : out[k];
     if (!pti_save(n, x, i < n->nin ? i : -1, i < n->nin || k == n->nout ? -1 : k)) return false;
   }
@@ -120,9 +131,12 @@ bool pt_function_record(const pt_function *fn, void *ud, pt_tensor *const *in, i
   bool ok = check_call(fn, nin, save, nsave, out, nout), wants = false;
   for (int i = 0; ok && i < nin; i++) wants |= in[i] && pti_node_of(in[i], &ok) != NULL;
   pt_tensor *given[UINT8_MAX];
+  bool edit[UINT8_MAX];
   for (int k = 0; ok && k < nout; k++) {
     given[k] = out[k];
-    ok = (out[k] = fresh(out[k], in, nin, out, k)) != NULL;
+    edit[k] = edited(fn, out[k], in, nin, out, k);
+    if (edit[k]) ok = !wants || pti_editable(fn->name, "", out[k]);
+    else ok = (out[k] = fresh(out[k], in, nin, out, k)) != NULL;
   }
   if (!ok || !wants || !pt_grad_enabled()) {
     if (fn->free) fn->free(ud);
@@ -140,7 +154,8 @@ bool pt_function_record(const pt_function *fn, void *ud, pt_tensor *const *in, i
   if (ok && pti_this.anomaly) ok = pti_anomaly_record(n, in, out);
   for (int k = 0; k < nout && ok; k++) {
     if (!pti_is((pt_dtype)out[k]->dtype, PTI_FLOATS | PTI_COMPLEX)) continue;
-    pti_set_history(out[k], pti_node_retain(n), k);
+    if (edit[k]) ok = pti_rebase(out[k], pti_node_retain(n), k);
+    else pti_set_history(out[k], pti_node_retain(n), k);
   }
   pti_node_release(n);
   return ok;

@@ -254,10 +254,10 @@ bool pti_record_output(pt_node *n, pt_tensor *y) {
   return !(save_out & 1) || pti_save(n, y, -1, 0);
 }
 
-bool pti_rebase(pt_tensor *x, pt_node *node) {
+bool pti_rebase(pt_tensor *x, pt_node *node, int out) {
   pt_tensor *base = x->root;
   if (base == NULL) {
-    pti_set_history(x, node, 0);
+    pti_set_history(x, node, out);
     x->rebased++;
     return true;
   }
@@ -268,7 +268,7 @@ bool pti_rebase(pt_tensor *x, pt_node *node) {
   }
   /* base = the old base with x's elements replaced by what the node gave */
   pt_tensor *src = pti_bare(x);
-  if (src) src->node = node;
+  if (src) pti_set_history(src, node, out);
   else pti_node_release(node);
   if (src == NULL) return false;
   if (!pti_dense(base)) {

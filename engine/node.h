@@ -87,7 +87,7 @@ const char *pti_node_name(const pt_node *n);
    it. */
 bool pti_record_output(pt_node *n, pt_tensor *y);
 /* x was edited in place and is now output 0 of `node`; reaches the base where x is a view. */
-bool pti_rebase(pt_tensor *x, pt_node *node);
+bool pti_rebase(pt_tensor *x, pt_node *node, int out);
 
 /* Saved tensors, for a vjp: input i, output k. Checks the version; carries history where a graph of
    the gradient is wanted. NULL on failure. */

@@ -278,12 +278,18 @@ bool pti_call(const pt_op *op, pt_arg *arg, pt_tensor **out) {
 
 /* ---- in place ---- */
 
-static bool editable(const pt_op *op, pt_tensor *x) {
+bool pti_editable(const char *name, const char *mark, pt_tensor *x) {
   if (pti_this.no_grad) return true;
   pt_tensor *leaf = x->root ? x->root : x;
   if (leaf->requires_grad && (leaf->node == NULL || leaf->node->op == NULL)) {
-    return pti_fail(PT_EGRAD, "%s_: x is %s leaf that requires grad; edit it under pt.no_grad()",
-                    op->name, x->root ? "a view of a" : "a") != NULL;
+    return pti_fail(PT_EGRAD, "%s%s: x is %s leaf that requires grad; edit it under pt.no_grad()",
+                    name, mark, x->root ? "a view of a" : "a") != NULL;
+  }
+  if (x->root && !pti_needs_grad(x) && pti_needs_grad(x->root)) {
+    return pti_fail(PT_EGRAD,
+                    "%s%s: x is a view, made under pt.no_grad(), of a tensor that has a gradient; "
+                    "make the view outside of it, or edit it within",
+                    name, mark) != NULL;
   }
   return true;
 }
@@ -327,14 +333,8 @@ static bool save_old(const pt_op *op, inputs *in) {
 static pt_tensor *edit(const pt_op *op, pt_arg *arg, inputs *in) {
   pt_tensor *x = arg[0].t;
   bool record = wants_record(op, in), history = record || (!pti_this.no_grad && pti_needs_grad(x));
-  if (history && !editable(op, x)) return NULL;
-  if (!pti_this.no_grad && x->root && !pti_needs_grad(x) && pti_needs_grad(x->root)) {
-    return pti_fail(
-        PT_EGRAD,
-        "%s_: x is a view, made under pt.no_grad(), of a tensor that has a gradient; make "
-        "the view outside of it, or edit it within",
-        op->name);
-  }
+  bool of_graph = history || (x->root && pti_needs_grad(x->root));
+  if (of_graph && !pti_editable(op->name, "_", x)) return NULL;
   if (record && !pti_is((pt_dtype)x->dtype, PTI_FLOATS | PTI_COMPLEX)) {
     return pti_fail(PT_EDTYPE, "%s_: x is %s and cannot take part in a gradient", op->name,
                     pt_dtype_name((pt_dtype)x->dtype));
@@ -351,7 +351,7 @@ static pt_tensor *edit(const pt_op *op, pt_arg *arg, inputs *in) {
     pti_node_release(node);
     return NULL;
   }
-  if (node) return pti_rebase(x, node) ? x : NULL;
+  if (node) return pti_rebase(x, node, 0) ? x : NULL;
   if (history) forget(x);
   return x;
 }

@@ -88,6 +88,8 @@ bool pti_call(const pt_op *op, pt_arg *arg, pt_tensor **out);
 bool pti_autocast_call(const pt_op *op, pt_arg *arg, pt_tensor **out);
 /* The same with the result written into arg[0].t, which is returned; for ops with an in-place twin. */
 pt_tensor *pti_call_inplace(const pt_op *op, pt_arg *arg);
+/* Whether the rules for in-place edits allow one of x now; messages begin with name and mark. */
+bool pti_editable(const char *name, const char *mark, pt_tensor *x);
 
 /* What an op means where an argument is complex (ops/complex.c). *done: it was made of other ops,
    which recorded; else it runs as it is. False where complex numbers have no such op, or it failed. */

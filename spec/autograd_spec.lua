@@ -377,6 +377,78 @@ describe("Function", function()
     assert.same({ 1, 2 }, x:tolist())
   end)
 
+  it("edits arguments that it marks dirty", function()
+    local Relu = autograd.Function "Relu"
+    function Relu.forward(ctx, x)
+      x:clamp_(0)
+      ctx:mark_dirty(x)
+      ctx:save_for_backward(x)
+      return x
+    end
+    function Relu.backward(ctx, g) return g * ctx.saved_tensors[1]:gt(0) end
+    local a, w = leaf { 1, -2, 3, -4 }, pt.tensor({ 1, 2, 3, 4 }, { dtype = pt.float64 })
+    local h = a * 2
+    assert.equal(h, Relu(h))
+    assert.same({ 2, 0, 6, 0 }, h:tolist())
+    assert.same({ 2, 0, 6, 0 }, autograd.grad((h * w):sum(), a):tolist())
+    h = a * 2
+    Relu(h:narrow(1, 2, 2)) -- a view: the base has the edit in its history
+    assert.same({ 2, 0, 6, -8 }, h:tolist())
+    assert.same({ 2, 0, 6, 8 }, autograd.grad((h * w):sum(), a):tolist())
+    assert.is_true(autograd.gradcheck(function(x) return Relu(x * 2) end, { a }))
+    h = a * 2
+    local before = h * h
+    Relu(h)
+    fails("edited in place", function() before:sum():backward() end)
+    fails("Relu: x is a leaf that requires grad", Relu, leaf { 1 })
+    fails("Relu: x is a view of a leaf that requires grad", Relu, leaf { 1, 2 }:narrow(1, 1, 1))
+    pt.no_grad(function() assert.same({ 1, 0 }, Relu(leaf { 1, -1 }):tolist()) end)
+    leaves_nothing(20, function()
+      Relu(a * 2):sum():backward()
+      Relu(a * 2)
+    end)
+  end)
+
+  it("gives what it edits the history of the call, beside other results", function()
+    local Scale = autograd.Function "Scale"
+    function Scale.forward(ctx, x, y, v)
+      x:mul_(v)
+      ctx:mark_dirty(x)
+      ctx:save_for_backward(v, x)
+      return v * 3, x, y
+    end
+    function Scale.backward(ctx, g, gx, gy)
+      local v, x = table.unpack(ctx.saved_tensors)
+      return gx * v, gy, g * 3 + gx * x / v
+    end
+    local v, x, y = leaf { 2, 4 }, pt.tensor({ 5, 6 }, { dtype = pt.float64 }), leaf { 1, 1 }
+    local triple, same, other = Scale(x, y, v)
+    assert.equal(x, same)
+    assert.is_true(x.requires_grad and not x.is_leaf)
+    assert.is_true(y.is_leaf and other ~= y)
+    local g = autograd.grad(triple:sum() + x:pow(2):sum() + (other * 7):sum(), { v, y }, { create_graph = true })
+    assert.same({ { 103, 291 }, { 7, 7 } }, { g[1]:tolist(), g[2]:tolist() }) -- 3 + 2 v 5^2, 3 + 2 v 6^2
+    assert.same({ 50, 72 }, autograd.grad(g[1]:sum(), v):tolist())
+    local part = (v * 1):narrow(1, 2, 1)
+    Scale(part, y:narrow(1, 1, 1), pt.tensor({ 2 }, { dtype = pt.float64 }))
+    assert.same({ 0, 2 }, autograd.grad(part:sum(), v):tolist())
+  end)
+
+  it("holds edits to what was marked and returned", function()
+    local Bad = autograd.Function "Bad"
+    local x = leaf { 1, 2 }
+    function Bad.forward(ctx, v)
+      ctx:mark_dirty(v)
+      return v:mul_(2):clone()
+    end
+    fails("Bad: an argument that was marked dirty must be returned by forward", Bad.apply, x * 1)
+    function Bad.forward(ctx, v)
+      ctx:mark_dirty(v * 1)
+      return v
+    end
+    fails("Bad: mark_dirty takes arguments of forward, got another tensor", Bad.apply, x * 1)
+  end)
+
   it("leaves nothing behind when its backward fails", function()
     local Bad = autograd.Function "Bad"
     function Bad.forward(ctx, x)

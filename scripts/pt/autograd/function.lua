@@ -15,6 +15,7 @@
 -- forward runs without recording; its tensor arguments are the inputs, its tensor results the outputs. backward gets
 -- one gradient for each output and returns one for each argument of forward (nil for none). Keep tensors by
 -- save_for_backward, not as fields of ctx: a field that holds an output keeps the graph alive until backward has run.
+-- A forward that edits an argument in place says ctx:mark_dirty(x) and returns x; its caller gets x itself.
 
 local core = require "pt.core"
 local fail = require "pt.fail"
@@ -30,6 +31,11 @@ Context.__name = "FunctionContext"
 
 --- Tensors for backward: inputs, outputs, others; nil leaves a hole.
 function Context:save_for_backward(...) self.to_save = table.pack(...) end
+
+--- Arguments that forward edited in place. It must return them: what apply returns for them are the same tensors.
+function Context:mark_dirty(...)
+  for _, x in ipairs { ... } do self.dirty[x] = true end
+end
 
 --- Outputs without a gradient.
 function Context:mark_non_differentiable(...)
@@ -150,30 +156,55 @@ local function to_save(name, ctx)
   return list
 end
 
+-- Raises unless what forward edited is what it marked and returned.
+local function check_edits(name, ctx, inputs, places, versions, results)
+  local missing = {}
+  for x in pairs(ctx.dirty) do missing[x] = true end
+  for i, x in ipairs(inputs) do
+    if not ctx.dirty[x] and x:version() ~= versions[i] then
+      fail("%s: forward edited argument %d in place; call ctx:mark_dirty with it, or edit a clone of it", name,
+        places[i])
+    end
+    missing[x] = nil
+  end
+  if next(missing) then fail("%s: mark_dirty takes arguments of forward, got another tensor", name) end
+  for x in pairs(ctx.dirty) do missing[x] = true end
+  for i = 1, results.n do
+    if results[i] ~= nil then missing[results[i]] = nil end
+  end
+  if next(missing) then fail("%s: an argument that was marked dirty must be returned by forward", name) end
+end
+
 local function apply(Function, ...)
   local args = table.pack(...)
   local inputs, places, versions, needs, any = inputs_of(args)
   local ctx = setmetatable({
-    needs_input_grad = needs, to_save = { n = 0 }, without_gradient = {}, materialize_grads = true,
+    needs_input_grad = needs, to_save = { n = 0 }, without_gradient = {}, dirty = {}, materialize_grads = true,
   }, Context)
   local results = run(Function, ctx, args)
-  for i, x in ipairs(inputs) do
-    if x:version() ~= versions[i] then
-      fail("%s: forward edited argument %d in place; edit a clone of it", Function.__name, places[i])
-    end
-  end
+  check_edits(Function.__name, ctx, inputs, places, versions, results)
   if not (any and core.grad_enabled()) then return table.unpack(results, 1, results.n) end
   local outputs, at = {}, {}
   for i = 1, results.n do
     if core.is_tensor(results[i]) then outputs[#outputs + 1], at[#at + 1] = results[i], i end
   end
   if #outputs == 0 then return table.unpack(results, 1, results.n) end
-  local plain = ctx.without_gradient
+  local plain, dirty = ctx.without_gradient, ctx.dirty
   local saved = to_save(Function.__name, ctx)
-  ctx.without_gradient, ctx.outputs = nil, #outputs
+  ctx.without_gradient, ctx.dirty, ctx.outputs = nil, nil, #outputs
+  local given = table.move(outputs, 1, #outputs, 1, {})
+  for _, x in ipairs(inputs) do -- an argument that was returned as it is must not count as edited
+    for k, y in ipairs(outputs) do given[k] = y == x and not dirty[x] and x:detach() or given[k] end
+  end
   local recorded = core.record(Function.__name, gradient_of(Function, ctx, places, args.n), ctx.materialize_grads,
-    inputs, saved, outputs)
-  for k, y in ipairs(recorded) do results[at[k]] = plain[outputs[k]] and y:detach() or y end
+    inputs, saved, given, next(dirty) ~= nil)
+  for k, y in ipairs(recorded) do
+    local x = outputs[k]
+    if dirty[x] then
+      dirty[x], y = nil, x
+    end
+    results[at[k]] = plain[x] and y:detach() or y
+  end
   return table.unpack(results, 1, results.n)
 end
 
