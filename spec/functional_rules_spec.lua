@@ -187,6 +187,20 @@ describe("nn.functional", function()
     assert.is_true(y:std():item() > 0.05)
   end)
 
+  it("gives embeddings the same dense gradient with sparse", function()
+    local ids = pt.tensor { { 1, 3 }, { 3, 2 } }
+    for _, name in ipairs { "embedding", "embedding_bag" } do
+      local grads = {}
+      for i, sparse in ipairs { false, true } do
+        local w = pt.ones(4, 2):requires_grad_()
+        F[name](ids, w, { padding_idx = 2, sparse = sparse }):pow(2):sum():backward()
+        grads[i] = w.grad:tolist()
+      end
+      assert.same(grads[1], grads[2])
+      assert.same({ 0, 0 }, grads[2][2])
+    end
+  end)
+
   it("shortens rows of an embedding above max_norm, in place, and those alone", function()
     local w = pt.tensor { { 3.0, 4 }, { 0.3, 0.4 }, { 6, 8 } }
     local y = F.embedding(pt.tensor { 1, 2, 1 }, w, { max_norm = 1 })

@@ -12,6 +12,12 @@ local naive = require "spec.support.naive"
 local total = { ops = 0, cases = 0 }
 local skipped = {}
 
+local function set(list)
+  local out = {}
+  for _, v in ipairs(list) do out[v] = true end
+  return out
+end
+
 local function case() total.cases = total.cases + 1 end
 local function skip(reason) skipped[reason] = (skipped[reason] or 0) + 1 end
 
@@ -282,6 +288,58 @@ local function argument_specs(op, list)
     for _, key in ipairs { "tensors", "nodes", "live_bytes" } do assert.equal(before[key], after[key], key) end
   end)
 end
+
+-- Why the gradient of a call is no function that has a gradient itself; nil where it is one. A call without a gradient
+-- gives false.
+local function no_second(op, sample)
+  local fn, inputs = function_of(op, sample)
+  local leaves, roots, seeds, tracked = {}, {}, {}, {}
+  for i, x in ipairs(inputs) do leaves[i] = x:detach():requires_grad_() end
+  for _, y in ipairs(fn(leaves)) do
+    if y.requires_grad then roots[#roots + 1], seeds[#seeds + 1] = y, pt.ones_like(y):requires_grad_() end
+  end
+  if #roots == 0 then return false end
+  local options = { grad_outputs = seeds, create_graph = true, allow_unused = true }
+  local ok, grads = pcall(pt.autograd.grad, roots, leaves, options)
+  if not ok then return grads end
+  for i = 1, #leaves do
+    if grads[i] and grads[i].requires_grad then tracked[#tracked + 1] = grads[i] end
+  end
+  if #tracked == 0 then return "its gradient is constant" end
+  local err
+  ok, err = pcall(pt.autograd.backward, tracked, tracked)
+  return not ok and err or nil
+end
+
+-- The gradient of these is zero everywhere.
+local constant = set { "sign", "floor", "ceil", "round", "trunc", "zero", "fill", "random" }
+
+describe("second gradients", function()
+  it("are missing for steps and for values that come from nowhere, and for nothing else", function()
+    local without = {}
+    for _, op in ipairs(core.ops()) do
+      op.fn = core.fn(op.name)
+      for _, sample in ipairs(samples.of(op) or {}) do
+        without[op.name] = no_second(op, sample) or without[op.name]
+      end
+      local reason = without[op.name]
+      if reason then print(("# [ops] no second gradient: %s: %s"):format(op.name, reason)) end
+      assert(not reason or constant[op.name], op.name .. " has no second gradient")
+    end
+    for name in pairs(constant) do assert(without[name], name .. " has a second gradient") end
+  end)
+
+  it("are refused by name where dropout was drawn within attention", function()
+    local function leaf() return pt.rand(1, 1, 4, 8):requires_grad_() end
+    local q = leaf()
+    local y = pt.nn.functional.scaled_dot_product_attention(q, leaf(), leaf(), { dropout_p = 0.5 })
+    local ok, err = pcall(function()
+      pt.autograd.grad(y:sum(), q, { create_graph = true })[1]:sum():backward()
+    end)
+    assert.is_false(ok)
+    assert(tostring(err):find("scaled_dot_product_attention: no second derivative with dropout", 1, true), err)
+  end)
+end)
 
 describe("op table:", function()
   for _, op in ipairs(core.ops()) do

@@ -103,6 +103,7 @@ local function pretrained(Made)
 end
 
 --- Rows by id, which counts from 1.   ids (...) -> (..., embedding_dim)   weight (num_embeddings, embedding_dim)
+--- sparse is taken for scripts that set it and changes nothing: the gradient has the same values and is dense.
 ---@class pt.nn.Embedding: pt.nn.Module
 local Embedding = define("Embedding",
   "num_embeddings:i embedding_dim:i padding_idx:i? max_norm:n? norm_type:n=2 scale_grad_by_freq:b=false sparse:b=false",
@@ -114,7 +115,7 @@ Embedding.from_pretrained = pretrained(Embedding)
 layers.Embedding = Embedding
 
 --- Sum, mean or max of the rows of each bag of ids: rows of ids (bags, n), or a vector with the place (from 1) where
---- each bag begins.
+--- each bag begins. sparse: as for Embedding.
 ---@class pt.nn.EmbeddingBag: pt.nn.Module
 local EmbeddingBag = define("EmbeddingBag",
   "num_embeddings:i embedding_dim:i max_norm:n? norm_type:n=2 scale_grad_by_freq:b=false mode:s=mean sparse:b=false "

@@ -51,7 +51,7 @@ end
 
 define("embedding",
   "x:T weight:T padding_idx:i? max_norm:n? norm_type:n=2 scale_grad_by_freq:b=false sparse:b=false",
-  "rows of weight (entries, width) by ids x (...), as (..., width); gradients are dense",
+  "rows of weight (entries, width) by ids x (...), as (..., width); sparse changes nothing: the gradient is dense",
   function(x, weight, padding_idx, max_norm, norm_type, by_freq)
     local y = rows_of("embedding", x:reshape(-1), weight, padding_idx, max_norm, norm_type, by_freq)
     local shape = x.shape
@@ -113,7 +113,7 @@ define("embedding_bag",
   "x:T weight:T offsets:T? max_norm:n? norm_type:n=2 scale_grad_by_freq:b=false mode:s=mean sparse:b=false "
   .. "per_sample_weights:T? include_last_offset:b=false padding_idx:i?",
   "sum, mean or max of the rows of weight for each bag of ids: rows of x (bags, ids), or parts of a vector that begin "
-  .. "at offsets; ids equal to padding_idx do not count",
+  .. "at offsets; ids equal to padding_idx do not count; sparse changes nothing: the gradient is dense",
   function(x, weight, offsets, max_norm, norm_type, by_freq, mode, _, per_sample, last, padding_idx)
     if mode ~= "sum" and mode ~= "mean" and mode ~= "max" then
       fail("embedding_bag: mode '%s' is not sum, mean or max", mode)
