@@ -50,6 +50,7 @@
 #define ERFC(x) PT_WORD(erfc)(x)
 #define ERFINV(x) PT_WORD(erfinv)(x)
 #define EXP(x) PT_WORD(exp)(x)
+#define EXPDOWN(x) PT_WORD(expdown)(x) /* for x <= 0 */
 #define EXP2(x) PT_WORD(exp2)(x)
 #define EXPM1(x) PT_WORD(expm1)(x)
 #define EXPONENT(x) PT_WORD(exponent)(x) /* x is MANTISSA 2^EXPONENT, 1/2 <= |MANTISSA| < 1 */
@@ -160,21 +161,31 @@ PT_FN double PT_NAME(sqrt, d)(double x) { return sqrt(x); }
 
 /* ---- exponential and logarithm ---- */
 
-/* e^x = 2^n e^r with |r| <= ln 2 / 2; 2^n in two factors, so that results may be denormal. Where x
-   is NaN the integers are garbage and the polynomial is NaN. */
-PT_FN float PT_NAME(exp, f)(float x) {
-  x = x < -104.0f ? -104.0f : x > 89.0f ? 89.0f : x;
-  float t = x * 1.44269504f + PT_MAGIC_F, n = t - PT_MAGIC_F;
-  int32_t i = (int32_t)(pt_bits_f(t) - 0x4b400000u), half = i >> 1;
-  float r = x - n * 0.693359375f - n * -2.12194440e-4f;
+/* e^x = 2^n e^r with |r| <= ln 2 / 2: e^r, and n in the low bits of *t. */
+PT_FN float pt_exp_part_f(float x, float *t) {
+  *t = x * 1.44269504f + PT_MAGIC_F;
+  float n = *t - PT_MAGIC_F, r = x - n * 0.693359375f - n * -2.12194440e-4f;
   float p = 1.9875691500e-4f;
   p = p * r + 1.3981999507e-3f;
   p = p * r + 8.3334519073e-3f;
   p = p * r + 4.1665795894e-2f;
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
-  p = p * (r * r) + r + 1.0f;
+  return p * (r * r) + r + 1.0f;
+}
+/* 2^n comes in two factors, so that results may be denormal. Where x is NaN the integers are garbage
+   and the polynomial is NaN. */
+PT_FN float PT_NAME(exp, f)(float x) {
+  x = x < -104.0f ? -104.0f : x > 89.0f ? 89.0f : x;
+  float t, p = pt_exp_part_f(x, &t);
+  int32_t i = (int32_t)(pt_bits_f(t) - 0x4b400000u), half = i >> 1;
   return p * pt_from_f((uint32_t)(half + 127) << 23) * pt_from_f((uint32_t)(i - half + 127) << 23);
+}
+/* The same bits for x <= 0 in less time: 2^n 2^24 is a normal number for each n that is left. */
+PT_FN float PT_NAME(expdown, f)(float x) {
+  x = x < -104.0f ? -104.0f : x;
+  float t, p = pt_exp_part_f(x, &t);
+  return p * pt_from_f((pt_bits_f(t) - 0x4b400000u + 127u + 24u) << 23) * 0x1p-24f;
 }
 PT_FN double PT_NAME(exp, d)(double x) {
   x = x < -746.0 ? -746.0 : x > 710.0 ? 710.0 : x;
@@ -197,6 +208,7 @@ PT_FN double PT_NAME(exp, d)(double x) {
   p = p * (r * r) + r + 1.0;
   return p * pt_from_d((half + 1023) << 52) * pt_from_d((i - half + 1023) << 52);
 }
+PT_FN double PT_NAME(expdown, d)(double x) { return PT_NAME(exp, d)(x); }
 
 /* log x = k ln 2 + log(1 + f) with sqrt(1/2) <= 1 + f < sqrt 2, by the series of (2 + s) / (2 - s),
  * s = f / (2 + f). */

@@ -251,6 +251,16 @@ describe("layers", function()
     close({ -2.4076059, -1.4076059, -0.4076059 }, nn.LogSoftmax(-1)(x))
   end)
 
+  it("softmax has the bits of exp, down to the smallest numbers, along rows and down columns", function()
+    local x = pt.tensor { { 0., -40, -87.3, -90, -100, -103.9, -1000, -math.huge } }:expand(3, 8)
+    x = pt.cat({ x, pt.full({ 3, 2000 }, -math.huge) }, 2)
+    assert.is_true(pt.equal(x:exp(), nn.Softmax(2)(x)))
+    assert.is_true(pt.equal(x:exp():t(), nn.Softmax(1)(x:t():contiguous())))
+    for _, hard in ipairs { 0 / 0, math.huge } do
+      assert.is_true(nn.Softmax(1)(pt.tensor { hard, 0 }):isnan():all():item())
+    end
+  end)
+
   it("ReLU can work in place", function()
     local x = pt.tensor { -1., 1 }
     nn.ReLU { inplace = true }(x)

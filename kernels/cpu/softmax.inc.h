@@ -9,22 +9,21 @@ static double F(lanes_total)(double *lane) {
   return lane[0];
 }
 
-/* y = exp(x - m), and the sum of y. */
+/* y = exp(x - m), and the sum of y. Piece by piece in two loops: one loop would be bound by the
+   latency of the exponential. */
 static double F(exp_row)(void *to, const void *from, double shift, int64_t n) {
   const T *x = from, m = (T)shift;
   T *y = to;
   double lane[LANES] = {0};
-  int64_t i = 0;
-  for (; i + LANES <= n; i += LANES) {
-    T e[LANES];
-    for (int j = 0; j < LANES; j++) e[j] = EXP(x[i + j] - m);
-    for (int j = 0; j < LANES; j++) y[i + j] = e[j];
-    for (int j = 0; j < LANES; j++) lane[j] += (double)e[j];
-  }
-  for (int j = 0; i + j < n; j++) {
-    T e = EXP(x[i + j] - m);
-    y[i + j] = e;
-    lane[j] += (double)e;
+  for (int64_t at = 0; at < n; at += 64 * LANES) {
+    int64_t end = pti_min64(n, at + 64 * LANES), i = at;
+    PTI_INDEPENDENT
+    for (int64_t k = at; k < end; k++) y[k] = EXPDOWN(x[k] - m);
+    for (; i + LANES <= end; i += LANES) {
+      PTI_ROLLED
+      for (int j = 0; j < LANES; j++) lane[j] += (double)y[i + j];
+    }
+    for (int j = 0; i + j < end; j++) lane[j] += (double)y[i + j];
   }
   return F(lanes_total)(lane);
 }
@@ -33,7 +32,7 @@ static void F(exp_column)(void *to, const void *from, const void *shift, double 
   T *y = to;
   PTI_INDEPENDENT
   for (int64_t j = 0; j < n; j++) {
-    T e = EXP(x[j] - m[j]);
+    T e = EXPDOWN(x[j] - m[j]);
     y[j] = e;
     sum[j] += (double)e;
   }
@@ -45,6 +44,7 @@ static double F(dot_row)(const void *left, const void *right, int64_t n) {
   double lane[LANES] = {0};
   int64_t i = 0;
   for (; i + LANES <= n; i += LANES) {
+    PTI_ROLLED
     for (int j = 0; j < LANES; j++) lane[j] += (double)(x[i + j] * u[i + j]);
   }
   for (int j = 0; i + j < n; j++) lane[j] += (double)(x[i + j] * u[i + j]);
