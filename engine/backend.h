@@ -97,7 +97,7 @@ typedef enum {
 } pti_factor_kind;
 typedef struct pti_factor {
   pti_factor_kind kind;
-  pt_dtype dtype; /* of a: float32 or float64 */
+  pt_dtype dtype; /* of a: a float or complex one; values of EIGH and SVD are real */
   int64_t batch, m, n, k;
   bool upper, unit, full;
   void *a, *b, *c, *d;

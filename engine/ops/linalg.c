@@ -28,8 +28,9 @@ static bool is_matrix(const char *op, const char *name, const pt_tensor *x, bool
   if (square && x->size[x->nd - 1] != x->size[x->nd - 2]) {
     return pti_fail(PT_ESHAPE, "%s: %s [%s] is not square", op, name, pti_shape_text(x)) != NULL;
   }
-  if (pti_is((pt_dtype)x->dtype, PTI_BIT(PT_F32) | PTI_BIT(PT_F64))) return true;
-  return pti_fail(PT_EDTYPE, "%s: %s is %s, but must be float32 or float64; convert it with :to()",
+  if (pti_is((pt_dtype)x->dtype, PTI_BIT(PT_F32) | PTI_BIT(PT_F64) | PTI_COMPLEX)) return true;
+  return pti_fail(PT_EDTYPE,
+                  "%s: %s is %s, but must be float32 or float64, or complex; convert it with :to()",
                   op, name, pt_dtype_name((pt_dtype)x->dtype)) != NULL;
 }
 
@@ -43,11 +44,17 @@ static bool is_system(const char *op, const pt_tensor *a, const pt_tensor *b) {
                   pti_shape_text(a), pti_shape_text(b)) != NULL;
 }
 
+static bool is_complex(const pt_tensor *x) { return x && pti_is((pt_dtype)x->dtype, PTI_COMPLEX); }
+
+/* The dtype of real parts. */
+static pt_dtype part_of(pt_dtype d) { return d == PT_C64 ? PT_F32 : d == PT_C128 ? PT_F64 : d; }
+
 /* Iterations need not end where a number is not finite. */
 static bool is_finite(const char *op, pt_tensor *x) {
   double zero;
-  if (!pt_item(pt_sum(pt_mul(pti_bare(x), pt_scalar_int(0)), NULL, -1, false, -1), &zero))
-    return false;
+  x = pti_bare(x);
+  if (is_complex(x)) x = pt_view_as_real(x);
+  if (!pt_item(pt_sum(pt_mul(x, pt_scalar_int(0)), NULL, -1, false, -1), &zero)) return false;
   return zero == 0 || pti_fail(PT_EARG, "%s: x has elements that are infinite or NaN", op) != NULL;
 }
 
@@ -124,15 +131,17 @@ typedef struct array {
 
 enum { ARRAYS = 6 };
 static void arrays_of(const pti_factor *f, array *a) {
-  int64_t size = (int64_t)pt_dtype_size(f->dtype), m = f->m, n = f->n, k = pti_min64(m, n);
+  int64_t size = (int64_t)pt_dtype_size(f->dtype), real = (int64_t)pt_dtype_size(part_of(f->dtype)),
+          m = f->m, n = f->n, k = pti_min64(m, n);
   int64_t rows = f->full ? m : k, columns = f->full ? n : k;
   bool solves = f->kind == PTI_LU_SOLVE || f->kind == PTI_TRIANGLE;
   bool tall = f->kind == PTI_LU || f->kind == PTI_QR || f->kind == PTI_SVD;
   a[0] = (array){f->a, (tall ? m : n) * n * size, true, !solves, NULL};
   int64_t b = solves ? n * f->k : f->kind == PTI_QR ? rows * n : f->kind == PTI_SVD ? k : n;
-  a[1] = (array){f->b, b * size * (f->kind == PTI_EIG ? 2 : 1), solves, true, NULL};
-  int64_t c = f->kind == PTI_EIG ? 2 * n * n : m * rows;
-  a[2] = (array){f->c, c * size, false, true, NULL};
+  int64_t each = f->kind == PTI_EIG ? 2 * real : f->kind >= PTI_EIGH ? real : size;
+  a[1] = (array){f->b, b * each, solves, true, NULL};
+  int64_t c = f->kind == PTI_EIG ? n * n * 2 * real : m * rows * size;
+  a[2] = (array){f->c, c, false, true, NULL};
   a[3] = (array){f->d, columns * n * size, false, true, NULL};
   a[4] = (array){f->pivot, k * (int64_t)sizeof(int32_t), solves, !solves, NULL};
   a[5] = (array){f->info, (int64_t)sizeof(int32_t), false, true, NULL};
@@ -173,7 +182,11 @@ static bool run_factor(const pt_tensor *x, const pti_factor *f) {
 
 /* ---- calls that the gradients are written in ---- */
 
-static pt_tensor *tr(pt_tensor *x) { return pt_transpose(x, -2, -1); }
+/* The transpose; of complex matrices the conjugate one, which makes the gradients PyTorch's. */
+static pt_tensor *tr(pt_tensor *x) {
+  x = pt_transpose(x, -2, -1);
+  return is_complex(x) ? pt_conj(x) : x;
+}
 static pt_tensor *mm(pt_tensor *x, pt_tensor *y) { return pt_matmul(x, y); }
 static pt_tensor *mm3(pt_tensor *x, pt_tensor *y, pt_tensor *z) { return mm(mm(x, y), z); }
 static pt_tensor *symmetric(pt_tensor *x) { return pt_mul(pt_add(x, tr(x)), pt_scalar(0.5)); }
@@ -196,6 +209,10 @@ static pt_tensor *tril(pt_tensor *x, int64_t diagonal) {
   return pt_where(above(x, diagonal + 1), pt_scalar_int(0), x);
 }
 static pt_tensor *off_diagonal(pt_tensor *x) { return pt_sub(x, triu(tril(x, 0), 0)); }
+/* The lower triangle, its diagonal halved. */
+static pt_tensor *half_lower(pt_tensor *x) {
+  return pt_mul(pt_add(tril(x, 0), tril(x, -1)), pt_scalar(0.5));
+}
 /* v[j] - v[i] off the diagonal, 1 on it. */
 static pt_tensor *differences(pt_tensor *v) {
   pt_tensor *e = pt_sub(row(v), column(v)), *lower = above(e, 0), *upper = above(e, 1);
@@ -222,10 +239,9 @@ pt_tensor *linalg_cholesky_run(const pt_op *op, const pt_arg *arg, pt_tensor **m
   return swapped(a, false);
 }
 
-/* gx = L'^-1 phi(L' g) L^-1 made symmetric; phi: the lower triangle, its diagonal halved. */
+/* gx = L'^-1 half_lower(L' g) L^-1 made symmetric. */
 bool linalg_cholesky_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
-  pt_tensor *l = pti_saved_out(n, 0), *lt = tr(l), *p = mm(lt, g[0]);
-  p = pt_mul(pt_add(tril(p, 0), tril(p, -1)), pt_scalar(0.5));
+  pt_tensor *l = pti_saved_out(n, 0), *lt = tr(l), *p = half_lower(mm(lt, g[0]));
   pt_tensor *left = pt_linalg_solve_triangular(lt, p, true, false);
   gx[0] = symmetric(pt_linalg_solve_triangular(lt, tr(left), true, false));
   return gx[0] != NULL;
@@ -373,10 +389,10 @@ pt_tensor *linalg_qr_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   return swapped(q, false);
 }
 
-/* Of q and square r: (gq + q (tril(s) + tril(s, -1)')) r'^-1 with s = r gr' - gq' q. */
+/* Of q and square r: (gq + q (h + h')) r'^-1 with h = half_lower(r gr' - gq' q). */
 static pt_tensor *qr_gradient(pt_tensor *q, pt_tensor *r, pt_tensor *gq, pt_tensor *gr) {
-  pt_tensor *s = pt_sub(mm(r, tr(gr)), mm(tr(gq), q));
-  pt_tensor *y = pt_add(gq, mm(q, pt_add(tril(s, 0), tr(tril(s, -1)))));
+  pt_tensor *h = half_lower(pt_sub(mm(r, tr(gr)), mm(tr(gq), q)));
+  pt_tensor *y = pt_add(gq, mm(q, pt_add(h, tr(h))));
   return tr(pt_linalg_solve_triangular(r, tr(y), true, false));
 }
 
@@ -406,7 +422,7 @@ pt_tensor *linalg_eigh_run(const pt_op *op, const pt_arg *arg, pt_tensor **more)
   if (!is_matrix(spoken(op), "x", x, true) || !is_finite(spoken(op), x)) return NULL;
   x = pti_bare(x);
   pti_factor f = factor_of(PTI_EIGH, x);
-  pt_tensor *a = columns_of(symmetric(x)), *values = vectors(x, f.n, f.dtype),
+  pt_tensor *a = columns_of(symmetric(x)), *values = vectors(x, f.n, part_of(f.dtype)),
             *info = vectors(x, -1, PT_I32);
   if (!a || !values || !info) return NULL;
   f.full = arg[1].i;
@@ -437,7 +453,7 @@ pt_tensor *linalg_eig_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) 
   pt_tensor *x = arg[0].t;
   if (!is_matrix(spoken(op), "x", x, true) || !is_finite(spoken(op), x)) return NULL;
   pti_factor f = factor_of(PTI_EIG, x);
-  pt_dtype complex = f.dtype == PT_F64 ? PT_C128 : PT_C64;
+  pt_dtype complex = part_of(f.dtype) == PT_F64 ? PT_C128 : PT_C64;
   pt_tensor *a = columns_of(x), *values = vectors(x, f.n, complex),
             *v = columns(x, f.n, f.n, complex), *info = vectors(x, -1, PT_I32);
   if (!a || !values || !v || !info) return NULL;
@@ -451,21 +467,10 @@ pt_tensor *linalg_eig_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) 
   return values;
 }
 
-/* a x = b for complex numbers, as real equations for both parts of x. */
-static pt_tensor *complex_solve(pt_tensor *a, pt_tensor *b) {
-  pt_tensor *re = pt_real(a), *im = pt_imag(a), *info;
-  pt_tensor *top[] = {re, pt_neg(im)}, *bottom[] = {im, re}, *right[] = {pt_real(b), pt_imag(b)};
-  pt_tensor *rows[] = {pt_cat(top, 2, -1), pt_cat(bottom, 2, -1)};
-  pt_tensor *x = pt_linalg_solve(pt_cat(rows, 2, -2), pt_cat(right, 2, -2), true, &info);
-  if (x == NULL) return NULL;
-  int64_t n = x->size[x->nd - 2] / 2;
-  return pt_complex(pt_narrow(x, -2, 0, n), pt_narrow(x, -2, n, n));
-}
-
 /* gx = V'^-1 (diag(g) + off(V' gV - V' V diag(re(V' gV))) / conj(L[j] - L[i])) V', of which a real x
    takes the real part. The size of a vector is fixed; its phase is not, and must not matter. */
 bool linalg_eig_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
-  pt_tensor *values = pti_saved_out(n, 0), *v = pti_saved_out(n, 1), *vh = pt_conj(tr(v)),
+  pt_tensor *values = pti_saved_out(n, 0), *v = pti_saved_out(n, 1), *vh = tr(v), *info,
             *inner = NULL;
   if (g[1]) {
     pt_tensor *p = mm(vh, g[1]);
@@ -474,7 +479,8 @@ bool linalg_eig_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
     inner = mm(pt_div(off_diagonal(p), pt_conj(differences(values))), vh);
   }
   if (g[0]) inner = plus(inner, pt_mul(column(g[0]), vh));
-  gx[0] = pt_real(complex_solve(vh, inner));
+  gx[0] = pt_linalg_solve(vh, inner, true, &info);
+  if (!pti_is((pt_dtype)n->in[0].dtype, PTI_COMPLEX)) gx[0] = pt_real(gx[0]);
   return gx[0] != NULL;
 }
 
@@ -487,8 +493,9 @@ pt_tensor *linalg_svd_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) 
   f.full = arg[1].i;
   bool with = arg[2].i;
   int64_t r = !with ? 0 : f.full ? f.m : f.k, q = !with ? 0 : f.full ? f.n : f.k;
-  pt_tensor *a = columns_of(x), *s = vectors(x, f.k, f.dtype), *u = columns(x, f.m, r, f.dtype),
-            *v = columns(x, q, f.n, f.dtype), *info = vectors(x, -1, PT_I32);
+  pt_tensor *a = columns_of(x), *s = vectors(x, f.k, part_of(f.dtype)),
+            *u = columns(x, f.m, r, f.dtype), *v = columns(x, q, f.n, f.dtype),
+            *info = vectors(x, -1, PT_I32);
   if (!a || !s || !u || !v || !info) return NULL;
   f.a = pti_ptr(a);
   f.b = pti_ptr(s);
@@ -503,7 +510,7 @@ pt_tensor *linalg_svd_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) 
 }
 
 /* gx = U (skew(U' gU) / E S + S skew(V' gV) / E + diag(gS)) V', E = S[j]^2 - S[i]^2, and what leaves
-   the spans of U and V. */
+   the spans of U and V; for complex matrices also the diagonal of skew(U' gU) / 2 S inside. */
 bool linalg_svd_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   pt_tensor *u = pti_saved_out(n, 0), *s = pti_saved_out(n, 1), *vt = pti_saved_out(n, 2);
   if (!u || !s || !vt) return false;
@@ -520,12 +527,16 @@ bool linalg_svd_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   if (g[1]) inner = pt_mul(u, row(g[1]));
   if (g[0]) {
     pt_tensor *p = mm(tr(u), g[0]);
-    inner = plus(inner, mm(u, pt_mul(pt_div(pt_sub(p, tr(p)), e2), row(s))));
+    pt_tensor *skew = pt_sub(p, tr(p)), *off = off_diagonal(skew);
+    inner = plus(inner, mm(u, pt_mul(pt_div(off, e2), row(s))));
+    if (is_complex(u))
+      inner = plus(inner, mm(u, pt_div(pt_sub(skew, off), row(pt_mul(s, pt_scalar_int(2))))));
     if (m > k) rest = mm(pt_div(pt_sub(g[0], mm(u, p)), row(s)), vt);
   }
   if (g[2]) {
     pt_tensor *p = mm(vt, tr(g[2]));
-    inner = plus(inner, mm(u, pt_mul(column(s), pt_div(pt_sub(p, tr(p)), e2))));
+    pt_tensor *off = off_diagonal(pt_sub(p, tr(p)));
+    inner = plus(inner, mm(u, pt_mul(column(s), pt_div(off, e2))));
     if (c > k) rest = plus(rest, mm(pt_div(u, row(s)), pt_sub(g[2], mm(tr(p), vt))));
   }
   gx[0] = plus(rest, mm(inner, vt));

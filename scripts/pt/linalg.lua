@@ -55,16 +55,10 @@ local function identity(n, like)
   return eye
 end
 
--- Complex matrices by way of real ones of twice the size: [[re, -im], [im, re]] for re + i im, which multiplies,
--- inverts and has gradients as the complex one does; and back.
-local function widened(x)
-  local re, im = x:real(), x:imag()
-  return core.fn "cat"({ core.fn "cat"({ re, -im }, -1), core.fn "cat"({ im, re }, -1) }, -2)
-end
-local function halved(y, columns)
-  local n = y:size(-2) // 2
-  if columns then y = y:narrow(-1, 1, columns) end
-  return core.fn "complex"(y:narrow(-2, 1, n):contiguous(), y:narrow(-2, n + 1, n):contiguous())
+-- The transpose; of complex matrices the conjugate one.
+local function adjoint_of(x)
+  x = x:transpose(-2, -1)
+  return x.dtype.is_complex and x:conj() or x
 end
 
 local function needs_grad(x) return x.requires_grad and core.grad_enabled() end
@@ -72,7 +66,7 @@ local function needs_grad(x) return x.requires_grad and core.grad_enabled() end
 -- x with the triangle that does not count replaced by the other one; gradients go to x as it is, as PyTorch's do.
 local function symmetric(x, upper)
   local kept = upper and x:triu() or x:tril()
-  local whole = (kept + (upper and x:triu(1) or x:tril(-1)):transpose(-2, -1)):detach()
+  local whole = (kept + adjoint_of(upper and x:triu(1) or x:tril(-1))):detach()
   return needs_grad(x) and x + (whole - x):detach() or whole
 end
 
@@ -81,10 +75,10 @@ end
 local function cholesky(op, x, upper, check)
   need_matrix(op, x, true)
   local factor, info = fn "linalg_cholesky"(symmetric(x, upper), check)
-  return upper and factor:transpose(-2, -1) or factor, info
+  return upper and adjoint_of(factor) or factor, info
 end
 
-add("cholesky", "x:T upper:b=false", "the lower triangular L with L L' = x (or U with U' U = x)",
+add("cholesky", "x:T upper:b=false", "the lower triangular L with L L' = x (or U with U' U = x); ' is conjugate, too",
   function(x, upper) return (cholesky("cholesky", x, upper, true)) end)
 add("cholesky_ex", "x:T upper:b=false check_errors:b=false",
   "cholesky, and for each matrix 0 or the order of the first minor that is not positive",
@@ -103,11 +97,6 @@ add("svd", "x:T full_matrices:b=true", "U, S and Vh with x = U diag(S) Vh; S des
   return svd(x, full)
 end)
 add("svdvals", "x:T", "the singular values, descending", function(x)
-  if x.dtype.is_complex then -- each of them stands twice
-    need_matrix("svdvals", x)
-    local _, twice = svd(widened(x), false, needs_grad(x))
-    return twice:unflatten(-1, { -1, 2 }):mean(-1)
-  end
   local _, s = svd(x, false, needs_grad(x))
   return s
 end)
@@ -184,8 +173,7 @@ add("lu_solve", "LU:T pivots:T B:T left:b=true adjoint:b=false",
   "X with A X = B (left false: X A = B; adjoint: with A transposed), from lu_factor(A)",
   function(factors, pivots, b, left, adjoint)
     if not left then
-      local x = linalg.lu_solve(factors, pivots, b:transpose(-2, -1), { adjoint = not adjoint })
-      return x:transpose(-2, -1)
+      return adjoint_of(linalg.lu_solve(factors, pivots, adjoint_of(b), { adjoint = not adjoint }))
     end
     need_matrix("lu_solve", factors, true)
     need_matrix("lu_solve", b)
@@ -193,7 +181,7 @@ add("lu_solve", "LU:T pivots:T B:T left:b=true adjoint:b=false",
     local rows = fn "linalg_rows"(pivots, factors:size(-1), adjoint)
     rows = rows:expand(leading(b, 1))
     if not adjoint then return triangle(factors, triangle(factors, ordered(b, rows), false, true), true) end
-    local transposed = factors:transpose(-2, -1)
+    local transposed = adjoint_of(factors)
     return ordered(triangle(transposed, triangle(transposed, b, false), true, true), rows)
   end)
 
@@ -224,24 +212,9 @@ local function solved(op, a, b, left, check)
   return x, info
 end
 
--- For A or B complex.
-local function complex_solve(a, b, left)
-  need_matrix("solve", a, true)
-  local vector = is_vector(a, b)
-  if vector then b = b:unsqueeze(-1) end
-  if not left and not vector then
-    return complex_solve(a:transpose(-2, -1), b:transpose(-2, -1), true):transpose(-2, -1)
-  end
-  local zero = a:new_zeros({})
-  a, b = a.dtype.is_complex and a or a + b:new_zeros({}), b.dtype.is_complex and b or b + zero
-  local parts = core.fn "cat"({ b:real(), b:imag() }, -2)
-  local x = halved((solved("solve", widened(a), parts, true, true)))
-  return vector and x:squeeze(-1) or x
-end
-
 add("solve", "A:T B:T left:b=true", "X with A X = B (left false: X A = B); B may hold vectors",
   function(a, b, left)
-    if a.dtype.is_complex or b.dtype.is_complex then return complex_solve(a, b, left) end
+    if a.dtype.is_complex ~= b.dtype.is_complex then a, b = a + b:new_zeros({}), b + a:new_zeros({}) end
     return (solved("solve", a, b, left, true))
   end)
 add("solve_ex", "A:T B:T left:b=true check_errors:b=false", "solve, and for each A 0 or where it turned out singular",
@@ -269,9 +242,7 @@ local function inverse(op, x, check)
 end
 
 add("inv", "x:T", "the inverse", function(x)
-  if not x.dtype.is_complex then return (inverse("inv", x, true)) end
-  need_matrix("inv", x, true)
-  return halved(inverse("inv", widened(x), true), x:size(-1))
+  return (inverse("inv", x, true))
 end)
 add("inv_ex", "x:T check_errors:b=false", "the inverse, and for each matrix 0 or where it turned out singular",
   function(x, check) return inverse("inv_ex", x, check) end)
@@ -292,6 +263,9 @@ add("det", "x:T", "the determinant", function(x)
   local sign, diagonal = factored("det", x)
   local det = sign * diagonal:prod(-1)
   if not needs_grad(x) or det:ne(0):all():item() then return det end
+  if x.dtype.is_complex then
+    fail("linalg.det: a singular complex x has no gradient here; x:detach() has a determinant without one")
+  end
   -- Triangles with a zero on the diagonal give no gradient; singular values do. Their signs are constants.
   local u, s, vh = svd(x, false)
   local function turn(q) return linalg.det(q:detach()) end
@@ -300,12 +274,14 @@ end)
 
 add("slogdet", "x:T", "the sign of the determinant, and the logarithm of its absolute value", function(x)
   local sign, diagonal = factored("slogdet", x)
-  return sign * diagonal:sign():detach():prod(-1), diagonal:abs():log():sum(-1)
+  local signs = x.dtype.is_complex and diagonal:sgn() or diagonal:sign():detach()
+  return sign * signs:prod(-1), diagonal:abs():log():sum(-1)
 end)
 
 -- ---- pseudo-inverse, least squares, rank ----
 
-local function epsilon(x) return x.dtype == core.dtypes.float64 and 2.0 ^ -52 or 2.0 ^ -23 end
+local function is_double(x) return x.dtype == core.dtypes.float64 or x.dtype == core.dtypes.complex128 end
+local function epsilon(x) return is_double(x) and 2.0 ^ -52 or 2.0 ^ -23 end
 
 -- What counts as zero: PyTorch's defaults where nothing was given.
 local function tolerances(x, atol, rtol)
@@ -317,9 +293,6 @@ add("pinv", "x:T atol:n? rtol:n? hermitian:b=false",
   "the pseudo-inverse; singular values up to max(atol, rtol times the largest) count as 0",
   function(x, atol, rtol, hermitian)
     need_matrix("pinv", x)
-    if x.dtype.is_complex then
-      return halved(fn "linalg_pinv"(widened(x), tolerances(x:real(), atol, rtol)), x:size(-2))
-    end
     return fn "linalg_pinv"(hermitian and symmetric(x) or x, tolerances(x, atol, rtol))
   end)
 
@@ -349,10 +322,10 @@ add("lstsq", "A:T B:T rcond:n? driver:s=gelsy",
     local x = fn "linalg_pinv"(a, 0, rcond):matmul(b)
     local s = linalg.svdvals(a:detach())
     local rank = linalg.matrix_rank(a, { rtol = rcond })
-    local residuals = core.empty({ 0 }, a.dtype, a.device)
+    local residuals = core.empty({ 0 }, s.dtype, a.device)
     local full = m > n and driver ~= "gelsy" and rank:eq(n):all():item()
-    if full then residuals = (a:matmul(x) - b):square():sum(-2) end
-    if driver ~= "gelsd" and driver ~= "gelss" then s = core.empty({ 0 }, a.dtype, a.device) end
+    if full then residuals = (a:matmul(x) - b):abs():square():sum(-2) end
+    if driver ~= "gelsd" and driver ~= "gelss" then s = core.empty({ 0 }, s.dtype, a.device) end
     return vector and x:squeeze(-1) or x, residuals, rank, s
   end)
 
@@ -378,7 +351,7 @@ local function dims_last(op, x, dim)
 end
 
 local matrix_norms = {
-  fro = function(x) return Tensor.norm(x, 2, { -2, -1 }) end,
+  fro = function(x) return linalg.vector_norm(x, 2, { -2, -1 }) end,
   nuc = function(x) return linalg.svdvals(x):sum(-1) end,
   [1] = function(x) return x:abs():sum(-2):amax(-1) end,
   [-1] = function(x) return x:abs():sum(-2):amin(-1) end,
@@ -494,12 +467,11 @@ local pade = {
 
 add("matrix_exp", "x:T", "e to the power of a matrix", function(x)
   need_matrix("matrix_exp", x, true)
-  if x.dtype.is_complex then return halved(linalg.matrix_exp(widened(x)), x:size(-1)) end
   local n = x:size(-1)
   if x:numel() == 0 then return x:clone() end
   local norm = x:detach():abs():sum(-2):amax():item()
   if norm ~= norm or norm == math.huge then return x * (0 / 0) end
-  local limit, halvings = x.dtype == core.dtypes.float64 and 5.37 or 3.9, 0
+  local limit, halvings = is_double(x) and 5.37 or 3.9, 0
   while norm > limit do norm, halvings = norm / 2, halvings + 1 end
   local a, one = x / 2.0 ^ halvings, identity(n, x)
   local a2 = a:matmul(a)
@@ -526,7 +498,7 @@ add("householder_product", "x:T tau:T", "the first n columns of a product of ref
     local vectors = x:tril(-1) + identity(m, x):narrow(2, 1, n)
     for i = k, 1, -1 do
       local v = vectors:narrow(-1, i, 1)
-      y = y - (v * tau:narrow(-1, i, 1):unsqueeze(-1)):matmul(v:transpose(-2, -1):matmul(y))
+      y = y - (v * tau:narrow(-1, i, 1):unsqueeze(-1)):matmul(adjoint_of(v):matmul(y))
     end
     return y
   end)
