@@ -76,6 +76,9 @@ local cases = {
   { "x:median()", 0.25 },
   { "x:median(2)", { 0.5, 0.25 }, { 3, 2 } },
   { "n:median()", nan },
+  { "n:median(1)", nan, 2 },
+  { "pt.tensor { { 0 / 0, 1, 0 / 0 }, { 4, 2, 9 } }:median(2)", { nan, 4.0 }, { 1, 1 } },
+  { "pt.tensor({ 3, 1, 2, 4 }, { dtype = pt.int64 }):median(1)", 2, 3 },
   { "n:nanmedian()", 2.0 },
   { "v:mode()", 2.0, 4 },
   { "k:mode()", 2, 5 },
@@ -507,6 +510,29 @@ describe("an error of an op within a function", function()
       ["^linalg.inv: x %[2, 3%] is not square"] = function() pt.linalg.inv(two) end,
     } do
       assert.error_matches(fn, text)
+    end
+  end)
+end)
+
+describe("topk, kthvalue and median of long lines", function()
+  it("give what a stable sort gives, ties and NaN included, for keys of 32 and of 64 bits", function()
+    local n = 20000
+    for _, dtype in ipairs { pt.float32, pt.float64, pt.float16, pt.int64, pt.int32, pt.int16 } do
+      local line = (pt.arange(n) * 7919 % 301 - 150):to(dtype)
+      if dtype.is_floating_point then line[7], line[9000] = nan, nan end
+      for _, descending in ipairs { false, true } do
+        local values, ids = line:sort(1, descending)
+        for _, k in ipairs { 1, 10, n // 2, n // 2 + 1, n // 2 + 2, n } do
+          local top, at = line:topk(k, 1, descending)
+          assert.is_true(at:equal(ids:narrow(1, 1, k)), tostring(dtype))
+          assert.is_true(top:nan_to_num(999):equal(values:narrow(1, 1, k):nan_to_num(999)), tostring(dtype))
+        end
+      end
+      local _, ids = line:sort()
+      local _, at = line:kthvalue(n // 3)
+      assert.equal(ids[n // 3]:item(), at:item())
+      _, at = line:median(1)
+      assert.equal(dtype.is_floating_point and 7 or ids[n // 2]:item(), at:item())
     end
   end)
 end)

@@ -54,80 +54,6 @@ static int key_bits(pt_dtype dtype) {
 
 /* ---- sorting ---- */
 
-static void insertion(entry *e, int64_t n) {
-  for (int64_t i = 1; i < n; i++) {
-    entry v = e[i];
-    int64_t j = i;
-    for (; j > 0 && e[j - 1].key > v.key; j--) e[j] = e[j - 1];
-    e[j] = v;
-  }
-}
-
-/* Least significant digit first; passes in which all digits agree are skipped. The result is in e. */
-static void radix(entry *e, entry *other, int64_t n, int bits) {
-  entry *from = e, *to = other;
-  for (int shift = 0; shift < bits; shift += RADIX_BITS) {
-    int64_t count[BUCKETS] = {0}, at = 0;
-    for (int64_t i = 0; i < n; i++) count[from[i].key >> shift & (BUCKETS - 1)]++;
-    if (count[from[0].key >> shift & (BUCKETS - 1)] == n) continue;
-    for (int b = 0; b < BUCKETS; b++) {
-      int64_t many = count[b];
-      count[b] = at;
-      at += many;
-    }
-    for (int64_t i = 0; i < n; i++) to[count[from[i].key >> shift & (BUCKETS - 1)]++] = from[i];
-    entry *swap = from;
-    from = to;
-    to = swap;
-  }
-  if (from != e) memcpy(e, from, (size_t)n * sizeof *e);
-}
-
-/* Bottom-up merging for lines that are too long to insert and too short for the radix's buckets. */
-static void merge(entry *e, entry *other, int64_t n) {
-  for (int64_t i = 0; i < n; i += SHORT) insertion(e + i, n - i < SHORT ? n - i : SHORT);
-  entry *from = e, *to = other;
-  for (int64_t run = SHORT; run < n; run *= 2) {
-    for (int64_t lo = 0; lo < n; lo += 2 * run) {
-      int64_t mid = lo + run < n ? lo + run : n, hi = lo + 2 * run < n ? lo + 2 * run : n, a = lo,
-              b = mid;
-      for (int64_t i = lo; i < hi; i++)
-        to[i] = b >= hi || (a < mid && from[a].key <= from[b].key) ? from[a++] : from[b++];
-    }
-    entry *swap = from;
-    from = to;
-    to = swap;
-  }
-  if (from != e) memcpy(e, from, (size_t)n * sizeof *e);
-}
-
-/* Moves the k entries that a stable sort would put first to the front, in the order in which they stand: the k-th key
-   is found digit by digit, from the most significant one. */
-static void choose(entry *e, int64_t n, int64_t k, int bits) {
-  uint64_t key = 0, known = 0; /* of the k-th key, in the digits of `known` */
-  for (int shift = (bits - 1) / RADIX_BITS * RADIX_BITS; shift >= 0; shift -= RADIX_BITS) {
-    int64_t count[BUCKETS] = {0};
-    for (int64_t i = 0; i < n; i++) {
-      if ((e[i].key & known) == key) count[e[i].key >> shift & (BUCKETS - 1)]++;
-    }
-    int b = 0;
-    for (; k > count[b]; b++) k -= count[b]; /* what is left of k is wanted of those that agree */
-    key |= (uint64_t)b << shift;
-    known |= (uint64_t)(BUCKETS - 1) << shift;
-  }
-  int64_t m = 0;
-  for (int64_t i = 0; i < n; i++) {
-    if (e[i].key < key || (e[i].key == key && k-- > 0)) e[m++] = e[i];
-  }
-}
-
-/* In order; the lower place first among equals. `other` has room for n entries. */
-static void order(entry *e, entry *other, int64_t n, int bits) {
-  if (n <= SHORT) insertion(e, n);
-  else if (n < 4 * BUCKETS) merge(e, other, n);
-  else radix(e, other, n, bits);
-}
-
 typedef struct sort_job {
   pti_rows r;
   const char *x;
@@ -140,34 +66,29 @@ typedef struct sort_job {
   atomic_bool failed;
 } sort_job;
 
-static void sort_lines(void *ctx, int64_t lo, int64_t hi) {
-  sort_job *j = ctx;
-  int64_t n = j->r.n, inner = j->r.inner;
-  size_t size = pt_dtype_size(j->r.dtype), bytes = (size_t)n * 2 * sizeof(entry);
-  entry *e = pti_cpu_host->alloc(bytes);
-  if (e == NULL) {
-    atomic_store(&j->failed, true);
-    return;
-  }
-  int bits = key_bits(j->r.dtype);
-  uint64_t flip = !j->descending ? 0 : bits == 64 ? UINT64_MAX : ((uint64_t)1 << bits) - 1;
-  for (int64_t line = lo; line < hi; line++) {
-    const char *x = j->x + (size_t)(line / inner * n * inner + line % inner) * size;
-    for (int64_t i = 0; i < n; i++) {
-      e[i] = (entry){key_at(j->r.dtype, x + (size_t)(i * inner) * size) ^ flip, i};
-    }
-    bool few = n > 4 * SHORT && j->k <= n / 4;
-    if (few) choose(e, n, j->k, bits);
-    order(e, e + n, few ? j->k : n, bits);
-    char *y = j->y + (size_t)(line / inner * j->k * inner + line % inner) * size;
-    int64_t *index = j->index + line / inner * j->k * inner + line % inner;
-    for (int64_t i = 0; i < j->k; i++) {
-      memcpy(y + (size_t)(i * inner) * size, x + (size_t)(e[i].at * inner) * size, size);
-      index[i * inner] = e[i].at + j->base;
-    }
-  }
-  pti_cpu_host->free(e, bytes);
-}
+#define ENTRY entry
+#define KEY(e) (e).key
+#define AT(e) (e).at
+#define MAKE(key, at) ((entry){key, at})
+#define F(name) name##_wide
+#include "sort.inc.h"
+#undef ENTRY
+#undef KEY
+#undef AT
+#undef MAKE
+#undef F
+/* Keys of 32 bits and places below 2^32 share one word: half the memory to move. */
+#define ENTRY uint64_t
+#define KEY(e) ((e) >> 32)
+#define AT(e) ((int64_t)(uint32_t)(e))
+#define MAKE(key, at) ((key) << 32 | (uint64_t)(at))
+#define F(name) name##_narrow
+#include "sort.inc.h"
+#undef ENTRY
+#undef KEY
+#undef AT
+#undef MAKE
+#undef F
 
 static int64_t line_grain(int64_t n) { return n >= 8192 ? 1 : 8192 / (n > 0 ? n : 1); }
 
@@ -176,7 +97,9 @@ bool pti_cpu_sort(int dev, pti_rows r, bool descending, const void *x, int64_t k
   (void)dev;
   sort_job j = {
       .r = r, .x = x, .y = y, .index = index, .k = k, .base = base, .descending = descending};
-  pti_cpu_host->parallel_for(r.outer * r.inner, line_grain(r.n), sort_lines, &j);
+  bool narrow = key_bits(r.dtype) <= 32 && r.n <= UINT32_MAX;
+  pti_cpu_host->parallel_for(r.outer * r.inner, line_grain(r.n),
+                             narrow ? sort_lines_narrow : sort_lines_wide, &j);
   return !atomic_load(&j.failed) ||
          pti_cpu_host->fail(PT_EMEMORY, "sort: no memory for its keys") != NULL;
 }

@@ -40,10 +40,14 @@ local function middle(x, dim, keepdim)
   if x.ndim == 0 then return x:clone(), x:new_ones({}, { dtype = int64 }) end
   local n = x:size(dim)
   if n == 0 then fail("median: dim %d has no elements", dim) end
-  local values, indices = x:sort(dim)
-  local spoilt = pick(values, dim, n):isnan() -- NaN is sorted last
-  local value = where(spoilt, pick(values, dim, n), pick(values, dim, (n + 1) // 2))
-  local index = where(spoilt, pick(indices, dim, n), pick(indices, dim, (n + 1) // 2))
+  local k = (n + 1) // 2
+  local values, indices = x:topk(k, dim, false)
+  local value, index = pick(values, dim, k), pick(indices, dim, k)
+  if x:is_floating_point() then
+    local last, at = x:max(dim, true) -- the first NaN, if there is one
+    local spoilt = last:isnan()
+    value, index = where(spoilt, last, value), where(spoilt, at, index)
+  end
   return finish(value, dim, keepdim), finish(index, dim, keepdim)
 end
 

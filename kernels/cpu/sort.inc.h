@@ -1,0 +1,104 @@
+/* sort.inc.h: sorting of lines with one type ENTRY of a key (KEY) and the place that it came from (AT), made by
+   MAKE; sort.c includes it once for wide and once for narrow keys. */
+static void F(insertion)(ENTRY *e, int64_t n) {
+  for (int64_t i = 1; i < n; i++) {
+    ENTRY v = e[i];
+    int64_t j = i;
+    for (; j > 0 && KEY(e[j - 1]) > KEY(v); j--) e[j] = e[j - 1];
+    e[j] = v;
+  }
+}
+
+/* Least significant digit first; passes in which all digits agree are skipped. The result is in e. */
+static void F(radix)(ENTRY *e, ENTRY *other, int64_t n, int bits) {
+  ENTRY *from = e, *to = other;
+  for (int shift = 0; shift < bits; shift += RADIX_BITS) {
+    int64_t count[BUCKETS] = {0}, at = 0;
+    for (int64_t i = 0; i < n; i++) count[KEY(from[i]) >> shift & (BUCKETS - 1)]++;
+    if (count[KEY(from[0]) >> shift & (BUCKETS - 1)] == n) continue;
+    for (int b = 0; b < BUCKETS; b++) {
+      int64_t many = count[b];
+      count[b] = at;
+      at += many;
+    }
+    for (int64_t i = 0; i < n; i++) to[count[KEY(from[i]) >> shift & (BUCKETS - 1)]++] = from[i];
+    ENTRY *swap = from;
+    from = to;
+    to = swap;
+  }
+  if (from != e) memcpy(e, from, (size_t)n * sizeof *e);
+}
+
+/* Bottom-up merging for lines that are too long to insert and too short for the radix's buckets. */
+static void F(merge)(ENTRY *e, ENTRY *other, int64_t n) {
+  for (int64_t i = 0; i < n; i += SHORT) F(insertion)(e + i, n - i < SHORT ? n - i : SHORT);
+  ENTRY *from = e, *to = other;
+  for (int64_t run = SHORT; run < n; run *= 2) {
+    for (int64_t lo = 0; lo < n; lo += 2 * run) {
+      int64_t mid = lo + run < n ? lo + run : n, hi = lo + 2 * run < n ? lo + 2 * run : n, a = lo,
+              b = mid;
+      for (int64_t i = lo; i < hi; i++)
+        to[i] = b >= hi || (a < mid && KEY(from[a]) <= KEY(from[b])) ? from[a++] : from[b++];
+    }
+    ENTRY *swap = from;
+    from = to;
+    to = swap;
+  }
+  if (from != e) memcpy(e, from, (size_t)n * sizeof *e);
+}
+
+/* Moves the k entries that a stable sort would put first to the front, in the order in which they stand: the k-th key
+   is found digit by digit, from the most significant one. */
+static void F(choose)(ENTRY *e, int64_t n, int64_t k, int bits) {
+  uint64_t key = 0, known = 0; /* of the k-th key, in the digits of `known` */
+  for (int shift = (bits - 1) / RADIX_BITS * RADIX_BITS; shift >= 0; shift -= RADIX_BITS) {
+    int64_t count[BUCKETS] = {0};
+    for (int64_t i = 0; i < n; i++) {
+      if ((KEY(e[i]) & known) == key) count[KEY(e[i]) >> shift & (BUCKETS - 1)]++;
+    }
+    int b = 0;
+    for (; k > count[b]; b++) k -= count[b]; /* what is left of k is wanted of those that agree */
+    key |= (uint64_t)b << shift;
+    known |= (uint64_t)(BUCKETS - 1) << shift;
+  }
+  int64_t m = 0;
+  for (int64_t i = 0; i < n; i++) {
+    if (KEY(e[i]) < key || (KEY(e[i]) == key && k-- > 0)) e[m++] = e[i];
+  }
+}
+
+/* In order; the lower place first among equals. `other` has room for n entries. */
+static void F(order)(ENTRY *e, ENTRY *other, int64_t n, int bits) {
+  if (n <= SHORT) F(insertion)(e, n);
+  else if (n < 4 * BUCKETS) F(merge)(e, other, n);
+  else F(radix)(e, other, n, bits);
+}
+
+static void F(sort_lines)(void *ctx, int64_t lo, int64_t hi) {
+  sort_job *j = ctx;
+  int64_t n = j->r.n, inner = j->r.inner;
+  size_t size = pt_dtype_size(j->r.dtype), bytes = (size_t)n * 2 * sizeof(ENTRY);
+  ENTRY *e = pti_cpu_host->alloc(bytes);
+  if (e == NULL) {
+    atomic_store(&j->failed, true);
+    return;
+  }
+  int bits = key_bits(j->r.dtype);
+  uint64_t flip = !j->descending ? 0 : bits == 64 ? UINT64_MAX : ((uint64_t)1 << bits) - 1;
+  for (int64_t line = lo; line < hi; line++) {
+    const char *x = j->x + (size_t)(line / inner * n * inner + line % inner) * size;
+    for (int64_t i = 0; i < n; i++) {
+      e[i] = MAKE(key_at(j->r.dtype, x + (size_t)(i * inner) * size) ^ flip, i);
+    }
+    bool few = n > 4 * SHORT && j->k <= n / 2 + 1;
+    if (few) F(choose)(e, n, j->k, bits);
+    F(order)(e, e + n, few ? j->k : n, bits);
+    char *y = j->y + (size_t)(line / inner * j->k * inner + line % inner) * size;
+    int64_t *index = j->index + line / inner * j->k * inner + line % inner;
+    for (int64_t i = 0; i < j->k; i++) {
+      memcpy(y + (size_t)(i * inner) * size, x + (size_t)(AT(e[i]) * inner) * size, size);
+      index[i * inner] = AT(e[i]) + j->base;
+    }
+  }
+  pti_cpu_host->free(e, bytes);
+}
