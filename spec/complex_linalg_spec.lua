@@ -176,6 +176,9 @@ local refused = {
   { "L.inv(pt.stack{m, m * 0})", "linalg.inv", "singular", "batch entry 2" },
   { "L.svd(m / 0)", "linalg.svd", "infinite or NaN" },
   { "L.det((m * 0):requires_grad_())", "linalg.det", "singular complex x has no gradient" },
+  { "grad(function(x) return (L.svd(x, false)) end, m)", "linalg.svd", "phases", ":abs()" },
+  { "grad(function(x) return select(2, L.eigh(x)) end, m)", "linalg.eigh", "phases" },
+  { "grad(function(x) return select(2, L.eig(x)) end, m)", "linalg.eig", "phases" },
 }
 
 local function close(x, y, bound)

@@ -219,6 +219,20 @@ static pt_tensor *differences(pt_tensor *v) {
   return pt_where(pt_logical_xor(lower, upper), pt_scalar_int(1), e);
 }
 
+/* Complex vectors have any phase: of p = V' gV the diagonal is real where the loss does not depend on it. */
+static bool phase_free(const pt_node *n, pt_tensor *p) {
+  double most;
+  if (p == NULL || !is_complex(p) || p->numel == 0) return p != NULL;
+  pt_tensor *im = pt_imag(pti_bare(pt_sub(p, off_diagonal(p))));
+  if (!pt_item(pt_amax(pt_abs(im), NULL, -1, false), &most)) return false;
+  return !(most > 1e-2) ||
+         pti_fail(
+             PT_EGRAD,
+             "%s: the loss depends on the phases of the vectors, which are arbitrary; use what "
+             "does not, as their :abs()",
+             spoken(n->op)) != NULL;
+}
+
 /* ---- Cholesky ---- */
 
 pt_tensor *linalg_cholesky_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
@@ -443,7 +457,11 @@ bool linalg_eigh_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
     return pti_fail(PT_EGRAD, "%s: eigenvalues without vectors have no gradient", spoken(n->op)) !=
            NULL;
   }
-  if (g[1]) inner = mm(q, pt_div(off_diagonal(mm(tr(q), g[1])), differences(values)));
+  if (g[1]) {
+    pt_tensor *p = mm(tr(q), g[1]);
+    if (!phase_free(n, p)) return false;
+    inner = mm(q, pt_div(off_diagonal(p), differences(values)));
+  }
   if (g[0]) inner = plus(inner, pt_mul(q, row(g[0])));
   gx[0] = symmetric(mm(inner, tr(q)));
   return gx[0] != NULL;
@@ -474,6 +492,7 @@ bool linalg_eig_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
             *inner = NULL;
   if (g[1]) {
     pt_tensor *p = mm(vh, g[1]);
+    if (!phase_free(n, p)) return false;
     pt_tensor *own = pt_sum(pt_real(pt_sub(p, off_diagonal(p))), (int64_t[]){-2}, 1, true, -1);
     p = pt_sub(p, mm(vh, pt_mul(v, own)));
     inner = mm(pt_div(off_diagonal(p), pt_conj(differences(values))), vh);
@@ -523,10 +542,10 @@ bool linalg_svd_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   }
   u = pt_narrow(u, -1, 0, k);
   vt = pt_narrow(vt, -2, 0, k);
-  pt_tensor *e2 = differences(pt_square(s)), *inner = NULL, *rest = NULL;
+  pt_tensor *e2 = differences(pt_square(s)), *inner = NULL, *rest = NULL, *phases = NULL;
   if (g[1]) inner = pt_mul(u, row(g[1]));
   if (g[0]) {
-    pt_tensor *p = mm(tr(u), g[0]);
+    pt_tensor *p = phases = mm(tr(u), g[0]);
     pt_tensor *skew = pt_sub(p, tr(p)), *off = off_diagonal(skew);
     inner = plus(inner, mm(u, pt_mul(pt_div(off, e2), row(s))));
     if (is_complex(u))
@@ -535,10 +554,12 @@ bool linalg_svd_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   }
   if (g[2]) {
     pt_tensor *p = mm(vt, tr(g[2]));
+    phases = plus(phases, p);
     pt_tensor *off = off_diagonal(pt_sub(p, tr(p)));
     inner = plus(inner, mm(u, pt_mul(column(s), pt_div(off, e2))));
     if (c > k) rest = plus(rest, mm(pt_div(u, row(s)), pt_sub(g[2], mm(tr(p), vt))));
   }
+  if ((g[0] || g[2]) && !phase_free(n, phases)) return false;
   gx[0] = plus(rest, mm(inner, vt));
   return gx[0] != NULL;
 }
