@@ -6,7 +6,7 @@ local cases = require "spec.support.cases"
 local function double(list) return pt.tensor(list, { dtype = pt.float64 }) end
 
 local names = {
-  pt = pt,
+  pt = pt, double = double,
   z = pt.complex(double { 1.5, 0.25, -0.75, -2 }, double { -2, 0.5, 0.3, -1.25 }),
   L = pt.linalg,
   v = pt.complex(double { 1, -2, 0.5 }, double { 0.5, 1.5, -1 }),
@@ -258,6 +258,21 @@ local values = {
     { { 3.9705562, -4.7278697 }, { -4.17801109, 3.18646201 }, { 6.51220758, -0.509164889 } },
     { { 0.0452152475, 4.87733508 }, { 0.271546545, 0.495600314 }, { 4.77830339, -2.5917366 } } },
   },
+  {
+    "w:cumprod(2)",
+    { { { 1.0, 1.0 }, { 3.0, 1.0 }, { -0.5, 1.5 } }, { { 0.0, 0.0 }, { 0.0, 0.0 }, { 0.0, 0.0 } } },
+  },
+  {
+    "w:t():cumprod(-1)",
+    { { { 1.0, 1.0 }, { 0.0, 0.0 } }, { { 2.0, -1.0 }, { 1.5, -2.0 } }, { { 0.0, 0.5 }, { 0.0, 1.0 } } },
+  },
+  {
+    "grad(function(x) return x:cumprod(2) end, w)",
+    { { { 5.5, 15.0 }, { 7.5, -0.5 }, { 9.0, 17.0 } }, { { 4.0, 1.5 }, { 0.0, 0.0 }, { 0.0, 0.0 } } },
+  },
+  { "w:clone():cumprod_(1):select(1, 2)", { { 0.0, 0.0 }, { 1.5, -2.0 }, { 0.0, 1.0 } } },
+  { "pt.zeros(0, 2, {dtype = pt.complex64}):cumprod(1)", {} },
+  { "pt.complex(double(2), double(1)):cumprod(1)", { 2.0, 1.0 } },
   { "w:any(), w:all()", true, false },
   { "w:any(1)", { true, true, true } },
   { "w:all(1)", { false, true, true } },
@@ -269,6 +284,7 @@ local values = {
 
 local refused = {
   { "z:sort()", "sort: complex numbers have no order", "x:abs()" }, { "z:gt(1)", "gt: complex numbers have no order" },
+  { "z:cumprod(1, pt.float32)", "cumprod: complex x cannot become float32" },
   { "z:argmax()", "argmax: complex numbers have no order" }, { "z:floor()", "floor: complex tensors", "view_as_real" },
   { "z:tolist()", "tolist: Lua has no complex numbers", "view_as_real" }, { "z:to(pt.bool)", "use x:ne(0)" },
 }

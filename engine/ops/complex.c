@@ -411,6 +411,24 @@ static pt_tensor *prod_fn(const pt_op *op, const pt_arg *arg) {
   return arg[2].i ? x : pt_squeeze(x, dims, n);
 }
 
+/* By doubling: after each step an entry holds the product of the `step` that end there. */
+static pt_tensor *cumprod_fn(const pt_op *op, const pt_arg *arg) {
+  pt_tensor *x = arg[0].t;
+  int dim;
+  if (!pti_dim(op->name, arg[1].i, x->nd, &dim)) return NULL;
+  if (arg[2].given && !pti_is((pt_dtype)arg[2].i, PTI_COMPLEX))
+    return pti_fail(PT_EDTYPE, "%s: complex x cannot become %s", op->name,
+                    pt_dtype_name((pt_dtype)arg[2].i));
+  if (arg[2].given) x = to(x, (pt_dtype)arg[2].i);
+  int64_t n = x && x->nd ? x->size[dim] : 1;
+  if (x && n < 2) return pt_clone(x);
+  for (int64_t step = 1; x && step < n; step *= 2) {
+    pt_tensor *y = pt_mul(pt_narrow(x, dim, 0, n - step), pt_narrow(x, dim, step, n - step));
+    x = pt_cat((pt_tensor *[]){pt_narrow(x, dim, 0, step), y}, 2, dim);
+  }
+  return x;
+}
+
 static pt_tensor *eq_fn(const pt_op *op, const pt_arg *arg) { /* eq, ne */
   pt_dtype d = pti_result_type((pt_tensor *[]){arg[0].t, arg[1].t}, 2);
   pt_tensor *a = pt_view_as_real(to(arg[0].t, d)), *b = pt_view_as_real(to(arg[1].t, d));
@@ -499,6 +517,7 @@ static complex_fn *const fn_of[PTI_NOPS] = {
     [PTI_OP_mean] = over_dims,
     [PTI_OP_cumsum] = over_dims,
     [PTI_OP_prod] = prod_fn,
+    [PTI_OP_cumprod] = cumprod_fn,
     [PTI_OP_tan] = tan_fn,
     [PTI_OP_sinh] = sinh_fn,
     [PTI_OP_cosh] = cosh_fn,
