@@ -1,6 +1,7 @@
 -- Functions that are made of ops in Lua: each line is an expression and what PyTorch gives for it, ids counted
 -- from 1.
 local pt = require "pt"
+local gradcheck = require "spec.support.gradcheck"
 
 local nan = 0 / 0
 
@@ -534,5 +535,33 @@ describe("topk, kthvalue and median of long lines", function()
       _, at = line:median(1)
       assert.equal(dtype.is_floating_point and 7 or ids[n // 2]:item(), at:item())
     end
+  end)
+end)
+
+describe("logcumsumexp", function()
+  local inf = math.huge
+
+  it("is PyTorch's where numbers lie close, far apart, or are not finite", function()
+    local function same(want, list, dtype)
+      local y = pt.tensor(list, { dtype = dtype }):logcumsumexp(1)
+      local w = pt.tensor(want, { dtype = y.dtype })
+      assert.is_true(y:allclose(w, { rtol = 1e-6, atol = 0, equal_nan = true }), tostring(y))
+    end
+    same({ 1.0, 2.3132617, 3.4076059 }, { 1.0, 2, 3 })
+    same({ 1.0, 2.313, 3.408 }, { 1.0, 2, 3 }, pt.float16)
+    same({ -300.0, 299.0, 300.3132617 }, { -300.0, 299, 300 })
+    same({ 1.0, 1000, 1000 }, { 1.0, 1000, -1000 })
+    same({ -inf, 1.0, 2.3132617 }, { -inf, 1.0, 2 })
+    same({ 1.0, inf, inf }, { 1.0, inf, 2 })
+    same({ 1.0, nan, nan }, { 1.0, nan, 2 })
+    assert.equal(2.0, pt.tensor(2.0):logcumsumexp(1):item())
+    assert.same({ 0, 3 }, { table.unpack(pt.zeros(0, 3):logcumsumexp(1).shape) })
+  end)
+
+  it("has first and second gradients", function()
+    local function fn(inputs) return { inputs[1]:logcumsumexp(2) } end
+    gradcheck.first(fn, { x:double() })
+    gradcheck.second(fn, { x:double() })
+    gradcheck.first(fn, { x:double() * 1000 })
   end)
 end)

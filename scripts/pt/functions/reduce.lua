@@ -128,14 +128,27 @@ define("sum_to_size", "x:T size:I", "x summed to a shape that would broadcast to
 end)
 
 -- By doubling: after step k each entry holds the sum of the 2^k that end there, each scaled by its own largest.
-define("logcumsumexp", "x:T dim:i", "log of the running sums of exp(x) along dim", function(x, dim)
-  local n, step = x.ndim > 0 and x:size(dim) or 1, 1
-  local y = x.dtype.is_floating_point and x:clone() or x:to_dtype(core.get_default_dtype())
+local function doubled(x, dim)
+  local n, y, step = x:size(dim), x:clone(), 1
   while step < n do
     local sums = y:narrow(dim, 1, n - step):logaddexp(y:narrow(dim, step + 1, n - step))
     y, step = core.fn "cat"({ y:narrow(dim, 1, step), sums }, dim), step * 2
   end
   return y
+end
+
+local NARROW = 600 -- numbers that differ by less have exponentials that float64 holds side by side
+
+define("logcumsumexp", "x:T dim:i", "log of the running sums of exp(x) along dim", function(x, dim)
+  if not x.dtype.is_floating_point then x = x:to_dtype(core.get_default_dtype()) end
+  dim = dims.at("logcumsumexp", dim, x.ndim)
+  if x.ndim == 0 or x:numel() == 0 then return x:clone() end
+  local wide = x:to_dtype(core.dtypes.float64)
+  local seen = wide:detach()
+  local top = seen:amax(dim, true)
+  local apart = (top - seen:amin(dim, true)):amax():item()
+  if apart >= NARROW or apart ~= apart then return doubled(x, dim) end -- NaN: where some are not finite
+  return ((wide - top):exp():cumsum(dim):log() + top):to_dtype(x.dtype)
 end)
 
 inplace "cumsum"
