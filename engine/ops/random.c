@@ -75,10 +75,9 @@ bool random_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   return gx[0] != NULL;
 }
 
-/* A number from 0 to n - 1 for element i of a draw: 64 random bits, scaled. */
-static int64_t below(int64_t n, const pti_generator *r, uint64_t ctr, int64_t i) {
-  uint32_t w[4];
-  pti_philox(r->seed, r->stream, ctr + (uint64_t)i / 2, w);
+/* A number from 0 to n - 1 for element i of a draw: 64 random bits, scaled. `w` holds the bits of elements i - i % 2
+   and the next one. */
+static int64_t below(int64_t n, const uint32_t *w, int64_t i) {
   uint64_t bits = (uint64_t)w[i % 2 * 2] << 32 | w[i % 2 * 2 + 1];
   return (int64_t)((unsigned __int128)bits * (uint64_t)n >> 64);
 }
@@ -94,9 +93,11 @@ pt_tensor *randperm_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   pti_generator *r = pti_default_generator();
   uint64_t ctr = pti_generator_take(r, 2 * n);
   for (int64_t i = 0; i < n; i++) v[i] = i + pti_this.index_base;
+  uint32_t w[4];
   for (int64_t i = n - 1; i > 0; i--) {
     if ((i & 0xffff) == 0 && !pti_poll()) return NULL;
-    int64_t j = below(i + 1, r, ctr, i), t = v[i];
+    if (i == n - 1 || i % 2 == 1) pti_philox(r->seed, r->stream, ctr + (uint64_t)i / 2, w);
+    int64_t j = below(i + 1, w, i), t = v[i];
     v[i] = v[j];
     v[j] = t;
   }
