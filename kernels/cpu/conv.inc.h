@@ -12,11 +12,11 @@ static void F(take_line)(const pti_conv *p, const T *line, int64_t at, int64_t n
   pti_reach(p->in[2], n, step, first, &lo, &hi);
   lo = pti_min64(lo, n);
   hi = pti_max64(hi, lo);
-  memset(to, 0, (size_t)lo * sizeof(T));
+  if (lo > 0) memset(to, 0, (size_t)lo * sizeof(T));
   if (step == 1) memcpy(to + lo, line + first + lo, (size_t)(hi - lo) * sizeof(T));
   else
     for (int64_t i = lo; i < hi; i++) to[i] = line[first + i * step];
-  memset(to + hi, 0, (size_t)(n - hi) * sizeof(T));
+  if (hi < n) memset(to + hi, 0, (size_t)(n - hi) * sizeof(T));
 }
 
 /* The reverse: adds a line's worth of patch gradients to the input line. */
@@ -31,8 +31,9 @@ static void F(give_line)(const pti_conv *p, T *line, int64_t at, int64_t n, int6
 /* Where the input line for output line `row` (depth and height in one) and tap (d, h) begins; -1
    outside. */
 static int64_t F(line_at)(const pti_conv *p, int64_t row, int64_t d, int64_t h) {
-  int64_t z = row / p->out[1] * p->stride[0] + d * p->dil[0] - p->pad[0];
-  int64_t y = row % p->out[1] * p->stride[1] + h * p->dil[1] - p->pad[1];
+  int64_t plane = p->out[0] == 1 ? 0 : row / p->out[1];
+  int64_t z = plane * p->stride[0] + d * p->dil[0] - p->pad[0];
+  int64_t y = (row - plane * p->out[1]) * p->stride[1] + h * p->dil[1] - p->pad[1];
   if (z < 0 || z >= p->in[0] || y < 0 || y >= p->in[1]) return -1;
   return (z * p->in[1] + y) * p->in[2];
 }
@@ -42,17 +43,17 @@ static int64_t F(line_at)(const pti_conv *p, int64_t row, int64_t d, int64_t h) 
 static void F(patches)(const pti_conv *p, T *x, int64_t c, int64_t from, int64_t n, T *col,
                        int64_t ld, bool give) {
   int64_t width = p->out[2], taps = pti_volume(p->k), plane = pti_volume(p->in);
+  if (n == 0) return;
   for (int64_t i = 0; i < c * taps; i++) {
     int64_t tap = i % taps, w = tap % p->k[2], h = tap / p->k[2] % p->k[1],
             d = tap / p->k[2] / p->k[1];
     T *channel = x + i / taps * plane, *to = col + i * ld;
-    for (int64_t at = from; at < from + n;) {
-      int64_t left = width - at % width, many = from + n - at < left ? from + n - at : left;
-      int64_t line = F(line_at)(p, at / width, d, h);
-      if (!give) F(take_line)(p, line < 0 ? NULL : channel + line, at % width, many, w, to);
-      else if (line >= 0) F(give_line)(p, channel + line, at % width, many, w, to);
-      to += many;
-      at += many;
+    int64_t row = from / width, at = from % width; /* lines are short: no division for each */
+    for (int64_t left = n, many; left > 0; left -= many, to += many, row++, at = 0) {
+      many = pti_min64(left, width - at);
+      int64_t line = F(line_at)(p, row, d, h);
+      if (!give) F(take_line)(p, line < 0 ? NULL : channel + line, at, many, w, to);
+      else if (line >= 0) F(give_line)(p, channel + line, at, many, w, to);
     }
   }
 }
