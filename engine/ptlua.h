@@ -253,8 +253,8 @@ typedef struct pt_function {
   /* g[k] is the gradient of out[k] (NULL: none came); sets gx[i] (scope-owned) for every i that pt_function_wants. */
   bool (*backward)(pt_node *call, pt_tensor *const *g, pt_tensor **gx);
   void (*free)(void *ud); /* or NULL */
-  bool
-      inplace; /* an out[k] that is one of in[] was edited: it becomes the result, without a copy */
+  /* An out[k] that is one of in[] was edited in place: it becomes the result itself, not a copy. */
+  bool inplace;
 } pt_function;
 PT_API bool pt_function_record(const pt_function *fn, void *ud, pt_tensor *const *in, int nin,
                                pt_tensor *const *save, int nsave, pt_tensor **out, int nout);

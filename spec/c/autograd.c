@@ -61,7 +61,7 @@ static bool cube_backward(pt_node *call, pt_tensor *const *g, pt_tensor **gx) {
   if (!pt_function_wants(call, 0)) return true;
   return (gx[0] = pt_mul(g[0], pt_mul(pt_scalar(3), pt_mul(x, x)))) != NULL;
 }
-static const pt_function cube_function = {"cube", cube_backward, count};
+static const pt_function cube_function = {.name = "cube", .backward = cube_backward, .free = count};
 
 static pt_tensor *cube(pt_tensor *x, int *calls) {
   bool was = pt_set_grad_enabled(false);
@@ -86,6 +86,27 @@ static void functions(void) {
         false);
   pt_scope_end(scope);
   CHECK(freed == 4);
+}
+
+/* x doubled in place */
+static bool twice_backward(pt_node *call, pt_tensor *const *g, pt_tensor **gx) {
+  (void)call;
+  return (gx[0] = pt_mul(g[0], pt_scalar(2))) != NULL;
+}
+static const pt_function twice_function = {
+    .name = "twice", .backward = twice_backward, .inplace = true};
+
+static bool twice(pt_tensor *x) {
+  pt_tensor *y = x;
+  ((double *)pt_data(x))[0] *= 2;
+  return pt_function_record(&twice_function, NULL, &x, 1, NULL, 0, &y, 1) && y == x;
+}
+
+static void edits(void) {
+  pt_tensor *x = leaf(3), *y = pt_mul(x, x);
+  CHECK(twice(y) && first(y) == 18);
+  CHECK(pt_backward(total(y)) && first(pt_grad(x)) == 12);
+  CHECK(!twice(leaf(1)) && pt_error_code() == PT_EGRAD);
 }
 
 /* What the two runs of a checkpoint have in common. */
@@ -116,6 +137,7 @@ int main(void) {
   pt_scope scope = pt_scope_begin();
   hooks();
   functions();
+  edits();
   checkpoints();
   pt_scope_end(scope);
   pt_memory_stats m;
