@@ -56,7 +56,8 @@ local function function_of(op, sample, layout)
   collect(args, sample)
   return function(xs)
     for i, x in ipairs(xs) do put[i](x) end
-    return outputs_of(op, args)
+    local outputs, seen = outputs_of(op, args), samples.seen[op.name]
+    return seen and { seen(table.unpack(outputs)) } or outputs
   end, inputs
 end
 

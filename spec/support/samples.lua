@@ -244,6 +244,9 @@ samples.no_halves = { view_as_complex = true, complex = true, polar = true, fft_
 --- What repeated values or ids leave open: which of equal ones comes first, or is written last.
 samples.distinct = { max_dim = true, min_dim = true, sort = true, topk = true, index_copy = true, index_put = true }
 
+--- Results whose phases are arbitrary: a gradient is asked of this of them.
+samples.seen = { linalg_eig = function(values, vectors) return values, vectors:abs() end }
+
 --- Draws numbers of another precision for another dtype.
 samples.draws = { random = true }
 
