@@ -5,11 +5,13 @@ local core = require "pt.core"
 local samples = require "spec.support.samples"
 local signature = require "spec.support.signature"
 local layouts = require "spec.support.layouts"
+local expect = require "spec.support.expect"
 local gradcheck = require "spec.support.gradcheck"
 local compare = require "spec.support.compare"
 local naive = require "spec.support.naive"
 
 local total = { ops = 0, cases = 0 }
+local settled = expect.settled
 local skipped = {}
 
 local function set(list)
@@ -67,13 +69,6 @@ local function each(list, fn)
     local ok, err = xpcall(fn, debug.traceback, sample)
     if not ok then error(("sample %d: %s"):format(i, err), 0) end
   end
-end
-
--- Memory that lives on when an op is done. Two rounds, for finalizers run one late.
-local function settled()
-  collectgarbage()
-  collectgarbage()
-  return pt.memory_stats()
 end
 
 local function probe()

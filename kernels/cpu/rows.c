@@ -1,25 +1,8 @@
-/* rows.c: the element-wise rows of ops.def as loops of one CPU level. Compiled once per level, as
-   table.c is and with the same rules, but -O2 with vectors: there are a thousand loops, blocks are
-   long, and the unrolled ends that -O3 writes for each of them doubled the library for no speed. */
+/* rows.c: the element-wise rows of ops.def as loops of one CPU level (level.h). Compiled with -O2 and
+   vectors, not -O3 as table.c: there are a thousand loops, blocks are long, and the unrolled ends
+   that -O3 writes for each of them doubled the library for no speed. */
+#include "level.h"
 
-/* Conditions are joined with & and |, which do not branch, also before a ?. Loops that call the C
-   library stay scalar, whatever PTI_INDEPENDENT says. */
-#if defined(__clang__)
-#pragma clang diagnostic ignored "-Wbitwise-conditional-parentheses"
-#pragma clang diagnostic ignored "-Wpass-failed"
-#endif
-
-/* Eliminating partial redundancies splits what the scalar functions share into branches, and loops
-   of more than one of them would stay scalar: softplus takes a sixth of the time without it. */
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("no-tree-pre")
-#endif
-
-#include "../scalar.h"
-#include "cpu.h"
-
-#define GLUE3(a, b) a##b
-#define GLUE(a, b) GLUE3(a, b)
 #define DROP(...)
 #define KEEP(...) __VA_ARGS__
 

@@ -1,30 +1,9 @@
-/* table.c: the loops of one CPU level. Compiled once per level with -DPT_LEVEL=base (avx2, avx512),
-   that level's instruction flags, and -O3 -fno-math-errno -fno-trapping-math -fwrapv
-   -ffp-contract=off: integers wrap around, and a multiplication and an addition stay two roundings,
-   so every level gives the same bits. Everything here is static but the table: two levels must
-   never share a function, or the linker would keep one of them for both. */
-
-/* Conditions are joined with & and |, which do not branch, also before a ?. Loops that call the C
-   library stay scalar, whatever PTI_INDEPENDENT says. */
-#if defined(__clang__)
-#pragma clang diagnostic ignored "-Wbitwise-conditional-parentheses"
-#pragma clang diagnostic ignored "-Wpass-failed"
-#endif
-
-/* Eliminating partial redundancies splits what the scalar functions share into branches, and loops
-   of more than one of them would stay scalar: softplus takes a sixth of the time without it. */
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("no-tree-pre")
-#endif
-
+/* table.c: reductions, conversions, moves, softmax, optimizer steps and random numbers as loops of one
+   CPU level (level.h), and the table of all its loops. */
 #include <string.h>
 
-#include "../scalar.h"
-#include "cpu.h"
+#include "level.h"
 #include "rng.h"
-
-#define GLUE3(a, b) a##b
-#define GLUE(a, b) GLUE3(a, b)
 
 enum { LANES = 16 };
 

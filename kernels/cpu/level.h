@@ -1,0 +1,29 @@
+/* level.h: how loops over scalar.h's functions are compiled for one CPU level; rows.c and table.c
+   include it before anything else. They are compiled once per level with -DPT_LEVEL=base (avx2,
+   avx512), that level's instruction flags, -fno-math-errno -fno-trapping-math -fwrapv and
+   -ffp-contract=off: integers wrap around, and a multiplication and an addition stay two roundings,
+   so every level gives the same bits. Everything in them is static but their tables: two levels
+   must never share a function, or the linker would keep one of them for both. */
+#ifndef PTI_LEVEL_H
+#define PTI_LEVEL_H
+
+/* Conditions are joined with & and |, which do not branch, also before a ?. Loops that call the C
+   library stay scalar, whatever PTI_INDEPENDENT says. */
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wbitwise-conditional-parentheses"
+#pragma clang diagnostic ignored "-Wpass-failed"
+#endif
+
+/* Eliminating partial redundancies splits what the scalar functions share into branches, and loops
+   of more than one of them would stay scalar: softplus takes a sixth of the time without it. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("no-tree-pre")
+#endif
+
+#include "../scalar.h"
+#include "cpu.h"
+
+#define GLUE3(a, b) a##b
+#define GLUE(a, b) GLUE3(a, b)
+
+#endif
