@@ -181,6 +181,39 @@ describe("Lion", function()
   end)
 end)
 
+describe("SparseAdam", function()
+  local function embedding() return pt.arange(0, 9, { dtype = pt.float64 }):reshape(5, 2) / 10 end
+  local function look_up(opt, p, ids)
+    opt:zero_grad()
+    pt.nn.functional.embedding(pt.tensor(ids), p, { sparse = true }):sub(1):square():sum():backward()
+    opt:step()
+  end
+
+  it("moves the rows that were looked up, as PyTorch's", function()
+    local p = embedding():requires_grad_()
+    local opt = optim.SparseAdam({ p }, { lr = 0.1 })
+    for _, ids in ipairs { { 1, 3, 3 }, { 3, 5 } } do look_up(opt, p, ids) end
+    local other = optim.SparseAdam({ p }, { lr = 7 })
+    other:load_state_dict(opt:state_dict())
+    look_up(other, p, { 1, 2 })
+    close({ 0.1854923477731282, 0.2854352744692743, 0.2638813473141917, 0.3638813455105264, 0.5904797767485799,
+      0.6898574920512189, 0.6, 0.7, 0.8744136235275635, 0.9744135646985216 }, p:reshape(-1):tolist(), 1e-10)
+  end)
+
+  it("takes empty tensors, gradients of zeros and halves, and goes up where told to", function()
+    local empty, still, half = pt.zeros(0, 3), pt.ones(2, 2), pt.ones(3):to(pt.bfloat16)
+    empty.grad, still.grad, half.grad = pt.zeros(0, 3), pt.zeros(2, 2), pt.ones(3):to(pt.bfloat16)
+    optim.SparseAdam({ empty, still, half }, { lr = 0.5, maximize = true }):step()
+    assert.same({ { 1, 1 }, { 1, 1 } }, still:tolist())
+    assert.same({ 1.5, 1.5, 1.5 }, half:tolist())
+  end)
+
+  it("refuses what has no rows, and wrong options", function()
+    raises("SparseAdam: parameter 1 is 0-dimensional", optim.SparseAdam, { pt.ones():requires_grad_() })
+    raises("betas must be at least 0", optim.SparseAdam, { pt.ones(2):requires_grad_() }, { betas = { 0.9, 1 } })
+  end)
+end)
+
 describe("Muon", function()
   local function run(shape, options)
     local p = pt.linspace(-1, 1, 6):reshape(2, 3)

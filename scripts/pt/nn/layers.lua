@@ -103,7 +103,8 @@ local function pretrained(Made)
 end
 
 --- Rows by id, which counts from 1.   ids (...) -> (..., embedding_dim)   weight (num_embeddings, embedding_dim)
---- sparse is taken for scripts that set it and changes nothing: the gradient has the same values and is dense.
+--- sparse is taken for scripts that set it: the gradient has the same values and is dense. optim.SparseAdam updates
+--- only the rows that were looked up.
 ---@class pt.nn.Embedding: pt.nn.Module
 local Embedding = define("Embedding",
   "num_embeddings:i embedding_dim:i padding_idx:i? max_norm:n? norm_type:n=2 scale_grad_by_freq:b=false sparse:b=false",

@@ -8,6 +8,7 @@ local optim = {
   SGD = require "pt.optim.sgd",
   Adam = adam.Adam,
   AdamW = adam.AdamW,
+  SparseAdam = require "pt.optim.sparse_adam",
   Muon = require "pt.optim.muon",
   LBFGS = require "pt.optim.lbfgs",
 }
