@@ -18,7 +18,7 @@ LDFLAGS ?=
 
 # What a bare Debian lacks, as probe:package; a probe is a command or NAME.pc.
 NEEDS := cc:gcc pkg-config:pkg-config lua5.4:lua5.4 lua5.4.pc:liblua5.4-dev openblas.pc:libopenblas-dev zlib.pc:zlib1g-dev
-TEST_NEEDS := libpng.pc:libpng-dev libjpeg.pc:libjpeg62-turbo-dev busted:lua-busted luacheck:lua-check clang-format:clang-format
+TEST_NEEDS := g++:g++ libpng.pc:libpng-dev libjpeg.pc:libjpeg62-turbo-dev busted:lua-busted luacheck:lua-check clang-format:clang-format
 
 # ---- flags ----
 pkg   = $(shell pkg-config $(1) 2>/dev/null)
