@@ -58,6 +58,8 @@ static inline pti_compute compute_of(pt_dtype d) {
   return d == PT_F64 ? PTI_CF64 : pti_is(d, PTI_FLOATS) ? PTI_CF32 : PTI_CI64;
 }
 
+/* Threads of a block. A second number in __launch_bounds__ says how many blocks a multiprocessor should
+   hold: without it the compiler spills some registers to fit one more. */
 enum { THREADS = 256 };
 static inline unsigned blocks_of(int64_t n, int64_t per) { return (unsigned)((n + per - 1) / per); }
 /* Kernels that loop over their work (`for i; i < n; i += stride`) use at most this many blocks. */

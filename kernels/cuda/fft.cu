@@ -140,7 +140,7 @@ DEV void point_out(const fft_args &q, int64_t o, uint32_t i, int64_t c, cpx<T> v
 /* ---- short lines: `lines` of them in a block ---- */
 
 template <class T, int MOST>
-__global__ void __launch_bounds__(THREADS)
+__global__ void __launch_bounds__(THREADS, sizeof(T) == 4 && MOST <= 5 ? 4 : 1)
     fft_short(fft_args q, passes f, const cpx<T> *w, int lines) {
   DYN_SHARED(cpx<T>, memory);
   uint32_t n = f.n, all = (uint32_t)lines * n;

@@ -89,7 +89,7 @@ DEV void take_halves(uint16_t (*to)[MMA_DEPTH + 8], const S *x, int64_t rows, in
 }
 
 /* 64 x 64 of c per block, four warps of 32 x 32, k in steps of 32. */
-template <class S, class O> __global__ void __launch_bounds__(128) mma_gemm(gemm_args q) {
+template <class S, class O> __global__ void __launch_bounds__(128, 6) mma_gemm(gemm_args q) {
   SHARED(uint16_t, as, [TILE][MMA_DEPTH + 8]);
   SHARED(uint16_t, bs, [TILE][MMA_DEPTH + 8]); /* transposed, so that two k lie side by side */
   const S *a = (const S *)q.a + blockIdx.z * q.sa, *b = (const S *)q.b + blockIdx.z * q.sb;

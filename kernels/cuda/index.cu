@@ -74,7 +74,7 @@ template <> struct plus<complex128> {
   MEMBER complex128 of(complex128 a, complex128 b) { return complex128{a.re + b.re, a.im + b.im}; }
 };
 template <class S>
-__global__ void __launch_bounds__(THREADS) add_in_order(index_args q, S *y, const S *x) {
+__global__ void __launch_bounds__(THREADS, 4) add_in_order(index_args q, S *y, const S *x) {
   FOR_EACH(line, q.outer * q.inner.d) {
     int64_t o = line / q.inner, c = line % q.inner;
     for (int64_t i = 0; i < q.k.d; i++) {

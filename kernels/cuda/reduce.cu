@@ -87,7 +87,7 @@ template <class L> DEV void finish(const reduce_args &q, int64_t o, const found<
 
 /* blockDim: (columns, threads for each); blockIdx.y is the segment. */
 template <int KIND, class T>
-__global__ void __launch_bounds__(THREADS) reduce_kernel(reduce_args q) {
+__global__ void __launch_bounds__(THREADS, 6) reduce_kernel(reduce_args q) {
   typedef fold<KIND, T> F;
   typedef typename F::L L;
   SHARED(found<L>, part, [THREADS]);
