@@ -44,7 +44,7 @@ BLAS_CFLAGS  := $(call pkg,--cflags openblas)
 # OpenBLAS is opened at the first product (kernels/cpu/blas.c), not linked.
 LIBS         := $(ZLIB) -lpthread -ldl -lm
 
-# CPU levels: rows.c, table.c and nets.c are compiled once for each and chosen at run time.
+# CPU levels: kernels/cpu/**/*_loops.c are compiled once for each and chosen at run time.
 LEVELS := base
 FLAGS_base :=
 ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine)),)
@@ -60,11 +60,11 @@ OPT_ROWS += $(shell $(CC) -Werror $(GCC_ROWS) -x c -c /dev/null -o /dev/null 2>/
 
 # ---- files ----
 ENGINE   := $(wildcard engine/*.c engine/ops/*.c engine/io/*.c)
-BY_LEVEL := rows table nets
-KERNELS  := $(filter-out $(BY_LEVEL:%=kernels/cpu/%.c),$(wildcard kernels/cpu/*.c))
-BINDINGS := $(filter-out bindings/main.c,$(wildcard bindings/*.c))
+BY_LEVEL := $(wildcard kernels/cpu/*_loops.c kernels/cpu/*/*_loops.c)
+KERNELS  := $(filter-out $(BY_LEVEL),$(wildcard kernels/cpu/*.c kernels/cpu/*/*.c))
+BINDINGS := $(filter-out bindings/main.c,$(wildcard bindings/*.c bindings/*/*.c))
 OBJ := $(ENGINE:%.c=$(BUILD)/%.o) $(KERNELS:%.c=$(BUILD)/%.o) $(BINDINGS:%.c=$(BUILD)/%.o) \
-       $(foreach l,$(LEVELS),$(BY_LEVEL:%=$(BUILD)/kernels/cpu/%_$l.o)) $(BUILD)/scripts.o
+       $(foreach l,$(LEVELS),$(BY_LEVEL:%.c=$(BUILD)/%_$l.o)) $(BUILD)/scripts.o
 MAIN := $(BUILD)/bindings/main.o
 # The generated files serve every build, whatever its flags.
 GEN  := $(addprefix build/gen/,ptlua_ops.h ptlua_ops.inc.c ptlua_run.h ptlua_ids.h ptlua_ew.h)
@@ -106,13 +106,13 @@ $(BUILD)/engine/%.o: engine/%.c | $(GEN)
 $(BUILD)/kernels/%.o: kernels/%.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(BLAS_CFLAGS) $(CFLAGS_ALL) -O3 -MMD -MP -c $< -o $@
-$(BUILD)/kernels/cpu/table_%.o: kernels/cpu/table.c | $(GEN)
+$(BUILD)/kernels/cpu/tensor_loops_%.o: kernels/cpu/tensor_loops.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) -O3 -fno-trapping-math -fwrapv $(FLAGS_$*) -MMD -MP -c $< -o $@
-$(BUILD)/kernels/cpu/rows_%.o: kernels/cpu/rows.c | $(GEN)
+$(BUILD)/kernels/cpu/elementwise/elementwise_loops_%.o: kernels/cpu/elementwise/elementwise_loops.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) $(OPT_ROWS) -fno-trapping-math -fwrapv $(FLAGS_$*) -MMD -MP -c $< -o $@
-$(BUILD)/kernels/cpu/nets_%.o: kernels/cpu/nets.c | $(GEN)
+$(BUILD)/kernels/cpu/nn_loops_%.o: kernels/cpu/nn_loops.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) -O3 -fno-trapping-math $(FLAGS_$*) -MMD -MP -c $< -o $@
 $(BUILD)/bindings/%.o: bindings/%.c | $(GEN)

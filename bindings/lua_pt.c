@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "binding.h"
-#include "lua_pack.h"
+#include "pool/pack.h"
 #include "mem.h"
 
 /* ---- scripts ---- */

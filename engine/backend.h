@@ -16,7 +16,7 @@
 
 typedef enum { PTI_SCAN_SUM, PTI_SCAN_PROD, PTI_SCAN_MAX, PTI_SCAN_MIN } pti_scan;
 
-/* One layer and direction of a recurrent network; see kernels/cpu/rnn.c. */
+/* One layer and direction of a recurrent network; see kernels/cpu/rnn/rnn.c. */
 typedef enum { PTI_LSTM, PTI_GRU, PTI_RNN_TANH, PTI_RNN_RELU } pti_rnn_kind;
 typedef struct pti_rnn {
   pt_dtype dtype;
@@ -37,7 +37,7 @@ typedef struct pti_rnn_data {
       *g_c0; /* (n, h): gradients of the last states that become those of the initial ones */
 } pti_rnn_data;
 
-/* See kernels/cpu/attention.c. */
+/* See kernels/cpu/attention/attention.c. */
 typedef struct pti_attention {
   pt_dtype dtype;
   int64_t b, h, hk, lq, lk, d, dv;
@@ -107,7 +107,7 @@ typedef struct pti_factor {
 /* n-point transforms along the middle dim of (outer, n, inner), times `scale`; dtype is that of the
    real numbers. COMPLEX: both ways, without 1 / n. FROM_REAL: n reals to the first n / 2 + 1 of their
    transform, inner 1. TO_REAL: back, taking these for half of a spectrum that is conjugate to
-   itself. See kernels/cpu/fft.c. */
+   itself. See kernels/cpu/fft/fft.c. */
 typedef enum { PTI_FFT_COMPLEX, PTI_FFT_FROM_REAL, PTI_FFT_TO_REAL } pti_fft_kind;
 typedef struct pti_fft {
   pti_fft_kind kind;
@@ -123,7 +123,7 @@ typedef struct pti_rows {
   int64_t outer, n, inner;
 } pti_rows;
 
-/* A convolution; dims that it does not have are leading ones of size 1. See kernels/cpu/conv.c. */
+/* A convolution; dims that it does not have are leading ones of size 1. See kernels/cpu/conv/conv.c. */
 typedef struct pti_conv {
   pt_dtype dtype;
   int64_t n, c, o, groups;
@@ -146,7 +146,7 @@ typedef struct pti_norm {
   double eps;
 } pti_norm;
 
-/* Pooling windows; dims that there are not are leading ones of size 1. See kernels/cpu/window.c. */
+/* Pooling windows; dims that there are not are leading ones of size 1. See kernels/cpu/pooling/pooling.c. */
 typedef struct pti_window {
   pt_dtype dtype;
   int64_t planes, in[3], out[3], k[3], stride[3], pad[3], dil[3];

@@ -237,7 +237,7 @@ bool pti_record(const pt_op *op, const pt_arg *arg, pt_tensor *const *in, int ni
     if (out[k] && (save_out >> k & 1)) ok = pti_save(n, out[k], -1, k);
   }
   for (int k = 0; k < nout && ok && node == NULL; k++) {
-    if (out[k] == NULL || !differentiable(out[k]) || (op->aside >> k & 1)) continue;
+    if (out[k] == NULL || !differentiable(out[k]) || (op->non_differentiable >> k & 1)) continue;
     out[k]->node = pti_node_retain(n);
     out[k]->out = (uint16_t)k;
   }

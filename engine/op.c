@@ -86,7 +86,7 @@ static void parse_signature(pt_op *op) {
     size_t n = strcspn(w, " ");
     if (n == 2 && w[0] == '-') outputs = true;
     else if (outputs) {
-      if (w[n - 1] == '~') op->aside |= 1u << op->nout;
+      if (w[n - 1] == '~') op->non_differentiable |= 1u << op->nout;
       copy_word(op->out_name[op->nout++], sizeof op->out_name[0], w, strcspn(w, ":"));
     } else if (n) parse_param(&op->param[op->narg++], w, n);
     w += n;

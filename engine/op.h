@@ -69,9 +69,9 @@ typedef struct pt_op {
   int narg, nout, nin; /* nin: tensor parameters, -1 where a list */
   bool inplace;
   pti_cast_policy cast;
-  unsigned aside;             /* bit set of outputs without a gradient */
-  unsigned save_in, save_out; /* bit sets of inputs and outputs that the vjp reads */
-  unsigned grad_uses[3];      /* element-wise: the same for each gradient alone; see expr.h */
+  unsigned non_differentiable; /* bit set of outputs without a gradient */
+  unsigned save_in, save_out;  /* bit sets of inputs and outputs that the vjp reads */
+  unsigned grad_uses[3];       /* element-wise: the same for each gradient alone; see expr.h */
   pti_param_spec param[PTI_MAX_ARG];
   char out_name[PTI_MAX_OUT][20];
 } pt_op;

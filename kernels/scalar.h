@@ -338,7 +338,7 @@ PT_FN float PT_NAME(erf, f)(float x) {
 }
 PT_FN double PT_NAME(erf, d)(double x) { return erf(x); }
 
-/* ---- circular functions ---- */
+/* ---- trigonometric functions ---- */
 
 /* x >= 0 in quarter turns: the fraction (-1/2 .. 1/2), exact to 2^-54 for any float; *quadrant: the
    whole part in its two low bits. x is taken as m 2^(8 k) with m < 2^32; row k holds

@@ -1,6 +1,6 @@
 /* backend.c: the CPU as a device: its table of slots, its memory and the level whose loops are in
    use. Nothing is computed here. */
-#include "nets.h"
+#include "nn_loops.h"
 
 #include <string.h>
 
@@ -16,13 +16,13 @@ const pti_cpu_loops *pti_cpu_now(void) {
 #endif
 }
 
-const pti_cpu_nets *pti_cpu_nets_now(void) {
+const pti_cpu_nn_loops *pti_cpu_nn_now(void) {
 #if defined(__x86_64__)
-  static const pti_cpu_nets *const nets[PTI_NCPU] = {&pti_cpu_nets_base, &pti_cpu_nets_avx2,
-                                                     &pti_cpu_nets_avx512};
+  static const pti_cpu_nn_loops *const nets[PTI_NCPU] = {
+      &pti_cpu_nn_loops_base, &pti_cpu_nn_loops_avx2, &pti_cpu_nn_loops_avx512};
   return nets[pti_cpu()];
 #else
-  return &pti_cpu_nets_base;
+  return &pti_cpu_nn_loops_base;
 #endif
 }
 

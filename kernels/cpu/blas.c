@@ -6,7 +6,7 @@
 #include <sched.h>
 #include <string.h>
 
-#include "cpu.h"
+#include "cpu_backend.h"
 
 pti_blas_table pti_blas;
 static pthread_once_t once = PTHREAD_ONCE_INIT;

@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "cpu.h"
+#include "cpu_backend.h"
 
 typedef struct ctc_job {
   const pti_ctc *p;

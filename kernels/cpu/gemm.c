@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "blas.h"
-#include "cpu.h"
+#include "cpu_backend.h"
 
 enum {
   SIDE = 256,               /* of a tile; BLAS is within 3 % of its best from here on */

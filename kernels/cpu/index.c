@@ -7,7 +7,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "cpu.h"
+#include "cpu_backend.h"
 
 enum {
   STRIP = 64,           /* elements of `inner` that one piece of an addition has, at least */

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "blas.h"
-#include "cpu.h"
+#include "cpu_backend.h"
 
 enum {
   PIECE_FLOPS = 1 << 19,

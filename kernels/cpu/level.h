@@ -1,4 +1,4 @@
-/* level.h: how loops over scalar.h's functions are compiled for one CPU level; rows.c and table.c
+/* level.h: how loops over scalar.h's functions are compiled for one CPU level; elementwise_loops.c and tensor_loops.c
    include it before anything else. They are compiled once per level with -DPT_LEVEL=base (avx2,
    avx512), that level's instruction flags, -fno-math-errno -fno-trapping-math -fwrapv and
    -ffp-contract=off: integers wrap around, and a multiplication and an addition stay two roundings,
@@ -21,7 +21,7 @@
 #endif
 
 #include "../scalar.h"
-#include "cpu.h"
+#include "cpu_backend.h"
 
 #define GLUE3(a, b) a##b
 #define GLUE(a, b) GLUE3(a, b)

@@ -1,6 +1,6 @@
 /* nll.c: the negative log likelihood of a class per position, and its gradient. Few numbers are
-   touched, one per target, so these loops are gathers and not in table.c. */
-#include "cpu.h"
+   touched, one per target, so these loops are gathers and not in tensor_loops.c. */
+#include "cpu_backend.h"
 
 typedef struct nll_job {
   pti_rows r;

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#include "cpu.h"
+#include "cpu_backend.h"
 
 typedef struct pti_tiling {
   int64_t rows, cols;   /* of a tile; those at the edges are smaller */

@@ -1,7 +1,7 @@
 /* attention.cu: softmax(scale q k' + mask) v by tiles (Dao et al., 2022): memory is linear in the lengths.
    A warp has a row: forward and for the gradient of queries a query, for that of keys and values a key; tiles
    of the other side go through shared memory, a lane takes one row of the tile. Sums have one order. Rows that
-   are masked altogether give zeros. Dropout draws number (row, column) of Philox. See kernels/cpu/attention.c. */
+   are masked altogether give zeros. Dropout draws number (row, column) of Philox. See kernels/cpu/attention/attention.c. */
 #include "attention.cuh"
 
 enum { WARPS = 8, SHARED_BYTES = 48 << 10 };

@@ -108,7 +108,7 @@ __global__ void __launch_bounds__(THREADS) strided(geometry q, numbers num) {
   store_any<T>(q.dtype[0], p[0], F::template at<T>(in, num));
 }
 
-/* Which rows a type has, as in kernels/cpu/table.c. */
+/* Which rows a type has, as in kernels/cpu/elementwise/elementwise_loops.c. */
 #define KEEP(...) __VA_ARGS__
 #define DROP(...) NULL
 #define FLOATS_FLT KEEP

@@ -2,7 +2,7 @@
    radix p reads p numbers n / p apart and writes them side by side. Short lines stay in shared memory for all passes;
    long ones make a pass for each trip through memory. Lengths with larger prime factors become a convolution of a
    length that is a power of two (Bluestein). The inverse is the forward transform with real and imaginary parts
-   exchanged on the way in and out. See kernels/cpu/fft.c. */
+   exchanged on the way in and out. See kernels/cpu/fft/fft.c. */
 #include "common.cuh"
 
 enum { SHARED_BYTES = 48 << 10, BLOCK_POINTS = 1024 };

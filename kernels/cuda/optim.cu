@@ -1,5 +1,5 @@
 /* optim.cu: fused optimizer steps: many tensors a launch, each element read and written once. The formulas and
-   their order are those of kernels/cpu/optim.inc.h and rules.inc.h, in the same types. */
+   their order are those of kernels/cpu/optim/sgd_adam.inc.h and optimizer_steps.inc.h, in the same types. */
 #include "common.cuh"
 
 enum { MEMBERS = 40 /* of a launch: its arguments have 4 KiB */ };

@@ -1,5 +1,5 @@
 /* random.cu: random numbers, the CPU's bits: element i of a draw is made of lane i % 4 of the Philox
-   words at counter ctr + i / 4, see kernels/cpu/random.c. A thread makes the four numbers of a counter. */
+   words at counter ctr + i / 4, see kernels/cpu/random/random.c. A thread makes the four numbers of a counter. */
 #include "../draw.h"
 #include "common.cuh"
 
@@ -36,7 +36,7 @@ struct draw_args {
   uint64_t range;
 };
 
-/* Four numbers of type T; see kernels/cpu/random.inc.h. */
+/* Four numbers of type T; see kernels/cpu/random/random.inc.h. */
 template <class T> DEV void make(const draw_args &q, const words &w, T *x) {
   T u;
   for (int i = 0; i < 4 && q.kind == PTI_RAND_UNIFORM; i++) {

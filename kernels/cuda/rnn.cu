@@ -1,5 +1,5 @@
 /* rnn.cu: one layer and direction of an LSTM, GRU or plain RNN over a whole sequence: for each step a product
-   with the recurrent weights and one kernel for the cell. See kernels/cpu/rnn.c for what is packed how. */
+   with the recurrent weights and one kernel for the cell. See kernels/cpu/rnn/rnn.c for what is packed how. */
 #include "common.cuh"
 #include "slots.cuh"
 

@@ -48,7 +48,7 @@ end
 
 -- ---- calls ----
 
--- Starts fn over tasks first+1 .. first+n of a call; `how` says how (bindings/lua_job.c).
+-- Starts fn over tasks first+1 .. first+n of a call; `how` says how (bindings/pool/job.c).
 local function submit(pool, owner, fn, tasks, how)
   check_function(owner, fn)
   if not pool.handle then fail("%s: the pool is closed", owner) end

@@ -1,5 +1,6 @@
 --- Optimizers whose steps are loops over elements, made from one table: options with PyTorch's defaults, what is kept
---- for each parameter. The formulas are in kernels/cpu/rules.inc.h; core.rules holds one fused step for each.
+--- for each parameter. The formulas are in kernels/cpu/optim/optimizer_steps.inc.h; core.rules holds a fused step for
+--- each.
 
 local core = require "pt.core"
 local class = require "pt.class"

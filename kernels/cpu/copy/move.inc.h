@@ -1,0 +1,34 @@
+/* move.inc.h: (rows, n) blocks of elements moved without a look at what they are. Included by
+   tensor_loops.c once per element type E; F(name) makes a name of it. The caller's blocks are small enough
+   to stay in the first cache. */
+
+/* Source lines run across the block: squares of 8 elements keep few of them busy at a time. */
+static void F(move_across)(char *to, const int64_t ts[2], const char *from, const int64_t fs[2],
+                           int64_t rows, int64_t n) {
+  for (int64_t j0 = 0; j0 < n; j0 += 8) {
+    int64_t j1 = j0 + 8 < n ? j0 + 8 : n;
+    for (int64_t i = 0; i < rows; i++) {
+      char *y = to + i * ts[0];
+      const char *x = from + i * (int64_t)sizeof(E);
+      for (int64_t j = j0; j < j1; j++) *(E *)(y + j * ts[1]) = *(const E *)(x + j * fs[1]);
+    }
+  }
+}
+
+static void F(move)(char *to, const int64_t ts[2], const char *from, const int64_t fs[2],
+                    int64_t rows, int64_t n) {
+  if (fs[0] == (int64_t)sizeof(E) && fs[1] != (int64_t)sizeof(E) && rows > 1) {
+    F(move_across)(to, ts, from, fs, rows, n);
+    return;
+  }
+  for (int64_t i = 0; i < rows; i++, to += ts[0], from += fs[0]) {
+    if (ts[1] == (int64_t)sizeof(E) && fs[1] == (int64_t)sizeof(E)) {
+      memcpy(to, from, (size_t)n * sizeof(E));
+    } else if (ts[1] == (int64_t)sizeof(E) && fs[1] == 0) {
+      const E v = *(const E *)from;
+      for (int64_t j = 0; j < n; j++) ((E *)to)[j] = v;
+    } else {
+      for (int64_t j = 0; j < n; j++) *(E *)(to + j * ts[1]) = *(const E *)(from + j * fs[1]);
+    }
+  }
+}

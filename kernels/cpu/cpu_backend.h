@@ -1,0 +1,197 @@
+/* cpu_backend.h: what the files of the CPU backend share: the slots (one function each, named after the slot of
+   backend.h), the engine's services, and the loops that are built once per CPU level.
+
+   Loops that profit from wide vectors are not in the slots' own files. They stand in <folder>/<name>.inc.h, which
+   tensor_loops.c includes. It is compiled once per level (-DPT_LEVEL=base, avx2, avx512) and exports one pti_cpu_loops
+   and nothing else. To add a loop: write it in an .inc.h as a static function, add a member to pti_cpu_loops, and name
+   it in tensor_loops.c. A slot calls pti_cpu_now()->member. Every level computes the same bits. */
+#ifndef PTI_KERNELS_CPU_BACKEND_H
+#define PTI_KERNELS_CPU_BACKEND_H
+
+#include "cpu.h"
+#include "backend.h"
+
+/* The engine's services; set before any slot is called. */
+extern const pt_host *pti_cpu_host;
+
+/* No iteration of the next loop depends on another, whatever the pointers look like. */
+#if defined(__clang__)
+#define PTI_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define PTI_INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define PTI_INDEPENDENT
+#endif
+/* A short loop within another that gcc would unroll, and then not vectorise. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define PTI_ROLLED _Pragma("GCC unroll 1")
+#else
+#define PTI_ROLLED
+#endif
+
+/* Loops work on blocks of at most this many elements of a compute type. */
+enum { PTI_BLOCK = 1024, PTI_PIECE = 32768 /* elements that are worth a thread's attention */ };
+
+typedef union pti_block {
+  float f[PTI_BLOCK];
+  double d[PTI_BLOCK];
+  int64_t i[PTI_BLOCK];
+} pti_block;
+
+/* out and in are dense; out may be one of in. */
+typedef void pti_ew_loop(void *out, const void *const *in, const double *param, int64_t n);
+/* n elements at `from`, `stride` bytes apart, as dense numbers of a compute type; and back. */
+typedef void pti_load_loop(void *to, const char *from, int64_t stride, int64_t n);
+typedef void pti_store_loop(char *to, int64_t stride, const void *from, int64_t n);
+/* Moves a (rows, n) block of elements of one size, whatever they are. */
+typedef void pti_move_loop(char *to, const int64_t to_stride[2], const char *from,
+                           const int64_t from_stride[2], int64_t rows, int64_t n);
+
+/* A number being reduced to: double for float and double, int64_t for int64_t. */
+typedef union pti_sum {
+  double f;
+  int64_t i;
+} pti_sum;
+/* Folds x[0 .. n) into *acc. `at` is the position of x[0]; *best, the position of the extreme, is
+   written by PTI_ARGMAX and PTI_ARGMIN, which also leave the extreme in *acc; -1 where there is
+   none yet. */
+typedef void pti_row_loop(pti_sum *acc, int64_t *best, const void *x, int64_t n, int64_t at);
+/* Folds x[j] into acc[j] for n neighbours, all at position `at`. */
+typedef void pti_column_loop(pti_sum *acc, int64_t *best, const void *x, int64_t n, int64_t at);
+
+/* Softmax, for float and double. exp: y = exp(x - shift), and the sum of y; dot: the sum of x u;
+   for a row, or added to the sum of each column. pass: y of x and u and numbers a and b of the row
+   (or of each column). */
+typedef double pti_exp_row_loop(void *y, const void *x, double shift, int64_t n);
+typedef void pti_exp_column_loop(void *y, const void *x, const void *shift, double *sum, int64_t n);
+typedef double pti_dot_row_loop(const void *x, const void *u, int64_t n);
+typedef void pti_dot_column_loop(const void *x, const void *u, double *sum, int64_t n);
+typedef void pti_pass_loop(void *y, const void *x, const void *u, const void *a, const void *b,
+                           bool column, int64_t n);
+
+/* Optimizer steps of n elements, for float and double; states are NULL where it has none. */
+typedef void pti_sgd_loop(const pti_sgd *h, void *p, const void *g, void *buffer, int64_t n);
+typedef void pti_adam_loop(const pti_adam *h, double step, void *p, const void *g,
+                           void *const *state, int64_t n);
+typedef void pti_rule_loop(const pti_rule *h, const double *c, void *p, const void *g,
+                           void *const *state, int64_t n);
+
+/* Random words of one block, 32 or 64 for each number. draw: Philox words of the counters from ctr
+   on, n a multiple of 4. random: numbers of a distribution over the reals (NULL for the others),
+   which a and b are parameters of; top is the largest number below b. */
+typedef struct pti_words {
+  uint32_t high[PTI_BLOCK], low[PTI_BLOCK];
+} pti_words;
+static inline uint64_t pti_word64(const pti_words *w, int64_t i) {
+  return (uint64_t)w->high[i] << 32 | w->low[i];
+}
+typedef void pti_draw_loop(uint64_t seed, uint64_t stream, uint64_t ctr, uint32_t *w, int64_t n);
+typedef void pti_random_loop(void *x, const pti_words *w, double a, double b, double top,
+                             int64_t n);
+
+typedef struct pti_cpu_elementwise {
+  pti_ew_loop
+      *loop[PTI_NEW][4][PTI_NCOMPUTE]; /* value and gradients; NULL where the row has none */
+  pti_ew_loop *small[PTI_NEW][2];      /* faster, for floats below 2^31; NULL for most rows */
+  bool gives_bool[PTI_NEW];            /* uint8_t is written, not the compute type */
+} pti_cpu_elementwise;
+extern const pti_cpu_elementwise pti_cpu_elementwise_base, pti_cpu_elementwise_avx2,
+    pti_cpu_elementwise_avx512;
+
+typedef struct pti_cpu_loops {
+  const pti_cpu_elementwise *rows;
+  pti_load_loop *load[PT_NDTYPE][PTI_NCOMPUTE];
+  pti_store_loop *store[PT_NDTYPE][PTI_NCOMPUTE];
+  pti_move_loop *move[5]; /* by log2 of the element's size */
+  pti_row_loop *row[PTI_NREDUCE][PTI_NCOMPUTE];
+  pti_column_loop *column[PTI_NREDUCE][PTI_NCOMPUTE];
+  pti_exp_row_loop *exp_row[2];
+  pti_exp_column_loop *exp_column[2];
+  pti_dot_row_loop *dot_row[2];
+  pti_dot_column_loop *dot_column[2];
+  pti_pass_loop *scale_pass[2];    /* x a */
+  pti_pass_loop *log_pass[2];      /* x - a - b */
+  pti_pass_loop *grad_pass[2];     /* x (u - a) */
+  pti_pass_loop *log_grad_pass[2]; /* u - exp(x) a */
+  pti_sgd_loop *sgd[2];
+  pti_adam_loop *adam[2];
+  pti_rule_loop *rule[2];
+  pti_draw_loop *draw;
+  pti_random_loop *random[PTI_RAND_EXPONENTIAL + 1][2];
+} pti_cpu_loops;
+
+extern const pti_cpu_loops pti_cpu_loops_base, pti_cpu_loops_avx2, pti_cpu_loops_avx512;
+/* The loops of the level in use. */
+const pti_cpu_loops *pti_cpu_now(void);
+
+bool pti_cpu_ew(int dev, int op, int which, pti_compute compute, const pti_iter *it,
+                const double *param);
+bool pti_cpu_copy(int dev, const pti_iter *it);
+bool pti_cpu_fill(int dev, const pti_iter *it, double value, int64_t ivalue);
+bool pti_cpu_reduce(int dev, pti_reduction kind, const pti_iter *it, double scale, int base);
+bool pti_cpu_extreme(int dev, pti_rows r, bool max, const void *x, void *value, int64_t *index,
+                     int base);
+bool pti_cpu_gemm(int dev, const pti_gemm *g);
+bool pti_cpu_factor(int dev, const pti_factor *f);
+bool pti_cpu_complex_mul(int dev, const pti_iter *it);
+bool pti_cpu_fft(int dev, const pti_fft *p, const void *x, void *y);
+bool pti_cpu_softmax(int dev, pti_rows r, bool log, const void *x, void *y);
+bool pti_cpu_softmax_grad(int dev, pti_rows r, bool log, const void *y, const void *g, void *gx);
+bool pti_cpu_index_select(int dev, pti_rows r, const void *x, const int64_t *id, int64_t k, void *y,
+                          int base, bool wrap);
+bool pti_cpu_index_add(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x,
+                       int base, bool wrap);
+bool pti_cpu_index_copy(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x,
+                        int base, bool wrap);
+bool pti_cpu_gather(int dev, pti_rows r, const void *x, const int64_t *id, int64_t k, void *y,
+                    int base);
+bool pti_cpu_scatter(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x,
+                     int base, bool add);
+bool pti_cpu_nonzero(int dev, int nd, const int64_t *size, const uint8_t *x, int64_t *count,
+                     int64_t *out, int base);
+bool pti_cpu_random(int dev, pti_random_kind kind, pt_dtype dtype, void *x, int64_t n,
+                    uint64_t seed, uint64_t stream, uint64_t ctr, double a, double b);
+bool pti_cpu_arange(int dev, pt_dtype dtype, void *x, int64_t n, double start, double step,
+                    int64_t istart, int64_t istep);
+bool pti_cpu_sgd(int dev, const pti_param *p, int n, const pti_sgd *h);
+bool pti_cpu_adam(int dev, const pti_param *p, int n, const pti_adam *h);
+bool pti_cpu_rule(int dev, const pti_param *p, int n, const pti_rule *h);
+bool pti_cpu_nll(int dev, pti_rows r, const void *logp, const int64_t *target, const void *weight,
+                 int64_t ignore, void *loss, void *w, int base);
+bool pti_cpu_nll_grad(int dev, pti_rows r, const int64_t *target, const void *gloss, const void *w,
+                      void *gx, int base);
+bool pti_cpu_ctc(int dev, const pti_ctc *p, const void *x, const int64_t *labels,
+                 const int64_t *steps, const int64_t *lengths, void *loss, void *gx);
+bool pti_cpu_conv(int dev, const pti_conv *p, const void *x, const void *w, const void *bias,
+                  void *y);
+bool pti_cpu_conv_data(int dev, const pti_conv *p, const void *g, const void *w, const void *bias,
+                       void *x);
+bool pti_cpu_conv_weight(int dev, const pti_conv *p, const void *x, const void *g, void *w);
+bool pti_cpu_norm(int dev, const pti_norm *p, const void *x, const void *w, const void *b, void *y,
+                  void *mean, void *rstd);
+bool pti_cpu_norm_grad(int dev, const pti_norm *p, const void *x, const void *w, const void *g,
+                       const void *mean, const void *rstd, void *gx, void *gw, void *gb);
+bool pti_cpu_max_pool(int dev, const pti_window *p, const void *x, void *y, int64_t *index,
+                      int base);
+bool pti_cpu_avg_pool(int dev, const pti_window *p, const void *x, void *y);
+bool pti_cpu_avg_pool_grad(int dev, const pti_window *p, const void *g, void *gx);
+bool pti_cpu_attention(int dev, const pti_attention *p, const void *q, const void *k, const void *v,
+                       void *y, void *lse);
+bool pti_cpu_attention_grad(int dev, const pti_attention *p, const void *q, const void *k,
+                            const void *v, const void *y, const void *lse, const void *g, void *gq,
+                            void *gk, void *gv);
+bool pti_cpu_sort(int dev, pti_rows r, bool descending, const void *x, int64_t k, void *y,
+                  int64_t *index, int base);
+bool pti_cpu_scan(int dev, pti_rows r, pti_scan kind, bool reverse, const void *x, void *y,
+                  int64_t *index, int base);
+bool pti_cpu_search(int dev, pti_rows r, bool right, const void *sorted, const void *values,
+                    int64_t count, int64_t per_line, int64_t *index, int base);
+bool pti_cpu_rnn(int dev, const pti_rnn *p, const pti_rnn_data *d);
+bool pti_cpu_rnn_grad(int dev, const pti_rnn *p, const pti_rnn_data *d);
+bool pti_cpu_channel_moments(int dev, pti_rows r, const void *x, void *mean, void *var);
+bool pti_cpu_channel_dots(int dev, pti_rows r, const void *g, const void *x, const void *mean,
+                          void *sum, void *dot);
+bool pti_cpu_channel_affine(int dev, pti_rows r, const void *a, const void *x, const void *b,
+                            const void *z, const void *c, void *y);
+
+#endif

@@ -1,0 +1,87 @@
+/* reduce.inc.h: folding dense numbers of one compute type T into one (rows) or into as many
+   (columns). Included by tensor_loops.c once per type; S is the type of sums, MEMBER its member of
+   pti_sum, LOWEST and HIGHEST bound T.
+
+   A row is folded in LANES interleaved parts, which are then combined in halves: the same on every
+   CPU level. */
+
+/* `element` folds number b into a, `both` partial result b; L is the type in which that is done. */
+#define FOLD(id, L, neutral, element, both)                                              \
+  static void F(row_##id)(pti_sum * acc, int64_t * best, const void *from, int64_t n,    \
+                          int64_t at) {                                                  \
+    (void)best, (void)at;                                                                \
+    const T *x = from;                                                                   \
+    L lane[LANES];                                                                       \
+    for (int j = 0; j < LANES; j++) lane[j] = neutral;                                   \
+    int64_t i = 0;                                                                       \
+    for (; i + LANES <= n; i += LANES) {                                                 \
+      PTI_ROLLED                                                                         \
+      for (int j = 0; j < LANES; j++) {                                                  \
+        L a = lane[j], b = (L)x[i + j];                                                  \
+        lane[j] = element;                                                               \
+      }                                                                                  \
+    }                                                                                    \
+    for (int j = 0; i + j < n; j++) {                                                    \
+      L a = lane[j], b = (L)x[i + j];                                                    \
+      lane[j] = element;                                                                 \
+    }                                                                                    \
+    for (int w = LANES / 2; w > 0; w /= 2) {                                             \
+      for (int j = 0; j < w; j++) {                                                      \
+        L a = lane[j], b = lane[j + w];                                                  \
+        lane[j] = both;                                                                  \
+      }                                                                                  \
+    }                                                                                    \
+    L a = (L)acc->MEMBER, b = lane[0];                                                   \
+    acc->MEMBER = (S)(both);                                                             \
+  }                                                                                      \
+  static void F(column_##id)(pti_sum * acc, int64_t * best, const void *from, int64_t n, \
+                             int64_t at) {                                               \
+    (void)best, (void)at;                                                                \
+    const T *x = from;                                                                   \
+    PTI_INDEPENDENT                                                                      \
+    for (int64_t j = 0; j < n; j++) {                                                    \
+      L a = (L)acc[j].MEMBER, b = (L)x[j];                                               \
+      acc[j].MEMBER = (S)(element);                                                      \
+    }                                                                                    \
+  }
+
+FOLD(sum, S, 0, a + b, a + b)
+FOLD(sumsq, S, 0, a + b * b, a + b)
+FOLD(prod, S, 1, a *b, a *b)
+FOLD(max, T, LOWEST, MAX2(a, b), MAX2(a, b))
+FOLD(min, T, HIGHEST, MIN2(a, b), MIN2(a, b))
+FOLD(any, S, 0, (a != 0) | (b != 0), (a != 0) | (b != 0))
+FOLD(all, S, 1, (a != 0) & (b != 0), (a != 0) & (b != 0))
+
+/* The extreme of the row first, fast; where it beats what was found before, its first position. */
+#define ARG(id, base, wins)                                                              \
+  static void F(row_##id)(pti_sum * acc, int64_t * best, const void *from, int64_t n,    \
+                          int64_t at) {                                                  \
+    const T *x = from;                                                                   \
+    if (n == 0) return;                                                                  \
+    pti_sum found = {.MEMBER = (S)x[0]};                                                 \
+    F(row_##base)(&found, NULL, x, n, at);                                               \
+    T a = (T)found.MEMBER, b = (T)acc->MEMBER;                                           \
+    if (*best >= 0 && !(wins)) return;                                                   \
+    int64_t i = 0;                                                                       \
+    while (i < n - 1 && x[i] != a && x[i] == x[i]) i++;                                  \
+    acc->MEMBER = (S)x[i];                                                               \
+    *best = at + i;                                                                      \
+  }                                                                                      \
+  static void F(column_##id)(pti_sum * acc, int64_t * best, const void *from, int64_t n, \
+                             int64_t at) {                                               \
+    const T *x = from;                                                                   \
+    PTI_INDEPENDENT                                                                      \
+    for (int64_t j = 0; j < n; j++) {                                                    \
+      T a = x[j], b = (T)acc[j].MEMBER;                                                  \
+      bool take = (best[j] < 0) | (wins);                                                \
+      acc[j].MEMBER = take ? (S)a : acc[j].MEMBER;                                       \
+      best[j] = take ? at : best[j];                                                     \
+    }                                                                                    \
+  }
+
+ARG(argmax, max, (a > b) | ((a != a) & (b == b)))
+ARG(argmin, min, (a < b) | ((a != a) & (b == b)))
+
+#undef FOLD
+#undef ARG
