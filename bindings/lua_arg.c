@@ -41,13 +41,13 @@ static void parse_defaults(void) {
 static const char dtypes_key;
 
 static int dtype_tostring(lua_State *L) {
-  lua_pushstring(L, pt_dtype_name((pt_dtype) * (const int *)lua_touserdata(L, 1)));
+  lua_pushstring(L, pt_dtype_name(*(const int *)lua_touserdata(L, 1)));
   return 1;
 }
 
 /* dtype.is_floating_point, .is_complex, .itemsize, .name */
 static int dtype_index(lua_State *L) {
-  pt_dtype dtype = (pt_dtype) * (const int *)lua_touserdata(L, 1);
+  pt_dtype dtype = *(const int *)lua_touserdata(L, 1);
   const char *key = luaL_checkstring(L, 2);
   if (strcmp(key, "is_floating_point") == 0) lua_pushboolean(L, pti_is(dtype, PTI_FLOATS));
   else if (strcmp(key, "is_complex") == 0) lua_pushboolean(L, pti_is(dtype, PTI_COMPLEX));

@@ -31,7 +31,7 @@ static int category_of(lua_State *L, int i) {
   case LUA_TNUMBER: return lua_isinteger(L, i) ? 1 : 2;
   case LUA_TUSERDATA: {
     const pt_tensor *x = pl_tensor_at(L, i);
-    return x && x->numel == 1 ? pti_category((pt_dtype)x->dtype) : -1;
+    return x && x->numel == 1 ? pti_category(x->dtype) : -1;
   }
   default: return -1;
   }
@@ -176,10 +176,9 @@ static int new_tensor(lua_State *L) {
   }
   pl_box *box = pl_new_box(L);
   pt_scope scope = pt_scope_begin();
-  pt_tensor *y =
-      pti_to_device(pti_cast(x, dtype < 0 ? (pt_dtype)x->dtype : (pt_dtype)dtype), device);
+  pt_tensor *y = pti_to_device(pti_cast(x, dtype < 0 ? x->dtype : dtype), device);
   if (y && y->alias->storage == x->alias->storage) {
-    y = pti_new_like(x, (pt_dtype)x->dtype);
+    y = pti_new_like(x, x->dtype);
     if (!pti_copy_into(y, x)) y = NULL;
   }
   return pl_finish(L, box, y, scope);
@@ -235,7 +234,7 @@ static void push_element(lua_State *L, pt_dtype dtype, const void *data, int64_t
 
 static void push_list(lua_State *L, const pt_tensor *x, int depth, int64_t *at) {
   if (depth == x->nd) {
-    push_element(L, (pt_dtype)x->dtype, pti_ptr(x), (*at)++);
+    push_element(L, x->dtype, pti_ptr(x), (*at)++);
     return;
   }
   luaL_checkstack(L, 3, NULL);
@@ -248,7 +247,7 @@ static void push_list(lua_State *L, const pt_tensor *x, int depth, int64_t *at) 
 
 /* x as Lua holds it: dense, on the CPU, float32, float64, int64 or bool. */
 static pt_tensor *readable(pt_tensor *x) {
-  pt_dtype dtype = (pt_dtype)x->dtype;
+  pt_dtype dtype = x->dtype;
   if (pti_is(dtype, PTI_HALVES)) dtype = PT_F32;
   if (pti_is(dtype, PTI_INTS)) dtype = PT_I64;
   if (pti_is(dtype, PTI_COMPLEX))
@@ -279,9 +278,8 @@ static int item(lua_State *L) {
   const pt_tensor *x = pl_check_tensor(L, 1, "item", "x");
   double f;
   int64_t i;
-  if (pti_is((pt_dtype)x->dtype, PTI_COMPLEX) && x->numel == 1 && pti_dev(x) == 0)
-    return push_parts(L, x);
-  bool exact = !pti_is((pt_dtype)x->dtype, PTI_FLOATS);
+  if (pti_is(x->dtype, PTI_COMPLEX) && x->numel == 1 && pti_dev(x) == 0) return push_parts(L, x);
+  bool exact = !pti_is(x->dtype, PTI_FLOATS);
   if (!(exact ? pt_item_int(x, &i) : pt_item(x, &f))) return pl_raise(L);
   if (!exact) lua_pushnumber(L, f);
   else if (x->dtype == PT_BOOL) lua_pushboolean(L, i != 0);

@@ -173,7 +173,7 @@ static int set_autocast(lua_State *L) {
   int dtype = pl_dtype_at(L, 2);
   if (dtype < 0)
     return pl_error(L, PT_EDTYPE, "autocast: dtype must be a dtype, got %s", pl_describe(L, 2));
-  return pt_set_autocast(on, (pt_dtype)dtype) ? 0 : pl_raise(L);
+  return pt_set_autocast(on, dtype) ? 0 : pl_raise(L);
 }
 /* core.autocast_policy(name) -> nil, "lower", "float32", "widest", "plain" or "refused" */
 static int autocast_policy(lua_State *L) {

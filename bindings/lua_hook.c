@@ -98,9 +98,9 @@ static int keep_error(lua_State *L) {
 static bool protected(callback *c, lua_CFunction fn, void *arg) {
   lua_State *L = c->home->main;
   if (L == NULL)
-    return pti_fail(PT_ELUA, "backward: a function of the graph belongs to a closed state") != NULL;
+    return pti_refuse(PT_ELUA, "backward: a function of the graph belongs to a closed state");
   if (walking && main_of(walking) == L) L = walking;
-  if (!lua_checkstack(L, 8)) return pti_fail(PT_EMEMORY, "backward: Lua's stack is full") != NULL;
+  if (!lua_checkstack(L, 8)) return pti_refuse(PT_EMEMORY, "backward: Lua's stack is full");
   int top = lua_gettop(L);
   lua_pushcfunction(L, keep_error);
   lua_pushcfunction(L, fn);
@@ -324,7 +324,7 @@ static bool call_gradient(pt_node *node, pt_tensor *const *g, pt_tensor **gx) {
   gradient_call k = {.c = c, .node = node};
   pt_function_counts(node, &k.nx, &k.nsaved, &k.ng);
   k.g = calloc((size_t)(k.ng + k.nsaved + k.nx) + 1, sizeof *k.g);
-  if (k.g == NULL) return pti_fail(PT_EMEMORY, "out of memory") != NULL;
+  if (k.g == NULL) return pti_refuse(PT_EMEMORY, "out of memory");
   k.saved = k.g + k.ng;
   k.gx = k.saved + k.nsaved;
   bool ok = gather(&k, node, g) && protected(c, run_gradient, &k);

@@ -120,7 +120,7 @@ static int set_default_dtype(lua_State *L) {
   int dtype = pl_dtype_at(L, 1);
   if (dtype < 0)
     pl_error(L, PT_EARG, "set_default_dtype: expected a dtype, got %s", pl_describe(L, 1));
-  return pti_set_default_dtype((pt_dtype)dtype) ? 0 : pl_raise(L);
+  return pti_set_default_dtype(dtype) ? 0 : pl_raise(L);
 }
 static int get_default_dtype(lua_State *L) {
   pl_push_dtype(L, pti_default_dtype());

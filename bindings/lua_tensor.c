@@ -195,7 +195,7 @@ static int history_field(lua_State *L, pt_tensor *x, enum field field) {
 static int push_field(lua_State *L, pt_tensor *x, enum field field) {
   switch (field) {
   case SHAPE: pl_push_sizes(L, x->size, x->nd); return 1;
-  case DTYPE: pl_push_dtype(L, (pt_dtype)x->dtype); return 1;
+  case DTYPE: pl_push_dtype(L, x->dtype); return 1;
   case DEVICE: lua_pushstring(L, pt_device_name(pti_dev(x))); return 1;
   case NDIM: lua_pushinteger(L, x->nd); return 1;
   case RETAINS_GRAD: lua_pushboolean(L, pt_retains_grad(x)); return 1;
@@ -316,12 +316,12 @@ static int x_is_contiguous(lua_State *L) {
 }
 static int x_is_floating_point(lua_State *L) {
   const pt_tensor *x = pl_check_tensor(L, 1, "is_floating_point", "x");
-  lua_pushboolean(L, pti_is((pt_dtype)x->dtype, PTI_FLOATS));
+  lua_pushboolean(L, pti_is(x->dtype, PTI_FLOATS));
   return 1;
 }
 static int x_is_complex(lua_State *L) {
   const pt_tensor *x = pl_check_tensor(L, 1, "is_complex", "x");
-  lua_pushboolean(L, pti_is((pt_dtype)x->dtype, PTI_COMPLEX));
+  lua_pushboolean(L, pti_is(x->dtype, PTI_COMPLEX));
   return 1;
 }
 static int x_is_shared(lua_State *L) {
@@ -419,8 +419,8 @@ void pl_open_tensor(lua_State *L) {
   lua_setfield(L, -2, "Tensor");
   lua_createtable(L, 0, PT_NDTYPE);
   for (int d = 0; d < PT_NDTYPE; d++) {
-    pl_push_dtype(L, (pt_dtype)d);
-    lua_setfield(L, -2, pt_dtype_name((pt_dtype)d));
+    pl_push_dtype(L, d);
+    lua_setfield(L, -2, pt_dtype_name(d));
   }
   lua_setfield(L, -2, "dtypes");
   lua_pushcfunction(L, become);

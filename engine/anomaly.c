@@ -30,7 +30,7 @@ static const char *place(const pt_tensor *x, int64_t n) {
 
 /* The place of the first NaN of x in row-major order, or -1. */
 static int64_t find_nan(pt_tensor *x) {
-  if (x == NULL || x->numel == 0 || !pti_is((pt_dtype)x->dtype, PTI_FLOATS)) return -1;
+  if (x == NULL || x->numel == 0 || !pti_is(x->dtype, PTI_FLOATS)) return -1;
   bool grad = pt_set_grad_enabled(false);
   pti_this.anomaly = false;
   int64_t at = -1;
@@ -80,11 +80,11 @@ void pti_anomaly_explain(const pt_node *n) {
 bool pti_anomaly_check(const pt_node *n, int i, pt_tensor *g) {
   int64_t at = find_nan(g);
   if (at < 0) return true;
-  return pti_fail(PT_EGRAD,
-                  "backward of %s gave NaN in the gradient [%s] of its input %d, first at element "
-                  "[%s]%s%s%s%s",
-                  pti_node_name(n), pti_shape_text(g), i + pti_this.index_base, place(g, at),
-                  n->trace ? "; its forward call was at " : "", n->trace ? n->trace : "",
-                  first_nan[0] ? "; the first NaN of the forward calls came from " : "",
-                  first_nan) != NULL;
+  return pti_refuse(
+      PT_EGRAD,
+      "backward of %s gave NaN in the gradient [%s] of its input %d, first at element "
+      "[%s]%s%s%s%s",
+      pti_node_name(n), pti_shape_text(g), i + pti_this.index_base, place(g, at),
+      n->trace ? "; its forward call was at " : "", n->trace ? n->trace : "",
+      first_nan[0] ? "; the first NaN of the forward calls came from " : "", first_nan);
 }

@@ -47,30 +47,30 @@ pti_cast_policy pti_autocast_policy(const char *name) {
 }
 
 static bool eligible(const pt_tensor *x) {
-  return x && !x->wrapped && pti_is((pt_dtype)x->dtype, PTI_FLOATS) && x->dtype != PT_F64;
+  return x && !x->wrapped && pti_is(x->dtype, PTI_FLOATS) && x->dtype != PT_F64;
 }
 
 static pt_dtype target(const pt_op *op, const pt_arg *arg) {
-  if (op->cast == PTI_CAST_LOWER) return (pt_dtype)pti_this.autocast_dtype;
+  if (op->cast == PTI_CAST_LOWER) return pti_this.autocast_dtype;
   if (op->cast == PTI_CAST_SINGLE) return PT_F32;
   int d = -1;
   for (int i = 0; i < op->narg; i++) {
     const pt_tensor *x = op->param[i].type == 'T' || op->param[i].type == 'A' ? arg[i].t : NULL;
     if (!eligible(x)) continue;
-    d = d < 0 ? x->dtype : (int)pti_promote((pt_dtype)d, (pt_dtype)x->dtype);
+    d = d < 0 ? x->dtype : (int)pti_promote(d, x->dtype);
   }
-  return d < 0 ? PT_F32 : (pt_dtype)d;
+  return d < 0 ? PT_F32 : d;
 }
 
 bool pti_autocast_call(const pt_op *op, pt_arg *arg, pt_tensor **out) {
   if (op->cast == PTI_CAST_REFUSED) {
-    return pti_fail(PT_EDTYPE,
-                    "%s: half precision cannot hold it, so autocast refuses; use %s_with_logits",
-                    op->name, op->name) != NULL;
+    return pti_refuse(PT_EDTYPE,
+                      "%s: half precision cannot hold it, so autocast refuses; use %s_with_logits",
+                      op->name, op->name);
   }
   pt_dtype dtype = target(op, arg);
-  uint8_t was = pti_this.autocast;
-  pti_this.autocast = 0; /* what the op is made of gets the right dtypes already */
+  bool was = pti_this.autocast;
+  pti_this.autocast = false; /* what the op is made of gets the right dtypes already */
   bool ok = true;
   for (int i = 0; ok && i < op->narg && op->cast != PTI_CAST_PLAIN; i++) {
     char type = op->param[i].type;
@@ -84,14 +84,14 @@ bool pti_autocast_call(const pt_op *op, pt_arg *arg, pt_tensor **out) {
 
 bool pt_set_autocast(bool on, pt_dtype dtype) {
   if (!pti_is(dtype, PTI_FLOATS) || dtype == PT_F64) {
-    return pti_fail(PT_EDTYPE, "autocast: dtype must be float16, bfloat16 or float32, not %s",
-                    pt_dtype_name(dtype)) != NULL;
+    return pti_refuse(PT_EDTYPE, "autocast: dtype must be float16, bfloat16 or float32, not %s",
+                      pt_dtype_name(dtype));
   }
   pti_this.autocast = on;
-  pti_this.autocast_dtype = (uint8_t)dtype;
+  pti_this.autocast_dtype = dtype;
   return true;
 }
 bool pt_autocast(pt_dtype *dtype) {
-  if (dtype) *dtype = (pt_dtype)pti_this.autocast_dtype;
-  return pti_this.autocast != 0;
+  if (dtype) *dtype = pti_this.autocast_dtype;
+  return pti_this.autocast;
 }

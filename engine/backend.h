@@ -207,7 +207,7 @@ typedef struct pti_rule {
 /* What the engine offers to a backend. */
 typedef struct pt_host {
   uint32_t abi;
-  void *(*fail)(pt_status code, const char *format, ...);
+  bool (*fail)(pt_status code, const char *format, ...); /* returns false */
   void (*parallel_for)(int64_t n, int64_t grain, void (*fn)(void *, int64_t, int64_t), void *ctx);
   bool (*poll)(void);
   void *(*alloc)(size_t bytes); /* host memory, 64-byte aligned */

@@ -203,11 +203,11 @@ static bool run_hook(pt_node *node, pti_hook *h) {
   if (!h->fn(h->ud, &changed)) return false;
   if (changed == g || changed == NULL) return true;
   if (!same_shape(changed, g)) {
-    return pti_fail(PT_ESHAPE, "register_hook: the hook returned a gradient [%s] in place of [%s]",
-                    pti_shape_text(changed), pti_shape_text(g)) != NULL;
+    return pti_refuse(PT_ESHAPE,
+                      "register_hook: the hook returned a gradient [%s] in place of [%s]",
+                      pti_shape_text(changed), pti_shape_text(g));
   }
-  if (changed->dtype != g->dtype && !(changed = pt_to_dtype(changed, (pt_dtype)g->dtype)))
-    return false;
+  if (changed->dtype != g->dtype && !(changed = pt_to_dtype(changed, g->dtype))) return false;
   node->g[h->out] = pt_retain(changed);
   pt_release(g);
   return true;
@@ -245,9 +245,9 @@ static bool arrive(walk *w, pt_node *node) {
 static bool check_gradient(const pt_node *node, int i, const pt_tensor *g) {
   const pti_edge *e = &node->in[i];
   if (g->nd == e->nd && memcmp(g->size, e->size, e->nd * sizeof *e->size) == 0) return true;
-  return pti_fail(PT_EGRAD, "backward of %s gave a gradient [%s] for its input %d [%s]",
-                  pti_node_name(node), pti_shape_text(g), i + pti_this.index_base,
-                  pti_sizes_text(e->size, e->nd)) != NULL;
+  return pti_refuse(PT_EGRAD, "backward of %s gave a gradient [%s] for its input %d [%s]",
+                    pti_node_name(node), pti_shape_text(g), i + pti_this.index_base,
+                    pti_sizes_text(e->size, e->nd));
 }
 
 static bool vjp(pt_node *node, pt_tensor **gx) {
@@ -364,7 +364,7 @@ static bool run_leaves(walk *w, bool ok) {
 static bool run(walk *w, bool ok) {
   pti_thread was = pti_this;
   pt_set_grad_enabled((w->flags & PT_CREATE_GRAPH) != 0);
-  pti_this.autocast = 0;
+  pti_this.autocast = false;
   while (w->n > 0) {
     pt_node *node = pop(w);
     if (ok) {
@@ -465,15 +465,15 @@ static pt_tensor *seed(pt_tensor *y, pt_tensor *grad) {
           "backward: x [%s] has %lld elements; give the gradient, or reduce it to one (x:sum())",
           pti_shape_text(y), (long long)y->numel);
     }
-    if (pti_is((pt_dtype)y->dtype, PTI_COMPLEX))
+    if (pti_is(y->dtype, PTI_COMPLEX))
       return pti_fail(PT_EGRAD, "backward: x is complex; give the gradient, or make it real");
-    return pt_ones(y->size, y->nd, (pt_dtype)y->dtype, pti_dev(y));
+    return pt_ones(y->size, y->nd, y->dtype, pti_dev(y));
   }
   if (!same_shape(grad, y)) {
     return pti_fail(PT_ESHAPE, "backward: gradient [%s] for x [%s]", pti_shape_text(grad),
                     pti_shape_text(y));
   }
-  return grad->dtype == y->dtype ? grad : pt_to_dtype(grad, (pt_dtype)y->dtype);
+  return grad->dtype == y->dtype ? grad : pt_to_dtype(grad, y->dtype);
 }
 
 static bool start(walk *w, pt_tensor *const *y, pt_tensor *const *grad, int n) {
@@ -482,9 +482,9 @@ static bool start(walk *w, pt_tensor *const *y, pt_tensor *const *grad, int n) {
     pt_node *node = y[i] ? pti_node_of(y[i], &ok) : NULL;
     if (y[i] == NULL || !ok) return false;
     if (node == NULL) {
-      return pti_fail(PT_EGRAD,
-                      "backward: x [%s] does not require grad: nothing it was made from does",
-                      pti_shape_text(y[i])) != NULL;
+      return pti_refuse(PT_EGRAD,
+                        "backward: x [%s] does not require grad: nothing it was made from does",
+                        pti_shape_text(y[i]));
     }
     pt_tensor *g = seed(y[i], grad ? grad[i] : NULL);
     if (g && node->skip) continue;
@@ -495,7 +495,7 @@ static bool start(walk *w, pt_tensor *const *y, pt_tensor *const *grad, int n) {
 
 static bool walk_from(walk *w, pt_tensor *const *y, pt_tensor *const *grad, int n) {
   if (depth >= MAX_DEPTH)
-    return pti_fail(PT_EGRAD, "backward: %d walks within one another", MAX_DEPTH) != NULL;
+    return pti_refuse(PT_EGRAD, "backward: %d walks within one another", MAX_DEPTH);
   pt_scope s = pt_scope_begin();
   w->depth = ++depth;
   bool ok = mark_needed(w, y, n);
@@ -522,8 +522,8 @@ bool pt_grad_of(pt_tensor *const *y, pt_tensor *const *grad, int ny, pt_tensor *
     if (x[i] == NULL || !ok) return false;
     gx[i] = NULL;
     if (node == NULL) {
-      return pti_fail(PT_EGRAD, "grad: input %d [%s] does not require grad",
-                      i + pti_this.index_base, pti_shape_text(x[i])) != NULL;
+      return pti_refuse(PT_EGRAD, "grad: input %d [%s] does not require grad",
+                        i + pti_this.index_base, pti_shape_text(x[i]));
     }
     if (node->id < w.oldest) w.oldest = node->id;
   }
@@ -531,10 +531,10 @@ bool pt_grad_of(pt_tensor *const *y, pt_tensor *const *grad, int ny, pt_tensor *
   for (int i = 0; i < nx; i++) {
     if (gx[i]) gx[i] = pti_scoped(gx[i]);
     else if (ok && !(flags & PT_ALLOW_UNUSED)) {
-      ok = pti_fail(
-               PT_EGRAD,
-               "grad: input %d [%s] is not used by the outputs; set allow_unused to get nil for it",
-               i + pti_this.index_base, pti_shape_text(x[i])) != NULL;
+      ok = pti_refuse(
+          PT_EGRAD,
+          "grad: input %d [%s] is not used by the outputs; set allow_unused to get nil for it",
+          i + pti_this.index_base, pti_shape_text(x[i]));
     }
   }
   return ok;
@@ -560,16 +560,15 @@ bool pt_backward_to(pt_tensor *const *y, pt_tensor *const *grad, int n, pt_tenso
 bool pt_set_requires_grad(pt_tensor *x, bool on) {
   if (x == NULL) return false;
   if (on && x->alias->inference && !pti_this.inference) {
-    return pti_fail(PT_EGRAD, "requires_grad_: x [%s] was made under inference_mode; use a clone",
-                    pti_shape_text(x)) != NULL;
+    return pti_refuse(PT_EGRAD, "requires_grad_: x [%s] was made under inference_mode; use a clone",
+                      pti_shape_text(x));
   }
-  if (on && !pti_is((pt_dtype)x->dtype, PTI_FLOATS | PTI_COMPLEX)) {
-    return pti_fail(PT_EDTYPE, "requires_grad_: x is %s; only floating tensors can require grad",
-                    pt_dtype_name((pt_dtype)x->dtype)) != NULL;
+  if (on && !pti_is(x->dtype, PTI_FLOATS | PTI_COMPLEX)) {
+    return pti_refuse(PT_EDTYPE, "requires_grad_: x is %s; only floating tensors can require grad",
+                      pt_dtype_name(x->dtype));
   }
   if (!pt_is_leaf(x)) {
-    return on ||
-           pti_fail(PT_EGRAD, "requires_grad_: x is the result of an op; use x:detach()") != NULL;
+    return on || pti_refuse(PT_EGRAD, "requires_grad_: x is the result of an op; use x:detach()");
   }
   x->requires_grad = on;
   if (!on && x->node) {
@@ -594,8 +593,7 @@ bool pt_is_inference(const pt_tensor *x) { return x && x->alias->inference; }
 bool pt_detach_inplace(pt_tensor *x) {
   if (x == NULL) return false;
   if (x->root) {
-    return pti_fail(PT_EGRAD, "detach_: x [%s] is a view; use x:detach()", pti_shape_text(x)) !=
-           NULL;
+    return pti_refuse(PT_EGRAD, "detach_: x [%s] is a view; use x:detach()", pti_shape_text(x));
   }
   if (x->node && x->node->leaf == x) x->node->leaf = NULL;
   if (x->node || x->requires_grad) x->rebased++; /* its views have no history either */
@@ -609,8 +607,7 @@ pt_tensor *pt_grad(pt_tensor *x) { return x && x->grad ? pti_borrow(x->grad) : N
 bool pt_set_grad(pt_tensor *x, pt_tensor *grad) {
   if (x == NULL) return false;
   if (grad && (grad->nd != x->nd || memcmp(grad->size, x->size, x->nd * sizeof *x->size) != 0)) {
-    return pti_fail(PT_ESHAPE, "grad: [%s] for x [%s]", pti_shape_text(grad), pti_shape_text(x)) !=
-           NULL;
+    return pti_refuse(PT_ESHAPE, "grad: [%s] for x [%s]", pti_shape_text(grad), pti_shape_text(x));
   }
   pt_retain(grad);
   pt_release(x->grad);

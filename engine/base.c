@@ -14,13 +14,25 @@ static _Thread_local struct {
   char text[1024];
 } last;
 
+static void record(pt_status code, const char *format, va_list ap) {
+  vsnprintf(last.text, sizeof last.text, format, ap);
+  last.code = code;
+}
+
 void *pti_fail(pt_status code, const char *format, ...) {
   va_list ap;
   va_start(ap, format);
-  vsnprintf(last.text, sizeof last.text, format, ap);
+  record(code, format, ap);
   va_end(ap);
-  last.code = code;
   return NULL;
+}
+
+bool pti_refuse(pt_status code, const char *format, ...) {
+  va_list ap;
+  va_start(ap, format);
+  record(code, format, ap);
+  va_end(ap);
+  return false;
 }
 
 void pti_error_prefix(const char *prefix) {
@@ -33,9 +45,7 @@ void pti_error_prefix(const char *prefix) {
   snprintf(last.text + used, sizeof last.text - (size_t)used, "%s", text);
 }
 
-bool pt_set_error(pt_status code, const char *message) {
-  return pti_fail(code, "%s", message) != NULL;
-}
+bool pt_set_error(pt_status code, const char *message) { return pti_refuse(code, "%s", message); }
 pt_status pt_error_code(void) { return last.code; }
 const char *pt_error(void) { return last.text; }
 const char *pt_version(void) { return PT_VERSION; }
@@ -43,7 +53,7 @@ const char *pt_version(void) { return PT_VERSION; }
 bool pti_poll(void) {
   _Atomic int *flag = pti_this.interrupt;
   if (flag == NULL || atomic_load_explicit(flag, memory_order_relaxed) == 0) return true;
-  return pti_fail(PT_EINTERRUPT, "interrupted") != NULL;
+  return pti_refuse(PT_EINTERRUPT, "interrupted");
 }
 
 void pt_set_index_base(int base) { pti_this.index_base = base != 0; }

@@ -16,8 +16,9 @@
    library's into a block of a few hundred bytes, and `require "pt"` in a foreign Lua fails. */
 #define PTI_THREAD _Thread_local
 
-/* The only way to fail: records code and text for the thread, returns NULL (false as a bool). */
+/* The only ways to fail: both record code and text for the thread. pti_fail returns NULL, pti_refuse false. */
 void *pti_fail(pt_status code, const char *format, ...) PTI_PRINTF(2, 3);
+bool pti_refuse(pt_status code, const char *format, ...) PTI_PRINTF(2, 3);
 /* Puts "prefix: " before the recorded text, once. */
 void pti_error_prefix(const char *prefix);
 
@@ -39,8 +40,9 @@ typedef struct pti_thread {
   bool inference; /* no_grad holds whatever is asked, and new tensors never take part in a graph */
   bool anomaly;   /* calls are recorded with their line, and gradients searched for NaN */
   const char *line; /* of the script, where anomalies are looked for: "train.lua:12" */
-  uint8_t autocast, autocast_dtype; /* on or off, and the lower precision (pt_dtype) */
-  _Atomic int *interrupt; /* NULL, or a flag polled between chunks: nonzero stops the op */
+  bool autocast;
+  pt_dtype autocast_dtype : 8; /* the lower precision */
+  _Atomic int *interrupt;      /* NULL, or a flag polled between chunks: nonzero stops the op */
 } pti_thread;
 extern PTI_THREAD pti_thread pti_this;
 

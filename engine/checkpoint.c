@@ -103,11 +103,11 @@ static bool redo(pt_checkpoint *c) {
   c->again = false;
   pt_set_grad_enabled(grad);
   if (ok && c->filled != c->count) {
-    ok =
-        pti_fail(PT_EGRAD,
-                 "checkpoint: done again, the function saved %d tensors, and %d before: it must do "
-                 "the same each time",
-                 c->filled, c->count) != NULL;
+    ok = pti_refuse(
+        PT_EGRAD,
+        "checkpoint: done again, the function saved %d tensors, and %d before: it must do "
+        "the same each time",
+        c->filled, c->count);
   }
   if (!ok) empty(c);
   return ok;

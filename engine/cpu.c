@@ -110,12 +110,11 @@ bool pt_set_cpu_level(const char *name) {
   pti_cpu();
   int wished = name ? find_level(name) : PTI_NCPU;
   if (wished == PTI_NCPU) {
-    return pti_fail(PT_EARG, "CPU level '%s' is not 'base', 'avx2' or 'avx512'",
-                    name ? name : "") != NULL;
+    return pti_refuse(PT_EARG, "CPU level '%s' is not 'base', 'avx2' or 'avx512'",
+                      name ? name : "");
   }
   if (wished > (int)best) {
-    return pti_fail(PT_EARG, "CPU level '%s': this machine has '%s' at best", name, names[best]) !=
-           NULL;
+    return pti_refuse(PT_EARG, "CPU level '%s': this machine has '%s' at best", name, names[best]);
   }
   atomic_store(&level, wished);
   return true;

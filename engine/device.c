@@ -18,7 +18,7 @@
 
 static const pt_host host = {
     .abi = PT_BACKEND_ABI,
-    .fail = pti_fail,
+    .fail = pti_refuse,
     .parallel_for = pti_parallel_for,
     .poll = pti_poll,
     .alloc = pti_alloc,
@@ -218,7 +218,7 @@ int pt_device_count(const char *backend) {
 
 bool pt_device_synchronize(int device) {
   if (device < 0 || device >= pti_device_count())
-    return pti_fail(PT_EDEVICE, "no device %d", device) != NULL;
+    return pti_refuse(PT_EDEVICE, "no device %d", device);
   const pti_device *d = &table[device];
   return d->be->sync_all ? d->be->sync_all(d->index) : d->be->sync(d->index);
 }
@@ -226,7 +226,7 @@ bool pt_device_synchronize(int device) {
 bool pt_set_device(int device) {
   pti_device_at(0);
   if (device < 0 || device >= pti_device_count())
-    return pti_fail(PT_EDEVICE, "no device %d", device) != NULL;
+    return pti_refuse(PT_EDEVICE, "no device %d", device);
   chosen[find(table[device].be->name, 0)] = table[device].index;
   return true;
 }

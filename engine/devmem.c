@@ -143,7 +143,7 @@ void pt_device_empty_cache(void) {
 bool pt_get_device_stats(int device, pt_device_stats *out) {
   memset(out, 0, sizeof *out);
   if (device <= 0 || device >= pti_device_count())
-    return pti_fail(PT_EDEVICE, "no device %d", device) != NULL;
+    return pti_refuse(PT_EDEVICE, "no device %d", device);
   const pti_device *d = pti_device_at(device);
   size_t free_bytes = 0, total = 0;
   char name[64] = "";

@@ -26,7 +26,7 @@ int pti_category(pt_dtype d) { return row[d].category; }
 bool pti_dtype_find(const char *name, pt_dtype *out) {
   for (int d = 0; d < PT_NDTYPE; d++) {
     if (strcmp(name, row[d].name) == 0 || strcmp(name, row[d].other) == 0) {
-      *out = (pt_dtype)d;
+      *out = d;
       return true;
     }
   }
@@ -63,11 +63,10 @@ pt_dtype pti_promote(pt_dtype a, pt_dtype b) {
 bool pti_can_cast(pt_dtype from, pt_dtype to) { return row[from].category <= row[to].category; }
 
 static PTI_THREAD int default_dtype; /* PT_F32 is 0 */
-pt_dtype pti_default_dtype(void) { return (pt_dtype)default_dtype; }
+pt_dtype pti_default_dtype(void) { return default_dtype; }
 bool pti_set_default_dtype(pt_dtype d) {
   if (pti_category(d) != 2) {
-    return pti_fail(PT_EDTYPE, "set_default_dtype: %s is not a floating dtype", pt_dtype_name(d)) !=
-           NULL;
+    return pti_refuse(PT_EDTYPE, "set_default_dtype: %s is not a floating dtype", pt_dtype_name(d));
   }
   default_dtype = (int)d;
   return true;

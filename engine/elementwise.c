@@ -13,15 +13,13 @@ enum { MAX_ARITY = 3 };
 
 /* ---- dtypes ---- */
 
-static pt_dtype joined(int a, int b) {
-  return a < 0 ? (pt_dtype)b : b < 0 ? (pt_dtype)a : pti_promote((pt_dtype)a, (pt_dtype)b);
-}
+static int joined(int a, int b) { return a < 0 ? b : b < 0 ? a : (int)pti_promote(a, b); }
 
 /* `low` counts only where its category is higher. */
 static int outvoted(int high, int low) {
   if (high < 0) return low;
-  if (low < 0 || pti_category((pt_dtype)low) <= pti_category((pt_dtype)high)) return high;
-  return (int)joined(high, low);
+  if (low < 0 || pti_category(low) <= pti_category(high)) return high;
+  return joined(high, low);
 }
 
 pt_dtype pti_result_type(pt_tensor *const *x, int n) {
@@ -29,9 +27,9 @@ pt_dtype pti_result_type(pt_tensor *const *x, int n) {
   for (int i = 0; i < n; i++) {
     int d = x[i]->dtype, r = x[i]->wrapped ? 2 : x[i]->nd == 0;
     if (r == 2 && d == PT_F64) d = (int)pti_default_dtype();
-    rank[r] = (int)joined(rank[r], d);
+    rank[r] = joined(rank[r], d);
   }
-  return (pt_dtype)outvoted(outvoted(rank[0], rank[1]), rank[2]);
+  return outvoted(outvoted(rank[0], rank[1]), rank[2]);
 }
 
 /* The dtype that the op computes in and (but for tests) returns; PT_NDTYPE on failure. */
@@ -61,14 +59,14 @@ static void fill_iter(pti_iter *it, pt_tensor *const *x, int n) {
     it->n = it->size[0] = y->numel;
     for (int i = 0; i < n; i++) {
       it->ptr[i] = pti_ptr(x[i]);
-      it->dtype[i] = (pt_dtype)x[i]->dtype;
+      it->dtype[i] = x[i]->dtype;
       it->stride[i][0] = (int64_t)pti_esize(x[i]);
     }
     return;
   }
   pti_operand op[PTI_MAX_OPERAND];
   for (int i = 0; i < n; i++) {
-    op[i] = (pti_operand){pti_ptr(x[i]), (pt_dtype)x[i]->dtype, x[i]->nd, x[i]->size, x[i]->stride};
+    op[i] = (pti_operand){pti_ptr(x[i]), x[i]->dtype, x[i]->nd, x[i]->size, x[i]->stride};
   }
   pti_iter_init(it, y->nd, y->size, op, n);
 }
@@ -94,7 +92,7 @@ static bool divisible(const pt_op *op, pt_dtype d, pt_tensor *a, pt_tensor *b) {
   int64_t zero = 0;
   pt_tensor *any = pt_any(pt_eq(b, pt_scalar_int(0)), NULL, -1, false);
   if (any == NULL || !pt_item_int(any, &zero)) return false;
-  return zero == 0 || pti_fail(PT_EARG, "%s: integer division by zero", op->name) != NULL;
+  return zero == 0 || pti_refuse(PT_EARG, "%s: integer division by zero", op->name);
 }
 
 /* Inputs and numbers of a call; returns how many inputs. */
@@ -129,14 +127,13 @@ bool pti_power_call(const pt_arg *arg, pt_tensor **out) {
   pt_tensor *x = arg[0].t, *b = arg[1].t;
   double p;
   out[0] = NULL;
-  bool real = pti_is((pt_dtype)x->dtype, PTI_FLOATS);
-  if (!b->wrapped || x->wrapped || !(real || pti_is((pt_dtype)x->dtype, PTI_INTS))) return true;
+  bool real = pti_is(x->dtype, PTI_FLOATS);
+  if (!b->wrapped || x->wrapped || !(real || pti_is(x->dtype, PTI_INTS))) return true;
   if ((int)pti_result_type((pt_tensor *[]){x, b}, 2) != x->dtype) return true;
   if (!pt_item(b, &p)) return false;
   if (!real && p < 0)
-    return pti_fail(PT_EARG,
-                    "pow: integers to the power %g are fractions; convert x to floats first",
-                    p) != NULL;
+    return pti_refuse(PT_EARG,
+                      "pow: integers to the power %g are fractions; convert x to floats first", p);
   if (p == 2) out[0] = pt_square(x);
   else if (p == 3) out[0] = pt_mul(x, pt_square(x));
   else if (real && p == 0.5) out[0] = pt_sqrt(x);
@@ -152,20 +149,20 @@ bool pti_ew_run_inplace(const pt_op *op, const pt_arg *arg) {
   int n = unpack(op, arg, x + 1, param);
   pt_dtype d = dtype_of(op, x + 1, n);
   if (d == PT_NDTYPE || (n > 1 && !divisible(op, d, x[1], x[2]))) return false;
-  if (!pti_can_cast(d, (pt_dtype)y->dtype)) {
-    return pti_fail(PT_EDTYPE, "%s_: the result is %s and cannot be stored in x of dtype %s",
-                    op->name, pt_dtype_name(d), pt_dtype_name((pt_dtype)y->dtype)) != NULL;
+  if (!pti_can_cast(d, y->dtype)) {
+    return pti_refuse(PT_EDTYPE, "%s_: the result is %s and cannot be stored in x of dtype %s",
+                      op->name, pt_dtype_name(d), pt_dtype_name(y->dtype));
   }
   int64_t size[PT_MAX_DIM];
   int nd;
   if (!pti_broadcast(op->name, (const pt_tensor *const *)(x + 1), n, size, &nd)) return false;
   if (nd != y->nd || memcmp(size, y->size, (size_t)nd * sizeof *size) != 0) {
-    return pti_fail(PT_ESHAPE, "%s_: x [%s] cannot take the result [%s]", op->name,
-                    pti_shape_text(y), pti_sizes_text(size, nd)) != NULL;
+    return pti_refuse(PT_ESHAPE, "%s_: x [%s] cannot take the result [%s]", op->name,
+                      pti_shape_text(y), pti_sizes_text(size, nd));
   }
   for (int i = 2; i <= n; i++) { /* what overlaps the target in another order is read from a copy */
     if (!pti_may_alias(y, x[i])) continue;
-    pt_tensor *copy = pti_new_like(x[i], (pt_dtype)x[i]->dtype);
+    pt_tensor *copy = pti_new_like(x[i], x[i]->dtype);
     if (!pti_copy_into(copy, x[i])) return false;
     x[i] = copy;
   }
@@ -190,7 +187,7 @@ static pt_tensor *replay(pt_node *n, int i, pt_tensor *g) {
   if ((uses & PTI_USE_Y) && !(v.y = pti_saved_out(n, 0))) return NULL;
   pt_tensor *gx = pti_expr_run(op->grad[i], &v);
   if (gx == NULL) return NULL;
-  if (gx->dtype != g->dtype) gx = pt_to_dtype(gx, (pt_dtype)g->dtype);
+  if (gx->dtype != g->dtype) gx = pt_to_dtype(gx, g->dtype);
   if (gx && gx->nd < g->nd) gx = pt_expand(gx, g->size, g->nd);
   return gx;
 }
@@ -203,14 +200,14 @@ static pt_tensor *kernel(pt_node *n, int i, pt_tensor *g) {
   pt_tensor *x[3 + MAX_ARITY];
   int arity = unpack(op, n->arg, x, param), k = 0;
   pt_tensor *dummy = pti_view(g, NULL, NULL, 0, g->offset, false);
-  x[k++] = pti_new_like(g, (pt_dtype)g->dtype);
+  x[k++] = pti_new_like(g, g->dtype);
   x[k++] = uses & PTI_USE_G ? g : dummy;
   for (int j = 0; j < arity; j++) x[k++] = uses >> j & 1 ? pti_saved(n, j) : dummy;
   x[k++] = uses & PTI_USE_Y ? pti_saved_out(n, 0) : dummy;
   for (int j = 0; j < k; j++) {
     if (x[j] == NULL) return NULL;
   }
-  return launch(op, i + 1, (pt_dtype)g->dtype, x, k, param) ? x[0] : NULL;
+  return launch(op, i + 1, g->dtype, x, k, param) ? x[0] : NULL;
 }
 
 bool pti_ew_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
@@ -223,7 +220,7 @@ bool pti_ew_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
                    : g[0]->numel       ? kernel(n, i, g[0])
                                        : g[0];
     t = pti_sum_to(t, e->size, e->nd);
-    if (t && t->dtype != e->dtype) t = pt_to_dtype(t, (pt_dtype)e->dtype);
+    if (t && t->dtype != e->dtype) t = pt_to_dtype(t, e->dtype);
     if ((gx[i] = t) == NULL) return false;
   }
   return true;

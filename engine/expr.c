@@ -156,8 +156,7 @@ static bool parse(expr *e, const char *text) {
   cond(e);
   while (*e->p == ' ') e->p++;
   if (!e->bad && *e->p == 0) return true;
-  return pti_fail(PT_EARG, "the table's expression '%s' does not parse at '%s'", text, e->p) !=
-         NULL;
+  return pti_refuse(PT_EARG, "the table's expression '%s' does not parse at '%s'", text, e->p);
 }
 
 static unsigned use_of(const char *name) {

@@ -34,7 +34,7 @@ static bool function_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
     const pti_edge *e = &n->in[i];
     if (gx[i] == NULL || !pti_wants(n, i)) continue;
     if (expands(e, gx[i])) gx[i] = pti_sum_to(gx[i], e->size, e->nd);
-    if (gx[i] && gx[i]->dtype != e->dtype) gx[i] = pt_to_dtype(gx[i], (pt_dtype)e->dtype);
+    if (gx[i] && gx[i]->dtype != e->dtype) gx[i] = pt_to_dtype(gx[i], e->dtype);
     if (gx[i] == NULL) return false;
   }
   return true;
@@ -114,8 +114,8 @@ static bool save_all(pt_node *n, pt_tensor *const *in, pt_tensor *const *save, i
 static bool check_call(const pt_function *fn, int nin, pt_tensor *const *save, int nsave,
                        pt_tensor *const *out, int nout) {
   if (nin < 0 || nsave < 0 || nout < 1 || nout > UINT8_MAX) {
-    return pti_fail(PT_EARG, "%s: %d inputs, %d saved, %d results; at most %d results", fn->name,
-                    nin, nsave, nout, UINT8_MAX) != NULL;
+    return pti_refuse(PT_EARG, "%s: %d inputs, %d saved, %d results; at most %d results", fn->name,
+                      nin, nsave, nout, UINT8_MAX);
   }
   for (int i = 0; i < nsave; i++) {
     if (save[i] == NULL) return false;
@@ -153,7 +153,7 @@ bool pt_function_record(const pt_function *fn, void *ud, pt_tensor *const *in, i
   ok = save_all(n, in, save, nsave, out, given);
   if (ok && pti_this.anomaly) ok = pti_anomaly_record(n, in, out);
   for (int k = 0; k < nout && ok; k++) {
-    if (!pti_is((pt_dtype)out[k]->dtype, PTI_FLOATS | PTI_COMPLEX)) continue;
+    if (!pti_is(out[k]->dtype, PTI_FLOATS | PTI_COMPLEX)) continue;
     if (edit[k]) ok = pti_rebase(out[k], pti_node_retain(n), k);
     else pti_set_history(out[k], pti_node_retain(n), k);
   }
@@ -174,5 +174,5 @@ pt_tensor *pt_function_saved(pt_node *n, int i) {
 
 pt_tensor *pt_function_zeros(const pt_node *n, int k) {
   const output *y = &((const call *)n->ctx)->out[k];
-  return pt_zeros(y->size, y->nd, (pt_dtype)y->dtype, y->device);
+  return pt_zeros(y->size, y->nd, y->dtype, y->device);
 }

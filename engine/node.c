@@ -89,7 +89,7 @@ static pt_node *node_new(const pt_op *op, const pt_arg *arg, pt_tensor *const *i
 }
 
 static bool differentiable(const pt_tensor *y) {
-  return pti_is((pt_dtype)y->dtype, PTI_FLOATS | PTI_COMPLEX);
+  return pti_is(y->dtype, PTI_FLOATS | PTI_COMPLEX);
 }
 
 pt_node *pti_node_retain(pt_node *n) {
@@ -159,8 +159,8 @@ static bool regenerate(pt_tensor *x) {
   x->epoch = root->rebased;
   if (!pti_needs_grad(root)) return true;
   if (x->dtype != root->dtype)
-    return pti_fail(PT_EGRAD,
-                    "a view as another dtype was edited through its base: take it anew") != NULL;
+    return pti_refuse(PT_EGRAD,
+                      "a view as another dtype was edited through its base: take it anew");
   pt_arg arg[] = {{.t = root, .given = true},
                   {.ints = x->size, .n = x->nd, .given = true},
                   {.ints = x->stride, .n = x->nd, .given = true},
@@ -183,10 +183,10 @@ pt_node *pti_node_of(pt_tensor *x, bool *ok) {
 
 bool pti_save(pt_node *n, pt_tensor *x, int in, int out) {
   if (x->alias->inference) {
-    return pti_fail(PT_EGRAD,
-                    "%s: a tensor [%s] that was made under inference_mode cannot be saved for "
-                    "backward; use a clone made outside of it",
-                    pti_node_name(n), pti_shape_text(x)) != NULL;
+    return pti_refuse(PT_EGRAD,
+                      "%s: a tensor [%s] that was made under inference_mode cannot be saved for "
+                      "backward; use a clone made outside of it",
+                      pti_node_name(n), pti_shape_text(x));
   }
   pti_saved_slot *slot = &n->saved[n->nsaved];
   bool ok = true;
@@ -263,8 +263,7 @@ bool pti_rebase(pt_tensor *x, pt_node *node, int out) {
   }
   if (x->dtype != base->dtype) {
     pti_node_release(node);
-    return pti_fail(PT_EGRAD, "in-place edit of a view as another dtype: edit the tensor itself") !=
-           NULL;
+    return pti_refuse(PT_EGRAD, "in-place edit of a view as another dtype: edit the tensor itself");
   }
   /* base = the old base with x's elements replaced by what the node gave */
   pt_tensor *src = pti_bare(x);
@@ -272,8 +271,7 @@ bool pti_rebase(pt_tensor *x, pt_node *node, int out) {
   else pti_node_release(node);
   if (src == NULL) return false;
   if (!pti_dense(base)) {
-    return pti_fail(PT_EGRAD, "in-place edit of a view whose base is not dense: edit a clone") !=
-           NULL;
+    return pti_refuse(PT_EGRAD, "in-place edit of a view whose base is not dense: edit a clone");
   }
   pt_arg arg[] = {{.t = base, .given = true},
                   {.t = src, .given = true},

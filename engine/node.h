@@ -11,7 +11,7 @@ typedef struct pti_edge {
   pt_node *node; /* NULL: this input needs no gradient */
   uint8_t out;   /* which output of node */
   uint8_t nd;    /* geometry of the input, to which its gradient is reduced */
-  uint8_t dtype;
+  pt_dtype dtype : 8;
   uint8_t device;
   const int64_t *size;
   int64_t offset; /* of the input in its storage, in elements */

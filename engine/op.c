@@ -200,8 +200,9 @@ static bool room_for_inputs(const pt_op *op, const pt_arg *arg, inputs *in) {
 static bool same_device(const pt_op *op, const pti_param_spec *p, const pt_tensor *t, int *device) {
   if (t->nd == 0 && pti_dev(t) == 0) return true;
   if (*device >= 0 && pti_dev(t) != *device) {
-    return pti_fail(PT_EDEVICE, "%s: %s is on %s, the tensors before it on %s; move it with :to()",
-                    op->name, p->name, pt_device_name(pti_dev(t)), pt_device_name(*device)) != NULL;
+    return pti_refuse(PT_EDEVICE,
+                      "%s: %s is on %s, the tensors before it on %s; move it with :to()", op->name,
+                      p->name, pt_device_name(pti_dev(t)), pt_device_name(*device));
   }
   *device = pti_dev(t);
   return true;
@@ -247,7 +248,7 @@ static bool wants_record(const pt_op *op, const inputs *in) {
 static pt_tensor *run_on_copy(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   pt_arg copy[PTI_MAX_ARG];
   memcpy(copy, arg, (size_t)op->narg * sizeof *arg);
-  copy[0].t = pti_new_like(arg[0].t, (pt_dtype)arg[0].t->dtype);
+  copy[0].t = pti_new_like(arg[0].t, arg[0].t->dtype);
   return pti_copy_into(copy[0].t, arg[0].t) ? op->run(op, copy, more) : NULL;
 }
 
@@ -282,14 +283,15 @@ bool pti_editable(const char *name, const char *mark, pt_tensor *x) {
   if (pti_this.no_grad) return true;
   pt_tensor *leaf = x->root ? x->root : x;
   if (leaf->requires_grad && (leaf->node == NULL || leaf->node->op == NULL)) {
-    return pti_fail(PT_EGRAD, "%s%s: x is %s leaf that requires grad; edit it under pt.no_grad()",
-                    name, mark, x->root ? "a view of a" : "a") != NULL;
+    return pti_refuse(PT_EGRAD, "%s%s: x is %s leaf that requires grad; edit it under pt.no_grad()",
+                      name, mark, x->root ? "a view of a" : "a");
   }
   if (x->root && !pti_needs_grad(x) && pti_needs_grad(x->root)) {
-    return pti_fail(PT_EGRAD,
-                    "%s%s: x is a view, made under pt.no_grad(), of a tensor that has a gradient; "
-                    "make the view outside of it, or edit it within",
-                    name, mark) != NULL;
+    return pti_refuse(
+        PT_EGRAD,
+        "%s%s: x is a view, made under pt.no_grad(), of a tensor that has a gradient; "
+        "make the view outside of it, or edit it within",
+        name, mark);
   }
   return true;
 }
@@ -303,11 +305,10 @@ static bool run_inplace(const pt_op *op, pt_arg *arg) {
     char type = op->param[i].type;
     pt_tensor *t = type == 'T' || type == 'A' ? arg[i].t : NULL;
     if (t == NULL || t->alias->storage != x->alias->storage) continue;
-    if (!(copy[i].t = pti_new_like(t, (pt_dtype)t->dtype)) || !pti_copy_into(copy[i].t, t))
-      return false;
+    if (!(copy[i].t = pti_new_like(t, t->dtype)) || !pti_copy_into(copy[i].t, t)) return false;
   }
   if (!pti_dense(x)) {
-    y = pti_new_like(x, (pt_dtype)x->dtype);
+    y = pti_new_like(x, x->dtype);
     if (!pti_copy_into(y, x)) return false;
   }
   copy[0].t = y;
@@ -335,9 +336,9 @@ static pt_tensor *edit(const pt_op *op, pt_arg *arg, inputs *in) {
   bool record = wants_record(op, in), history = record || (!pti_this.no_grad && pti_needs_grad(x));
   bool of_graph = history || (x->root && pti_needs_grad(x->root));
   if (of_graph && !pti_editable(op->name, "_", x)) return NULL;
-  if (record && !pti_is((pt_dtype)x->dtype, PTI_FLOATS | PTI_COMPLEX)) {
+  if (record && !pti_is(x->dtype, PTI_FLOATS | PTI_COMPLEX)) {
     return pti_fail(PT_EDTYPE, "%s_: x is %s and cannot take part in a gradient", op->name,
-                    pt_dtype_name((pt_dtype)x->dtype));
+                    pt_dtype_name(x->dtype));
   }
   /* Recorded in two halves: inputs with the versions they had before the edit, then the output. */
   pt_node *node = NULL;
@@ -359,9 +360,9 @@ static pt_tensor *edit(const pt_op *op, pt_arg *arg, inputs *in) {
 /* An op that is made of others for complex numbers: its result is copied into x. */
 static pt_tensor *edit_complex(const pt_op *op, pt_arg *arg, pt_tensor *y) {
   pt_tensor *x = arg[0].t;
-  if (!pti_can_cast((pt_dtype)y->dtype, (pt_dtype)x->dtype)) {
+  if (!pti_can_cast(y->dtype, x->dtype)) {
     return pti_fail(PT_EDTYPE, "%s_: the result is %s and cannot be stored in x of dtype %s",
-                    op->name, pt_dtype_name((pt_dtype)y->dtype), pt_dtype_name((pt_dtype)x->dtype));
+                    op->name, pt_dtype_name(y->dtype), pt_dtype_name(x->dtype));
   }
   if (y->nd > x->nd) {
     return pti_fail(PT_ESHAPE, "%s_: x [%s] cannot take the result [%s]", op->name,

@@ -32,8 +32,8 @@ static bool check_fit(const pass *a, int i, const char *what, const pt_tensor *x
   const pt_tensor *p = a->m[i].p;
   if (same_place(x, p)) return true;
   pti_fail(PT_ESHAPE, "%s: parameter %d is %s [%s] on %s, its %s %s [%s] on %s", a->name,
-           i + pti_this.index_base, pt_dtype_name((pt_dtype)p->dtype), pti_shape_text(p),
-           pt_device_name(pti_dev(p)), what, pt_dtype_name((pt_dtype)x->dtype), pti_shape_text(x),
+           i + pti_this.index_base, pt_dtype_name(p->dtype), pti_shape_text(p),
+           pt_device_name(pti_dev(p)), what, pt_dtype_name(x->dtype), pti_shape_text(x),
            pt_device_name(pti_dev(x)));
   return false;
 }
@@ -42,9 +42,9 @@ static bool check(const pass *a) {
   for (int i = 0; i < a->n; i++) {
     const pti_member *m = &a->m[i];
     if (!active(m)) continue;
-    if (!pti_is((pt_dtype)m->p->dtype, PTI_FLOATS)) {
+    if (!pti_is(m->p->dtype, PTI_FLOATS)) {
       pti_fail(PT_EDTYPE, "%s: parameter %d is %s; only floating dtypes are optimized", a->name,
-               i + pti_this.index_base, pt_dtype_name((pt_dtype)m->p->dtype));
+               i + pti_this.index_base, pt_dtype_name(m->p->dtype));
       return false;
     }
     if (!check_fit(a, i, "gradient", m->p->grad)) return false;
@@ -73,7 +73,7 @@ static bool make_states(const pass *a) {
     m->fresh = a->sgd && a->nstate && m->s[0] == NULL;
     for (int k = 0; k < a->nstate; k++) {
       if (m->s[k]) continue;
-      m->s[k] = pti_new_like(m->p, (pt_dtype)m->p->dtype);
+      m->s[k] = pti_new_like(m->p, m->p->dtype);
       if (m->s[k] == NULL || (!a->sgd && !pti_fill_value(m->s[k], start_of(a->rule, k), 0)))
         return false;
     }
@@ -148,7 +148,7 @@ static bool fill_param(const pass *a, int i, pti_param *out) {
   const pt_tensor *g = pti_dense(m->p->grad) ? m->p->grad : pti_dense_of(m->p->grad);
   if (g == NULL) return false;
   for (int k = 0; pti_streams_made() && k <= a->nstate; k++) pti_note_use(a->image[i][k]);
-  *out = (pti_param){.dtype = (pt_dtype)m->p->dtype,
+  *out = (pti_param){.dtype = m->p->dtype,
                      .n = m->p->numel,
                      .p = pti_ptr(a->image[i][0]),
                      .g = pti_ptr(g),
@@ -261,6 +261,6 @@ bool pti_zero_grad(pt_tensor *x) {
   if (g->node == NULL && !pti_overlaps_itself(g))
     return pti_writable("zero_grad", g) && pti_fill_value(g, 0, 0);
   /* One with a history (create_graph) or laid over itself (expand) makes way for another. */
-  g = pti_new_like(x, (pt_dtype)x->dtype);
+  g = pti_new_like(x, x->dtype);
   return g && pti_fill_value(g, 0, 0) && pt_set_grad(x, g);
 }

@@ -86,8 +86,8 @@ bool pt_stream_wait_event(pt_stream s, const pt_event *e) {
   if (d == NULL || e->mark == NULL)
     return d != NULL; /* an event never recorded is over, as in CUDA */
   if (d->be != pti_be(e->device)) {
-    return pti_fail(PT_EDEVICE, "wait_event: a stream of %s cannot wait for an event of %s",
-                    pt_device_name(s.device), pt_device_name(e->device)) != NULL;
+    return pti_refuse(PT_EDEVICE, "wait_event: a stream of %s cannot wait for an event of %s",
+                      pt_device_name(s.device), pt_device_name(e->device));
   }
   return d->be->mark_before(d->index, e->mark, s.handle);
 }
@@ -128,7 +128,7 @@ bool pt_event_elapsed(const pt_event *from, const pt_event *to, double *ms) {
                     : done(from, false) != 1 ? "the first event is not reached yet; synchronize()"
                     : done(to, false) != 1   ? "the second event is not reached yet; synchronize()"
                                              : NULL;
-  if (why) return pti_fail(PT_EARG, "elapsed_time: %s", why) != NULL;
+  if (why) return pti_refuse(PT_EARG, "elapsed_time: %s", why);
   const pti_device *d = pti_device_at(from->device);
   return d->be->mark_time(d->index, from->mark, to->mark, ms);
 }

@@ -69,23 +69,22 @@ pt_tensor *pti_borrow(pt_tensor *x) { return pti_scoped(pt_retain(x)); }
 bool pti_check_sizes(const char *op, const int64_t *size, int nd, pt_dtype dtype, int64_t *numel,
                      size_t *bytes) {
   if (nd < 0 || nd > PT_MAX_DIM) {
-    return pti_fail(PT_ESHAPE, "%s: %d dims, but at most %d are supported", op, nd, PT_MAX_DIM) !=
-           NULL;
+    return pti_refuse(PT_ESHAPE, "%s: %d dims, but at most %d are supported", op, nd, PT_MAX_DIM);
   }
   /* The product of the nonzero sizes must fit too: strides of an empty tensor are computed from it. */
   int64_t n = 1, total;
   bool empty = false, fits = true;
   for (int d = 0; d < nd; d++) {
     if (size[d] < 0) {
-      return pti_fail(PT_ESHAPE, "%s: size %lld of dim %d is negative", op, (long long)size[d],
-                      d + pti_this.index_base) != NULL;
+      return pti_refuse(PT_ESHAPE, "%s: size %lld of dim %d is negative", op, (long long)size[d],
+                        d + pti_this.index_base);
     }
     empty |= size[d] == 0;
     fits = fits && pti_mul(n, size[d] ? size[d] : 1, &n);
   }
   if (!fits || !pti_mul(n, (int64_t)pt_dtype_size(dtype), &total)) {
-    return pti_fail(PT_ESHAPE, "%s: %s has more elements than memory can address", op,
-                    pti_sizes_text(size, nd)) != NULL;
+    return pti_refuse(PT_ESHAPE, "%s: %s has more elements than memory can address", op,
+                      pti_sizes_text(size, nd));
   }
   *numel = empty ? 0 : n;
   *bytes = empty ? 0 : (size_t)total;
@@ -187,8 +186,8 @@ void pti_note_use(pt_tensor *x) {
 bool pt_record_stream(pt_tensor *x, pt_stream s) {
   if (x == NULL) return false;
   if (pti_dev(x) != s.device) {
-    return pti_fail(PT_EDEVICE, "record_stream: x is on %s, the stream on %s",
-                    pt_device_name(pti_dev(x)), pt_device_name(s.device)) != NULL;
+    return pti_refuse(PT_EDEVICE, "record_stream: x is on %s, the stream on %s",
+                      pt_device_name(pti_dev(x)), pt_device_name(s.device));
   }
   note_stream(x->alias->storage, s.handle);
   return true;
@@ -223,7 +222,7 @@ static pt_tensor *tensor_new(pti_alias *alias, pt_dtype dtype, const int64_t *si
   memset(t, 0, offsetof(pt_tensor, size));
   t->refs = 1;
   t->nd = (uint8_t)nd;
-  t->dtype = (uint8_t)dtype;
+  t->dtype = dtype;
   t->offset = offset;
   t->numel = numel;
   t->alias = alias;
@@ -267,7 +266,7 @@ pt_tensor *pti_new(const int64_t *size, int nd, pt_dtype dtype, int device) {
 pt_tensor *pti_new_pinned(const pt_tensor *like, int device) {
   int64_t numel;
   size_t bytes;
-  if (!pti_check_sizes("pin_memory", like->size, like->nd, (pt_dtype)like->dtype, &numel, &bytes))
+  if (!pti_check_sizes("pin_memory", like->size, like->nd, like->dtype, &numel, &bytes))
     return NULL;
   pti_storage *s = pti_alloc(HEADER);
   void *block = s ? pti_pin(device, bytes) : NULL;
@@ -280,7 +279,7 @@ pt_tensor *pti_new_pinned(const pt_tensor *like, int device) {
   s->ud = (void *)(intptr_t)device;
   atomic_init(&s->refs, 1);
   pti_count(PTI_LIVE_BYTES, (int64_t)bytes);
-  return tensor_new(alias_new(s), (pt_dtype)like->dtype, like->size, NULL, like->nd, 0, numel);
+  return tensor_new(alias_new(s), like->dtype, like->size, NULL, like->nd, 0, numel);
 }
 
 bool pt_is_pinned(const pt_tensor *x) {
@@ -321,7 +320,7 @@ static pt_tensor *view_of(pt_tensor *x, pt_dtype dtype, const int64_t *size, con
 pt_tensor *pti_view(pt_tensor *x, const int64_t *size, const int64_t *stride, int nd,
                     int64_t offset, bool tracked) {
   if (x == NULL) return NULL;
-  return view_of(x, (pt_dtype)x->dtype, size, stride, nd, offset, tracked);
+  return view_of(x, x->dtype, size, stride, nd, offset, tracked);
 }
 pt_tensor *pti_view_as(pt_tensor *x, pt_dtype dtype, const int64_t *size, const int64_t *stride,
                        int nd, int64_t offset) {
@@ -331,7 +330,7 @@ pt_tensor *pti_view_as(pt_tensor *x, pt_dtype dtype, const int64_t *size, const 
 pt_tensor *pti_bare(pt_tensor *x) {
   if (x == NULL) return NULL;
   x->alias->refs++;
-  return tensor_new(x->alias, (pt_dtype)x->dtype, x->size, x->stride, x->nd, x->offset, x->numel);
+  return tensor_new(x->alias, x->dtype, x->size, x->stride, x->nd, x->offset, x->numel);
 }
 
 bool pti_dense(const pt_tensor *x) {
@@ -376,16 +375,16 @@ bool pti_may_alias(const pt_tensor *x, const pt_tensor *y) {
 
 bool pti_writable(const char *op, pt_tensor *x) {
   if (x->alias->inference && !pti_this.inference) {
-    return pti_fail(PT_EGRAD,
-                    "%s: x [%s] was made under inference_mode and cannot be edited outside of it; "
-                    "edit a clone",
-                    op, pti_shape_text(x)) != NULL;
+    return pti_refuse(
+        PT_EGRAD,
+        "%s: x [%s] was made under inference_mode and cannot be edited outside of it; "
+        "edit a clone",
+        op, pti_shape_text(x));
   }
   if (pti_overlaps_itself(x)) {
-    return pti_fail(
-               PT_EARG,
-               "%s: x [%s] has elements that share memory (expand): write to x:clone() instead", op,
-               pti_shape_text(x)) != NULL;
+    return pti_refuse(
+        PT_EARG, "%s: x [%s] has elements that share memory (expand): write to x:clone() instead",
+        op, pti_shape_text(x));
   }
   pti_alias *a = x->alias;
   pti_storage *s = a->storage;
@@ -434,7 +433,7 @@ int pt_ndim(const pt_tensor *x) { return x->nd; }
 int64_t pt_size(const pt_tensor *x, int dim) { return x->size[dim < 0 ? dim + x->nd : dim]; }
 int64_t pt_stride(const pt_tensor *x, int dim) { return x->stride[dim < 0 ? dim + x->nd : dim]; }
 int64_t pt_numel(const pt_tensor *x) { return x->numel; }
-pt_dtype pt_dtype_of(const pt_tensor *x) { return (pt_dtype)x->dtype; }
+pt_dtype pt_dtype_of(const pt_tensor *x) { return x->dtype; }
 int pt_device_of(const pt_tensor *x) { return pti_dev(x); }
 bool pt_is_contiguous(const pt_tensor *x) { return pti_dense(x); }
 const void *pt_data(const pt_tensor *x) {
@@ -505,10 +504,10 @@ pt_tensor *pt_from_host(void *data, const int64_t *size, int nd, pt_dtype dtype,
 bool pt_item_int(const pt_tensor *x, int64_t *out) {
   double f;
   if (x && !pti_arrive(x)) return false;
-  if (x && x->numel == 1 && !pti_is((pt_dtype)x->dtype, PTI_INTS | PTI_BOOLS)) {
+  if (x && x->numel == 1 && !pti_is(x->dtype, PTI_INTS | PTI_BOOLS)) {
     if (!pt_item(x, &f)) return false;
     if (!(f >= -9223372036854775808.0 && f < 9223372036854775808.0)) {
-      return pti_fail(PT_EARG, "item: %g is not an integer", f) != NULL;
+      return pti_refuse(PT_EARG, "item: %g is not an integer", f);
     }
     *out = (int64_t)f;
     return true;
@@ -530,8 +529,8 @@ bool pt_item_int(const pt_tensor *x, int64_t *out) {
 bool pt_item(const pt_tensor *x, double *out) {
   if (x == NULL || !pti_arrive(x)) return false;
   if (x->numel != 1) {
-    return pti_fail(PT_ESHAPE, "item: x [%s] has %lld elements, not one", pti_shape_text(x),
-                    (long long)x->numel) != NULL;
+    return pti_refuse(PT_ESHAPE, "item: x [%s] has %lld elements, not one", pti_shape_text(x),
+                      (long long)x->numel);
   }
   if (pti_dev(x) == 0) { /* the two that a training loop asks for, without a conversion */
     if (x->dtype == PT_F32) return *out = (double)*(float *)pti_ptr(x), true;
@@ -578,8 +577,8 @@ pt_tensor *pt_unpack(const pt_parcel *p) {
   atomic_fetch_add_explicit(&p->storage->refs, 1, memory_order_relaxed);
   int64_t numel = 1;
   for (int d = 0; d < p->nd; d++) numel *= p->size[d];
-  pt_tensor *x = tensor_new(alias_new(p->storage), (pt_dtype)p->dtype, p->size, p->stride, p->nd,
-                            p->offset, numel);
+  pt_tensor *x =
+      tensor_new(alias_new(p->storage), p->dtype, p->size, p->stride, p->nd, p->offset, numel);
   if (x) x->requires_grad = p->requires_grad;
   return x;
 }

@@ -49,7 +49,7 @@ typedef struct pti_alias {
 struct pt_tensor {
   int refs;
   uint8_t nd;
-  uint8_t dtype;      /* pt_dtype */
+  pt_dtype dtype : 8;
   bool requires_grad; /* of a leaf, as the user set it */
   bool wrapped;       /* a Lua number: weak in promotion */
   bool retains_grad;  /* a hook of its node keeps its gradient */
@@ -95,7 +95,7 @@ pt_tensor *pti_scoped(pt_tensor *x);
 pt_tensor *pti_borrow(pt_tensor *x);
 
 static inline int pti_dev(const pt_tensor *x) { return x->alias->storage->device; }
-static inline size_t pti_esize(const pt_tensor *x) { return pt_dtype_size((pt_dtype)x->dtype); }
+static inline size_t pti_esize(const pt_tensor *x) { return pt_dtype_size(x->dtype); }
 /* Waits for a copy that is under way; false, with the reason, where the device failed. */
 bool pti_arrive(const pt_tensor *x);
 static inline char *pti_ptr(const pt_tensor *x) {

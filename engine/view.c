@@ -9,9 +9,9 @@ bool pti_dim(const char *op, int64_t dim, int nd, int *out) {
   if (dim < -n || dim >= n) {
     int base = pti_this.index_base;
     long long shown = (long long)(dim < 0 ? dim : dim + base);
-    return pti_fail(PT_EINDEX,
-                    "%s: dim %lld of a tensor of %d dims; it goes from %d to %d, or from -%d to -1",
-                    op, shown, nd, base, n - 1 + base, n) != NULL;
+    return pti_refuse(
+        PT_EINDEX, "%s: dim %lld of a tensor of %d dims; it goes from %d to %d, or from -%d to -1",
+        op, shown, nd, base, n - 1 + base, n);
   }
   *out = (int)(dim < 0 ? dim + n : dim);
   return true;
@@ -28,15 +28,15 @@ bool pti_broadcast(const char *op, const pt_tensor *const *x, int n, int64_t *si
       if (s == 1 || s == common) continue;
       if (common != 1) {
         if (n == 2) {
-          return pti_fail(PT_ESHAPE,
-                          "%s: [%s] and [%s] do not broadcast: %lld against %lld in dim %d", op,
-                          pti_shape_text(x[0]), pti_shape_text(x[1]), (long long)common,
-                          (long long)s, d + pti_this.index_base) != NULL;
+          return pti_refuse(PT_ESHAPE,
+                            "%s: [%s] and [%s] do not broadcast: %lld against %lld in dim %d", op,
+                            pti_shape_text(x[0]), pti_shape_text(x[1]), (long long)common,
+                            (long long)s, d + pti_this.index_base);
         }
-        return pti_fail(PT_ESHAPE,
-                        "%s: [%s], [%s] and [%s] do not broadcast: %lld against %lld in dim %d", op,
-                        pti_shape_text(x[0]), pti_shape_text(x[1]), pti_shape_text(x[n - 1]),
-                        (long long)common, (long long)s, d + pti_this.index_base) != NULL;
+        return pti_refuse(PT_ESHAPE,
+                          "%s: [%s], [%s] and [%s] do not broadcast: %lld against %lld in dim %d",
+                          op, pti_shape_text(x[0]), pti_shape_text(x[1]), pti_shape_text(x[n - 1]),
+                          (long long)common, (long long)s, d + pti_this.index_base);
       }
       common = s;
     }
@@ -64,7 +64,7 @@ pt_tensor *pti_expand_to(pt_tensor *x, const int64_t *size, int nd) {
 }
 
 static pti_operand operand(const pt_tensor *x) {
-  return (pti_operand){pti_ptr(x), (pt_dtype)x->dtype, x->nd, x->size, x->stride};
+  return (pti_operand){pti_ptr(x), x->dtype, x->nd, x->size, x->stride};
 }
 
 bool pti_fill_value(pt_tensor *y, double value, int64_t ivalue) {
@@ -113,8 +113,8 @@ static pt_tensor *moved(pt_tensor *x, int device, bool later) {
   if (from != 0 && device != 0 && pti_be(from) != pti_be(device))
     return moved(moved(x, 0, false), device, later);
   later = later && x->numel > 0;
-  pt_tensor *y = later && device == 0 ? pti_new_pinned(x, from)
-                                      : pti_new(x->size, x->nd, (pt_dtype)x->dtype, device);
+  pt_tensor *y =
+      later && device == 0 ? pti_new_pinned(x, from) : pti_new(x->size, x->nd, x->dtype, device);
   if (y == NULL || x->numel == 0) return y;
   return transfer(y, x, later) ? y : NULL;
 }
@@ -153,8 +153,8 @@ bool pti_copy_into(pt_tensor *y, pt_tensor *x) {
     fits = op[1].size[d] == want || op[1].size[d] == 1;
   }
   if (!fits) {
-    return pti_fail(PT_ESHAPE, "[%s] does not broadcast to [%s]", pti_shape_text(x),
-                    pti_shape_text(y)) != NULL;
+    return pti_refuse(PT_ESHAPE, "[%s] does not broadcast to [%s]", pti_shape_text(x),
+                      pti_shape_text(y));
   }
   pti_iter_init(&it, y->nd, y->size, op, 2);
   const pti_device *dev = pti_device_at(pti_dev(y));
@@ -162,13 +162,13 @@ bool pti_copy_into(pt_tensor *y, pt_tensor *x) {
 }
 
 pt_tensor *pti_cast(pt_tensor *x, pt_dtype dtype) {
-  if (x == NULL || x->dtype == (uint8_t)dtype) return x;
+  if (x == NULL || x->dtype == dtype) return x;
   pt_tensor *y = pti_new_like(x, dtype);
   return pti_copy_into(y, x) ? y : NULL;
 }
 
 pt_tensor *pti_dense_of(pt_tensor *x) {
   if (x == NULL || pti_dense(x)) return x;
-  pt_tensor *y = pti_new_like(x, (pt_dtype)x->dtype);
+  pt_tensor *y = pti_new_like(x, x->dtype);
   return pti_copy_into(y, x) ? y : NULL;
 }

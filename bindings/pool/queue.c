@@ -83,7 +83,7 @@ bool pl_pool_start(pl_pool *pool) {
   while (pool->n > pool->alive) free(pool->worker[--pool->n]);
   int n = pool->n;
   pthread_mutex_unlock(&pool->mutex);
-  return n > 0 || pti_fail(PT_EMEMORY, "pool: the system makes no thread: %s", strerror(status));
+  return n > 0 || pti_refuse(PT_EMEMORY, "pool: the system makes no thread: %s", strerror(status));
 }
 
 void pl_replace_lost(pl_pool *pool) {
@@ -209,7 +209,7 @@ bool pl_job_queue(pl_job *job) {
   pthread_mutex_unlock(&pool->mutex);
   atomic_fetch_add(&pool->news, 1); /* those who look come for the mutex at once */
   for (; called > 0; called--) pthread_cond_signal(&pool->work);
-  return open || pti_fail(PT_EARG, "the pool is closed");
+  return open || pti_refuse(PT_EARG, "the pool is closed");
 }
 
 void pl_unlink_job(pl_pool *pool, pl_job *job) {

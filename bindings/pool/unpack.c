@@ -124,7 +124,7 @@ static void read_one(pl_reader *r) {
     break;
   case PL_DTYPE:
     pl_need_module(L);
-    pl_push_dtype(L, (pt_dtype)*r->at++);
+    pl_push_dtype(L, *r->at++);
     break;
   case PL_TENSOR: new_tensor(r); break;
   case PL_CHANNEL:

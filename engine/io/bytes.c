@@ -55,8 +55,8 @@ bool pt_write_file(const char *path, pt_tensor *bytes) {
   pt_tensor *x = bytes ? pti_dense_of(pti_to_device(bytes, 0)) : NULL;
   bool ok = x && (x->nd == 1 && x->dtype == PT_U8);
   if (x && !ok)
-    pti_fail(PT_ESHAPE, "the data must be a vector of uint8, got %s [%s]",
-             pt_dtype_name((pt_dtype)x->dtype), pti_shape_text(x));
+    pti_fail(PT_ESHAPE, "the data must be a vector of uint8, got %s [%s]", pt_dtype_name(x->dtype),
+             pti_shape_text(x));
   if (ok && (ok = pti_outfile_open(&f, path)))
     ok = pti_outfile_close(&f, pti_outfile_write(&f, pti_ptr(x), (size_t)x->numel));
   if (!ok) pti_error_prefix("write_file");

@@ -17,8 +17,7 @@ enum { CHUNK = 1 << 24 }; /* bytes between two looks at the interrupt flag */
 
 static bool fail_errno(const char *path, const char *what) {
   char buffer[128];
-  return pti_fail(PT_EIO, "%s: %s: %s", path, what, strerror_r(errno, buffer, sizeof buffer)) !=
-         NULL;
+  return pti_refuse(PT_EIO, "%s: %s: %s", path, what, strerror_r(errno, buffer, sizeof buffer));
 }
 
 int pti_file_open(const char *path, int64_t *size) {
@@ -44,8 +43,7 @@ bool pti_file_read(int fd, const char *path, void *data, int64_t bytes, int64_t 
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return fail_errno(path, "cannot read");
     if (got == 0)
-      return pti_fail(PT_EIO, "%s: byte %lld: the file ends early", path, (long long)offset) !=
-             NULL;
+      return pti_refuse(PT_EIO, "%s: byte %lld: the file ends early", path, (long long)offset);
     at += got;
     bytes -= got;
     offset += got;
@@ -89,7 +87,7 @@ bool pti_outfile_open(pti_outfile *f, const char *path) {
   bool known = exists && stat(f->path, &st) == 0;
   if (known && !S_ISREG(st.st_mode)) {
     outfile_free(f);
-    return pti_fail(PT_EIO, "%s: not a regular file", path) != NULL;
+    return pti_refuse(PT_EIO, "%s: not a regular file", path);
   }
   if (asprintf(&f->temp, "%s.tmp", f->path) < 0) {
     f->temp = NULL;

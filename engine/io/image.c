@@ -19,8 +19,8 @@ static bool open_locked(pti_library *lib) {
     if (lib->at[i] == NULL) library = NULL;
   }
   lib->ready = library != NULL;
-  return lib->ready || pti_fail(PT_EIO, "%s needs a library (Debian: %s): %s", lib->what,
-                                lib->package, dlerror()) != NULL;
+  return lib->ready || pti_refuse(PT_EIO, "%s needs a library (Debian: %s): %s", lib->what,
+                                  lib->package, dlerror());
 }
 
 bool pti_library_open(pti_library *lib) {
@@ -64,10 +64,10 @@ static bool find_mode(const char *name, pti_image_mode *mode) {
     *mode = (pti_image_mode)i;
     return true;
   }
-  return pti_fail(PT_EARG,
-                  "mode must be \"UNCHANGED\", \"GRAY\", \"GRAY_ALPHA\", \"RGB\" or "
-                  "\"RGB_ALPHA\", got \"%s\"",
-                  name) != NULL;
+  return pti_refuse(PT_EARG,
+                    "mode must be \"UNCHANGED\", \"GRAY\", \"GRAY_ALPHA\", \"RGB\" or "
+                    "\"RGB_ALPHA\", got \"%s\"",
+                    name);
 }
 
 static pt_tensor *decode(pti_coded *c) {
@@ -83,7 +83,7 @@ pt_tensor *pt_decode_image(pt_tensor *bytes, const char *mode, const char *name)
   if (bytes == NULL) return NULL;
   if (bytes->nd != 1 || bytes->dtype != PT_U8) {
     pti_fail(PT_ESHAPE, "the data must be a vector of uint8, got %s [%s]",
-             pt_dtype_name((pt_dtype)bytes->dtype), pti_shape_text(bytes));
+             pt_dtype_name(bytes->dtype), pti_shape_text(bytes));
   } else if (find_mode(mode ? mode : "UNCHANGED", &c.mode)) {
     pt_tensor *dense = pti_dense_of(pti_to_device(bytes, 0));
     if (dense) {
@@ -99,11 +99,12 @@ pt_tensor *pt_decode_image(pt_tensor *bytes, const char *mode, const char *name)
 
 static bool check_image(const pt_tensor *x, int channels) {
   if (x->dtype != PT_U8 || x->nd != 3 || x->numel == 0)
-    return pti_fail(PT_ESHAPE, "the image must be (channels, height, width) of uint8, got %s [%s]",
-                    pt_dtype_name((pt_dtype)x->dtype), pti_shape_text(x)) != NULL;
+    return pti_refuse(PT_ESHAPE,
+                      "the image must be (channels, height, width) of uint8, got %s [%s]",
+                      pt_dtype_name(x->dtype), pti_shape_text(x));
   if (channels >> x->size[0] & 1 && x->size[0] < 8) return true;
-  return pti_fail(PT_ESHAPE, "the image has %lld channels, wanted %s", (long long)x->size[0],
-                  channels == 10 ? "1 or 3" : "1 to 4") != NULL;
+  return pti_refuse(PT_ESHAPE, "the image has %lld channels, wanted %s", (long long)x->size[0],
+                    channels == 10 ? "1 or 3" : "1 to 4");
 }
 
 /* The bytes that `encode` makes of x; `channels` has a bit for each allowed number of them. */
@@ -123,7 +124,7 @@ static pt_tensor *encode(pti_written *w, pt_tensor *x, int channels, int option,
 
 static bool check_option(const char *op, const char *what, int value, int lo, int hi) {
   if (lo <= value && value <= hi) return true;
-  return pti_fail(PT_EARG, "%s: %s must be %d to %d, got %d", op, what, lo, hi, value) != NULL;
+  return pti_refuse(PT_EARG, "%s: %s must be %d to %d, got %d", op, what, lo, hi, value);
 }
 
 pt_tensor *pt_encode_png(pt_tensor *image, int level) {

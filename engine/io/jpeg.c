@@ -217,8 +217,8 @@ static bool write_image(writing *w, const pt_tensor *x, int quality) {
   if (setjmp(w->w->back)) return false;
   lib.jpeg_CreateCompress(j, JPEG_LIB_VERSION, sizeof *j);
   if (x->size[0] > JPEG_MAX_DIMENSION || x->size[1] > JPEG_MAX_DIMENSION)
-    return pti_fail(PT_EARG, "the image is too large; a JPEG has at most %ld pixels a side",
-                    JPEG_MAX_DIMENSION) != NULL;
+    return pti_refuse(PT_EARG, "the image is too large; a JPEG has at most %ld pixels a side",
+                      JPEG_MAX_DIMENSION);
   j->dest = &w->to;
   j->image_height = (JDIMENSION)x->size[0];
   j->image_width = (JDIMENSION)x->size[1];

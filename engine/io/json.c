@@ -11,7 +11,7 @@ bool pti_json_fail(const pti_json *j, int64_t at, const char *format, ...) {
   va_start(list, format);
   vsnprintf(text, sizeof text, format, list);
   va_end(list);
-  return pti_fail(PT_EIO, "%s: byte %lld: %s", j->path, (long long)(j->base + at), text) != NULL;
+  return pti_refuse(PT_EIO, "%s: byte %lld: %s", j->path, (long long)(j->base + at), text);
 }
 
 int pti_utf8_length(const unsigned char *s, int64_t n) {

@@ -82,7 +82,7 @@ static bool read_dtype(pti_json *j, entry *e) {
   char *name;
   if (!pti_json_string(j, &name)) return false;
   for (int d = 0; d < PT_NDTYPE; d++) {
-    e->dtype = (pt_dtype)d;
+    e->dtype = d;
     if (dtype_names[d] && strcmp(name, dtype_names[d]) == 0) return true;
   }
   return pti_json_fail(j, at, "unknown dtype \"%.16s\"", name);
@@ -223,15 +223,15 @@ static bool check_whole(pti_json *j, pt_archive *a, entry **sorted) {
 static bool read_archive(pt_archive *a, int64_t size) {
   uint64_t length = 0;
   if (size < PREFIX) {
-    return pti_fail(PT_EIO, "%s: byte %lld: too short for a safetensors file", a->path,
-                    (long long)size) != NULL;
+    return pti_refuse(PT_EIO, "%s: byte %lld: too short for a safetensors file", a->path,
+                      (long long)size);
   }
   if (!pti_file_read(a->fd, a->path, &length, PREFIX, 0)) return false;
   if (length > MAX_HEADER || (int64_t)length > size - PREFIX) {
-    return pti_fail(
-               PT_EIO,
-               "%s: byte 0: a header of %llu bytes is announced; the file has %lld, %d are allowed",
-               a->path, (unsigned long long)length, (long long)(size - PREFIX), MAX_HEADER) != NULL;
+    return pti_refuse(
+        PT_EIO,
+        "%s: byte 0: a header of %llu bytes is announced; the file has %lld, %d are allowed",
+        a->path, (unsigned long long)length, (long long)(size - PREFIX), MAX_HEADER);
   }
   a->data_bytes = size - PREFIX - (int64_t)length;
   a->header = pti_alloc((size_t)length);
@@ -331,7 +331,7 @@ static bool put_string(text *t, const char *s) {
   bool ok = put(t, "\"", 1);
   while (ok && left > 0) {
     int length = pti_utf8_length((const unsigned char *)s, left);
-    if (length == 0) return pti_fail(PT_EARG, "save: the name \"%.64s\" is not UTF-8", s) != NULL;
+    if (length == 0) return pti_refuse(PT_EARG, "save: the name \"%.64s\" is not UTF-8", s);
     bool plain = (unsigned char)*s >= 0x20 && *s != '"' && *s != '\\';
     ok = plain ? put(t, s, (size_t)length) : put_format(t, "\\u%04x", (unsigned)(unsigned char)*s);
     s += length;
@@ -370,7 +370,7 @@ static bool put_header(text *t, const char *const *name, pt_tensor *const *x, in
   ok = ok && put(t, "}", 1);
   while (ok && t->n % 8) ok = put(t, " ", 1);
   if (ok && t->n > MAX_HEADER)
-    return pti_fail(PT_EARG, "save: the names take more than %d bytes", MAX_HEADER) != NULL;
+    return pti_refuse(PT_EARG, "save: the names take more than %d bytes", MAX_HEADER);
   return ok;
 }
 
@@ -383,16 +383,16 @@ static bool check_save(const char *const *name, pt_tensor *const *x, int n, cons
     if (x[i] == NULL) return false;
     sorted[i] = name[i];
     if (strcmp(name[i], "__metadata__") == 0)
-      return pti_fail(PT_EARG, "save: the name __metadata__ is taken") != NULL;
+      return pti_refuse(PT_EARG, "save: the name __metadata__ is taken");
     if (dtype_names[x[i]->dtype] == NULL) {
-      return pti_fail(PT_EDTYPE, "save: %.64s is %s, which the format does not know", name[i],
-                      pt_dtype_name((pt_dtype)x[i]->dtype)) != NULL;
+      return pti_refuse(PT_EDTYPE, "save: %.64s is %s, which the format does not know", name[i],
+                        pt_dtype_name(x[i]->dtype));
     }
   }
   qsort(sorted, (size_t)n, sizeof *sorted, by_text);
   for (int i = 1; i < n; i++) {
     if (strcmp(sorted[i - 1], sorted[i]) == 0) {
-      return pti_fail(PT_EARG, "save: the name \"%.64s\" occurs twice", sorted[i]) != NULL;
+      return pti_refuse(PT_EARG, "save: the name \"%.64s\" occurs twice", sorted[i]);
     }
   }
   return true;

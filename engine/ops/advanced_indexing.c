@@ -23,9 +23,9 @@ static bool spell_mask(plan *p, const pt_tensor *x, pt_tensor *mask, int entry, 
   bool fits = mask->nd > 0 && *at + mask->nd <= x->nd;
   for (int d = 0; d < mask->nd && fits; d++) fits = mask->size[d] == x->size[*at + d];
   if (!fits) {
-    return pti_fail(PT_ESHAPE, "%s: mask [%s] (entry %d) does not fit x [%s] from dim %lld on",
-                    p->op, pti_shape_text(mask), entry + pti_this.index_base, pti_shape_text(x),
-                    pti_shown(*at)) != NULL;
+    return pti_refuse(PT_ESHAPE, "%s: mask [%s] (entry %d) does not fit x [%s] from dim %lld on",
+                      p->op, pti_shape_text(mask), entry + pti_this.index_base, pti_shape_text(x),
+                      pti_shown(*at));
   }
   pt_tensor *where = pt_nonzero(mask);
   for (int d = 0; d < mask->nd; d++) {
@@ -45,12 +45,12 @@ static bool spell_out(plan *p, const pt_tensor *x, const pt_arg *list) {
       continue;
     }
     if (at >= x->nd) {
-      return pti_fail(PT_EINDEX, "%s: %d entries for x [%s] of %d dims", p->op, list->n,
-                      pti_shape_text(x), x->nd) != NULL;
+      return pti_refuse(PT_EINDEX, "%s: %d entries for x [%s] of %d dims", p->op, list->n,
+                        pti_shape_text(x), x->nd);
     }
     if (t && t->dtype == PT_U8) {
-      return pti_fail(PT_EDTYPE, "%s: entry %d is uint8; ids are int64, masks are bool", p->op,
-                      i + pti_this.index_base) != NULL;
+      return pti_refuse(PT_EDTYPE, "%s: entry %d is uint8; ids are int64, masks are bool", p->op,
+                        i + pti_this.index_base);
     }
     if (t && !(t = pti_ids(p->op, "index", t))) return false;
     if (t && !pti_check_ids(p->op, "index", t, x->size[at], true)) return false;
@@ -107,7 +107,7 @@ static pt_tensor *flat_ids(plan *p, const pt_tensor *x) {
 }
 
 static bool plan_of(plan *p, const char *op, const pt_tensor *x, const pt_arg *list) {
-  *p = (plan){.op = op, .rows = {.dtype = (pt_dtype)x->dtype, .outer = 1, .n = 1, .inner = 1}};
+  *p = (plan){.op = op, .rows = {.dtype = x->dtype, .outer = 1, .n = 1, .inner = 1}};
   const pt_tensor *given[PT_MAX_DIM];
   int n = 0;
   bool was = pt_set_grad_enabled(false), ok = spell_out(p, x, list);
@@ -120,8 +120,8 @@ static bool plan_of(plan *p, const char *op, const pt_tensor *x, const pt_arg *l
   pt_set_grad_enabled(was);
   if (!ok) return false;
   if (x->nd - n + p->ncommon > PT_MAX_DIM) {
-    return pti_fail(PT_ESHAPE, "%s: the result would have %d dims, but at most %d are supported",
-                    op, x->nd - n + p->ncommon, PT_MAX_DIM) != NULL;
+    return pti_refuse(PT_ESHAPE, "%s: the result would have %d dims, but at most %d are supported",
+                      op, x->nd - n + p->ncommon, PT_MAX_DIM);
   }
   for (int i = 0; i < x->nd; i++) {
     int64_t size = x->size[p->order[i]];
@@ -150,7 +150,7 @@ pt_tensor *index_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   pt_tensor *x = arg[0].t;
   plan p;
   if (!plan_of(&p, op->name, x, &arg[1])) return NULL;
-  pt_tensor *y = pti_new(p.size, p.nd, (pt_dtype)x->dtype, pti_dev(x));
+  pt_tensor *y = pti_new(p.size, p.nd, x->dtype, pti_dev(x));
   if (y == NULL || y->numel == 0) return y;
   if (p.nindexed == 0) return pti_copy_into(y, x) ? y : NULL;
   x = pti_dense_of(in_order(&p, x));
@@ -184,7 +184,7 @@ bool index_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 /* value as a dense tensor of the plan's result shape. */
 static pt_tensor *spread(const plan *p, const pt_tensor *x, pt_tensor *value) {
   if (pti_dev(value) != pti_dev(x)) value = pti_to_device(value, pti_dev(x));
-  value = pti_cast(value, (pt_dtype)x->dtype);
+  value = pti_cast(value, x->dtype);
   pt_tensor *wide = pti_expand_to(value, p->size, p->nd);
   if (wide == NULL) pti_error_prefix(p->op);
   return pti_dense_of(wide);

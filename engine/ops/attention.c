@@ -16,17 +16,17 @@ static bool read_call(pti_attention *p, const pt_tensor *q, const pt_tensor *k, 
               q->size[0] == v->size[0] && q->size[3] == k->size[3] && k->size[2] == v->size[2] &&
               k->size[1] == v->size[1] && k->size[1] > 0 && q->size[1] % k->size[1] == 0;
   if (!fits) {
-    return pti_fail(PT_ESHAPE,
-                    "scaled_dot_product_attention: query [%s], key [%s] and value [%s] do not fit "
-                    "together",
-                    pti_shape_text(q), pti_shape_text(k), pti_shape_text(v)) != NULL;
+    return pti_refuse(
+        PT_ESHAPE,
+        "scaled_dot_product_attention: query [%s], key [%s] and value [%s] do not fit "
+        "together",
+        pti_shape_text(q), pti_shape_text(k), pti_shape_text(v));
   }
-  if (!pti_is((pt_dtype)q->dtype, PTI_FLOATS) || q->dtype != k->dtype || q->dtype != v->dtype) {
-    return pti_fail(PT_EDTYPE,
-                    "scaled_dot_product_attention: query is %s, key %s, value %s; one floating "
-                    "dtype is wanted",
-                    pt_dtype_name((pt_dtype)q->dtype), pt_dtype_name((pt_dtype)k->dtype),
-                    pt_dtype_name((pt_dtype)v->dtype)) != NULL;
+  if (!pti_is(q->dtype, PTI_FLOATS) || q->dtype != k->dtype || q->dtype != v->dtype) {
+    return pti_refuse(PT_EDTYPE,
+                      "scaled_dot_product_attention: query is %s, key %s, value %s; one floating "
+                      "dtype is wanted",
+                      pt_dtype_name(q->dtype), pt_dtype_name(k->dtype), pt_dtype_name(v->dtype));
   }
   *p = (pti_attention){.dtype = pti_working(q),
                        .b = q->size[0],
@@ -40,8 +40,8 @@ static bool read_call(pti_attention *p, const pt_tensor *q, const pt_tensor *k, 
                        .scale = arg[5].f,
                        .dropout = arg[6].f};
   if (p->dropout >= 0 && p->dropout < 1) return true;
-  return pti_fail(PT_EARG, "scaled_dot_product_attention: dropout_p is %g, but must be in [0, 1)",
-                  p->dropout) != NULL;
+  return pti_refuse(PT_EARG, "scaled_dot_product_attention: dropout_p is %g, but must be in [0, 1)",
+                    p->dropout);
 }
 
 /* Points p at the mask, expanded to (b, h, lq, lk) without memory. */
@@ -63,7 +63,7 @@ pt_tensor *attention_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   pt_tensor *q = arg[0].t, *k = arg[1].t, *v = arg[2].t;
   pti_attention p;
   if (!read_call(&p, q, k, v, arg) || !set_mask(&p, arg[3].t)) return NULL;
-  pt_dtype dtype = (pt_dtype)q->dtype;
+  pt_dtype dtype = q->dtype;
   int64_t size[4] = {p.b, p.h, p.lq, p.dv}, three = 3;
   pt_tensor *y = pti_new(size, 4, p.dtype, pti_dev(q));
   more[0] = pti_new(size, 3, pti_computed(q), pti_dev(q));
@@ -111,7 +111,7 @@ static bool fused_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
     return false;
   }
   for (int i = 0; i < 3; i++) {
-    if (pti_wants(n, i) && !(gx[i] = pti_cast(out[i], (pt_dtype)n->in[i].dtype))) return false;
+    if (pti_wants(n, i) && !(gx[i] = pti_cast(out[i], n->in[i].dtype))) return false;
   }
   return true;
 }
@@ -146,8 +146,7 @@ static bool composed_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
   pti_attention p;
   if (!q || !k || !v || !read_call(&p, q, k, v, n->arg)) return false;
   if (p.dropout > 0) {
-    return pti_fail(PT_EGRAD, "scaled_dot_product_attention: no second derivative with dropout") !=
-           NULL;
+    return pti_refuse(PT_EGRAD, "scaled_dot_product_attention: no second derivative with dropout");
   }
   int64_t group = p.h / p.hk;
   k = spread_heads(k, group);
@@ -172,7 +171,7 @@ static bool composed_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
 
 bool attention_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   if (g[0] == NULL)
-    return pti_fail(PT_EGRAD, "attention: only its first output is differentiable") != NULL;
+    return pti_refuse(PT_EGRAD, "attention: only its first output is differentiable");
   bool composed = pt_grad_enabled() || pti_wants(n, 3);
   return composed ? composed_gradient(n, g[0], gx) : fused_gradient(n, g[0], gx);
 }
@@ -208,7 +207,7 @@ pt_tensor *scaled_dot_product_attention_run(const pt_op *op, const pt_arg *arg, 
   if (mask && causal)
     return pti_fail(PT_EARG, "%s: give attn_mask or is_causal, not both", op->name);
   double scale = arg[6].given ? arg[6].f : 1 / sqrt((double)q->size[q->nd - 1]);
-  mask = additive(mask, (pt_dtype)q->dtype);
+  mask = additive(mask, q->dtype);
   if (arg[3].t && mask == NULL) return NULL;
   if (mask && q->nd == 3 && mask->nd == 3) mask = pt_unsqueeze(mask, 1);
   pt_tensor *y = pt_attention(four_dims(q), four_dims(k), four_dims(v), mask, causal, scale,

@@ -10,18 +10,18 @@ static pt_tensor *ready(pt_tensor *x, pt_dtype dtype) {
 
 static bool read_channels(const char *op, const pt_tensor *x, const pt_tensor *const *vector, int n,
                           pti_rows *r) {
-  if (x->nd < 2 || !pti_is((pt_dtype)x->dtype, PTI_FLOATS)) {
-    return pti_fail(PT_ESHAPE,
-                    "%s: x [%s] of %s must be floating and have dims (batch, channels, ...)", op,
-                    pti_shape_text(x), pt_dtype_name((pt_dtype)x->dtype)) != NULL;
+  if (x->nd < 2 || !pti_is(x->dtype, PTI_FLOATS)) {
+    return pti_refuse(PT_ESHAPE,
+                      "%s: x [%s] of %s must be floating and have dims (batch, channels, ...)", op,
+                      pti_shape_text(x), pt_dtype_name(x->dtype));
   }
   *r = (pti_rows){.dtype = pti_working(x), .outer = x->size[0], .n = x->size[1], .inner = 1};
   for (int d = 2; d < x->nd; d++) r->inner *= x->size[d];
   for (int i = 0; i < n; i++) {
     if (vector[i] == NULL || (vector[i]->nd == 1 && vector[i]->size[0] == r->n)) continue;
-    return pti_fail(PT_ESHAPE,
-                    "%s: x [%s] has %lld channels, but a weight, bias or statistic has [%s]", op,
-                    pti_shape_text(x), (long long)r->n, pti_shape_text(vector[i])) != NULL;
+    return pti_refuse(PT_ESHAPE,
+                      "%s: x [%s] has %lld channels, but a weight, bias or statistic has [%s]", op,
+                      pti_shape_text(x), (long long)r->n, pti_shape_text(vector[i]));
   }
   return true;
 }
@@ -73,7 +73,7 @@ static pt_tensor *run(const pti_rows *r, const pt_arg *arg, pt_tensor **more) {
   if (w) a = pt_mul(a, w);
   pt_tensor *c = pt_neg(pt_mul(a, more[0]));
   if (b) c = pt_add(c, b);
-  return pti_cast(affine(r, a, x, NULL, NULL, c), (pt_dtype)arg[0].t->dtype);
+  return pti_cast(affine(r, a, x, NULL, NULL, c), arg[0].t->dtype);
 }
 
 pt_tensor *batch_norm_train_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
@@ -112,11 +112,10 @@ static bool fused_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
     pt_tensor *share = pt_scalar(-1.0 / (double)(r.outer * r.inner));
     pt_tensor *b = pt_mul(pt_mul(a, pt_square(rstd)), pt_mul(dot, share));
     pt_tensor *c = pt_sub(pt_mul(pt_mul(a, sum), share), pt_mul(b, mean));
-    if (!(gx[0] = pti_cast(affine(&r, a, g, b, x, c), (pt_dtype)n->in[0].dtype))) return false;
+    if (!(gx[0] = pti_cast(affine(&r, a, g, b, x, c), n->in[0].dtype))) return false;
   }
-  if (pti_wants(n, 1) && !(gx[1] = pti_cast(pt_mul(dot, rstd), (pt_dtype)n->in[1].dtype)))
-    return false;
-  return !pti_wants(n, 2) || (gx[2] = pti_cast(sum, (pt_dtype)n->in[2].dtype)) != NULL;
+  if (pti_wants(n, 1) && !(gx[1] = pti_cast(pt_mul(dot, rstd), n->in[1].dtype))) return false;
+  return !pti_wants(n, 2) || (gx[2] = pti_cast(sum, n->in[2].dtype)) != NULL;
 }
 
 /* The same from recorded calls. */
@@ -141,6 +140,6 @@ static bool composed_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
 
 bool batch_norm_train_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   if (g[0] == NULL)
-    return pti_fail(PT_EGRAD, "batch_norm: its statistics are not differentiable") != NULL;
+    return pti_refuse(PT_EGRAD, "batch_norm: its statistics are not differentiable");
   return pt_grad_enabled() ? composed_gradient(n, g[0], gx) : fused_gradient(n, g[0], gx);
 }

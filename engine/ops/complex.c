@@ -11,7 +11,7 @@
 
 /* ---- the two views ---- */
 
-static bool is_complex(const pt_tensor *x) { return x && pti_is((pt_dtype)x->dtype, PTI_COMPLEX); }
+static bool is_complex(const pt_tensor *x) { return x && pti_is(x->dtype, PTI_COMPLEX); }
 static pt_dtype part_of(pt_dtype d) { return d == PT_C128 || d == PT_F64 ? PT_F64 : PT_F32; }
 
 pt_tensor *view_as_real_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
@@ -19,7 +19,7 @@ pt_tensor *view_as_real_run(const pt_op *op, const pt_arg *arg, pt_tensor **more
   pt_tensor *x = arg[0].t;
   if (!is_complex(x)) {
     return pti_fail(PT_EDTYPE, "%s: x is %s, but must be complex", op->name,
-                    pt_dtype_name((pt_dtype)x->dtype));
+                    pt_dtype_name(x->dtype));
   }
   if (x->nd == PT_MAX_DIM)
     return pti_fail(PT_ESHAPE, "%s: x [%s] has no room for one more dim", op->name,
@@ -28,7 +28,7 @@ pt_tensor *view_as_real_run(const pt_op *op, const pt_arg *arg, pt_tensor **more
   for (int d = 0; d < x->nd; d++) q.stride[d] *= 2;
   q.size[x->nd] = 2;
   q.stride[x->nd] = 1;
-  return pti_view_as(x, part_of((pt_dtype)x->dtype), q.size, q.stride, x->nd + 1, 2 * q.offset);
+  return pti_view_as(x, part_of(x->dtype), q.size, q.stride, x->nd + 1, 2 * q.offset);
 }
 
 /* Whether pairs lie where complex numbers may. */
@@ -41,7 +41,7 @@ static bool has_pairs(const pt_tensor *x) {
 pt_tensor *view_as_complex_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   (void)more;
   pt_tensor *x = arg[0].t;
-  pt_dtype d = (pt_dtype)x->dtype;
+  pt_dtype d = x->dtype;
   if (d != PT_F32 && d != PT_F64) {
     return pti_fail(PT_EDTYPE, "%s: x is %s, but must be float32 or float64", op->name,
                     pt_dtype_name(d));
@@ -97,14 +97,14 @@ pt_tensor *imag_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   (void)more;
   if (is_complex(arg[0].t)) return im(arg[0].t);
   return pti_fail(PT_EDTYPE, "%s: x is %s, which has no imaginary part", op->name,
-                  pt_dtype_name((pt_dtype)arg[0].t->dtype));
+                  pt_dtype_name(arg[0].t->dtype));
 }
 
 pt_tensor *conj_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   (void)op, (void)more;
   pt_tensor *x = arg[0].t;
   if (!is_complex(x)) return pti_borrow(x);
-  pt_tensor *sign = pt_ones((int64_t[]){2}, 1, part_of((pt_dtype)x->dtype), 0);
+  pt_tensor *sign = pt_ones((int64_t[]){2}, 1, part_of(x->dtype), 0);
   if (sign == NULL || !pti_fill_value(pt_select(sign, 0, 1), -1, -1)) return NULL;
   return pairs(pt_mul(pt_view_as_real(x), pti_to_device(sign, pti_dev(x))));
 }
@@ -117,7 +117,7 @@ pt_tensor *complex_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   if (!pti_same_dtype(op->name, "real", x[0], "imag", x[1])) return NULL;
   if (x[0]->dtype != PT_F32 && x[0]->dtype != PT_F64) {
     return pti_fail(PT_EDTYPE, "%s: real is %s, but must be float32 or float64", op->name,
-                    pt_dtype_name((pt_dtype)x[0]->dtype));
+                    pt_dtype_name(x[0]->dtype));
   }
   if (!pti_broadcast(op->name, (const pt_tensor *const *)x, 2, size, &nd)) return NULL;
   return join(pt_expand(x[0], size, nd), pt_expand(x[1], size, nd));
@@ -127,7 +127,7 @@ pt_tensor *angle_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   (void)op, (void)more;
   pt_tensor *x = arg[0].t;
   if (is_complex(x)) return pt_atan2(im(x), re(x));
-  if (!pti_is((pt_dtype)x->dtype, PTI_FLOATS)) x = pt_to_dtype(x, (int)pti_default_dtype());
+  if (!pti_is(x->dtype, PTI_FLOATS)) x = pt_to_dtype(x, (int)pti_default_dtype());
   pt_tensor *zero = pt_mul(x, pt_scalar_int(0)); /* NaN stays */
   return pt_where(pt_lt(x, pt_scalar_int(0)), pt_scalar(3.14159265358979323846), zero);
 }
@@ -141,17 +141,16 @@ pt_tensor *complex_mul_run(const pt_op *op, const pt_arg *arg, pt_tensor **more)
   int nd;
   if (!is_complex(x[1]) || !is_complex(x[2])) {
     return pti_fail(PT_EDTYPE, "%s: a is %s and b is %s, but both must be complex", op->name,
-                    pt_dtype_name((pt_dtype)x[1]->dtype), pt_dtype_name((pt_dtype)x[2]->dtype));
+                    pt_dtype_name(x[1]->dtype), pt_dtype_name(x[2]->dtype));
   }
   if (!pti_same_dtype(op->name, "a", x[1], "b", x[2])) return NULL;
   if (!pti_broadcast(op->name, (const pt_tensor *const *)(x + 1), 2, size, &nd)) return NULL;
   const pti_device *dev = pti_home(x[1]);
-  x[0] = pti_new(size, nd, (pt_dtype)x[1]->dtype, pti_dev(x[1]));
+  x[0] = pti_new(size, nd, x[1]->dtype, pti_dev(x[1]));
   if (x[0] == NULL || !pti_has(op->name, dev, dev->be->complex_mul != NULL)) return NULL;
   pti_operand operand[3];
   for (int i = 0; i < 3; i++) {
-    operand[i] =
-        (pti_operand){pti_ptr(x[i]), (pt_dtype)x[i]->dtype, x[i]->nd, x[i]->size, x[i]->stride};
+    operand[i] = (pti_operand){pti_ptr(x[i]), x[i]->dtype, x[i]->nd, x[i]->size, x[i]->stride};
   }
   pti_iter it;
   pti_iter_init(&it, nd, size, operand, 3);
@@ -416,10 +415,9 @@ static pt_tensor *cumprod_fn(const pt_op *op, const pt_arg *arg) {
   pt_tensor *x = arg[0].t;
   int dim;
   if (!pti_dim(op->name, arg[1].i, x->nd, &dim)) return NULL;
-  if (arg[2].given && !pti_is((pt_dtype)arg[2].i, PTI_COMPLEX))
-    return pti_fail(PT_EDTYPE, "%s: complex x cannot become %s", op->name,
-                    pt_dtype_name((pt_dtype)arg[2].i));
-  if (arg[2].given) x = to(x, (pt_dtype)arg[2].i);
+  if (arg[2].given && !pti_is(arg[2].i, PTI_COMPLEX))
+    return pti_fail(PT_EDTYPE, "%s: complex x cannot become %s", op->name, pt_dtype_name(arg[2].i));
+  if (arg[2].given) x = to(x, arg[2].i);
   int64_t n = x && x->nd ? x->size[dim] : 1;
   if (x && n < 2) return pt_clone(x);
   for (int64_t step = 1; x && step < n; step *= 2) {
@@ -454,8 +452,8 @@ static pt_tensor *masked_fill_fn(const pt_op *op, const pt_arg *arg) {
   pt_tensor *x = arg[0].t, *value = arg[2].t;
   if (!is_complex(x))
     return pti_fail(PT_EDTYPE, "%s: a complex value cannot be stored in x of dtype %s", op->name,
-                    pt_dtype_name((pt_dtype)x->dtype));
-  return choose(arg[1].t, to(value, (pt_dtype)x->dtype), x);
+                    pt_dtype_name(x->dtype));
+  return choose(arg[1].t, to(value, x->dtype), x);
 }
 
 /* sum, mean, cumsum: over the same dims of the real view. */
@@ -468,10 +466,10 @@ static pt_tensor *over_dims(const pt_op *op, const pt_arg *arg) {
   for (int i = 1; i < op->narg; i++) {
     char type = op->param[i].type;
     if (type == 'y' && arg[i].given) {
-      if (!pti_is((pt_dtype)arg[i].i, PTI_COMPLEX))
+      if (!pti_is(arg[i].i, PTI_COMPLEX))
         return pti_fail(PT_EDTYPE, "%s: complex x cannot become %s", op->name,
-                        pt_dtype_name((pt_dtype)arg[i].i));
-      x = to(x, (pt_dtype)arg[i].i);
+                        pt_dtype_name(arg[i].i));
+      x = to(x, arg[i].i);
       real[i].given = false;
     } else if (type == 'd') {
       int d;
@@ -626,9 +624,9 @@ bool pti_complex_call(const pt_op *op, const pt_arg *arg, pt_tensor **out, bool 
     return move_numbers(op, arg, moved) && (out[0] = fn_of[id](op, moved)) != NULL;
   }
   if (as_it_is[id] || op->kind == PTI_COMPOSITE) return true;
-  return pti_fail(PT_EDTYPE,
-                  ordered[id] ? "%s: complex numbers have no order; x:abs() and x:real() have"
-                              : "%s: complex tensors are not supported; pt.view_as_real(x) gives "
-                                "their parts as real numbers",
-                  op->name) != NULL;
+  return pti_refuse(PT_EDTYPE,
+                    ordered[id] ? "%s: complex numbers have no order; x:abs() and x:real() have"
+                                : "%s: complex tensors are not supported; pt.view_as_real(x) gives "
+                                  "their parts as real numbers",
+                    op->name);
 }

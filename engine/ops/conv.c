@@ -17,13 +17,13 @@ static bool read_list(const char *op, const char *what, const pt_arg *a, int nd,
   for (int d = 0; d < 3; d++) out[d] = otherwise;
   if (!a->given || a->n <= 0) return true;
   if (a->n != 1 && a->n != nd) {
-    return pti_fail(PT_EARG, "%s: %s has %d numbers, not 1 or %d", op, what, a->n, nd) != NULL;
+    return pti_refuse(PT_EARG, "%s: %s has %d numbers, not 1 or %d", op, what, a->n, nd);
   }
   for (int d = 0; d < nd; d++) {
     int64_t v = a->ints[a->n == 1 ? 0 : d];
     if (v < low || v > INT32_MAX) {
-      return pti_fail(PT_EARG, "%s: %s is %lld, but must be at least %lld", op, what, (long long)v,
-                      (long long)low) != NULL;
+      return pti_refuse(PT_EARG, "%s: %s is %lld, but must be at least %lld", op, what,
+                        (long long)v, (long long)low);
     }
     out[3 - nd + d] = v;
   }
@@ -48,8 +48,8 @@ static bool read_steps(geometry *q, const pt_arg *stride, const pt_arg *padding,
   pti_conv *p = &q->p;
   p->groups = groups;
   if (groups < 1)
-    return pti_fail(PT_EARG, "%s: groups is %lld, but must be at least 1", q->name,
-                    (long long)groups) != NULL;
+    return pti_refuse(PT_EARG, "%s: groups is %lld, but must be at least 1", q->name,
+                      (long long)groups);
   return read_list(q->name, "stride", stride, q->nd, 1, 1, p->stride) &&
          read_list(q->name, "padding", padding, q->nd, 0, 0, p->pad) &&
          read_list(q->name, "dilation", dilation, q->nd, 1, 1, p->dil);
@@ -69,13 +69,12 @@ static bool check_channels(const geometry *q, const pt_tensor *x, const pt_tenso
   int64_t per_group = q->transposed ? 1 : q->p.groups,
           want = q->transposed ? w->size[0] : w->size[1] * per_group;
   if (x->size[1] != want) {
-    return pti_fail(PT_ESHAPE, "%s: x [%s] has %lld channels, weight [%s] wants %lld", q->name,
-                    pti_shape_text(x), (long long)x->size[1], pti_shape_text(w),
-                    (long long)want) != NULL;
+    return pti_refuse(PT_ESHAPE, "%s: x [%s] has %lld channels, weight [%s] wants %lld", q->name,
+                      pti_shape_text(x), (long long)x->size[1], pti_shape_text(w), (long long)want);
   }
   if (w->size[0] % q->p.groups) {
-    return pti_fail(PT_ESHAPE, "%s: weight [%s] does not divide into %lld groups", q->name,
-                    pti_shape_text(w), (long long)q->p.groups) != NULL;
+    return pti_refuse(PT_ESHAPE, "%s: weight [%s] does not divide into %lld groups", q->name,
+                      pti_shape_text(w), (long long)q->p.groups);
   }
   return true;
 }
@@ -84,8 +83,8 @@ static bool read_geometry(geometry *q, const pt_tensor *x, const pt_tensor *w, c
                           bool transposed, int64_t *size) {
   q->nd = w->nd - 2;
   if (q->nd < 1 || q->nd > 3 || x->nd != w->nd) {
-    return pti_fail(PT_ESHAPE, "convolution: x [%s] (n, c, ...) and weight [%s] do not fit",
-                    pti_shape_text(x), pti_shape_text(w)) != NULL;
+    return pti_refuse(PT_ESHAPE, "convolution: x [%s] (n, c, ...) and weight [%s] do not fit",
+                      pti_shape_text(x), pti_shape_text(w));
   }
   q->transposed = transposed;
   q->name = name_of(q->nd, transposed);
@@ -94,8 +93,8 @@ static bool read_geometry(geometry *q, const pt_tensor *x, const pt_tensor *w, c
     return false;
   }
   if (x->dtype != w->dtype) {
-    return pti_fail(PT_EDTYPE, "%s: x is %s, weight is %s", q->name,
-                    pt_dtype_name((pt_dtype)x->dtype), pt_dtype_name((pt_dtype)w->dtype)) != NULL;
+    return pti_refuse(PT_EDTYPE, "%s: x is %s, weight is %s", q->name, pt_dtype_name(x->dtype),
+                      pt_dtype_name(w->dtype));
   }
   pti_conv *p = &q->p;
   int64_t in[3], out[3];
@@ -107,8 +106,8 @@ static bool read_geometry(geometry *q, const pt_tensor *x, const pt_tensor *w, c
   for (int d = 0; d < 3; d++) {
     out[d] = output_size(q, in[d], d);
     if (out[d] < (transposed ? 1 : 0) || p->k[d] < 1) {
-      return pti_fail(PT_ESHAPE, "%s: a kernel [%s] does not fit into x [%s] with this padding",
-                      q->name, pti_sizes_text(w->size + 2, q->nd), pti_shape_text(x)) != NULL;
+      return pti_refuse(PT_ESHAPE, "%s: a kernel [%s] does not fit into x [%s] with this padding",
+                        q->name, pti_sizes_text(w->size + 2, q->nd), pti_shape_text(x));
     }
     if (d >= 3 - q->nd) size[2 + d - (3 - q->nd)] = out[d];
   }
@@ -128,16 +127,15 @@ pt_tensor *convolution_run(const pt_op *op, const pt_arg *arg, pt_tensor **more)
   int64_t size[PT_MAX_DIM];
   pt_tensor *x = arg[0].t, *w = arg[1].t, *b = arg[2].t;
   if (!read_geometry(&q, x, w, arg, arg[7].i, size)) return NULL;
-  if (!pti_is((pt_dtype)x->dtype, PTI_FLOATS)) {
-    return pti_fail(PT_EDTYPE, "%s: %s tensors are not supported", q.name,
-                    pt_dtype_name((pt_dtype)x->dtype));
+  if (!pti_is(x->dtype, PTI_FLOATS)) {
+    return pti_fail(PT_EDTYPE, "%s: %s tensors are not supported", q.name, pt_dtype_name(x->dtype));
   }
   if (b && (b->nd != 1 || b->size[0] != size[1])) {
     return pti_fail(PT_ESHAPE, "%s: bias [%s] for %lld output channels", q.name, pti_shape_text(b),
                     (long long)size[1]);
   }
   q.p.dtype = b && b->dtype != x->dtype ? pti_computed(x) : pti_working(x);
-  pt_dtype dtype = (pt_dtype)x->dtype;
+  pt_dtype dtype = x->dtype;
   pt_tensor *y = pti_new(size, x->nd, q.p.dtype, pti_dev(x));
   x = ready(x, q.p.dtype);
   w = ready(w, q.p.dtype);
@@ -225,7 +223,7 @@ pt_tensor *convolution_weight_run(const pt_op *op, const pt_arg *arg, pt_tensor 
   q.name = name_of(q.nd, transposed);
   if (!read_steps(&q, &arg[3], &arg[4], &arg[5], arg[6].i)) return NULL;
   pti_conv *p = &q.p;
-  pt_dtype dtype = (pt_dtype)in->dtype;
+  pt_dtype dtype = in->dtype;
   p->dtype = in->dtype == out->dtype ? pti_working(in) : pti_computed(in);
   p->n = in->size[0];
   p->c = in->size[1];

@@ -6,14 +6,14 @@ static const int64_t *ids_of(const pt_tensor *x) { return (const int64_t *)pti_p
 
 static bool whole(const char *what, const pt_tensor *list, int64_t n, int64_t most) {
   if (list->nd != 1 || list->size[0] != n) {
-    return pti_fail(PT_ESHAPE, "ctc_loss: %s [%s] for a batch of %lld", what, pti_shape_text(list),
-                    (long long)n) != NULL;
+    return pti_refuse(PT_ESHAPE, "ctc_loss: %s [%s] for a batch of %lld", what,
+                      pti_shape_text(list), (long long)n);
   }
   const int64_t *v = ids_of(list);
   for (int64_t i = 0; i < n; i++) {
     if (v[i] >= 0 && v[i] <= most) continue;
-    return pti_fail(PT_EARG, "ctc_loss: %s %lld of sample %lld is not from 0 to %lld", what,
-                    (long long)v[i], pti_shown(i), (long long)most) != NULL;
+    return pti_refuse(PT_EARG, "ctc_loss: %s %lld of sample %lld is not from 0 to %lld", what,
+                      (long long)v[i], pti_shown(i), (long long)most);
   }
   return true;
 }
@@ -23,11 +23,12 @@ static bool check_labels(const pti_ctc *p, const int64_t *label, const int64_t *
     for (int64_t k = 0; k < lengths[i]; k++) {
       int64_t v = label[i * p->longest + k] - p->base;
       if (v >= 0 && v < p->c && v != p->blank) continue;
-      return pti_fail(PT_EINDEX,
-                      "ctc_loss: target %lld of sample %lld is not a class from %lld to %lld other "
-                      "than blank %lld",
-                      (long long)(v + p->base), pti_shown(i), pti_shown(0), pti_shown(p->c - 1),
-                      pti_shown(p->blank)) != NULL;
+      return pti_refuse(
+          PT_EINDEX,
+          "ctc_loss: target %lld of sample %lld is not a class from %lld to %lld other "
+          "than blank %lld",
+          (long long)(v + p->base), pti_shown(i), pti_shown(0), pti_shown(p->c - 1),
+          pti_shown(p->blank));
     }
   }
   return true;
@@ -66,7 +67,7 @@ pt_tensor *ctc_forward_run(const pt_op *op, const pt_arg *arg, pt_tensor **more)
     return NULL;
   if (!check_labels(&p, ids_of(label), ids_of(lengths))) return NULL;
   int home = pti_dev(x);
-  pt_dtype dtype = (pt_dtype)x->dtype;
+  pt_dtype dtype = x->dtype;
   int64_t none = 0;
   x = pti_dense_of(pti_cast(pti_to_device(x, 0), p.dtype));
   pt_tensor *loss = pti_new(&p.n, 1, p.dtype, 0);

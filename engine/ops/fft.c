@@ -10,14 +10,13 @@ static pt_dtype part_of(pt_dtype d) {
 
 /* Whether x is of the wanted kind and has points along dim. */
 static bool ready(const char *op, const pt_tensor *x, bool complex, int dim) {
-  pt_dtype d = (pt_dtype)x->dtype;
+  pt_dtype d = x->dtype;
   if (part_of(d) == PT_NDTYPE || pti_is(d, PTI_COMPLEX) != complex) {
-    return pti_fail(PT_EDTYPE, "%s: x is %s, but must be %s", op, pt_dtype_name(d),
-                    complex ? "complex64 or complex128" : "float32 or float64") != NULL;
+    return pti_refuse(PT_EDTYPE, "%s: x is %s, but must be %s", op, pt_dtype_name(d),
+                      complex ? "complex64 or complex128" : "float32 or float64");
   }
   if (x->nd > 0 && x->size[dim] > 0) return true;
-  return pti_fail(PT_ESHAPE, "%s: x [%s] has no points to transform", op, pti_shape_text(x)) !=
-         NULL;
+  return pti_refuse(PT_ESHAPE, "%s: x [%s] has no points to transform", op, pti_shape_text(x));
 }
 
 /* n points along dim; `size` entries of the result there. */
@@ -43,7 +42,7 @@ pt_tensor *fft_complex_run(const pt_op *op, const pt_arg *arg, pt_tensor **more)
   int dim;
   if (!pti_dim(op->name, arg[1].i, x->nd, &dim) || !ready(op->name, x, true, dim)) return NULL;
   pti_fft f = {.kind = PTI_FFT_COMPLEX, .n = x->size[dim], .inverse = arg[2].i, .scale = arg[3].f};
-  return transform(op->name, x, dim, f, f.n, (pt_dtype)x->dtype);
+  return transform(op->name, x, dim, f, f.n, x->dtype);
 }
 bool fft_complex_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   gx[0] = pt_fft_complex(g[0], (int)n->arg[1].i, !n->arg[2].i, n->arg[3].f);
@@ -71,7 +70,7 @@ pt_tensor *fft_to_real_run(const pt_op *op, const pt_arg *arg, pt_tensor **more)
     return pti_fail(PT_ESHAPE, "%s: %lld points come from %lld numbers, but x is [%s]", op->name,
                     (long long)f.n, (long long)f.n / 2 + 1, pti_shape_text(x));
   }
-  return transform(op->name, x, dim, f, f.n, part_of((pt_dtype)x->dtype));
+  return transform(op->name, x, dim, f, f.n, part_of(x->dtype));
 }
 
 /* g (..., n / 2 + 1) times `weight`, but for the numbers that stand for themselves alone: the first,
@@ -79,7 +78,7 @@ pt_tensor *fft_to_real_run(const pt_op *op, const pt_arg *arg, pt_tensor **more)
 static pt_tensor *weighed(pt_tensor *g, int64_t n, double weight) {
   if (g == NULL) return NULL;
   int64_t half = n / 2 + 1;
-  pt_tensor *w = pt_full(&half, 1, weight, part_of((pt_dtype)g->dtype), pti_dev(g));
+  pt_tensor *w = pt_full(&half, 1, weight, part_of(g->dtype), pti_dev(g));
   if (!w || !pti_fill_value(pt_select(w, 0, 0), 1, 1)) return NULL;
   if (n % 2 == 0 && !pti_fill_value(pt_select(w, 0, -1), 1, 1)) return NULL;
   return pt_mul(g, w);

@@ -11,8 +11,8 @@ static bool read_row(const pt_op *op, const pt_arg *arg, int *dim, pt_tensor **i
   pt_tensor *x = arg[0].t, *index = arg[2].t;
   if (!pti_dim(op->name, arg[1].i, x->nd, dim)) return false;
   if (index->nd > 1) {
-    return pti_fail(PT_ESHAPE, "%s: index [%s] must have one dim", op->name,
-                    pti_shape_text(index)) != NULL;
+    return pti_refuse(PT_ESHAPE, "%s: index [%s] must have one dim", op->name,
+                      pti_shape_text(index));
   }
   *id = pti_ids(op->name, "index", index);
   return *id && pti_check_ids(op->name, "index", *id, x->nd ? x->size[*dim] : 1, false);
@@ -26,7 +26,7 @@ pt_tensor *index_select_run(const pt_op *op, const pt_arg *arg, pt_tensor **more
   int64_t size[PT_MAX_DIM];
   memcpy(size, x->size, sizeof size);
   size[dim] = id->numel;
-  pt_tensor *y = pti_new(size, x->nd, (pt_dtype)x->dtype, pti_dev(x));
+  pt_tensor *y = pti_new(size, x->nd, x->dtype, pti_dev(x));
   const pti_device *dev = pti_home(x);
   if (y == NULL || !pti_has(op->name, dev, dev->be->index_select != NULL)) return NULL;
   bool ok = y->numel == 0 || dev->be->index_select(dev->index, pti_rows_of(x, dim), pti_ptr(x),
@@ -60,9 +60,9 @@ static bool check_src(const pt_op *op, const pt_tensor *x, int dim, const pt_ten
   int64_t want[PT_MAX_DIM];
   memcpy(want, x->size, sizeof want);
   want[dim] = id->numel;
-  return pti_fail(PT_ESHAPE, "%s: src [%s], but x [%s] with %lld ids wants [%s]", op->name,
-                  pti_shape_text(src), pti_shape_text(x), (long long)id->numel,
-                  pti_sizes_text(want, x->nd)) != NULL;
+  return pti_refuse(PT_ESHAPE, "%s: src [%s], but x [%s] with %lld ids wants [%s]", op->name,
+                    pti_shape_text(src), pti_shape_text(x), (long long)id->numel,
+                    pti_sizes_text(want, x->nd));
 }
 
 static pt_tensor *write_rows(const pt_op *op, const pt_arg *arg, bool add) {
@@ -102,7 +102,7 @@ bool index_copy_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   const pti_edge *src = &n->in[2];
   if (id == NULL) return false;
   if (pti_wants(n, 0)) {
-    pt_tensor *zero = pt_zeros(src->size, src->nd, (pt_dtype)g[0]->dtype, pti_dev(g[0]));
+    pt_tensor *zero = pt_zeros(src->size, src->nd, g[0]->dtype, pti_dev(g[0]));
     if (!(gx[0] = pt_index_copy(g[0], (int)n->arg[1].i, id, zero))) return false;
   }
   return !pti_wants(n, 2) || (gx[2] = pt_index_select(g[0], (int)n->arg[1].i, id)) != NULL;
@@ -119,10 +119,10 @@ static bool read_corner(const pt_op *op, const pt_arg *arg, int *dim, pt_tensor 
   for (int d = 0; d < x->nd && fits && index->numel; d++)
     fits = d == *dim || index->size[d] <= x->size[d];
   if (!fits) {
-    return pti_fail(
-               PT_ESHAPE,
-               "%s: index [%s] for x [%s]: it must have the same dims and, but for dim %lld, be no larger",
-               op->name, pti_shape_text(index), pti_shape_text(x), pti_shown(*dim)) != NULL;
+    return pti_refuse(
+        PT_ESHAPE,
+        "%s: index [%s] for x [%s]: it must have the same dims and, but for dim %lld, be no larger",
+        op->name, pti_shape_text(index), pti_shape_text(x), pti_shown(*dim));
   }
   *id = pti_ids(op->name, "index", arg[2].t);
   return *id && pti_check_ids(op->name, "index", *id, x->nd ? x->size[*dim] : 1, false);
@@ -140,7 +140,7 @@ pt_tensor *gather_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   pt_tensor *id;
   int dim;
   if (!read_corner(op, arg, &dim, &id)) return NULL;
-  pt_tensor *y = pti_new(id->size, id->nd, (pt_dtype)arg[0].t->dtype, pti_dev(arg[0].t));
+  pt_tensor *y = pti_new(id->size, id->nd, arg[0].t->dtype, pti_dev(arg[0].t));
   if (y == NULL || y->numel == 0) return y;
   pt_tensor *x = pti_dense_of(corner(arg[0].t, id, dim));
   const pti_device *dev = pti_home(y);
@@ -162,7 +162,7 @@ static pt_tensor *scattered(const pt_op *op, const pt_tensor *x, pt_tensor *src,
                             const pt_tensor *id) {
   if (src->nd == 0 && id->nd > 0) {
     if (pti_dev(src) != pti_dev(x)) src = pti_to_device(src, pti_dev(x));
-    return pti_expand_to(pti_cast(src, (pt_dtype)x->dtype), id->size, id->nd);
+    return pti_expand_to(pti_cast(src, x->dtype), id->size, id->nd);
   }
   bool fits = src->nd == id->nd;
   for (int d = 0; d < id->nd && fits; d++) fits = id->size[d] <= src->size[d];
@@ -170,7 +170,7 @@ static pt_tensor *scattered(const pt_op *op, const pt_tensor *x, pt_tensor *src,
     return pti_fail(PT_ESHAPE, "%s: src [%s] is smaller than index [%s]", op->name,
                     pti_shape_text(src), pti_shape_text(id));
   }
-  if (src->wrapped) src = pti_cast(src, (pt_dtype)x->dtype);
+  if (src->wrapped) src = pti_cast(src, x->dtype);
   return src && pti_same_dtype(op->name, "x", x, "src", src) ? corner(src, id, -1) : NULL;
 }
 
@@ -256,7 +256,7 @@ pt_tensor *masked_select_run(const pt_op *op, const pt_arg *arg, pt_tensor **mor
   int nd;
   if (mask->dtype != PT_BOOL) {
     return pti_fail(PT_EDTYPE, "%s: mask is %s, but must be bool", op->name,
-                    pt_dtype_name((pt_dtype)mask->dtype));
+                    pt_dtype_name(mask->dtype));
   }
   if (!pti_broadcast(op->name, (const pt_tensor *[]){x, mask}, 2, size, &nd)) return NULL;
   x = pt_expand(x, size, nd);

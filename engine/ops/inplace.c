@@ -20,15 +20,14 @@ bool zero_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) { return no_gradi
 static bool check_value(const char *op, const pt_tensor *x, const pt_tensor *value) {
   double v;
   if (value->nd > 0) {
-    return pti_fail(PT_ESHAPE, "%s: value [%s] is not a single number", op,
-                    pti_shape_text(value)) != NULL;
+    return pti_refuse(PT_ESHAPE, "%s: value [%s] is not a single number", op,
+                      pti_shape_text(value));
   }
-  if (!pti_is((pt_dtype)x->dtype, PTI_INTS) || !pti_is((pt_dtype)value->dtype, PTI_FLOATS))
-    return true;
+  if (!pti_is(x->dtype, PTI_INTS) || !pti_is(value->dtype, PTI_FLOATS)) return true;
   if (!pt_item(value, &v)) return false;
   if (v >= -9223372036854775808.0 && v < 9223372036854775808.0) return true;
-  return pti_fail(PT_EARG, "%s: value %g cannot be stored in x of dtype %s", op, v,
-                  pt_dtype_name((pt_dtype)x->dtype)) != NULL;
+  return pti_refuse(PT_EARG, "%s: value %g cannot be stored in x of dtype %s", op, v,
+                    pt_dtype_name(x->dtype));
 }
 
 pt_tensor *fill_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
@@ -38,7 +37,7 @@ pt_tensor *fill_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   int64_t i = 0;
   if (!check_value(op->name, x, value)) return NULL;
   if (pti_dev(value) != 0) return pti_copy_into(x, value) ? x : NULL;
-  bool integer = pti_is((pt_dtype)x->dtype, PTI_INTS);
+  bool integer = pti_is(x->dtype, PTI_INTS);
   if (integer ? !pt_item_int(value, &i) : !pt_item(value, &f)) return NULL;
   return pti_fill_value(x, integer ? (double)i : f, integer ? i : f != 0) ? x : NULL;
 }
@@ -62,7 +61,7 @@ pt_tensor *masked_fill_run(const pt_op *op, const pt_arg *arg, pt_tensor **more)
   pt_tensor *x = arg[0].t, *mask = arg[1].t, *value = arg[2].t;
   if (mask->dtype != PT_BOOL) {
     return pti_fail(PT_EDTYPE, "%s: mask is %s, but must be bool", op->name,
-                    pt_dtype_name((pt_dtype)mask->dtype));
+                    pt_dtype_name(mask->dtype));
   }
   if (!check_value(op->name, x, value)) return NULL;
   mask = pti_expand_to(mask, x->size, x->nd);
@@ -75,14 +74,13 @@ pt_tensor *masked_fill_run(const pt_op *op, const pt_arg *arg, pt_tensor **more)
   const pt_tensor *t[] = {x, mask, value, x};
   pti_operand operand[PTI_COUNT(t)];
   for (size_t i = 0; i < PTI_COUNT(t); i++) {
-    operand[i] =
-        (pti_operand){pti_ptr(t[i]), (pt_dtype)t[i]->dtype, t[i]->nd, t[i]->size, t[i]->stride};
+    operand[i] = (pti_operand){pti_ptr(t[i]), t[i]->dtype, t[i]->nd, t[i]->size, t[i]->stride};
   }
   pti_iter it;
   pti_iter_init(&it, x->nd, x->size, operand, PTI_COUNT(t));
   const pti_device *dev = pti_home(x);
-  bool ok = it.n == 0 ||
-            dev->be->ew(dev->index, PTI_EW_where, 0, pti_compute_of((pt_dtype)x->dtype), &it, NULL);
+  bool ok =
+      it.n == 0 || dev->be->ew(dev->index, PTI_EW_where, 0, pti_compute_of(x->dtype), &it, NULL);
   return ok ? x : NULL;
 }
 

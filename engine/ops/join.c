@@ -15,10 +15,10 @@ static const pt_tensor *model_of(const pt_arg *x) {
 }
 
 static bool check_list(const char *op, const pt_arg *x) {
-  if (x->n <= 0) return pti_fail(PT_EARG, "%s: the list of tensors is empty", op) != NULL;
+  if (x->n <= 0) return pti_refuse(PT_EARG, "%s: the list of tensors is empty", op);
   for (int i = 0; i < x->n; i++) {
     if (x->list[i]) continue;
-    return pti_fail(PT_EARG, "%s: x[%d] is missing", op, i + pti_this.index_base) != NULL;
+    return pti_refuse(PT_EARG, "%s: x[%d] is missing", op, i + pti_this.index_base);
   }
   return true;
 }
@@ -34,13 +34,12 @@ static bool joined_size(const char *op, const pt_arg *x, int dim, int64_t *size)
     bool fits = t->nd == m->nd;
     for (int d = 0; d < m->nd && fits; d++) fits = d == dim || t->size[d] == m->size[d];
     if (!fits) {
-      return pti_fail(PT_ESHAPE, "%s: x[%d] [%s] does not join [%s] along dim %lld", op,
-                      i + pti_this.index_base, pti_shape_text(t), pti_shape_text(m),
-                      pti_shown(dim)) != NULL;
+      return pti_refuse(PT_ESHAPE, "%s: x[%d] [%s] does not join [%s] along dim %lld", op,
+                        i + pti_this.index_base, pti_shape_text(t), pti_shape_text(m),
+                        pti_shown(dim));
     }
     if (!pti_add(size[dim], t->size[dim], &size[dim])) {
-      return pti_fail(PT_ESHAPE, "%s: the sizes add up to more than memory can address", op) !=
-             NULL;
+      return pti_refuse(PT_ESHAPE, "%s: the sizes add up to more than memory can address", op);
     }
   }
   return true;

@@ -22,16 +22,16 @@ static const char *spoken(const pt_op *op) {
 
 static bool is_matrix(const char *op, const char *name, const pt_tensor *x, bool square) {
   if (x->nd < 2) {
-    return pti_fail(PT_ESHAPE, "%s: %s [%s] is not a matrix (..., m, n)", op, name,
-                    pti_shape_text(x)) != NULL;
+    return pti_refuse(PT_ESHAPE, "%s: %s [%s] is not a matrix (..., m, n)", op, name,
+                      pti_shape_text(x));
   }
   if (square && x->size[x->nd - 1] != x->size[x->nd - 2]) {
-    return pti_fail(PT_ESHAPE, "%s: %s [%s] is not square", op, name, pti_shape_text(x)) != NULL;
+    return pti_refuse(PT_ESHAPE, "%s: %s [%s] is not square", op, name, pti_shape_text(x));
   }
-  if (pti_is((pt_dtype)x->dtype, PTI_BIT(PT_F32) | PTI_BIT(PT_F64) | PTI_COMPLEX)) return true;
-  return pti_fail(PT_EDTYPE,
-                  "%s: %s is %s, but must be float32 or float64, or complex; convert it with :to()",
-                  op, name, pt_dtype_name((pt_dtype)x->dtype)) != NULL;
+  if (pti_is(x->dtype, PTI_BIT(PT_F32) | PTI_BIT(PT_F64) | PTI_COMPLEX)) return true;
+  return pti_refuse(
+      PT_EDTYPE, "%s: %s is %s, but must be float32 or float64, or complex; convert it with :to()",
+      op, name, pt_dtype_name(x->dtype));
 }
 
 /* A (..., n, n) and B (..., n, k), of one dtype and the same leading dims. */
@@ -40,11 +40,11 @@ static bool is_system(const char *op, const pt_tensor *a, const pt_tensor *b) {
   if (!pti_same_dtype(op, "A", a, "B", b)) return false;
   if (a->nd == b->nd && memcmp(a->size, b->size, (size_t)(a->nd - 1) * sizeof *a->size) == 0)
     return true;
-  return pti_fail(PT_ESHAPE, "%s: A [%s] and B [%s] must agree in all dims but the last", op,
-                  pti_shape_text(a), pti_shape_text(b)) != NULL;
+  return pti_refuse(PT_ESHAPE, "%s: A [%s] and B [%s] must agree in all dims but the last", op,
+                    pti_shape_text(a), pti_shape_text(b));
 }
 
-static bool is_complex(const pt_tensor *x) { return x && pti_is((pt_dtype)x->dtype, PTI_COMPLEX); }
+static bool is_complex(const pt_tensor *x) { return x && pti_is(x->dtype, PTI_COMPLEX); }
 
 /* The dtype of real parts. */
 static pt_dtype part_of(pt_dtype d) { return d == PT_C64 ? PT_F32 : d == PT_C128 ? PT_F64 : d; }
@@ -55,7 +55,7 @@ static bool is_finite(const char *op, pt_tensor *x) {
   x = pti_bare(x);
   if (is_complex(x)) x = pt_view_as_real(x);
   if (!pt_item(pt_sum(pt_mul(x, pt_scalar_int(0)), NULL, -1, false, -1), &zero)) return false;
-  return zero == 0 || pti_fail(PT_EARG, "%s: x has elements that are infinite or NaN", op) != NULL;
+  return zero == 0 || pti_refuse(PT_EARG, "%s: x has elements that are infinite or NaN", op);
 }
 
 /* Refuses a batch of which one entry stopped, with `format` for its place and number. */
@@ -69,7 +69,7 @@ static bool check_info(const char *op, pt_tensor *info, const char *format) {
       snprintf(where, sizeof where, " (batch entry %s)", pti_position_text(info, i));
     char text[160];
     snprintf(text, sizeof text, format, (int)v[i]);
-    return pti_fail(PT_EARG, "%s: %s%s", op, text, where) != NULL;
+    return pti_refuse(PT_EARG, "%s: %s%s", op, text, where);
   }
   return true;
 }
@@ -98,7 +98,7 @@ static pt_tensor *columns(const pt_tensor *x, int64_t r, int64_t c, pt_dtype dty
 }
 
 static pt_tensor *columns_of(pt_tensor *x) {
-  pt_tensor *t = swapped(x, false), *y = t ? pti_new_like(t, (pt_dtype)t->dtype) : NULL;
+  pt_tensor *t = swapped(x, false), *y = t ? pti_new_like(t, t->dtype) : NULL;
   return y && pti_copy_into(y, t) ? y : NULL;
 }
 
@@ -112,7 +112,7 @@ static pt_tensor *vectors(const pt_tensor *x, int64_t n, pt_dtype dtype) {
 
 static pti_factor factor_of(pti_factor_kind kind, const pt_tensor *x) {
   pti_factor f = {.kind = kind,
-                  .dtype = (pt_dtype)x->dtype,
+                  .dtype = x->dtype,
                   .batch = 1,
                   .m = x->size[x->nd - 2],
                   .n = x->size[x->nd - 1]};
@@ -226,11 +226,11 @@ static bool phase_free(const pt_node *n, pt_tensor *p) {
   pt_tensor *im = pt_imag(pti_bare(pt_sub(p, off_diagonal(p))));
   if (!pt_item(pt_amax(pt_abs(im), NULL, -1, false), &most)) return false;
   return !(most > 1e-2) ||
-         pti_fail(
+         pti_refuse(
              PT_EGRAD,
              "%s: the loss depends on the phases of the vectors, which are arbitrary; use what "
              "does not, as their :abs()",
-             spoken(n->op)) != NULL;
+             spoken(n->op));
 }
 
 /* ---- Cholesky ---- */
@@ -283,7 +283,7 @@ pt_tensor *linalg_rows_run(const pt_op *op, const pt_arg *arg, pt_tensor **more)
   int64_t m = arg[1].i;
   if (pivot->dtype != PT_I32 || pivot->nd == 0 || pivot->size[pivot->nd - 1] > m) {
     return pti_fail(PT_EARG, "%s: pivots [%s] (%s) are not those of linalg.lu_factor", spoken(op),
-                    pti_shape_text(pivot), pt_dtype_name((pt_dtype)pivot->dtype));
+                    pti_shape_text(pivot), pt_dtype_name(pivot->dtype));
   }
   int64_t size[PT_MAX_DIM], k = pivot->size[pivot->nd - 1], base = pti_this.index_base;
   memcpy(size, pivot->size, sizeof size);
@@ -314,8 +314,8 @@ bool linalg_lu_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   if (lu == NULL || pivot == NULL) return false;
   int64_t m = lu->size[lu->nd - 2];
   if (m != lu->size[lu->nd - 1]) {
-    return pti_fail(PT_EGRAD, "%s: x [%s] is not square and then has no gradient", spoken(n->op),
-                    pti_shape_text(lu)) != NULL;
+    return pti_refuse(PT_EGRAD, "%s: x [%s] is not square and then has no gradient", spoken(n->op),
+                      pti_shape_text(lu));
   }
   pt_tensor *lt = tr(tril(lu, -1)), *ut = tr(triu(lu, 0));
   pt_tensor *low = tril(g[0], -1), *inner = plus(mm(lt, low), low); /* L has ones on its diagonal */
@@ -415,8 +415,8 @@ bool linalg_qr_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   if (q == NULL || r == NULL) return false;
   int64_t m = q->size[q->nd - 2], c = r->size[r->nd - 1];
   if (n->arg[1].i && m > c) {
-    return pti_fail(PT_EGRAD, "%s: a complete QR of x [%s] has no gradient", spoken(n->op),
-                    pti_sizes_text(n->in[0].size, n->in[0].nd)) != NULL;
+    return pti_refuse(PT_EGRAD, "%s: a complete QR of x [%s] has no gradient", spoken(n->op),
+                      pti_sizes_text(n->in[0].size, n->in[0].nd));
   }
   pt_tensor *gq = g[0] ? g[0] : pt_mul(q, pt_scalar_int(0)),
             *gr = g[1] ? g[1] : pt_mul(r, pt_scalar_int(0));
@@ -454,8 +454,7 @@ bool linalg_eigh_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   pt_tensor *values = pti_saved_out(n, 0), *q = pti_saved_out(n, 1), *inner = NULL;
   if (values == NULL || q == NULL) return false;
   if (!n->arg[1].i) {
-    return pti_fail(PT_EGRAD, "%s: eigenvalues without vectors have no gradient", spoken(n->op)) !=
-           NULL;
+    return pti_refuse(PT_EGRAD, "%s: eigenvalues without vectors have no gradient", spoken(n->op));
   }
   if (g[1]) {
     pt_tensor *p = mm(tr(q), g[1]);
@@ -499,7 +498,7 @@ bool linalg_eig_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   }
   if (g[0]) inner = plus(inner, pt_mul(column(g[0]), vh));
   gx[0] = pt_linalg_solve(vh, inner, true, &info);
-  if (!pti_is((pt_dtype)n->in[0].dtype, PTI_COMPLEX)) gx[0] = pt_real(gx[0]);
+  if (!pti_is(n->in[0].dtype, PTI_COMPLEX)) gx[0] = pt_real(gx[0]);
   return gx[0] != NULL;
 }
 
@@ -536,9 +535,8 @@ bool linalg_svd_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   const pti_edge *e = &n->in[0];
   int64_t m = e->size[e->nd - 2], c = e->size[e->nd - 1], k = pti_min64(m, c);
   if (!n->arg[2].i || (n->arg[1].i && m != c && (g[0] || g[2]))) {
-    return pti_fail(PT_EGRAD, "%s: %s have no gradient", spoken(n->op),
-                    n->arg[2].i ? "full matrices U and Vh" : "singular values without vectors") !=
-           NULL;
+    return pti_refuse(PT_EGRAD, "%s: %s have no gradient", spoken(n->op),
+                      n->arg[2].i ? "full matrices U and Vh" : "singular values without vectors");
   }
   u = pt_narrow(u, -1, 0, k);
   vt = pt_narrow(vt, -2, 0, k);

@@ -41,14 +41,14 @@ static int class_dim(const pt_tensor *x) { return x->nd > 1; }
 /* weight has one entry for each class. */
 static bool check_input(const char *op, const pt_tensor *x, const pt_tensor *weight) {
   if (x->nd == 0)
-    return pti_fail(PT_ESHAPE, "%s: x has no dims, but wants classes (n, c, ...)", op) != NULL;
+    return pti_refuse(PT_ESHAPE, "%s: x has no dims, but wants classes (n, c, ...)", op);
   if (!pti_floating(op, "x", x)) return false;
   int64_t classes = x->size[class_dim(x)];
   if (weight == NULL) return true;
   if (weight->nd == 1 && weight->size[0] == classes)
     return pti_same_dtype(op, "x", x, "weight", weight);
-  return pti_fail(PT_ESHAPE, "%s: weight [%s] for %lld classes", op, pti_shape_text(weight),
-                  (long long)classes) != NULL;
+  return pti_refuse(PT_ESHAPE, "%s: weight [%s] for %lld classes", op, pti_shape_text(weight),
+                    (long long)classes);
 }
 
 /* target has the shape of x without the classes. */
@@ -59,9 +59,8 @@ static bool check_target_shape(const char *op, const pt_tensor *x, const pt_tens
   if (fits) return true;
   int64_t want[PT_MAX_DIM];
   for (int d = 0; d < x->nd - 1; d++) want[d] = x->size[d < c ? d : d + 1];
-  return pti_fail(PT_ESHAPE, "%s: target [%s] for x [%s]: class ids have the shape [%s]", op,
-                  pti_shape_text(target), pti_shape_text(x),
-                  pti_sizes_text(want, x->nd - 1)) != NULL;
+  return pti_refuse(PT_ESHAPE, "%s: target [%s] for x [%s]: class ids have the shape [%s]", op,
+                    pti_shape_text(target), pti_shape_text(x), pti_sizes_text(want, x->nd - 1));
 }
 
 /* Dense int64 ids, each a class or the one to ignore. */
@@ -89,8 +88,8 @@ pt_tensor *nll_loss_forward_run(const pt_op *op, const pt_arg *arg, pt_tensor **
   if (target == NULL) return NULL;
   x = pti_dense_of(x);
   weight = pti_dense_of(weight);
-  pt_tensor *loss = pti_new_like(target, (pt_dtype)arg[0].t->dtype);
-  pt_tensor *w = pti_new_like(target, (pt_dtype)arg[0].t->dtype);
+  pt_tensor *loss = pti_new_like(target, arg[0].t->dtype);
+  pt_tensor *w = pti_new_like(target, arg[0].t->dtype);
   if (x == NULL || loss == NULL || w == NULL || (arg[2].t && weight == NULL)) return NULL;
   const pti_device *dev = pti_home(x);
   if (!pti_has(name, dev, dev->be->nll != NULL)) return NULL;
@@ -207,8 +206,7 @@ pt_tensor *cross_entropy_run(const pt_op *op, const pt_arg *arg, pt_tensor **mor
     return pti_fail(PT_EARG, "%s: label_smoothing %g is not between 0 and 1", op->name,
                     q.smoothing);
   }
-  bool probabilities =
-      pti_is((pt_dtype)q.target->dtype, PTI_FLOATS) && q.target->nd == x->nd && x->nd > 0;
+  bool probabilities = pti_is(q.target->dtype, PTI_FLOATS) && q.target->nd == x->nd && x->nd > 0;
   if (probabilities) {
     if (memcmp(x->size, q.target->size, x->nd * sizeof *x->size) != 0) {
       return pti_fail(PT_ESHAPE, "%s: x [%s] and class probabilities [%s] differ in shape",

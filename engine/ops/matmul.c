@@ -27,7 +27,7 @@ static bool matrix_of(pt_tensor **x, matrix *m) {
       m->step = d ? t->stride[0] : 0;
       return true;
     }
-    pt_tensor *dense = pti_new_like(t, (pt_dtype)t->dtype);
+    pt_tensor *dense = pti_new_like(t, t->dtype);
     if (!pti_copy_into(dense, *x)) return false;
     *x = dense;
   }
@@ -37,7 +37,7 @@ static bool matrix_of(pt_tensor **x, matrix *m) {
 static bool multiply(const char *op, pt_tensor *a, pt_tensor *b, pt_tensor *c, double beta) {
   int d = a->nd - 2;
   const pti_device *dev = pti_home(c);
-  pti_gemm g = {.dtype = (pt_dtype)c->dtype,
+  pti_gemm g = {.dtype = c->dtype,
                 .m = a->size[d],
                 .k = a->size[d + 1],
                 .n = b->size[d + 1],
@@ -74,17 +74,17 @@ static bool inner_fits(const char *op, const pt_tensor *x, const pt_tensor *y) {
     hint = y->nd == 2 ? "; did you mean y:t()?" : "; did you mean y:transpose(-2, -1)?";
   else if (x->nd > 1 && x->size[kx - 1] == y->size[ky])
     hint = x->nd == 2 ? "; did you mean x:t()?" : "; did you mean x:transpose(-2, -1)?";
-  return pti_fail(PT_ESHAPE, "%s: x [%s] and y [%s]: %lld ~= %lld%s", op, pti_shape_text(x),
-                  pti_shape_text(y), (long long)x->size[kx], (long long)y->size[ky], hint) != NULL;
+  return pti_refuse(PT_ESHAPE, "%s: x [%s] and y [%s]: %lld ~= %lld%s", op, pti_shape_text(x),
+                    pti_shape_text(y), (long long)x->size[kx], (long long)y->size[ky], hint);
 }
 
 static bool has_dims(const char *op, const pt_tensor *x, int nx, const pt_tensor *y, int ny) {
   static const char *const kind[] = {"", "a vector", "a matrix", "a batch of matrices (b, n, k)"};
   if (x->nd == nx && y->nd == ny) return true;
   const pt_tensor *bad = x->nd != nx ? x : y;
-  return pti_fail(PT_ESHAPE, "%s: %s [%s] is not %s%s", op, bad == x ? "x" : "y",
-                  pti_shape_text(bad), kind[bad == x ? nx : ny],
-                  nx > 0 && bad->nd > 0 ? "; matmul takes any dims" : "") != NULL;
+  return pti_refuse(PT_ESHAPE, "%s: %s [%s] is not %s%s", op, bad == x ? "x" : "y",
+                    pti_shape_text(bad), kind[bad == x ? nx : ny],
+                    nx > 0 && bad->nd > 0 ? "; matmul takes any dims" : "");
 }
 
 /* ---- mm, bmm ---- */
@@ -93,7 +93,7 @@ pt_tensor *mm_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   (void)more;
   pt_tensor *x = arg[0].t, *y = arg[1].t;
   if (!has_dims(op->name, x, 2, y, 2) || !inner_fits(op->name, x, y)) return NULL;
-  pt_tensor *z = pti_new((int64_t[]){x->size[0], y->size[1]}, 2, (pt_dtype)x->dtype, pti_dev(x));
+  pt_tensor *z = pti_new((int64_t[]){x->size[0], y->size[1]}, 2, x->dtype, pti_dev(x));
   return z && multiply(op->name, x, y, z, 0) ? z : NULL;
 }
 
@@ -113,7 +113,7 @@ pt_tensor *bmm_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   }
   if (!inner_fits(op->name, x, y)) return NULL;
   int64_t size[] = {x->size[0], x->size[1], y->size[2]};
-  pt_tensor *z = pti_new(size, 3, (pt_dtype)x->dtype, pti_dev(x));
+  pt_tensor *z = pti_new(size, 3, x->dtype, pti_dev(x));
   return z && multiply(op->name, x, y, z, 0) ? z : NULL;
 }
 
@@ -136,17 +136,17 @@ static pt_tensor *as_rows(pt_tensor *x) {
 static bool linear_fits(const char *op, const pt_tensor *x, const pt_tensor *w,
                         const pt_tensor *b) {
   if (w->nd != 2) {
-    return pti_fail(PT_ESHAPE, "%s: weight [%s] is not a matrix (out, in)", op,
-                    pti_shape_text(w)) != NULL;
+    return pti_refuse(PT_ESHAPE, "%s: weight [%s] is not a matrix (out, in)", op,
+                      pti_shape_text(w));
   }
   if (x->nd == 0 || x->size[x->nd - 1] != w->size[1]) {
-    return pti_fail(PT_ESHAPE, "%s: x [%s] has %lld features, weight wants %lld", op,
-                    pti_shape_text(x), (long long)(x->nd ? x->size[x->nd - 1] : 0),
-                    (long long)w->size[1]) != NULL;
+    return pti_refuse(PT_ESHAPE, "%s: x [%s] has %lld features, weight wants %lld", op,
+                      pti_shape_text(x), (long long)(x->nd ? x->size[x->nd - 1] : 0),
+                      (long long)w->size[1]);
   }
   if (b && (b->nd != 1 || b->size[0] != w->size[0])) {
-    return pti_fail(PT_ESHAPE, "%s: bias [%s] for weight [%s], which gives %lld features", op,
-                    pti_shape_text(b), pti_shape_text(w), (long long)w->size[0]) != NULL;
+    return pti_refuse(PT_ESHAPE, "%s: bias [%s] for weight [%s], which gives %lld features", op,
+                      pti_shape_text(b), pti_shape_text(w), (long long)w->size[0]);
   }
   return pti_same_dtype(op, "x", x, "weight", w) && (!b || pti_same_dtype(op, "x", x, "bias", b));
 }
@@ -159,7 +159,7 @@ pt_tensor *linear_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   int64_t size[PT_MAX_DIM], in = w->size[1], out = w->size[0];
   memcpy(size, x->size, sizeof size);
   size[x->nd - 1] = out;
-  pt_tensor *y = pti_new(size, x->nd, (pt_dtype)x->dtype, pti_dev(x));
+  pt_tensor *y = pti_new(size, x->nd, x->dtype, pti_dev(x));
   if (y == NULL || (b && !pti_copy_into(y, b))) return NULL;
   pti_geometry q = {
       .nd = 2, .size = {in, out}, .stride = {w->stride[1], w->stride[0]}, .offset = w->offset};

@@ -14,9 +14,9 @@ static bool read_norm(pti_norm *p, const pt_tensor *x, const pt_tensor *w, const
       .n = arg[3].i, .inner = arg[4].i, .period = arg[5].i, .rms = arg[6].i, .eps = arg[7].f};
   bool alike = (!w || w->dtype == x->dtype) && (!b || b->dtype == x->dtype);
   p->dtype = alike ? pti_working(x) : pti_computed(x);
-  if (!pti_is((pt_dtype)x->dtype, PTI_FLOATS)) {
-    return pti_fail(PT_EDTYPE, "normalisation of %s tensors is not supported",
-                    pt_dtype_name((pt_dtype)x->dtype)) != NULL;
+  if (!pti_is(x->dtype, PTI_FLOATS)) {
+    return pti_refuse(PT_EDTYPE, "normalisation of %s tensors is not supported",
+                      pt_dtype_name(x->dtype));
   }
   bool fits =
       p->n > 0 && p->inner > 0 && p->period > 0 && x->numel % p->n == 0 && p->n % p->inner == 0;
@@ -25,8 +25,9 @@ static bool read_norm(pti_norm *p, const pt_tensor *x, const pt_tensor *w, const
   fits = fits && p->rows % p->period == 0 && (!w || w->numel == columns) &&
          (!b || b->numel == columns);
   if (fits || x->numel == 0) return true;
-  return pti_fail(PT_ESHAPE, "row_norm: x [%s] does not divide into rows of %lld with weight [%s]",
-                  pti_shape_text(x), (long long)p->n, w ? pti_shape_text(w) : "none") != NULL;
+  return pti_refuse(PT_ESHAPE,
+                    "row_norm: x [%s] does not divide into rows of %lld with weight [%s]",
+                    pti_shape_text(x), (long long)p->n, w ? pti_shape_text(w) : "none");
 }
 
 pt_tensor *row_norm_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
@@ -34,7 +35,7 @@ pt_tensor *row_norm_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   pti_norm p;
   pt_tensor *x = arg[0].t, *w = arg[1].t, *b = arg[2].t;
   if (!read_norm(&p, x, w, b, arg)) return NULL;
-  pt_dtype dtype = (pt_dtype)x->dtype;
+  pt_dtype dtype = x->dtype;
   pt_tensor *y = pti_new_like(x, p.dtype);
   for (int k = 0; k < 2; k++) more[k] = pti_new(&p.rows, 1, pti_computed(x), pti_dev(x));
   if (!(x = ready(x, p.dtype)) || (w && !(w = ready(w, p.dtype))) ||
@@ -71,7 +72,7 @@ static bool fused_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
     return false;
   }
   for (int i = 0; i < 3; i++) {
-    if (out[i] && !(gx[i] = pti_cast(out[i], (pt_dtype)n->in[i].dtype))) return false;
+    if (out[i] && !(gx[i] = pti_cast(out[i], n->in[i].dtype))) return false;
   }
   return true;
 }
@@ -114,7 +115,6 @@ static bool composed_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
 }
 
 bool row_norm_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
-  if (g[0] == NULL)
-    return pti_fail(PT_EGRAD, "row_norm: mean and rstd are not differentiable") != NULL;
+  if (g[0] == NULL) return pti_refuse(PT_EGRAD, "row_norm: mean and rstd are not differentiable");
   return pt_grad_enabled() ? composed_gradient(n, g[0], gx) : fused_gradient(n, g[0], gx);
 }

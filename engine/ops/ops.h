@@ -24,7 +24,7 @@ static inline pt_dtype pti_computed(const pt_tensor *x) {
 /* The dtype that a kernel is given x in: halves as they are where the device reads them. */
 static inline pt_dtype pti_working(const pt_tensor *x) {
   bool half = x->dtype == PT_F16 || x->dtype == PT_BF16;
-  return half && pti_home(x)->be->halves ? (pt_dtype)x->dtype : pti_computed(x);
+  return half && pti_home(x)->be->halves ? x->dtype : pti_computed(x);
 }
 
 /* ---- checks ---- */

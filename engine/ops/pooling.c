@@ -15,13 +15,13 @@ static const char *public_name(const char *op, const pt_arg *kernel, bool adapti
 static bool read_list(const char *op, const char *what, const pt_arg *a, int nd, int64_t low,
                       const int64_t *otherwise, int64_t *out) {
   if (a->given && a->n > 0 && a->n != 1 && a->n != nd) {
-    return pti_fail(PT_EARG, "%s: %s has %d numbers, not 1 or %d", op, what, a->n, nd) != NULL;
+    return pti_refuse(PT_EARG, "%s: %s has %d numbers, not 1 or %d", op, what, a->n, nd);
   }
   for (int d = 0; d < nd; d++) {
     int64_t v = a->given && a->n > 0 ? a->ints[a->n == 1 ? 0 : d] : otherwise[3 - nd + d];
     if (v < low || v > INT32_MAX) {
-      return pti_fail(PT_EARG, "%s: %s is %lld, but must be at least %lld", op, what, (long long)v,
-                      (long long)low) != NULL;
+      return pti_refuse(PT_EARG, "%s: %s is %lld, but must be at least %lld", op, what,
+                        (long long)v, (long long)low);
     }
     out[3 - nd + d] = v;
   }
@@ -43,9 +43,9 @@ static bool read_window(const char *op, pti_window *p, const int64_t *in, int nd
   static const int64_t one[3] = {1, 1, 1}, zero[3];
   int dims = arg[0].n;
   if (dims < 1 || dims > 3 || nd < dims) {
-    return pti_fail(PT_EARG,
-                    "%s: kernel_size must have 1 to 3 numbers, one for each spatial dim of x [%s]",
-                    op, pti_sizes_text(in, nd)) != NULL;
+    return pti_refuse(
+        PT_EARG, "%s: kernel_size must have 1 to 3 numbers, one for each spatial dim of x [%s]", op,
+        pti_sizes_text(in, nd));
   }
   p->dtype = dtype;
   for (int d = 0; d < 3; d++) {
@@ -63,23 +63,22 @@ static bool read_window(const char *op, pti_window *p, const int64_t *in, int nd
   for (int d = 3 - dims; d < 3; d++) {
     p->in[d] = in[nd - 3 + d];
     if (2 * p->pad[d] > p->k[d] && !p->adaptive) {
-      return pti_fail(PT_EARG, "%s: padding %lld is more than half of kernel_size %lld", op,
-                      (long long)p->pad[d], (long long)p->k[d]) != NULL;
+      return pti_refuse(PT_EARG, "%s: padding %lld is more than half of kernel_size %lld", op,
+                        (long long)p->pad[d], (long long)p->k[d]);
     }
     p->out[d] = p->adaptive ? p->k[d] : pooled(p, d, ceil_mode);
     size[nd - 3 + d] = p->out[d];
     if (p->out[d] < 1 || p->in[d] < 1) {
-      return pti_fail(PT_ESHAPE, "%s: a window [%s] does not fit into x [%s]", op,
-                      pti_sizes_text(arg[0].ints, dims), pti_sizes_text(in, nd)) != NULL;
+      return pti_refuse(PT_ESHAPE, "%s: a window [%s] does not fit into x [%s]", op,
+                        pti_sizes_text(arg[0].ints, dims), pti_sizes_text(in, nd));
     }
   }
   return true;
 }
 
 static bool floating(const char *op, const pt_tensor *x) {
-  if (pti_is((pt_dtype)x->dtype, PTI_FLOATS)) return true;
-  return pti_fail(PT_EDTYPE, "%s: %s tensors are not supported", op,
-                  pt_dtype_name((pt_dtype)x->dtype)) != NULL;
+  if (pti_is(x->dtype, PTI_FLOATS)) return true;
+  return pti_refuse(PT_EDTYPE, "%s: %s tensors are not supported", op, pt_dtype_name(x->dtype));
 }
 
 pt_tensor *max_pool_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
@@ -91,7 +90,7 @@ pt_tensor *max_pool_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
       !read_window(name, &p, x->size, x->nd, pti_working(x), arg + 1, arg[5].i, size)) {
     return NULL;
   }
-  pt_dtype dtype = (pt_dtype)x->dtype;
+  pt_dtype dtype = x->dtype;
   pt_tensor *y = pti_new(size, x->nd, p.dtype, pti_dev(x));
   more[0] = pti_new(size, x->nd, PT_I64, pti_dev(x));
   x = pti_dense_of(pti_cast(x, p.dtype));
@@ -119,7 +118,7 @@ bool max_pool_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
     if (d >= e->nd - dims) out *= index->size[d];
   }
   int64_t flat[2] = {planes, out}, whole[2] = {planes, in};
-  pt_tensor *zero = pt_zeros(whole, 2, (pt_dtype)g[0]->dtype, pti_dev(g[0]));
+  pt_tensor *zero = pt_zeros(whole, 2, g[0]->dtype, pti_dev(g[0]));
   pt_tensor *y = pt_scatter_add(zero, 1, pt_reshape(index, flat, 2), pt_reshape(g[0], flat, 2));
   return (gx[0] = pt_reshape(y, e->size, e->nd)) != NULL;
 }
@@ -140,7 +139,7 @@ pt_tensor *avg_pool_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
       !read_window(name, &p, x->size, x->nd, pti_working(x), window, arg[4].i, size)) {
     return NULL;
   }
-  pt_dtype dtype = (pt_dtype)x->dtype;
+  pt_dtype dtype = x->dtype;
   pt_tensor *y = pti_new(size, x->nd, p.dtype, pti_dev(x));
   x = pti_dense_of(pti_cast(x, p.dtype));
   if (!x || !y) return NULL;
@@ -171,7 +170,7 @@ pt_tensor *avg_pool_grad_run(const pt_op *op, const pt_arg *arg, pt_tensor **mor
     return pti_fail(PT_ESHAPE, "%s: g [%s] for windows over [%s]", op->name, pti_shape_text(g),
                     pti_sizes_text(arg[1].ints, arg[1].n));
   }
-  pt_dtype dtype = (pt_dtype)g->dtype;
+  pt_dtype dtype = g->dtype;
   pt_tensor *x = pti_new(arg[1].ints, arg[1].n, p.dtype, pti_dev(g));
   g = pti_dense_of(pti_cast(g, p.dtype));
   if (!x || !g) return NULL;

@@ -14,12 +14,11 @@ pt_tensor *sequence_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   if (!arg[1].n) istart = fabs(start) < 9.2e18 ? (int64_t)start : 0;
   if (!arg[2].n) istep = fabs(step) < 9.2e18 ? (int64_t)step : 0;
   if (n < 0) return pti_fail(PT_EARG, "%s: %lld numbers", op->name, (long long)n);
-  pt_tensor *y = pti_new(&n, 1, (pt_dtype)arg[3].i, (int)arg[4].i);
+  pt_tensor *y = pti_new(&n, 1, arg[3].i, (int)arg[4].i);
   if (y == NULL || n == 0) return y;
   const pti_device *dev = pti_home(y);
   if (!pti_has(op->name, dev, dev->be->arange != NULL)) return NULL;
-  bool ok =
-      dev->be->arange(dev->index, (pt_dtype)y->dtype, pti_ptr(y), n, start, step, istart, istep);
+  bool ok = dev->be->arange(dev->index, y->dtype, pti_ptr(y), n, start, step, istart, istep);
   return ok ? y : NULL;
 }
 
@@ -50,7 +49,7 @@ static bool check_distribution(const char *op, int kind, const char *name, const
   case PTI_RAND_EXPONENTIAL: wrong = a > 0 ? NULL : "the rate is not positive"; break;
   default: wrong = "there is no such distribution"; break;
   }
-  if (wrong) return pti_fail(PT_EARG, "%s: %s(%g, %g): %s", op, name, a, b, wrong) != NULL;
+  if (wrong) return pti_refuse(PT_EARG, "%s: %s(%g, %g): %s", op, name, a, b, wrong);
   return whole || pti_floating(op, "x", x);
 }
 
@@ -65,8 +64,8 @@ pt_tensor *random_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   if (!pti_has(op->name, dev, dev->be->random != NULL)) return NULL;
   pti_generator *r = pti_default_generator();
   uint64_t ctr = pti_generator_take(r, x->numel);
-  bool ok = dev->be->random(dev->index, (pti_random_kind)kind, (pt_dtype)x->dtype, pti_ptr(x),
-                            x->numel, r->seed, r->stream, ctr, a, b);
+  bool ok = dev->be->random(dev->index, (pti_random_kind)kind, x->dtype, pti_ptr(x), x->numel,
+                            r->seed, r->stream, ctr, a, b);
   return ok ? x : NULL;
 }
 

@@ -38,8 +38,7 @@ static bool plan_of(const char *op, const pt_tensor *x, const pt_arg *dims, bool
 /* For extremes, which have no neutral element. */
 static bool not_empty(const char *op, const pt_tensor *x, const plan *p) {
   if (x->numel > 0 || p->count > 0) return true;
-  return pti_fail(PT_ESHAPE, "%s: x [%s] has no elements to choose from", op, pti_shape_text(x)) !=
-         NULL;
+  return pti_refuse(PT_ESHAPE, "%s: x [%s] has no elements to choose from", op, pti_shape_text(x));
 }
 
 /* `neutral`: the result where nothing is reduced. */
@@ -50,7 +49,7 @@ static pt_tensor *reduce(const char *op, pti_reduction kind, pt_tensor *x, const
   if (x->numel == 0) return pti_fill_value(y, neutral, neutral == 1) ? y : NULL;
   const pti_device *dev = pti_home(x);
   pti_operand operand[] = {{pti_ptr(y), dtype, x->nd, p->kept, p->stride},
-                           {pti_ptr(x), (pt_dtype)x->dtype, x->nd, x->size, x->stride}};
+                           {pti_ptr(x), x->dtype, x->nd, x->size, x->stride}};
   pti_iter it;
   pti_iter_init(&it, x->nd, x->size, operand, 2);
   if (!pti_has(op, dev, dev->be->reduce != NULL)) return NULL;
@@ -75,10 +74,10 @@ pt_tensor *sum_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   (void)more;
   pt_tensor *x = arg[0].t;
   plan p;
-  bool whole = pti_is((pt_dtype)x->dtype, PTI_INTS | PTI_BOOLS);
-  pt_dtype dtype = arg[3].given ? (pt_dtype)arg[3].i : whole ? PT_I64 : (pt_dtype)x->dtype;
+  bool whole = pti_is(x->dtype, PTI_INTS | PTI_BOOLS);
+  pt_dtype dtype = arg[3].given ? arg[3].i : whole ? PT_I64 : x->dtype;
   if (!plan_of(op->name, x, &arg[1], arg[2].i, &p)) return NULL;
-  if (pti_compute_of((pt_dtype)x->dtype) != pti_compute_of(dtype)) x = pti_cast(x, dtype);
+  if (pti_compute_of(x->dtype) != pti_compute_of(dtype)) x = pti_cast(x, dtype);
   return x ? reduce(op->name, PTI_SUM, x, &p, dtype, 1, 0) : NULL;
 }
 
@@ -95,7 +94,7 @@ pt_tensor *mean_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   if (!pti_floating(op->name, "x", arg[0].t)) return NULL;
   if (!plan_of(op->name, arg[0].t, &arg[1], arg[2].i, &p)) return NULL;
   double scale = p.count ? 1 / (double)p.count : 1;
-  return reduce(op->name, PTI_SUM, arg[0].t, &p, (pt_dtype)arg[0].t->dtype, scale, NAN);
+  return reduce(op->name, PTI_SUM, arg[0].t, &p, arg[0].t->dtype, scale, NAN);
 }
 
 bool mean_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
@@ -113,7 +112,7 @@ pt_tensor *prod_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   (void)more;
   pt_tensor *x = arg[0].t;
   plan p;
-  pt_dtype dtype = pti_is((pt_dtype)x->dtype, PTI_INTS | PTI_BOOLS) ? PT_I64 : (pt_dtype)x->dtype;
+  pt_dtype dtype = pti_is(x->dtype, PTI_INTS | PTI_BOOLS) ? PT_I64 : x->dtype;
   if (!plan_of(op->name, x, &arg[1], arg[2].i, &p)) return NULL;
   return reduce(op->name, PTI_PROD, x, &p, dtype, 1, 1);
 }
@@ -121,7 +120,7 @@ pt_tensor *prod_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
 /* y[:, i] = product of x[:, j] over all j < i (or j > i), by doubling the reach. */
 static pt_tensor *product_before(pt_tensor *x, bool after) {
   int64_t n = x->size[1], one[] = {x->size[0], 1};
-  pt_tensor *edge = pt_ones(one, 2, (pt_dtype)x->dtype, pti_dev(x));
+  pt_tensor *edge = pt_ones(one, 2, x->dtype, pti_dev(x));
   pt_tensor *part[2] = {after ? pt_narrow(x, 1, 1, n - 1) : edge,
                         after ? edge : pt_narrow(x, 1, 0, n - 1)};
   pt_tensor *y = pt_cat(part, 2, 1);
@@ -178,7 +177,7 @@ static pt_tensor *extreme(const pt_op *op, const pt_arg *arg, pti_reduction kind
   plan p;
   if (!plan_of(op->name, arg[0].t, &arg[1], arg[2].i, &p) || !not_empty(op->name, arg[0].t, &p))
     return NULL;
-  return reduce(op->name, kind, arg[0].t, &p, (pt_dtype)arg[0].t->dtype, 1, 0);
+  return reduce(op->name, kind, arg[0].t, &p, arg[0].t->dtype, 1, 0);
 }
 
 /* Equal extremes share the gradient evenly. */
@@ -213,7 +212,7 @@ static pt_tensor *extreme_dim(const pt_op *op, const pt_arg *arg, pt_tensor **mo
   int64_t only = dim;
   pt_arg dims = {.ints = &only, .n = 1, .given = x->nd > 0};
   if (!plan_of(op->name, x, &dims, arg[2].i, &p) || !not_empty(op->name, x, &p)) return NULL;
-  pt_tensor *y = pti_new(p.size, p.nd, (pt_dtype)x->dtype, pti_dev(x));
+  pt_tensor *y = pti_new(p.size, p.nd, x->dtype, pti_dev(x));
   more[0] = pti_new(p.size, p.nd, PT_I64, pti_dev(x));
   const pti_device *dev = pti_home(x);
   if (y == NULL || more[0] == NULL || !pti_has(op->name, dev, dev->be->extreme != NULL))

@@ -25,7 +25,7 @@ static bool read_kind(const char *text, pti_rnn_kind *kind) {
       return true;
     }
   }
-  return pti_fail(PT_EARG, "rnn_layer: kind '%s' is not lstm, gru, tanh or relu", text) != NULL;
+  return pti_refuse(PT_EARG, "rnn_layer: kind '%s' is not lstm, gru, tanh or relu", text);
 }
 
 /* Steps and rows from x's shape or from the packed batch sizes, which must not grow. */
@@ -34,13 +34,12 @@ static bool read_steps(call *c, const pt_tensor *x, const pt_arg *batch) {
   p->n = c->in[H0]->size[0];
   if (!batch->given || batch->n < 0) {
     if (x->nd != 3)
-      return pti_fail(PT_ESHAPE, "rnn: x [%s] must be (steps, batch, width)", pti_shape_text(x)) !=
-             NULL;
+      return pti_refuse(PT_ESHAPE, "rnn: x [%s] must be (steps, batch, width)", pti_shape_text(x));
     p->t = x->size[0];
     c->rows = p->t * x->size[1];
     return x->size[1] == p->n ||
-           pti_fail(PT_ESHAPE, "rnn: x [%s] has a batch of %lld, the initial state one of %lld",
-                    pti_shape_text(x), (long long)x->size[1], (long long)p->n) != NULL;
+           pti_refuse(PT_ESHAPE, "rnn: x [%s] has a batch of %lld, the initial state one of %lld",
+                      pti_shape_text(x), (long long)x->size[1], (long long)p->n);
   }
   p->t = batch->n;
   p->batch = batch->ints;
@@ -48,21 +47,20 @@ static bool read_steps(call *c, const pt_tensor *x, const pt_arg *batch) {
   for (int64_t t = 0; t < p->t; t++) {
     int64_t most = t ? p->batch[t - 1] : p->n;
     if (p->batch[t] < 1 || p->batch[t] > most) {
-      return pti_fail(PT_EARG, "rnn: packed batch sizes must be positive and must not grow") !=
-             NULL;
+      return pti_refuse(PT_EARG, "rnn: packed batch sizes must be positive and must not grow");
     }
     c->rows += p->batch[t];
   }
   if (x->nd == 2 && x->size[0] == c->rows) return true;
-  return pti_fail(PT_ESHAPE, "rnn: packed x [%s] for %lld rows", pti_shape_text(x),
-                  (long long)c->rows) != NULL;
+  return pti_refuse(PT_ESHAPE, "rnn: packed x [%s] for %lld rows", pti_shape_text(x),
+                    (long long)c->rows);
 }
 
 static bool matrix(const call *c, int which, int64_t rows, int64_t columns, const char *what) {
   const pt_tensor *w = c->in[which];
   if (w->nd == 2 && w->size[0] == rows && w->size[1] == columns) return true;
-  return pti_fail(PT_ESHAPE, "rnn: %s [%s], but [%lld, %lld] is wanted", what, pti_shape_text(w),
-                  (long long)rows, (long long)columns) != NULL;
+  return pti_refuse(PT_ESHAPE, "rnn: %s [%s], but [%lld, %lld] is wanted", what, pti_shape_text(w),
+                    (long long)rows, (long long)columns);
 }
 
 static bool read_call(call *c, pt_tensor *const *in, const pt_arg *arg) {
@@ -71,8 +69,7 @@ static bool read_call(call *c, pt_tensor *const *in, const pt_arg *arg) {
   const pt_tensor *x = in[X];
   if (!read_kind(arg[KIND].s, &c->p.kind)) return false;
   if (in[H0]->nd != 2)
-    return pti_fail(PT_ESHAPE, "rnn: h0 [%s] must be (batch, hidden)", pti_shape_text(in[H0])) !=
-           NULL;
+    return pti_refuse(PT_ESHAPE, "rnn: h0 [%s] must be (batch, hidden)", pti_shape_text(in[H0]));
   c->p.dtype = x->dtype == PT_F64 ? PT_F64 : PT_F32;
   c->p.h = in[H0]->size[1];
   c->width = c->p.h * (c->p.kind == PTI_LSTM ? 4 : c->p.kind == PTI_GRU ? 3 : 1);
@@ -82,18 +79,17 @@ static bool read_call(call *c, pt_tensor *const *in, const pt_arg *arg) {
     return false;
   }
   if (c->p.kind == PTI_LSTM && (in[C0] == NULL || !matrix(c, C0, c->p.n, c->p.h, "c0"))) {
-    return in[C0] ? false : pti_fail(PT_EARG, "rnn: an LSTM wants c0") != NULL;
+    return in[C0] ? false : pti_refuse(PT_EARG, "rnn: an LSTM wants c0");
   }
   for (int i = B_IH; i <= B_HH; i++) {
     if (in[i] == NULL || (in[i]->nd == 1 && in[i]->size[0] == c->width)) continue;
-    return pti_fail(PT_ESHAPE, "rnn: bias_%s [%s], but [%lld] is wanted", i == B_IH ? "ih" : "hh",
-                    pti_shape_text(in[i]), (long long)c->width) != NULL;
+    return pti_refuse(PT_ESHAPE, "rnn: bias_%s [%s], but [%lld] is wanted", i == B_IH ? "ih" : "hh",
+                      pti_shape_text(in[i]), (long long)c->width);
   }
   for (int i = 0; i < NIN; i++) {
     if (in[i] && in[i]->dtype != x->dtype) {
-      return pti_fail(PT_EDTYPE, "rnn: x is %s, a state or weight %s",
-                      pt_dtype_name((pt_dtype)x->dtype),
-                      pt_dtype_name((pt_dtype)in[i]->dtype)) != NULL;
+      return pti_refuse(PT_EDTYPE, "rnn: x is %s, a state or weight %s", pt_dtype_name(x->dtype),
+                        pt_dtype_name(in[i]->dtype));
     }
   }
   return true;
@@ -169,10 +165,10 @@ pt_tensor *rnn_layer_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   bool was = pt_set_grad_enabled(false);
   pt_tensor *y = run(&c, more);
   for (int k = 0; k < 2 && y; k++) {
-    if (!(more[k] = pti_cast(more[k], (pt_dtype)in[X]->dtype))) y = NULL;
+    if (!(more[k] = pti_cast(more[k], in[X]->dtype))) y = NULL;
   }
   pt_set_grad_enabled(was);
-  return pti_cast(y, (pt_dtype)in[X]->dtype);
+  return pti_cast(y, in[X]->dtype);
 }
 
 /* Gradients of the state to begin with: as given, or zeros. */
@@ -186,7 +182,7 @@ static bool hand_over(pt_node *n, int in, pt_tensor *g, pt_tensor **gx) {
   int64_t rows = 0;
   if (in == B_IH || in == B_HH) g = pt_sum(g, &rows, 1, false, -1);
   if (g) g = pt_reshape(g, n->in[in].size, n->in[in].nd);
-  return (gx[in] = pti_cast(g, (pt_dtype)n->in[in].dtype)) != NULL;
+  return (gx[in] = pti_cast(g, n->in[in].dtype)) != NULL;
 }
 
 static bool fused_gradient(pt_node *n, call *c, pt_tensor *const *g, pt_tensor **gx) {

@@ -10,29 +10,29 @@ static bool fill_in_sizes(const char *op, const pt_tensor *x, const pt_arg *arg,
   int64_t known = 1;
   int open = -1;
   if (arg->n > PT_MAX_DIM) {
-    return pti_fail(PT_ESHAPE, "%s: %d dims, but at most %d are supported", op, arg->n,
-                    PT_MAX_DIM) != NULL;
+    return pti_refuse(PT_ESHAPE, "%s: %d dims, but at most %d are supported", op, arg->n,
+                      PT_MAX_DIM);
   }
   const char *text = pti_sizes_text(arg->ints, arg->n);
   for (int d = 0; d < arg->n; d++) {
     size[d] = arg->ints[d];
     if (size[d] == -1 && open >= 0) {
-      return pti_fail(PT_ESHAPE, "%s: size [%s] leaves more than one dim open", op, text) != NULL;
+      return pti_refuse(PT_ESHAPE, "%s: size [%s] leaves more than one dim open", op, text);
     }
     if (size[d] == -1) {
       open = d;
     } else if (size[d] < 0 || !pti_mul(known, size[d], &known)) {
-      return pti_fail(PT_ESHAPE, "%s: size [%s] is not possible", op, text) != NULL;
+      return pti_refuse(PT_ESHAPE, "%s: size [%s] is not possible", op, text);
     }
   }
   if (open >= 0 && known == 0) {
-    return pti_fail(PT_ESHAPE,
-                    "%s: size [%s]: -1 could be anything, as the other sizes hold no element", op,
-                    text) != NULL;
+    return pti_refuse(PT_ESHAPE,
+                      "%s: size [%s]: -1 could be anything, as the other sizes hold no element", op,
+                      text);
   }
   if (open >= 0 ? x->numel % known != 0 : x->numel != known) {
-    return pti_fail(PT_ESHAPE, "%s: x [%s] has %lld elements, which do not fill [%s]", op,
-                    pti_shape_text(x), (long long)x->numel, text) != NULL;
+    return pti_refuse(PT_ESHAPE, "%s: x [%s] has %lld elements, which do not fill [%s]", op,
+                      pti_shape_text(x), (long long)x->numel, text);
   }
   if (open >= 0) size[open] = x->numel / known;
   return true;
@@ -214,7 +214,7 @@ bool expand_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
    Each of the three narrows a geometry in place: x's own in run, that of the dense input in vjp. */
 
 static bool part_of_dim(const char *op, const pt_arg *dim, pti_geometry *q, int *d) {
-  if (q->nd == 0) return pti_fail(PT_ESHAPE, "%s: x has no dims", op) != NULL;
+  if (q->nd == 0) return pti_refuse(PT_ESHAPE, "%s: x has no dims", op);
   return pti_dim(op, dim->i, q->nd, d);
 }
 
@@ -223,9 +223,9 @@ static bool narrow_of(const char *op, const pt_arg *arg, pti_geometry *q) {
   if (!part_of_dim(op, &arg[1], q, &d)) return false;
   int64_t n = q->size[d], start = arg[2].i < 0 ? arg[2].i + n : arg[2].i, length = arg[3].i;
   if (start < 0 || length < 0 || start > n - length) {
-    return pti_fail(PT_EINDEX, "%s: %lld entries from %lld on, but dim %lld of [%s] has %lld", op,
-                    (long long)length, pti_shown(arg[2].i), pti_shown(d),
-                    pti_sizes_text(q->size, q->nd), (long long)n) != NULL;
+    return pti_refuse(PT_EINDEX, "%s: %lld entries from %lld on, but dim %lld of [%s] has %lld", op,
+                      (long long)length, pti_shown(arg[2].i), pti_shown(d),
+                      pti_sizes_text(q->size, q->nd), (long long)n);
   }
   q->size[d] = length;
   q->offset += length ? start * q->stride[d] : 0;
@@ -237,9 +237,9 @@ static bool select_of(const char *op, const pt_arg *arg, pti_geometry *q) {
   if (!part_of_dim(op, &arg[1], q, &d)) return false;
   int64_t n = q->size[d], at = arg[2].i < 0 ? arg[2].i + n : arg[2].i;
   if (at < 0 || at >= n) {
-    return pti_fail(PT_EINDEX, "%s: index %lld of dim %lld of [%s], which has %lld entries", op,
-                    pti_shown(arg[2].i), pti_shown(d), pti_sizes_text(q->size, q->nd),
-                    (long long)n) != NULL;
+    return pti_refuse(PT_EINDEX, "%s: index %lld of dim %lld of [%s], which has %lld entries", op,
+                      pti_shown(arg[2].i), pti_shown(d), pti_sizes_text(q->size, q->nd),
+                      (long long)n);
   }
   q->offset += at * q->stride[d];
   size_t tail = (size_t)(q->nd - d - 1) * sizeof *q->size;
@@ -257,12 +257,11 @@ static bool slice_of(const char *op, const pt_arg *arg, pti_geometry *q) {
   int64_t start = arg[2].i < 0 ? arg[2].i + n : arg[2].i,
           stop = arg[3].i < 0 ? arg[3].i + n : arg[3].i;
   if (arg[3].i == PTI_BEFORE_FIRST) stop = -1;
-  if (step < 1)
-    return pti_fail(PT_EARG, "%s: step %lld is not positive", op, (long long)step) != NULL;
+  if (step < 1) return pti_refuse(PT_EARG, "%s: step %lld is not positive", op, (long long)step);
   if (start < 0 || start > n || stop < -1 || stop >= n) {
-    return pti_fail(PT_EINDEX, "%s: entries %lld to %lld of dim %lld of [%s], which has %lld", op,
-                    pti_shown(arg[2].i), pti_shown(arg[3].i), pti_shown(d),
-                    pti_sizes_text(q->size, q->nd), (long long)n) != NULL;
+    return pti_refuse(PT_EINDEX, "%s: entries %lld to %lld of dim %lld of [%s], which has %lld", op,
+                      pti_shown(arg[2].i), pti_shown(arg[3].i), pti_shown(d),
+                      pti_sizes_text(q->size, q->nd), (long long)n);
   }
   q->size[d] = stop < start ? 0 : (stop - start) / step + 1;
   q->offset += q->size[d] ? start * q->stride[d] : 0;
@@ -314,7 +313,7 @@ static bool read_geometry(const char *op, const pt_arg *size, const pt_arg *stri
   int64_t numel;
   size_t bytes;
   if (size->n != stride->n) {
-    return pti_fail(PT_EARG, "%s: %d sizes and %d strides", op, size->n, stride->n) != NULL;
+    return pti_refuse(PT_EARG, "%s: %d sizes and %d strides", op, size->n, stride->n);
   }
   if (!pti_check_sizes(op, size->ints, size->n, dtype, &numel, &bytes)) return false;
   *q = (pti_geometry){.nd = size->n, .offset = offset};
@@ -322,7 +321,7 @@ static bool read_geometry(const char *op, const pt_arg *size, const pt_arg *stri
     q->size[d] = size->ints[d];
     q->stride[d] = stride->ints[d];
     if (q->stride[d] < 0) {
-      return pti_fail(PT_EARG, "%s: stride %lld is negative", op, (long long)q->stride[d]) != NULL;
+      return pti_refuse(PT_EARG, "%s: stride %lld is negative", op, (long long)q->stride[d]);
     }
   }
   return true;
@@ -332,7 +331,7 @@ pt_tensor *as_strided_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) 
   (void)more;
   pt_tensor *x = arg[0].t;
   pti_geometry q;
-  if (!read_geometry(op->name, &arg[1], &arg[2], arg[3].i, (pt_dtype)x->dtype, &q)) return NULL;
+  if (!read_geometry(op->name, &arg[1], &arg[2], arg[3].i, x->dtype, &q)) return NULL;
   /* The gradient is laid out as x's elements, in order: strides of the input are not recorded. */
   if (pt_grad_enabled() && pti_needs_grad(x) && !pti_dense(x)) {
     return pti_fail(PT_EGRAD,
@@ -357,8 +356,7 @@ bool as_strided_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   pti_geometry q;
   int64_t lo, hi, have = pti_edge_numel(e), offset = n->arg[3].i - e->offset;
   if (g[0]->numel == 0 || have == 0) return (gx[0] = pti_zeros_for(e, g[0])) != NULL;
-  if (!read_geometry(n->op->name, &n->arg[1], &n->arg[2], offset, (pt_dtype)e->dtype, &q))
-    return false;
+  if (!read_geometry(n->op->name, &n->arg[1], &n->arg[2], offset, e->dtype, &q)) return false;
   if (!pti_extent(q.size, q.stride, q.nd, &lo, &hi))
     return false; /* the run has passed the same check */
   /* A row that holds x's elements and all others that the view reached in the storage. */
@@ -377,8 +375,8 @@ pt_tensor *as_strided_scatter_run(const pt_op *op, const pt_arg *arg, pt_tensor 
   (void)more;
   pt_tensor *x = arg[0].t, *src = arg[1].t;
   pti_geometry q;
-  if (!read_geometry(op->name, &arg[2], &arg[3], arg[4].i, (pt_dtype)x->dtype, &q)) return NULL;
-  pt_tensor *y = pti_new_like(x, (pt_dtype)x->dtype);
+  if (!read_geometry(op->name, &arg[2], &arg[3], arg[4].i, x->dtype, &q)) return NULL;
+  pt_tensor *y = pti_new_like(x, x->dtype);
   if (!pti_copy_into(y, x)) return NULL;
   pt_tensor *at = pti_view_at(y, &q, false);
   if (at == NULL) {
@@ -398,7 +396,7 @@ bool as_strided_scatter_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   const pt_arg *size = &n->arg[2], *stride = &n->arg[3];
   int64_t offset = n->arg[4].i;
   if (pti_wants(n, 0)) {
-    pt_tensor *zero = pt_zeros(size->ints, size->n, (pt_dtype)g[0]->dtype, pti_dev(g[0]));
+    pt_tensor *zero = pt_zeros(size->ints, size->n, g[0]->dtype, pti_dev(g[0]));
     gx[0] = pt_as_strided_scatter(g[0], zero, size->ints, size->n, stride->ints, stride->n, offset);
     if (gx[0] == NULL) return false;
   }
@@ -426,7 +424,7 @@ pt_tensor *detach_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
 
 pt_tensor *clone_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   (void)op, (void)more;
-  pt_tensor *y = pti_new_like(arg[0].t, (pt_dtype)arg[0].t->dtype);
+  pt_tensor *y = pti_new_like(arg[0].t, arg[0].t->dtype);
   return pti_copy_into(y, arg[0].t) ? y : NULL;
 }
 
@@ -438,7 +436,7 @@ bool clone_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 
 pt_tensor *to_dtype_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   (void)op, (void)more;
-  pt_tensor *y = pti_new_like(arg[0].t, (pt_dtype)arg[1].i);
+  pt_tensor *y = pti_new_like(arg[0].t, arg[1].i);
   return pti_copy_into(y, arg[0].t) ? y : NULL;
 }
 

@@ -6,7 +6,7 @@ static pt_tensor *run(const pt_op *op, const pt_arg *arg, bool log) {
   int dim;
   if (!pti_floating(op->name, "x", arg[0].t) || !pti_dim(op->name, arg[1].i, arg[0].t->nd, &dim))
     return NULL;
-  pt_tensor *x = pti_dense_of(arg[0].t), *y = x ? pti_new_like(x, (pt_dtype)x->dtype) : NULL;
+  pt_tensor *x = pti_dense_of(arg[0].t), *y = x ? pti_new_like(x, x->dtype) : NULL;
   if (y == NULL || y->numel == 0) return y;
   const pti_device *dev = pti_home(x);
   if (!pti_has(op->name, dev, dev->be->softmax != NULL)) return NULL;
@@ -27,7 +27,7 @@ static bool vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx, bool log) {
   if (pt_grad_enabled() || dev->be->softmax_grad == NULL) {
     return (gx[0] = composed(y, g[0], dim, log)) != NULL;
   }
-  pt_tensor *dense = pti_dense_of(g[0]), *out = dense ? pti_new_like(y, (pt_dtype)y->dtype) : NULL;
+  pt_tensor *dense = pti_dense_of(g[0]), *out = dense ? pti_new_like(y, y->dtype) : NULL;
   if (out == NULL) return false;
   gx[0] = out;
   return out->numel == 0 || dev->be->softmax_grad(dev->index, pti_rows_of(y, dim), log, pti_ptr(y),

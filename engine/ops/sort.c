@@ -7,7 +7,7 @@
 
 /* A dense tensor as lines along dim. */
 static pti_rows lines(const pt_tensor *x, int dim) {
-  pti_rows r = {.dtype = (pt_dtype)x->dtype, .outer = 1, .n = x->nd ? x->size[dim] : 1, .inner = 1};
+  pti_rows r = {.dtype = x->dtype, .outer = 1, .n = x->nd ? x->size[dim] : 1, .inner = 1};
   for (int d = 0; d < x->nd; d++) {
     if (d < dim) r.outer *= x->size[d];
     if (d > dim) r.inner *= x->size[d];
@@ -27,11 +27,11 @@ static pt_tensor *sorted(const pt_op *op, pt_tensor *x, int dim, int64_t k, bool
   int64_t size[PT_MAX_DIM];
   memcpy(size, x->size, sizeof size);
   if (x->nd) size[dim] = k;
-  pt_tensor *y = pti_new(size, x->nd, (pt_dtype)x->dtype, pti_dev(x));
+  pt_tensor *y = pti_new(size, x->nd, x->dtype, pti_dev(x));
   *index = pti_new(size, x->nd, PT_I64, pti_dev(x));
   x = pti_dense_of(x);
   if (!dev || !x || !y || !*index) return NULL;
-  if (pti_is((pt_dtype)x->dtype, PTI_COMPLEX))
+  if (pti_is(x->dtype, PTI_COMPLEX))
     return pti_fail(PT_EDTYPE, "%s: complex numbers have no order", op->name);
   bool ok =
       y->numel == 0 || dev->be->sort(dev->index, lines(x, dim), descending, pti_ptr(x), k,
@@ -50,7 +50,7 @@ pt_tensor *sort_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
 static bool put_back(pt_node *n, pt_tensor *g, int64_t dim, pt_tensor **gx) {
   pt_tensor *index = pti_saved_out(n, 1);
   if (g == NULL || index == NULL) return false;
-  pt_tensor *zero = pt_zeros(n->in[0].size, n->in[0].nd, (pt_dtype)g->dtype, pti_dev(g));
+  pt_tensor *zero = pt_zeros(n->in[0].size, n->in[0].nd, g->dtype, pti_dev(g));
   return (gx[0] = pt_scatter_add(zero, (int)dim, index, g)) != NULL;
 }
 
@@ -95,8 +95,8 @@ static pt_tensor *scan(const pt_op *op, pt_tensor *x, int64_t at, pti_scan kind,
 
 /* Sums and products of integers are int64 unless told otherwise. */
 static pt_dtype sum_dtype(const pt_tensor *x, const pt_arg *dtype) {
-  if (dtype->given) return (pt_dtype)dtype->i;
-  return pti_is((pt_dtype)x->dtype, PTI_INTS | PTI_BOOLS) ? PT_I64 : (pt_dtype)x->dtype;
+  if (dtype->given) return dtype->i;
+  return pti_is(x->dtype, PTI_INTS | PTI_BOOLS) ? PT_I64 : x->dtype;
 }
 
 pt_tensor *cumsum_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
@@ -105,7 +105,7 @@ pt_tensor *cumsum_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
 }
 bool cumsum_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   pt_tensor *t = pt_cumsum(g[0], (int)n->arg[1].i, -1, !n->arg[3].i);
-  if (t && t->dtype != n->in[0].dtype) t = pt_to_dtype(t, (pt_dtype)n->in[0].dtype);
+  if (t && t->dtype != n->in[0].dtype) t = pt_to_dtype(t, n->in[0].dtype);
   return (gx[0] = t) != NULL;
 }
 
@@ -122,7 +122,7 @@ bool cumprod_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
             *one = pt_scalar_int(1);
   int dim = (int)n->arg[1].i;
   if (x == NULL || y == NULL) return false;
-  if (x->dtype != y->dtype) x = pt_to_dtype(x, (pt_dtype)y->dtype);
+  if (x->dtype != y->dtype) x = pt_to_dtype(x, y->dtype);
   zero = pt_eq(x, none);
   pt_tensor *count = pt_cumsum(zero, dim, PT_I64, false); /* zeros up to here */
   pt_tensor *first = pt_logical_and(zero, pt_eq(count, one));
@@ -133,19 +133,19 @@ bool cumprod_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   pt_tensor *at_first = pt_cumsum(tail, dim, -1, true);
   pt_tensor *before = pt_where(pt_eq(count, none), plain, none);
   pt_tensor *t = pt_where(first, at_first, before);
-  if (t && t->dtype != n->in[0].dtype) t = pt_to_dtype(t, (pt_dtype)n->in[0].dtype);
+  if (t && t->dtype != n->in[0].dtype) t = pt_to_dtype(t, n->in[0].dtype);
   return (gx[0] = t) != NULL;
 }
 
 pt_tensor *cummax_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  return scan(op, arg[0].t, arg[1].i, PTI_SCAN_MAX, false, (pt_dtype)arg[0].t->dtype, &more[0]);
+  return scan(op, arg[0].t, arg[1].i, PTI_SCAN_MAX, false, arg[0].t->dtype, &more[0]);
 }
 bool cummax_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   return put_back(n, g[0], n->arg[1].i, gx);
 }
 
 pt_tensor *cummin_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  return scan(op, arg[0].t, arg[1].i, PTI_SCAN_MIN, false, (pt_dtype)arg[0].t->dtype, &more[0]);
+  return scan(op, arg[0].t, arg[1].i, PTI_SCAN_MIN, false, arg[0].t->dtype, &more[0]);
 }
 bool cummin_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   return put_back(n, g[0], n->arg[1].i, gx);
@@ -167,7 +167,7 @@ pt_tensor *searchsorted_run(const pt_op *op, const pt_arg *arg, pt_tensor **more
         pti_shape_text(sorted_in), pti_shape_text(v));
   }
   pt_tensor *both[2] = {sorted_in, v};
-  pt_dtype dtype = pti_promote((pt_dtype)sorted_in->dtype, (pt_dtype)v->dtype);
+  pt_dtype dtype = pti_promote(sorted_in->dtype, v->dtype);
   for (int i = 0; i < 2; i++) {
     if (!(both[i] = pti_dense_of(pti_cast(both[i], dtype)))) return NULL;
   }

@@ -2,7 +2,7 @@
 #include "ops.h"
 
 bool pti_has(const char *op, const pti_device *dev, bool kernel) {
-  return kernel || pti_fail(PT_EDEVICE, "%s: no kernel on %s", op, dev->name) != NULL;
+  return kernel || pti_refuse(PT_EDEVICE, "%s: no kernel on %s", op, dev->name);
 }
 
 /* ---- checks ---- */
@@ -13,8 +13,8 @@ bool pti_dim_set(const char *op, const pt_arg *dims, int nd, bool *in) {
     int d;
     if (!pti_dim(op, dims->ints[i], nd, &d)) return false;
     if (in[d]) {
-      return pti_fail(PT_EARG, "%s: dim %d stands twice in the list", op,
-                      d + pti_this.index_base) != NULL;
+      return pti_refuse(PT_EARG, "%s: dim %d stands twice in the list", op,
+                        d + pti_this.index_base);
     }
     in[d] = true;
   }
@@ -24,21 +24,21 @@ bool pti_dim_set(const char *op, const pt_arg *dims, int nd, bool *in) {
 bool pti_same_dtype(const char *op, const char *a, const pt_tensor *x, const char *b,
                     const pt_tensor *y) {
   if (x->dtype == y->dtype) return true;
-  return pti_fail(PT_EDTYPE, "%s: %s is %s and %s is %s; convert one with :to()", op, a,
-                  pt_dtype_name((pt_dtype)x->dtype), b, pt_dtype_name((pt_dtype)y->dtype)) != NULL;
+  return pti_refuse(PT_EDTYPE, "%s: %s is %s and %s is %s; convert one with :to()", op, a,
+                    pt_dtype_name(x->dtype), b, pt_dtype_name(y->dtype));
 }
 
 bool pti_floating(const char *op, const char *name, const pt_tensor *x) {
-  if (pti_is((pt_dtype)x->dtype, PTI_FLOATS)) return true;
-  return pti_fail(PT_EDTYPE, "%s: %s is %s, but must be floating; convert it with :to()", op, name,
-                  pt_dtype_name((pt_dtype)x->dtype)) != NULL;
+  if (pti_is(x->dtype, PTI_FLOATS)) return true;
+  return pti_refuse(PT_EDTYPE, "%s: %s is %s, but must be floating; convert it with :to()", op,
+                    name, pt_dtype_name(x->dtype));
 }
 
 pt_tensor *pti_ids(const char *op, const char *name, pt_tensor *index) {
   if (index == NULL) return NULL;
-  if (!pti_is((pt_dtype)index->dtype, PTI_INTS)) {
+  if (!pti_is(index->dtype, PTI_INTS)) {
     return pti_fail(PT_EDTYPE, "%s: %s is %s, but ids are int64", op, name,
-                    pt_dtype_name((pt_dtype)index->dtype));
+                    pt_dtype_name(index->dtype));
   }
   return pti_dense_of(pti_cast(index, PT_I64));
 }
@@ -69,11 +69,11 @@ bool pti_check_ids(const char *op, const char *name, const pt_tensor *id, int64_
   long long v = ((const int64_t *)pti_ptr(id))[at], base = pti_this.index_base;
   const char *where = pti_position_text(id, at);
   if (n == 0) {
-    return pti_fail(PT_EINDEX, "%s: %s %lld at position %s, but there are no entries", op, name, v,
-                    where) != NULL;
+    return pti_refuse(PT_EINDEX, "%s: %s %lld at position %s, but there are no entries", op, name,
+                      v, where);
   }
-  return pti_fail(PT_EINDEX, "%s: %s %lld at position %s is not from %lld to %lld", op, name, v,
-                  where, base, (long long)n - 1 + base) != NULL;
+  return pti_refuse(PT_EINDEX, "%s: %s %lld at position %s is not from %lld to %lld", op, name, v,
+                    where, base, (long long)n - 1 + base);
 }
 
 /* ---- geometry ---- */
@@ -125,7 +125,7 @@ bool pti_view_strides(const pt_tensor *x, const int64_t *size, int nd, int64_t *
 }
 
 pti_rows pti_rows_of(const pt_tensor *x, int dim) {
-  pti_rows r = {.dtype = (pt_dtype)x->dtype, .outer = 1, .n = x->nd ? x->size[dim] : 1, .inner = 1};
+  pti_rows r = {.dtype = x->dtype, .outer = 1, .n = x->nd ? x->size[dim] : 1, .inner = 1};
   for (int d = 0; d < dim; d++) r.outer *= x->size[d];
   for (int d = dim + 1; d < x->nd; d++) r.inner *= x->size[d];
   return r;
@@ -140,7 +140,7 @@ int64_t pti_edge_numel(const pti_edge *e) {
 }
 
 pt_tensor *pti_zeros_for(const pti_edge *e, const pt_tensor *g) {
-  return g ? pt_zeros(e->size, e->nd, (pt_dtype)e->dtype, pti_dev(g)) : NULL;
+  return g ? pt_zeros(e->size, e->nd, e->dtype, pti_dev(g)) : NULL;
 }
 
 pt_tensor *pti_embed(const pti_edge *e, const pti_geometry *q, pt_tensor *g) {
@@ -153,7 +153,7 @@ pt_tensor *pti_embed(const pti_edge *e, const pti_geometry *q, pt_tensor *g) {
 }
 
 pt_tensor *pti_grad_as(pt_tensor *g, const pti_edge *e) {
-  return g == NULL || g->dtype == e->dtype ? g : pt_to_dtype(g, (pt_dtype)e->dtype);
+  return g == NULL || g->dtype == e->dtype ? g : pt_to_dtype(g, e->dtype);
 }
 
 pt_tensor *pti_grad_to(pt_tensor *g, const pti_edge *e) {

@@ -62,5 +62,5 @@ bool pti_blas_ready(void) {
   pthread_once(&once, open_library);
   if (*problem == 0) return true;
   return pti_cpu_host->fail(PT_EDEVICE, "products need OpenBLAS (Debian: libopenblas0): %s",
-                            problem) != NULL;
+                            problem);
 }

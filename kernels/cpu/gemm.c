@@ -270,12 +270,12 @@ bool pti_cpu_gemm(int dev, const pti_gemm *given) {
   bool blas = (g->dtype == PT_F32 || g->dtype == PT_F64 || pairs) && g->k > 0 && g->k <= INT_MAX &&
               g->lda <= INT_MAX && g->ldb <= INT_MAX && g->ldc <= INT_MAX;
   if (pairs && !blas)
-    return pti_cpu_host->fail(PT_ESHAPE, "complex matrices beyond what BLAS counts") != NULL;
+    return pti_cpu_host->fail(PT_ESHAPE, "complex matrices beyond what BLAS counts");
   if (blas && !pairs && (g->m == 1 || g->n == 1)) {
     run_vector(&j);
   } else {
     run_tiles(&j, blas);
   }
   if (!atomic_load(&j.failed)) return true;
-  return pti_cpu_host->fail(PT_EMEMORY, "matrix product: no memory for converted panels") != NULL;
+  return pti_cpu_host->fail(PT_EMEMORY, "matrix product: no memory for converted panels");
 }

@@ -61,7 +61,7 @@ static bool check_ids(index_job *j) {
   int64_t bad = atomic_load(&j->bad);
   if (bad == j->count) return true;
   return pti_cpu_host->fail(PT_EINDEX, "index %lld is out of range for a dim of size %lld",
-                            (long long)j->id[bad], (long long)j->r.n) != NULL;
+                            (long long)j->id[bad], (long long)j->r.n);
 }
 
 /* ---- loops by size of element ---- */

@@ -239,7 +239,7 @@ bool pti_cpu_factor(int dev, const pti_factor *f) {
   int64_t rank = pti_min64(f->m, f->n), most = pti_max64(f->m, f->n);
   if ((f->full ? most : rank) > SIDE || pti_max64(most, f->k) > LENGTH)
     return pti_cpu_host->fail(PT_ESHAPE, "matrices [%lld, %lld] are beyond what LAPACK counts",
-                              (long long)f->m, (long long)f->n) != NULL;
+                              (long long)f->m, (long long)f->n);
   job j = {.f = *f,
            .m = (int)f->m,
            .n = (int)f->n,
@@ -256,5 +256,5 @@ bool pti_cpu_factor(int dev, const pti_factor *f) {
   int64_t grain = flops >= PIECE_FLOPS ? 1 : (int64_t)(PIECE_FLOPS / (flops + 1)) + 1;
   pti_cpu_host->parallel_for(f->batch, grain, run_range, &j);
   if (!atomic_load(&j.failed)) return true;
-  return pti_cpu_host->fail(PT_EMEMORY, "no memory for the work space of LAPACK") != NULL;
+  return pti_cpu_host->fail(PT_EMEMORY, "no memory for the work space of LAPACK");
 }

@@ -24,7 +24,7 @@ static bool make_job(nll_job *j, pti_rows r, const int64_t *target, int base) {
   j->load = loops->load[r.dtype][PTI_CF64];
   j->store = loops->store[r.dtype][PTI_CF64];
   if (j->load && j->store) return true;
-  return pti_cpu_host->fail(PT_EDTYPE, "no log likelihood of %s", pt_dtype_name(r.dtype)) != NULL;
+  return pti_cpu_host->fail(PT_EDTYPE, "no log likelihood of %s", pt_dtype_name(r.dtype));
 }
 
 static double get(const nll_job *j, const char *x, int64_t at) {
@@ -62,7 +62,7 @@ static bool check_targets(const nll_job *j, int64_t n) {
     int64_t t = j->target[i];
     if ((t >= first && t <= last) || t == j->ignore) continue;
     return pti_cpu_host->fail(PT_EINDEX, "target %lld is not a class from %lld to %lld",
-                              (long long)t, (long long)first, (long long)last) != NULL;
+                              (long long)t, (long long)first, (long long)last);
   }
   return true;
 }

@@ -77,7 +77,7 @@ bool pti_cuda_copy(int dev, const pti_iter *it) {
     cudaError_t e = cudaMemcpyAsync(it->ptr[0], it->ptr[1], (size_t)(it->n * size),
                                     cudaMemcpyDeviceToDevice, s);
     return e == cudaSuccess ||
-           pti_host->fail(PT_EDEVICE, "copy: %s", cudaGetErrorString(e)) != NULL;
+           pti_host->fail(PT_EDEVICE, "copy: %s", cudaGetErrorString(e));
   }
   pti_compute via = compute_of(from);
   return for_pieces(it, [&](const pti_iter &p) {

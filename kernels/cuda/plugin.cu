@@ -168,8 +168,8 @@ static void *alloc_block(int dev, size_t bytes) {
   if (e == cudaSuccess) return p;
   cudaGetLastError();
   if (e != cudaErrorMemoryAllocation) return ok(e, "memory"), (void *)NULL;
-  return pti_host->fail(PT_EMEMORY, "out of memory of %s:%d: %zu bytes could not be had", NAME, dev,
-                        bytes);
+  pti_host->fail(PT_EMEMORY, "out of memory of %s:%d: %zu bytes could not be had", NAME, dev, bytes);
+  return NULL;
 }
 
 static void free_block(int dev, void *p, size_t) {
@@ -183,7 +183,8 @@ static void *pin(int dev, size_t bytes) {
   if (e == cudaSuccess) return p;
   cudaGetLastError();
   if (e != cudaErrorMemoryAllocation) return ok(e, "pinned memory"), (void *)NULL;
-  return pti_host->fail(PT_EMEMORY, "out of memory: %zu bytes could not be pinned", bytes);
+  pti_host->fail(PT_EMEMORY, "out of memory: %zu bytes could not be pinned", bytes);
+  return NULL;
 }
 static void unpin(int dev, void *p) {
   if (cudaSetDevice(dev) == cudaSuccess) quietly(cudaFreeHost(p));

@@ -41,7 +41,7 @@ static void plan(conv_job *j, const pti_conv *p, int64_t blocks) {
 static bool run(conv_job *j, int64_t units, pti_range_loop *const loop[2]) {
   pti_cpu_host->parallel_for(units, 1, loop[j->p->dtype == PT_F64], j);
   return !atomic_load(&j->failed) ||
-         pti_cpu_host->fail(PT_EMEMORY, "convolution: no memory for its scratch") != NULL;
+         pti_cpu_host->fail(PT_EMEMORY, "convolution: no memory for its scratch");
 }
 
 /* ---- depthwise ---- */
@@ -82,7 +82,7 @@ static bool slide(slide_job *j, pt_dtype dtype, int64_t units, pti_range_loop *c
   int64_t grain = pti_max64(1, PTI_PIECE / pti_max64(1, pti_volume(j->out) * pti_volume(j->k)));
   pti_cpu_host->parallel_for(units, grain, loop[dtype == PT_F64], j);
   return !atomic_load(&j->failed) ||
-         pti_cpu_host->fail(PT_EMEMORY, "convolution: no memory for its scratch") != NULL;
+         pti_cpu_host->fail(PT_EMEMORY, "convolution: no memory for its scratch");
 }
 
 /* ---- slots ---- */

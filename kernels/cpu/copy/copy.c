@@ -47,8 +47,7 @@ static bool copy_parts(int dev, const pti_iter *it) {
   bool to = pti_is(it->dtype[0], PTI_COMPLEX), from = pti_is(it->dtype[1], PTI_COMPLEX);
   pti_iter p = *it;
   if (it->dtype[0] == PT_BOOL)
-    return pti_cpu_host->fail(PT_EDTYPE, "complex to bool is not a conversion; use x:ne(0)") !=
-           NULL;
+    return pti_cpu_host->fail(PT_EDTYPE, "complex to bool is not a conversion; use x:ne(0)");
   if (to) p.dtype[0] = part[it->dtype[0]];
   if (from) p.dtype[1] = part[it->dtype[1]];
   if (!pti_cpu_copy(dev, &p)) return false;
@@ -80,7 +79,7 @@ bool pti_cpu_copy(int dev, const pti_iter *it) {
     j.store = loops->store[to][via];
     if (!j.load || !j.store)
       return pti_cpu_host->fail(PT_EDTYPE, "%s to %s is not a conversion the CPU knows",
-                                pt_dtype_name(from), pt_dtype_name(to)) != NULL;
+                                pt_dtype_name(from), pt_dtype_name(to));
   }
   j.t = pti_tiles(it);
   pti_cpu_host->parallel_for(j.t.count, j.t.grain, copy_tiles, &j);
@@ -144,8 +143,7 @@ bool pti_cpu_arange(int dev, pt_dtype dtype, void *x, int64_t n, double start, d
                   .step = step,
                   .istart = istart,
                   .istep = istep};
-  if (!j.store)
-    return pti_cpu_host->fail(PT_EDTYPE, "no sequence of %s", pt_dtype_name(dtype)) != NULL;
+  if (!j.store) return pti_cpu_host->fail(PT_EDTYPE, "no sequence of %s", pt_dtype_name(dtype));
   pti_cpu_host->parallel_for(n, PTI_PIECE, arange_range, &j);
   return true;
 }

@@ -35,7 +35,7 @@ bool pti_cpu_norm_grad(int dev, const pti_norm *p, const void *x, const void *w,
   if (elements) {
     if (!pti_mul(2 * pieces * (wide ? 8 : 4), p->n, &bytes) ||
         !(j.partial = pti_cpu_host->alloc((size_t)bytes)))
-      return pti_cpu_host->fail(PT_EMEMORY, "normalisation: no memory for its sums") != NULL;
+      return pti_cpu_host->fail(PT_EMEMORY, "normalisation: no memory for its sums");
   }
   if (gx || elements) pti_cpu_host->parallel_for(pieces, 1, nets->norm_grad[wide], &j);
   if (elements) {

@@ -75,7 +75,7 @@ bool pti_cpu_random(int dev, pti_random_kind kind, pt_dtype dtype, void *x, int6
   if (real) j.make = pti_cpu_now()->random[kind][j.compute];
   j.store = pti_cpu_now()->store[dtype][j.compute];
   if (j.store == NULL || whole_numbers == real) {
-    return pti_cpu_host->fail(PT_EDTYPE, "no random %s", pt_dtype_name(dtype)) != NULL;
+    return pti_cpu_host->fail(PT_EDTYPE, "no random %s", pt_dtype_name(dtype));
   }
   if (whole_numbers) {
     j.least = pti_draw_bound(a);

@@ -262,8 +262,7 @@ static bool run(reduce_job *j) {
   j->load = loops->load[j->in_dtype][j->compute];
   j->store = loops->store[j->out_dtype][sums];
   if (j->load == NULL || j->store == NULL) {
-    return pti_cpu_host->fail(PT_EDTYPE, "no such reduction of %s", pt_dtype_name(j->in_dtype)) !=
-           NULL;
+    return pti_cpu_host->fail(PT_EDTYPE, "no such reduction of %s", pt_dtype_name(j->in_dtype));
   }
   j->row = loops->row[j->kind][j->compute];
   j->column = loops->column[j->kind][j->compute];

@@ -166,7 +166,7 @@ static void narrow(void *ctx, int64_t lo, int64_t hi) {
 static bool run_half(softmax_job *j) {
   int64_t n = j->r.outer * j->r.n * j->r.inner, bytes;
   if (!pti_mul(n, 3 * (int64_t)sizeof(float), &bytes))
-    return pti_cpu_host->fail(PT_EMEMORY, "no room for float copies") != NULL;
+    return pti_cpu_host->fail(PT_EMEMORY, "no room for float copies");
   float *wide = pti_cpu_host->alloc((size_t)bytes);
   if (wide == NULL) return false;
   convert_job q = {.load = j->loops->load[j->r.dtype][PTI_CF32],

@@ -100,8 +100,7 @@ bool pti_cpu_sort(int dev, pti_rows r, bool descending, const void *x, int64_t k
   bool narrow = key_bits(r.dtype) <= 32 && r.n <= UINT32_MAX;
   pti_cpu_host->parallel_for(r.outer * r.inner, line_grain(r.n),
                              narrow ? sort_lines_narrow : sort_lines_wide, &j);
-  return !atomic_load(&j.failed) ||
-         pti_cpu_host->fail(PT_EMEMORY, "sort: no memory for its keys") != NULL;
+  return !atomic_load(&j.failed) || pti_cpu_host->fail(PT_EMEMORY, "sort: no memory for its keys");
 }
 
 /* ---- running sums, products and extremes ---- */
