@@ -69,6 +69,7 @@ MAIN := $(BUILD)/bindings/main.o
 # The generated files serve every build, whatever its flags.
 GEN  := $(addprefix build/gen/,ptlua_ops.h ptlua_ops.inc.c ptlua_run.h ptlua_ids.h ptlua_ew.h)
 SCRIPTS := $(shell find scripts/pt -name '*.lua' 2>/dev/null)
+PAGES := docs/pytorch.md
 TARGETS := $(addprefix $(BUILD)/,ptlua libptlua.so libptlua.a pt.so)
 # The simulated device: kernels/cuda built by the C++ compiler, where there is one. It is the same for every build.
 SIM_CU := $(wildcard kernels/cuda/*.cu)
@@ -131,8 +132,8 @@ $(GEN): build/gen/stamp ;
 # FILES changes when a script comes or goes.
 build/gen/files: FORCE
 	@mkdir -p $(@D); echo '$(SCRIPTS)' | cmp -s - $@ || echo '$(SCRIPTS)' >$@
-build/gen/scripts.c: scripts/tools/embed.lua build/gen/files $(SCRIPTS)
-	$(call say,gen)$(LUA) scripts/tools/embed.lua $@ scripts/pt
+build/gen/scripts.c: scripts/tools/embed.lua build/gen/files $(SCRIPTS) $(PAGES)
+	$(call say,gen)$(LUA) scripts/tools/embed.lua $@ scripts/pt $(PAGES)
 FORCE:
 
 # Debian's liblua5.4.a is not position-independent: all of it goes into the executable, which exports it to C

@@ -40,7 +40,7 @@ static int64_t position(lua_State *L, int number, int i) {
   if (!whole)
     pl_error(L, PT_EINDEX, "index: entry %d holds %s, not an integer", number, pl_describe(L, i));
   if (at == 0)
-    pl_error(L, PT_EINDEX, "index: entry %d is 0; ids count from 1, or from -1 for the last",
+    pl_error(L, PT_EINDEX, "index: entry %d is 0; positions count from 1, or from -1 for the last",
              number);
   return at > 0 ? at - 1 : at;
 }
@@ -176,11 +176,23 @@ static pt_tensor *view_of(pt_tensor *x, const key *k, pt_tensor **id, int *nid) 
   return x;
 }
 
+/* ipairs asks for the entry behind the last, where a list has nil. */
+static void refuse_ipairs(lua_State *L, const pt_tensor *x) {
+  lua_Debug ar;
+  if (!lua_isinteger(L, 2) || x->nd == 0 || lua_tointeger(L, 2) != x->size[0] + 1) return;
+  if (!lua_getstack(L, 1, &ar) || !lua_getinfo(L, "nS", &ar) || *ar.what != 'C') return;
+  if (strcmp(ar.namewhat, "for iterator") == 0)
+    pl_error(L, PT_EINDEX,
+             "index: x [%s] has no row %lld: ipairs cannot end on a tensor; use x:rows()",
+             pti_shape_text(x), (long long)lua_tointeger(L, 2));
+}
+
 int pl_get(lua_State *L) {
   pt_tensor *x = pl_check_tensor(L, 1, "index", "x"), *id[MOST], *y;
   key k;
   int nid;
   read_key(L, &k, x);
+  refuse_ipairs(L, x);
   pl_box *box = pl_new_box(L);
   if (pti_this.anomaly) pl_mark_line(L);
   pt_scope scope = pt_scope_begin();

@@ -265,6 +265,26 @@ static int refuse_order(lua_State *L) {
                   "<, <=, >, >=: tensors are compared element by element with x:lt(y), "
                   "x:le(y), x:gt(y), x:ge(y)");
 }
+
+/* x == y: true for the same tensor, the comparison's value for two of one element. Lua makes a boolean of the result,
+   so more elements have no answer. */
+static int box_eq(lua_State *L) {
+  pt_tensor *x = pl_tensor_at(L, 1), *y = pl_tensor_at(L, 2);
+  if (x == NULL || y == NULL || x == y) return lua_pushboolean(L, x != NULL && x == y), 1;
+  if (x->numel != 1 || y->numel != 1)
+    return pl_error(L, PT_EARG,
+                    "==: tensors of several elements are compared element by element with a:eq(b), "
+                    "as a whole with pt.equal(a, b)");
+  double same = 0;
+  pt_scope scope = pt_scope_begin();
+  pt_tensor *eq = pt_eq(pt_reshape(x, NULL, 0), pt_reshape(y, NULL, 0));
+  bool ok = eq != NULL && pt_item(eq, &same);
+  pt_scope_end(scope);
+  if (!ok) return pl_raise(L);
+  lua_pushboolean(L, same != 0);
+  return 1;
+}
+
 static int refuse_concat(lua_State *L) {
   return pl_error(L, PT_EARG, "..: not defined for tensors; use tostring(x), or pt.cat{x, y}");
 }
@@ -395,9 +415,13 @@ void pl_open_tensor(lua_State *L) {
                                      {"share_memory_", x_share_memory},
                                      {"close", box_close},
                                      {NULL, NULL}};
-  static const luaL_Reg meta[] = {{"__close", box_close},      {"__len", box_len},
-                                  {"__lt", refuse_order},      {"__le", refuse_order},
-                                  {"__concat", refuse_concat}, {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__close", box_close},
+                                  {"__len", box_len},
+                                  {"__lt", refuse_order},
+                                  {"__le", refuse_order},
+                                  {"__eq", box_eq},
+                                  {"__concat", refuse_concat},
+                                  {NULL, NULL}};
   pthread_once(&once, make_magic);
   lua_newtable(L); /* the methods */
   luaL_setfuncs(L, methods, 0);

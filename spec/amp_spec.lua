@@ -212,7 +212,7 @@ describe("half precision:", function()
   end
 
   it("norms and covariances neither overflow nor lose what is small", function()
-    local x = (pt.arange(1, 12):reshape(3, 4) * 37):to(pt.float16)
+    local x = (pt.range(1, 12):reshape(3, 4) * 37):to(pt.float16)
     for name, fn in pairs {
       fro = function(v) return v:norm() end, third = function(v) return v:norm(3, 1) end, cov = pt.cov,
       corrcoef = pt.corrcoef,

@@ -469,13 +469,13 @@ describe("vmap", function()
   end
 
   it("maps over chosen dims, nests, and leaves arguments alone", function()
-    local a, b = pt.arange(1, 6):reshape(2, 3), pt.arange(1, 2)
+    local a, b = pt.range(1, 6):reshape(2, 3), pt.range(1, 2)
     local function product(u, v) return u * v end
     assert.same({ { 1, 2, 3 }, { 8, 10, 12 } }, autograd.vmap(product)(a, b):tolist())
     assert.same({ { 1, 8 }, { 2, 10 }, { 3, 12 } }, autograd.vmap(product, { out_dims = 2 })(a, b):tolist())
     assert.same({ 5, 7, 9 }, autograd.vmap(function(u) return u:sum() end, { in_dims = 2 })(a):tolist())
     local outer = autograd.vmap(autograd.vmap(product, { in_dims = { false, 1 } }), { in_dims = { 1, false } })
-    assert.same({ { 1, 2 }, { 2, 4 }, { 3, 6 } }, outer(pt.arange(1, 3), b):tolist())
+    assert.same({ { 1, 2 }, { 2, 4 }, { 3, 6 } }, outer(pt.range(1, 3), b):tolist())
   end)
 
   it("runs modules and functions written in Lua, and has gradients", function()

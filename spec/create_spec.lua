@@ -29,13 +29,27 @@ describe("creation", function()
     { "pt.eye(2)", { { 1.0, 0.0 }, { 0.0, 1.0 } }, "float32" },
     { "pt.eye(2, 3, {dtype = pt.int64})", { { 1, 0, 0 }, { 0, 1, 0 } }, "int64" },
     { "pt.eye(0)", {}, "float32" },
-    { "pt.arange(5)", { 1, 2, 3, 4, 5 }, "int64" },
-    { "pt.arange(2, 6)", { 2, 3, 4, 5, 6 }, "int64" },
+    { "pt.arange(5)", { 0, 1, 2, 3, 4 }, "int64" },
+    { "pt.arange(2, 6)", { 2, 3, 4, 5 }, "int64" },
     { "pt.arange(1, 10, 4)", { 1, 5, 9 }, "int64" },
-    { "pt.arange(3, 1, -1)", { 3, 2, 1 }, "int64" },
-    { "pt.arange(0, 1, 0.25)", { 0.0, 0.25, 0.5, 0.75, 1.0 }, "float32" },
+    { "pt.arange(1, 9, 4)", { 1, 5 }, "int64" },
+    { "pt.arange(3, 1, -1)", { 3, 2 }, "int64" },
+    { "pt.arange(0, 1, 0.25)", { 0.0, 0.25, 0.5, 0.75 }, "float32" },
+    { "pt.arange(5.0)", { 0.0, 1.0, 2.0, 3.0, 4.0 }, "float32" },
+    { "pt.arange(2.5)", { 0.0, 1.0, 2.0 }, "float32" },
+    { "pt.arange(1, 2.5, 0.5)", { 1.0, 1.5, 2.0 }, "float32" },
+    { "pt.arange(0.5, 4.5, {dtype = pt.int64})", { 0, 1, 2, 3 }, "int64" },
     { "pt.arange(0)", {}, "int64" },
-    { "pt.arange(3, {dtype = pt.float32})", { 1.0, 2.0, 3.0 }, "float32" },
+    { "pt.arange(4, 4)", {}, "int64" },
+    { "pt.arange(4, 4, -1)", {}, "int64" },
+    { "pt.arange(3, {dtype = pt.float32})", { 0.0, 1.0, 2.0 }, "float32" },
+    { "pt.range(1, 5)", { 1, 2, 3, 4, 5 }, "int64" },
+    { "pt.range(2, 9, 3)", { 2, 5, 8 }, "int64" },
+    { "pt.range(2, 8, 3)", { 2, 5, 8 }, "int64" },
+    { "pt.range(3, 1, -1)", { 3, 2, 1 }, "int64" },
+    { "pt.range(1, 0)", {}, "int64" },
+    { "pt.range(0, 1, 0.25)", { 0.0, 0.25, 0.5, 0.75, 1.0 }, "float32" },
+    { "pt.range(1, 2, {dtype = pt.float64})", { 1.0, 2.0 }, "float64" },
     { "pt.linspace(0, 1, 5)", { 0.0, 0.25, 0.5, 0.75, 1.0 }, "float32" },
     { "pt.linspace(3, 9, 1)", { 3.0 }, "float32" },
     { "pt.linspace(3, 9, 0)", {}, "float32" },
@@ -52,10 +66,14 @@ describe("creation", function()
     end)
   end
 
-  it("arange hits its end in spite of rounding", function()
-    local x = pt.arange(0, 1, 0.1)
-    assert.equal(11, x:numel())
-    assert.near(1, x[11]:item(), 1e-6)
+  -- math.ceil((end - start) / step) numbers, as PyTorch counts them, rounding included.
+  it("counts steps of fractions as PyTorch does", function()
+    for _, case in ipairs { { 0, 1, 0.1, 10 }, { 0, 0.3, 0.1, 3 }, { 1, 1.3, 0.1, 4 }, { 0, -1, -0.3, 4 } } do
+      assert.equal(case[4], pt.arange(table.unpack(case, 1, 3)):numel())
+    end
+    for _, case in ipairs { { 0, 0.25, 0.1, 3 }, { 0, 0.3, 0.1, 4 }, { 0, 1, 0.1, 11 } } do
+      assert.equal(case[4], pt.range(table.unpack(case, 1, 3)):numel()) -- the end counts in spite of rounding
+    end
   end)
 
   it("linspace ends where it shall", function()
@@ -77,13 +95,18 @@ describe("creation", function()
     { "pt.zeros(-1)", "zeros: size %-1 of dim 1 is negative" },
     { "pt.ones(1 << 40, 1 << 40)", "ones: " },
     { "pt.zeros(2, {dtype = 'float33'})", "dtype must be one like pt.float32" },
-    { "pt.arange(5, 1)", "arange: from 5 to 1 in steps of 1 is no range" },
+    { "pt.arange(5, 1)", "arange: start 5, end 1 and step 1: the step leads away from the end" },
+    { "pt.arange(-3)", "arange: start 0, end %-3 and step 1" },
+    { "pt.range(1, 5, 0)", "range: step is 0" },
+    { "pt.range(5)", "range: takes first and last: pt.range%(1, 5%), or pt.arange%(5%) from 0" },
+    { "pt.arange(0, 1, 0.25, {dtype = pt.int64})", "arange: step is 0" },
+    { "pt.randint(4, 4, {2})", "randint: low 4 and high 4 %(which is excluded%)" },
     { "pt.arange(1, 5, 0)", "arange: step is 0" },
     { "pt.arange(0 / 0)", "arange: argument 1 is %-?nan" },
     { "pt.arange('5')", "arange: argument 1 must be a number" },
     { "pt.linspace(0, 1)", "linspace: takes from, to and steps" },
     { "pt.linspace(0, 1, -1)", "linspace: steps must be" },
-    { "pt.randint(6, 1, {2})", "randint: from 6 to 1 is no range" },
+    { "pt.randint(6, 1, {2})", "randint: low 6 and high 1 %(which is excluded%)" },
     { "pt.tensor({{1, 2}, {3}})", "tensor: " },
     { "pt.tensor('x')", "tensor: " },
     { "pt.full('x', 1)", "full: sizes must be a list" },
@@ -104,17 +127,17 @@ describe("random numbers", function()
   local draws = {
     { "pt.rand(20000)", 0, 1, 0.5 },
     { "pt.randn(20000)", -7, 7, 0 },
-    { "pt.randint(6, {20000})", 1, 6, 3.5 },
-    { "pt.randint(-2, 2, {20000})", -2, 2, 0 },
+    { "pt.randint(6, {20000})", 0, 5, 2.5 },
+    { "pt.randint(-2, 3, {20000})", -2, 2, 0 },
     { "pt.zeros(20000):rand_like()", 0, 1, 0.5 },
-    { "pt.zeros(20000):randint_like(3)", 1, 3, 2 },
+    { "pt.zeros(20000):randint_like(3)", 0, 2, 1 },
     { "pt.normal(5, 0.5, {20000})", 0, 10, 5 },
     { "pt.full({20000}, 0.25):bernoulli()", 0, 1, 0.25 },
     { "pt.zeros(20000):bernoulli_(0.75)", 0, 1, 0.75 },
     { "pt.zeros(20000):uniform_(-1, 3)", -1, 3, 1 },
     { "pt.zeros(20000):normal_(2, 0.1)", 1, 3, 2 },
     { "pt.zeros(20000):exponential_(2)", 0, 50, 0.5 },
-    { "pt.zeros(20000):random_(6)", 1, 6, 3.5 },
+    { "pt.zeros(20000):random_(1, 7)", 1, 6, 3.5 },
     { "pt.zeros(20000):geometric_(0.5)", 1, 60, 2 },
     { "pt.zeros(20000):log_normal_(0, 0.1)", 0, 5, math.exp(0.005) },
     { "pt.multinomial(pt.tensor {1.0, 0.0, 3.0}, 20000, true)", 1, 3, 2.5 },
@@ -138,7 +161,7 @@ describe("random numbers", function()
 
   it("randperm and multinomial without replacement draw each id once", function()
     for _, x in ipairs { pt.randperm(9), pt.rand(9):add(0.1):multinomial(9) } do
-      assert.same(pt.arange(9):tolist(), (x:sort()):tolist())
+      assert.same(pt.range(1, 9):tolist(), (x:sort()):tolist())
     end
   end)
 

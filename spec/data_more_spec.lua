@@ -15,7 +15,7 @@ local function collect(iterator)
   return list
 end
 
-local function numbers(n) return data.TensorDataset(pt.arange(1, n)) end
+local function numbers(n) return data.TensorDataset(pt.range(1, n)) end
 
 describe("parts of datasets", function()
   it("Subset", function()
@@ -230,7 +230,7 @@ describe("default_collate", function()
 end)
 
 describe("transforms", function()
-  local x = pt.arange(1, 12):reshape(1, 3, 4):to(pt.uint8)
+  local x = pt.range(1, 12):reshape(1, 3, 4):to(pt.uint8)
 
   it("change values", function()
     local y = T.Compose { T.ToTensor(), T.Normalize(0.5, 2) } (x)
@@ -262,7 +262,7 @@ describe("transforms", function()
   end)
 
   it("work in a dataset, with other values passed on", function()
-    local images = data.TensorDataset(pt.randn(4, 1, 6, 6), pt.arange(1, 4))
+    local images = data.TensorDataset(pt.randn(4, 1, 6, 6), pt.range(1, 4))
     local loader = data.DataLoader(data.MapDataset(images, T.Compose { T.RandomCrop(4) }), { batch_size = 2 })
     local y, label = loader:iter()()
     assert.same({ { 2, 1, 4, 4 }, { 1, 2 } }, { y:size(), label:tolist() })

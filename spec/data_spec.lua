@@ -8,7 +8,7 @@ local function raises(text, fn, ...)
   assert.is_truthy(tostring(message):find(text, 1, true), ("%q lacks %q"):format(message, text))
 end
 
-local function rows(n) return data.TensorDataset(pt.arange(1, n):reshape(n, 1), pt.arange(1, n) * 10) end
+local function rows(n) return data.TensorDataset(pt.range(1, n):reshape(n, 1), pt.range(1, n) * 10) end
 -- All x of an epoch, flat, and the sizes of the batches.
 local function epoch(loader)
   local values, sizes = {}, {}

@@ -36,7 +36,7 @@ describe("streams", function()
     assert.equal(s, s)
     local home = pt.cuda.current_stream(ONE)
     assert.equal(home, pt.cuda.default_stream(ONE))
-    local x = pt.arange(1, 64, { device = ONE, dtype = pt.float32 }):reshape(8, 8)
+    local x = pt.range(1, 64, { device = ONE, dtype = pt.float32 }):reshape(8, 8)
     s:wait_stream(home)
     local y = pt.cuda.with_stream(s, function()
       assert.equal(s, pt.cuda.current_stream(ONE))
@@ -164,7 +164,7 @@ end)
 
 describe("copies that are not waited for", function()
   it_on_device("come from pinned memory, which is not written before they are done", function()
-    local x = pt.arange(1, 1000, { dtype = pt.float32 })
+    local x = pt.range(1, 1000, { dtype = pt.float32 })
     assert.is_false(x:is_pinned())
     local p = x:pin_memory(ONE)
     assert.is_true(p:is_pinned())
@@ -185,7 +185,7 @@ describe("copies that are not waited for", function()
   end)
 
   it_on_device("arrive before anybody sees their values", function()
-    local x = pt.arange(1, 500, { device = ONE, dtype = pt.float32 })
+    local x = pt.range(1, 500, { device = ONE, dtype = pt.float32 })
     local uses = {
       function(y) return y[500]:item() end,
       function(y) return (y + 0)[500]:item() end,
@@ -213,7 +213,7 @@ describe("copies that are not waited for", function()
   end)
 
   it_on_device("feed a loop from a loader", function()
-    local xs, ys = pt.arange(1, 40, { dtype = pt.float32 }):reshape(20, 2), pt.arange(1, 20)
+    local xs, ys = pt.range(1, 40, { dtype = pt.float32 }):reshape(20, 2), pt.range(1, 20)
     local data = pt.data.TensorDataset(xs, ys)
     for _, workers in ipairs { 0, 2 } do
       local loader = pt.data.DataLoader(data,

@@ -15,7 +15,7 @@ local names = {
   k = pt.tensor { 2, 1, 3, 2, 2 },
   b = pt.tensor { { true, false, true }, { false, false, true } },
   n = pt.tensor { 1, nan, 3, 2 },
-  c = pt.arange(24):reshape(2, 3, 4):float(),
+  c = pt.range(1, 24):reshape(2, 3, 4):float(),
 }
 
 function names.grad(fn)
@@ -64,7 +64,7 @@ local cases = {
   { "v:diff(2)", { 3.0, -1.0, 3.0 } },
   { "v:trapezoid()", 9.0 },
   { "x:trapezoid{dx = 0.5, dim = 1}", { 1.125, -0.4375, -0.125 } },
-  { "v:trapezoid(pt.arange(5) * 2)", 18.0 },
+  { "v:trapezoid(pt.range(1, 5) * 2)", 18.0 },
   { "x:cov()", { { 3.25, 1.75 }, { 1.75, 4.1875 } } },
   { "v:cov()", 2.3 },
   { "x:corrcoef()", { { 1.0, 0.4743719 }, { 0.4743719, 0.9999999 } } },
@@ -120,7 +120,7 @@ local cases = {
   { "v[{ { 4, 2, -1 } }]", { 2.0, 2.0, 1.0 } },
   { "x[{ {}, { -1, 1, -1 } }]", { { 0.5, -2.0, 1.5 }, { -1.0, 0.25, 3.0 } } },
   { "v[{ { 2, 4, -1 } }]", {} },
-  { "grad(function(z) return z[{ 1, { 3, 1, -1 } }] * pt.arange(3) end)", { { 3.0, 2.0, 1.0 }, { 0.0, 0.0, 0.0 } } },
+  { "grad(function(z) return z[{ 1, { 3, 1, -1 } }] * pt.range(1, 3) end)", { { 3.0, 2.0, 1.0 }, { 0.0, 0.0, 0.0 } } },
   -- pieces
   { "v:split(2)", { { 3.0, 1.0 }, { 2.0, 2.0 }, { 5.0 } } },
   {
@@ -203,8 +203,8 @@ local cases = {
     { { { 1, 2 }, { 1, 2 }, { 1, 2 } }, { { 3, 3 }, { 4, 4 }, { 5, 5 } } },
   },
   { "pt.cartesian_prod(pt.tensor{1, 2}, pt.tensor{3, 4})", { { 1, 3 }, { 1, 4 }, { 2, 3 }, { 2, 4 } } },
-  { "pt.arange(4):combinations()", { { 1, 2 }, { 1, 3 }, { 1, 4 }, { 2, 3 }, { 2, 4 }, { 3, 4 } } },
-  { "pt.arange(3):combinations(2, true)", { { 1, 1 }, { 1, 2 }, { 1, 3 }, { 2, 2 }, { 2, 3 }, { 3, 3 } } },
+  { "pt.range(1, 4):combinations()", { { 1, 2 }, { 1, 3 }, { 1, 4 }, { 2, 3 }, { 2, 4 }, { 3, 4 } } },
+  { "pt.range(1, 3):combinations(2, true)", { { 1, 1 }, { 1, 2 }, { 1, 3 }, { 2, 2 }, { 2, 3 }, { 3, 3 } } },
   -- element by element
   { "x:clamp(-1, 1)", { { 1.0, -1.0, 0.5 }, { 1.0, 0.25, -1.0 } } },
   { "x:clamp{min = 0}", { { 1.5, 0.0, 0.5 }, { 3.0, 0.25, 0.0 } } },
@@ -423,7 +423,7 @@ end
 
 describe("the first of many", function()
   -- values with many equals, and NaN among floats
-  local many = pt.arange(5000):mul(7919):remainder(613)
+  local many = pt.range(1, 5000):mul(7919):remainder(613)
   local function make(dtype)
     local line = many:to(dtype)
     return dtype.is_floating_point and line:masked_fill(many:eq(5), nan) or line
@@ -467,7 +467,7 @@ end)
 
 describe("views in place", function()
   it("give x another geometry over the same memory", function()
-    local a = pt.arange(6):reshape(2, 3)
+    local a = pt.range(1, 6):reshape(2, 3)
     local base = a:view(6)
     assert.equal(a, a:t_())
     assert.same({ { 1, 4 }, { 2, 5 }, { 3, 6 } }, a:tolist())
@@ -519,7 +519,7 @@ describe("topk, kthvalue and median of long lines", function()
   it("give what a stable sort gives, ties and NaN included, for keys of 32 and of 64 bits", function()
     local n = 20000
     for _, dtype in ipairs { pt.float32, pt.float64, pt.float16, pt.int64, pt.int32, pt.int16 } do
-      local line = (pt.arange(n) * 7919 % 301 - 150):to(dtype)
+      local line = (pt.range(1, n) * 7919 % 301 - 150):to(dtype)
       if dtype.is_floating_point then line[7], line[9000] = nan, nan end
       for _, descending in ipairs { false, true } do
         local values, ids = line:sort(1, descending)

@@ -27,7 +27,7 @@ if not known then
 end
 
 local gradient = pt.stack {
-  pt.arange(0, 191):reshape(12, 16), pt.arange(191, 0, -1):reshape(12, 16), pt.arange(0, 191):reshape(12, 16) // 2,
+  pt.arange(192):reshape(12, 16), pt.arange(191, -1, -1):reshape(12, 16), pt.arange(192):reshape(12, 16) // 2,
 }:to(pt.uint8)
 
 describe("decode_image", function()
@@ -134,7 +134,7 @@ describe("encode", function()
   it("gives PNGs that are the image, for 1 to 4 channels and any view", function()
     pt.manual_seed(1)
     for channels = 1, 4 do
-      local x = pt.randint(0, 255, { channels, 70, 9 }):to(pt.uint8):transpose(2, 3)
+      local x = pt.randint(0, 256, { channels, 70, 9 }):to(pt.uint8):transpose(2, 3)
       for _, level in ipairs { 0, 9 } do
         assert.is_true(pt.equal(x, data.decode_image(data.encode_png(x, { compression_level = level }))))
       end

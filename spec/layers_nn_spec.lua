@@ -8,7 +8,7 @@ local FLOAT = { dtype = pt.float64 }
 local function fill(shape, k)
   local n = 1
   for _, size in ipairs(shape) do n = n * size end
-  return ((pt.arange(1, n, FLOAT) * 0.7 + k):sin() * 0.5):reshape(shape)
+  return ((pt.range(1, n, FLOAT) * 0.7 + k):sin() * 0.5):reshape(shape)
 end
 
 -- Rules for inputs: functions of k, the place among the arguments, that note what wants a gradient.
@@ -42,7 +42,7 @@ end
 
 local function weighed(y)
   if y:numel() == 0 then return y:sum() end
-  return (y:reshape(-1) * (pt.arange(1, y:numel(), FLOAT) * 0.3):cos()):sum()
+  return (y:reshape(-1) * (pt.range(1, y:numel(), FLOAT) * 0.3):cos()):sum()
 end
 
 -- Tensors of results, which may be lists.

@@ -120,7 +120,7 @@ end)
 
 local function linear()
   local l = nn.Linear(3, 2)
-  l:load_state_dict { weight = pt.arange(1, 6):reshape(2, 3) / 4, bias = pt.tensor { 0.5, -0.5 } }
+  l:load_state_dict { weight = pt.range(1, 6):reshape(2, 3) / 4, bias = pt.tensor { 0.5, -0.5 } }
   return l
 end
 local x, g = pt.tensor { { 1., -2, 3 } }, pt.tensor { 1., 2 }

@@ -260,7 +260,7 @@ describe("pool", function()
 
   describe("moves tensors", function()
     it("there and back", function()
-      local x = pt.arange(1, 6):reshape(2, 3)
+      local x = pt.range(1, 6):reshape(2, 3)
       local y = pool:apply(identity, x:t())
       assert.equal(tostring(x:t()), tostring(y))
       for _, dtype in ipairs { "float64", "int64", "bool", "bfloat16" } do

@@ -212,7 +212,7 @@ describe("random values", function()
     function() return ("s"):rep(random(0, 300)) .. random(9) .. "\0" end,
     function() return random(2) == 1 end,
     function() return ({ pt.float32, pt.int64, pt.bool })[random(3)] end,
-    function() return pt.arange(1, random(12)) end,
+    function() return pt.range(1, random(12)) end,
     function() return pt.ones(2, 3):t():narrow(1, random(2), 2) * random(9) end,
   }
   local function make(depth, above)

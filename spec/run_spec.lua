@@ -158,7 +158,7 @@ describe("the same seed", function()
     local were = pt.get_num_threads()
     pt.set_num_threads(threads)
     pt.manual_seed(5)
-    local images = data.TensorDataset(pt.rand(40, 1, 12, 12), pt.randint(1, 3, { 40 }))
+    local images = data.TensorDataset(pt.rand(40, 1, 12, 12), pt.randint(1, 4, { 40 }))
     local loader = data.DataLoader(data.MapDataset(images, T.Compose { T.RandomCrop(10), T.RandomHorizontalFlip() }), {
       batch_size = 10, shuffle = true, num_workers = workers,
     })

@@ -109,7 +109,7 @@ describe("scatter_reduce", function()
 
     it(("by %s has a second gradient, x %s"):format(kind, include_self and "included" or "left out"), function()
       local function fn(inputs) return { inputs[1]:scatter_reduce(2, index, inputs[2], kind, include_self) } end
-      local inputs = { x:double(), src:double() + pt.arange(6):reshape(2, 3):double() * 0.01 }
+      local inputs = { x:double(), src:double() + pt.range(1, 6):reshape(2, 3):double() * 0.01 }
       gradcheck.first(fn, inputs)
       if kind ~= "amax" and kind ~= "amin" then gradcheck.second(fn, inputs) end
     end)
@@ -117,7 +117,7 @@ describe("scatter_reduce", function()
 
   it("combines long runs in order", function()
     local n = 1000
-    local y = pt.zeros(2):scatter_reduce(1, pt.full({ n }, 2), pt.arange(n):float(), "amax")
+    local y = pt.zeros(2):scatter_reduce(1, pt.full({ n }, 2), pt.range(1, n):float(), "amax")
     assert.same({ 0.0, 1000.0 }, y:tolist())
     y = pt.ones(2):scatter_reduce(1, pt.full({ 10 }, 1), pt.full({ 10 }, 2.0), "prod")
     assert.same({ 1024.0, 1.0 }, y:tolist())

@@ -71,9 +71,11 @@ static pt_tensor *checked_target(const char *op, const pt_tensor *x, pt_tensor *
   target = pti_ids(op, "target", target);
   int64_t at = target ? pti_bad_id(target, classes, false, &ignore) : -1;
   if (at < 0) return target;
-  return pti_fail(PT_EINDEX, "%s: target %lld at position %s is not a class from %lld to %lld", op,
-                  (long long)((const int64_t *)pti_ptr(target))[at], pti_position_text(target, at),
-                  (long long)base, (long long)(classes - 1 + base));
+  long long label = ((const int64_t *)pti_ptr(target))[at];
+  return pti_fail(PT_EINDEX, "%s: target %lld at position %s is not a class from %lld to %lld%s",
+                  op, label, pti_position_text(target, at), (long long)base,
+                  (long long)(classes - 1 + base),
+                  label == 0 && base == 1 ? "; labels count from 1: add 1 to those from 0" : "");
 }
 
 /* loss, total weight, and the weight of every target (0 where it is ignored): all that backward

@@ -63,6 +63,11 @@ const char *pti_position_text(const pt_tensor *x, int64_t at) {
   return x->nd ? pti_sizes_text(place, x->nd) : "1";
 }
 
+static const char *id_hint(int64_t id) {
+  return id == 0 && pti_this.index_base == 1 ? "; positions count from 1; pt.range(1, n) makes them"
+                                             : "";
+}
+
 bool pti_check_ids(const char *op, const char *name, const pt_tensor *id, int64_t n, bool wrap) {
   int64_t at = pti_bad_id(id, n, wrap, NULL);
   if (at < 0) return true;
@@ -72,8 +77,8 @@ bool pti_check_ids(const char *op, const char *name, const pt_tensor *id, int64_
     return pti_refuse(PT_EINDEX, "%s: %s %lld at position %s, but there are no entries", op, name,
                       v, where);
   }
-  return pti_refuse(PT_EINDEX, "%s: %s %lld at position %s is not from %lld to %lld", op, name, v,
-                    where, base, (long long)n - 1 + base);
+  return pti_refuse(PT_EINDEX, "%s: %s %lld at position %s is not from %lld to %lld%s", op, name, v,
+                    where, base, (long long)n - 1 + base, id_hint(v));
 }
 
 /* ---- geometry ---- */

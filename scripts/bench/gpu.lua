@@ -68,7 +68,7 @@ do -- training steps
     local model = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(),
       nn.Linear(width, 10)):to(device)
     local optimizer = pt.optim.Adam(model:parameters(), { lr = 1e-3 })
-    local x, y = pt.randn(batch, width, { device = device }), pt.randint(1, 10, { batch }):to(device)
+    local x, y = pt.randn(batch, width, { device = device }), pt.randint(1, 11, { batch }):to(device)
     measure(name, function()
       local loss = nn.functional.cross_entropy(model(x), y)
       optimizer:zero_grad()

@@ -61,9 +61,9 @@ measure("rms_norm 1024x4096", { pt.randn(1024, 4096), pt.randn(4096) },
 measure("group_norm 8x64x56 in 8", { pt.randn(8, 64, 56, 56), pt.randn(64), pt.randn(64) },
   function(x, w, b) return F.group_norm(x, 8, w, b) end)
 measure("softmax 1024x4096", { pt.randn(1024, 4096) }, function(x) return F.softmax(x, 2) end)
-local target = pt.randint(1, 4096, { 1024 })
+local target = pt.randint(1, 4097, { 1024 })
 measure("cross_entropy 1024x4096", { pt.randn(1024, 4096) }, function(x) return F.cross_entropy(x, target) end)
-local lengths, labels, label_lengths = {}, pt.randint(2, 64, { 16, 80 }), {}
+local lengths, labels, label_lengths = {}, pt.randint(2, 65, { 16, 80 }), {}
 for i = 1, 16 do lengths[i], label_lengths[i] = 500, 80 end
 measure("ctc_loss 500x16x64, 80 labels", { pt.randn(500, 16, 64) },
   function(x) return F.ctc_loss(x:log_softmax(3), labels, lengths, label_lengths) end)
@@ -78,5 +78,5 @@ measure("lstm 64x64x256", {
 }, function(x, h, c, wi, wh, bi, bh) return (pt.rnn_layer(x, h, c, wi, wh, bi, bh, "lstm")) end)
 measure("interpolate bilinear 8x64x28 to 56", { pt.randn(8, 64, 28, 28) },
   function(x) return F.interpolate(x, { 56, 56 }, nil, "bilinear") end)
-local ids = pt.randint(1, 30000, { 32, 128 })
+local ids = pt.randint(1, 30001, { 32, 128 })
 measure("embedding 30000x512, 32x128 ids", { pt.randn(30000, 512) }, function(w) return F.embedding(ids, w) end)

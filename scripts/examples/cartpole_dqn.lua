@@ -52,7 +52,7 @@ local function remember(state, action, after, fell)
 end
 
 local function learn()
-  local ids = pt.randint(1, math.min(written, MEMORY), { BATCH })
+  local ids = pt.randint(1, math.min(written, MEMORY) + 1, { BATCH })
   local states, actions, after, alive = table.unpack(memory:index_select(1, ids):split({ 4, 1, 4, 1 }, 2))
   local value = policy(states):gather(2, actions:long())
   local want = pt.no_grad(function() -- the policy chooses the next action, the target judges it

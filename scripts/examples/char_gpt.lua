@@ -26,8 +26,8 @@ local split = math.floor(#ids * 0.9)
 
 -- Random pieces of the text, and the same one character later: (BATCH, BLOCK) each.
 local function batch(from, to)
-  local starts = pt.randint(from, to - BLOCK - 1, { BATCH, 1 })
-  local at = (starts + pt.arange(1, BLOCK) - 1):reshape(-1)
+  local starts = pt.randint(from, to - BLOCK, { BATCH, 1 })
+  local at = (starts + pt.arange(BLOCK)):reshape(-1)
   return ids:index_select(1, at):reshape(BATCH, BLOCK), ids:index_select(1, at + 1):reshape(BATCH, BLOCK)
 end
 
@@ -74,7 +74,7 @@ end
 --- ids (batch, steps) -> logits (batch, steps, characters)
 function GPT:forward(x, caches)
   local before = caches and caches[1].k and caches[1].k:size(3) or 0
-  local h = self.tokens(x) + self.places(pt.arange(before + 1, before + x:size(2)))
+  local h = self.tokens(x) + self.places(pt.range(before + 1, before + x:size(2)))
   for i, block in ipairs(self.blocks) do h = block(h, caches and caches[i]) end
   return self.head(self.ln(h))
 end

@@ -20,8 +20,8 @@ local BATCH, BLOCK, WIDTH, STEPS = smoke and 8 or 32, smoke and 16 or 64, smoke 
 
 -- Random pieces of the text, and the same one character later: (BLOCK, BATCH) each.
 local function batch(from, to)
-  local starts = pt.randint(from, to - BLOCK - 1, { BATCH })
-  local at = starts:unsqueeze(1) + pt.arange(1, BLOCK):unsqueeze(2) - 1
+  local starts = pt.randint(from, to - BLOCK, { BATCH })
+  local at = starts:unsqueeze(1) + pt.arange(BLOCK):unsqueeze(2)
   local flat = at:reshape(-1)
   return ids:index_select(1, flat):reshape(BLOCK, BATCH), ids:index_select(1, flat + 1):reshape(BLOCK, BATCH)
 end

@@ -45,7 +45,7 @@ local scheduler = optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
 
 local first, last, mean
 for step = 1, STEPS do
-  local x, t, noise = moons(256, 0.03), pt.randint(1, T, { 256 }), pt.randn(256, 2)
+  local x, t, noise = moons(256, 0.03), pt.randint(1, T + 1, { 256 }), pt.randn(256, 2)
   local a = kept:index_select(1, t):unsqueeze(2)
   local loss = nn.functional.mse_loss(model(a:sqrt() * x + (1 - a):sqrt() * noise, t), noise)
   optimizer:zero_grad()

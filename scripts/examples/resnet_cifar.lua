@@ -17,7 +17,7 @@ pt.manual_seed(1)
 -- n images: class c is a square at one of five places in one of two colours.
 local function generated(n)
   local images = (pt.randn(n, 3, 32, 32) * 40 + 100):clamp(0, 255)
-  local labels = pt.randint(1, 10, { n })
+  local labels = pt.randint(1, 11, { n })
   for i, c in ipairs(labels:tolist()) do
     local place, colour = (c - 1) % 5, (c - 1) // 5
     local top, left = 5 + place * 4, 5 + (place * 7) % 16

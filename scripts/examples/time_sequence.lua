@@ -13,8 +13,8 @@ pt.manual_seed(0)
 
 -- 100 waves of the same period, each with a start of its own.
 local LENGTH, PERIOD, WAVES = smoke and 60 or 400, 20, smoke and 8 or 100
-local starts = pt.randint(-4 * PERIOD, 4 * PERIOD, { WAVES, 1 }):double()
-local waves = ((pt.arange(1, LENGTH):double():unsqueeze(1) + starts) / PERIOD):sin()
+local starts = pt.randint(-4 * PERIOD, 4 * PERIOD + 1, { WAVES, 1 }):double()
+local waves = ((pt.range(1, LENGTH):double():unsqueeze(1) + starts) / PERIOD):sin()
 local held = math.max(3, WAVES // 33) -- waves kept for the test
 local x, y = waves:narrow(1, held + 1, WAVES - held):narrow(2, 1, LENGTH - 1),
   waves:narrow(1, held + 1, WAVES - held):narrow(2, 2, LENGTH - 1)

@@ -17,7 +17,7 @@ local PAD, BEGIN, END, WORDS, LONGEST = 1, 2, 3, 13, 8
 
 -- n sentences and translations as ids (n, steps).
 local function sentences(n)
-  local lengths, words = pt.randint(3, LONGEST, { n }):tolist(), pt.randint(4, WORDS, { n, LONGEST }):tolist()
+  local lengths, words = pt.randint(3, LONGEST + 1, { n }):tolist(), pt.randint(4, WORDS + 1, { n, LONGEST }):tolist()
   local source, target = {}, {}
   for i = 1, n do
     local from, to = {}, { BEGIN }
@@ -44,7 +44,7 @@ function Translator:init()
   self.out = nn.Linear(WIDTH, WORDS)
 end
 
-function Translator:embed(ids) return self.words(ids) + self.places(pt.arange(1, ids:size(2))) end
+function Translator:embed(ids) return self.words(ids) + self.places(pt.range(1, ids:size(2))) end
 
 --- source and target ids (n, steps) -> scores of the word after each target word
 function Translator:forward(source, target)

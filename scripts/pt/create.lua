@@ -36,6 +36,8 @@ local function check(name, options)
         close and ("did you mean '%s'?"):format(close) or "it takes dtype, device, requires_grad")
     end
   end
+  local dtype = options.dtype
+  if dtype and not core.dtypes[tostring(dtype)] then fail("%s: dtype must be one like pt.float32", name) end
   return options
 end
 
@@ -163,30 +165,60 @@ local function numbers(name, ...)
   return list, options
 end
 
-local function whole(list)
+-- The dtype of a range of these numbers.
+local function range_dtype(list, options)
+  if options.dtype then return core.dtypes[options.dtype] or options.dtype end
   for _, v in ipairs(list) do
-    if math.type(v) ~= "integer" then return false end
+    if math.type(v) ~= "integer" then return core.get_default_dtype() end
   end
-  return true
+  return core.dtypes.int64
 end
 
-define("arange", "from... to step... options...",
-  "from to to, both included, as Lua's for: arange(5), arange(2, 6), arange(0, 1, 0.25)", function(...)
+local function truncated(v) return math.tointeger(v < 0 and math.ceil(v) or math.floor(v)) or v end
+
+-- Start, end and step of a range, as integers where the dtype is one of integers; `default` is the start where one
+-- number is given.
+local function range_ends(name, default, dtype, list)
+  if #list < 1 or #list > 3 then fail("%s: takes 1 to 3 numbers, got %d", name, #list) end
+  local first, last, step = list[1], list[2], list[3] or 1
+  if #list == 1 then first, last = default, list[1] end
+  if not dtype.is_floating_point then first, last, step = truncated(first), truncated(last), truncated(step) end
+  if step == 0 then fail("%s: step is 0", name) end
+  return first, last, step
+end
+
+--- As PyTorch's: values from start (0) up to the end, which is not among them. For positions there is `range`.
+define("arange", "start... end step... options...",
+  "start (0) up to end, which is not among them, in steps of step: arange(5) is 0 to 4; arange(0, 1, 0.25)",
+  function(...)
     local list, options = numbers("arange", ...)
-    local from, to, step = list[1], list[2], list[3] or 1
-    if #list == 1 then from, to = 1, list[1] end
-    if #list < 1 or #list > 3 then fail("arange: takes 1 to 3 numbers, got %d", #list) end
-    if step == 0 then fail("arange: step is 0") end
-    local n
-    if whole(list) then
-      n = (to - from) // step + 1
-    else
-      n = math.floor((to - from) / step + 1e-9) + 1 -- to is hit in spite of rounding
+    local dtype = range_dtype(list, options)
+    local first, last, step = range_ends("arange", 0, dtype, list)
+    if (last - first) * (step > 0 and 1 or -1) < 0 then
+      fail("arange: start %s, end %s and step %s: the step leads away from the end", first, last, step)
     end
-    local one_short = #list == 1 and to == 0 -- arange(0) is empty
-    if n <= 0 and not one_short then fail("arange: from %s to %s in steps of %s is no range", from, to, step) end
-    local dtype = options.dtype or (whole(list) and core.dtypes.int64 or core.get_default_dtype())
-    return finish(sequence(n, from, step, dtype, options.device or "cpu"), options)
+    local n
+    if math.type(first) == "integer" and math.type(last) == "integer" and math.type(step) == "integer" then
+      n = (last - first + step - (step > 0 and 1 or -1)) // step
+    else
+      n = math.ceil((last - first) / step)
+    end
+    return finish(sequence(n, first, step, dtype, options.device or "cpu"), options)
+  end)
+
+--- As Lua's `for` counts, which is how positions count: pt.range(1, n) is every position of n entries.
+define("range", "first last step... options...",
+  "first to last, both included, as Lua's for: range(1, n) are the positions of n entries; range(1, 0) is empty",
+  function(...)
+    local list, options = numbers("range", ...)
+    if #list == 1 then
+      fail("range: takes first and last: pt.range(1, %s), or pt.arange(%s) from 0", list[1], list[1])
+    end
+    local dtype = range_dtype(list, options)
+    local first, last, step = range_ends("range", 1, dtype, list)
+    local n = (last - first) // step + 1 -- exact where they are integers
+    if dtype.is_floating_point then n = math.floor((last - first) / step + 1e-9) + 1 end -- in spite of rounding
+    return finish(sequence(math.max(0, n), first, step, dtype, options.device or "cpu"), options)
   end)
 
 -- `steps` numbers from a to b as floats.
@@ -236,33 +268,36 @@ define("hamming_window", "n periodic... options...", "a raised cosine of n point
 
 -- ---- random numbers ----
 
--- Bounds of (to) or (from, to).
-local function bounds(name, from, to)
-  if to == nil then from, to = 1, from end
-  from, to = math.tointeger(from), math.tointeger(to)
-  if not from or not to then fail("%s: bounds must be integers", name) end
-  if from > to then fail("%s: from %d to %d is no range", name, from, to) end
-  return from, to
+-- Bounds of (high) or (low, high); high is excluded.
+local function bounds(name, low, high)
+  if high == nil then low, high = 0, low end
+  low, high = math.tointeger(low), math.tointeger(high)
+  if not low or not high then fail("%s: low and high must be integers", name) end
+  if low >= high then fail("%s: low %d and high %d (which is excluded): no number lies between", name, low, high) end
+  return low, high
 end
 
-define("randint", "from... to size options...", "random integers from 1, or from, to to", function(from, to, ...)
-  local size, options = ...
-  if type(to) == "table" then from, to, size, options = 1, from, to, size end
-  from, to = bounds("randint", from, to)
-  options = check("randint", options)
-  local sizes = type(size) == "number" and { size } or size or {}
-  local x = core.empty(sizes, options.dtype or core.dtypes.int64, options.device, "randint")
-  return finish(draw(options.generator, x, "int", from, to + 1), options)
-end)
+define("randint", "low... high size options...",
+  "random integers from low (0) up to high, which is never drawn: randint(6, {3}), randint(1, 7, {3})",
+  function(low, high, ...)
+    local size, options = ...
+    if type(high) == "table" then low, high, size, options = 0, low, high, size end
+    low, high = bounds("randint", low, high)
+    options = check("randint", options)
+    local sizes = type(size) == "number" and { size } or size or {}
+    local x = core.empty(sizes, options.dtype or core.dtypes.int64, options.device, "randint")
+    return finish(draw(options.generator, x, "int", low, high), options)
+  end)
 
-define("randint_like", "x:T from... to options...", "random integers in the shape of x", function(x, from, to, options)
-  if type(to) == "table" then to, options = nil, to end
-  from, to = bounds("randint_like", from, to)
-  options = check("randint_like", options)
-  return finish(draw(options.generator, blank("randint_like", x.shape, options, x), "int", from, to + 1), options)
-end)
+define("randint_like", "x:T low... high options...",
+  "random integers from low (0) up to high, which is never drawn, in the shape of x", function(x, low, high, options)
+    if type(high) == "table" then high, options = nil, high end
+    low, high = bounds("randint_like", low, high)
+    options = check("randint_like", options)
+    return finish(draw(options.generator, blank("randint_like", x.shape, options, x), "int", low, high), options)
+  end)
 
-define("randperm", "n options...", "1 to n in random order", function(n, options)
+define("randperm", "n options...", "the positions 1 to n in random order", function(n, options)
   options = check("randperm", options)
   local x = under("randperm", options.generator, permutation, n)
   if options.dtype then x = x:to_dtype(options.dtype) end
@@ -308,14 +343,14 @@ drawing("exponential_", "x:T rate:n=1", "random numbers of an exponential distri
 end)
 
 drawing("random_", "x:T from:i? to:i?",
-  "random integers from from to to: random_(6) throws dice; without bounds, all that the dtype holds exactly",
+  "random integers from from (0) up to to, which is never drawn; without bounds, all that the dtype holds exactly",
   function(x, from, to, g)
     if not from then
       local bits = { float32 = 24, float16 = 11, bfloat16 = 8, bool = 1, uint8 = 8, int8 = 7, int16 = 15, int32 = 31 }
       return draw(g, x, "int", 0, 1 << (bits[tostring(x.dtype)] or 53))
     end
     from, to = bounds("random_", from, to)
-    return draw(g, x, "int", from, to + 1)
+    return draw(g, x, "int", from, to)
   end)
 
 drawing("log_normal_", "x:T mean:n=1 std:n=2", "random numbers whose logarithms are normal", function(x, mean, std, g)
@@ -360,7 +395,8 @@ drawing("multinomial", "x:T num_samples:i replacement:b=false",
 -- ---- classes ----
 
 define("one_hot", "x:T num_classes:i=-1", "a 1 at the class ids of x in a new last dim of zeros", function(x, classes)
-  if x:numel() > 0 and x:min():item() < 1 then fail("one_hot: class ids count from 1") end
+  local least = x:numel() > 0 and x:min():item() or 1
+  if least < 1 then fail("one_hot: class ids count from 1, but x holds %d", least) end
   if classes == -1 then classes = x:numel() > 0 and x:max():item() or 0 end
   local sizes = { table.unpack(x.shape) }
   sizes[#sizes + 1] = classes

@@ -18,6 +18,9 @@ local kinds = {
   lua = "Lua over the ops",
 }
 
+-- Pages of docs/ that help prints as a whole.
+local pages = { pytorch = true }
+
 require "pt.manual"
 
 define("ops", "...", "all functions: a list of {name, sig, help, kind, differentiable, inplace, fn}", function()
@@ -92,17 +95,20 @@ function made.describe(op)
   return table.concat(lines, "\n")
 end
 
-define("help", "...", "prints what a function does and takes; without a name, the names of all", function(what)
-  if what == nil then
-    local names = {}
-    for i, op in ipairs(made.functions.ops()) do names[i] = op.name end
-    print(table.concat(names, " "))
-    return
-  end
-  local op, names = find(what)
-  if op then return print(made.describe(op)) end
-  local close = type(what) == "string" and nearest(what, names)
-  print(("no function '%s'%s"):format(tostring(what), close and ("; did you mean '%s'?"):format(close) or ""))
-end)
+define("help", "...",
+  'prints what a function does and takes; without a name, the names of all; help "pytorch" tells the differences',
+  function(what)
+    if what == nil then
+      local names = {}
+      for i, op in ipairs(made.functions.ops()) do names[i] = op.name end
+      print(table.concat(names, " "))
+      return
+    end
+    if pages[what] then return print(require("pt.page." .. what)) end
+    local op, names = find(what)
+    if op then return print(made.describe(op)) end
+    local close = type(what) == "string" and nearest(what, names)
+    print(("no function '%s'%s"):format(tostring(what), close and ("; did you mean '%s'?"):format(close) or ""))
+  end)
 
 return made

@@ -411,7 +411,7 @@ add("matrix_power", "x:T n:i", "x times itself n times; negative n: its inverse"
   while true do
     if n % 2 == 1 then result = result and result:matmul(x) or x end
     n = n // 2
-    if n == 0 then return result == x and x:clone() or result end
+    if n == 0 then return rawequal(result, x) and x:clone() or result end
     x = x:matmul(x)
   end
 end)

@@ -1,5 +1,6 @@
 -- embed.lua: packs scripts/pt into a C file, compiled, so that the library needs no files at run time and parses none.
--- usage: lua5.4 scripts/tools/embed.lua build/gen/scripts.c scripts/pt
+-- usage: lua5.4 scripts/tools/embed.lua build/gen/scripts.c scripts/pt docs/pytorch.md ...
+-- The pages named last become modules that return their text: docs/pytorch.md is "pt.page.pytorch".
 -- The table is declared as in bindings/binding.h; the file is compiled without any header of the project.
 
 local out, dir = arg[1], arg[2]:gsub("/+$", "")
@@ -38,6 +39,11 @@ local scripts = {}
 for path in assert(io.popen("find '" .. dir .. "' -name '*.lua'")):lines() do
   local name = module_name(path)
   scripts[#scripts + 1] = { name = name, code = compiled(name, read(path)) }
+end
+
+for i = 3, #arg do
+  local name = "pt.page." .. arg[i]:match "([^/]+)%.md$"
+  scripts[#scripts + 1] = { name = name, code = compiled(name, ("return %q"):format(read(arg[i]))) }
 end
 
 -- ---- pt.index: which file makes which function and method, so that a program loads what it uses ----

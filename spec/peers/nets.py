@@ -40,7 +40,7 @@ local function weigh(list)
   local total = 0
   for _, x in ipairs(list) do
     if x:is_floating_point() and x.requires_grad and x:numel() > 0 then
-      total = total + (x * (pt.arange(x:numel(), { dtype = x.dtype }):reshape(x.shape) * 0.7):cos()):sum()
+      total = total + (x * (pt.range(1, x:numel(), { dtype = x.dtype }):reshape(x.shape) * 0.7):cos()):sum()
     end
   end
   return pt.is_tensor(total) and total or nil

@@ -70,7 +70,7 @@ local function weighed(inputs, ...)
   for i = 1, select("#", ...) do
     local x = select(i, ...)
     if pt.is_tensor(x) and x.requires_grad and x:numel() > 0 then
-      total = total + (x * pt.arange(x:numel()):reshape(x.shape)):sum()
+      total = total + (x * pt.range(1, x:numel()):reshape(x.shape)):sum()
     end
   end
   if pt.is_tensor(total) then total:backward() end

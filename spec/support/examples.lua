@@ -3,7 +3,8 @@ return {
   add = { { [[pt.add(pt.tensor{1, 2}, pt.tensor{10, 20}, {alpha = 2})]], [=[
 tensor([21, 42])]=] } },
   arange = { { [[pt.arange(2, 10, 3)]], [=[
-tensor([2, 5, 8])]=] } },
+tensor([2, 5, 8])]=] }, { [[pt.arange(4)]], [=[
+tensor([0, 1, 2, 3])]=] } },
   argmax = { { [[pt.tensor({3.0, 7, 5}):argmax()]], [=[
 tensor(2)]=] } },
   atan2 = { { [[pt.tensor({1.0, -1}):atan2(pt.tensor{1.0, 1})]], [=[
@@ -25,7 +26,7 @@ tensor([0.0000, 0.5000, 1.0000])]=] } },
 tensor([1., 3., 3.])  tensor([1, 2, 2])]=] } },
   cumsum = { { [[pt.tensor({1, 2, 3}):cumsum(1)]], [=[
 tensor([1, 3, 6])]=] } },
-  diagonal = { { [[pt.arange(9):reshape(3, 3):diagonal(1)]], [=[
+  diagonal = { { [[pt.range(1, 9):reshape(3, 3):diagonal(1)]], [=[
 tensor([2, 6])]=] } },
   diff = { { [[pt.tensor({1, 4, 9}):diff()]], [=[
 tensor([3, 5])]=] } },
@@ -39,7 +40,7 @@ tensor([[1, 1, 1],
   eye = { { [[pt.eye(2)]], [=[
 tensor([[1., 0.],
         [0., 1.]])]=] } },
-  flip = { { [[pt.arange(3):flip(1)]], [=[
+  flip = { { [[pt.range(1, 3):flip(1)]], [=[
 tensor([3, 2, 1])]=] } },
   fmod = { { [[pt.tensor({-5, 5}):fmod(3)]], [=[
 tensor([-2,  2])]=] } },
@@ -82,7 +83,7 @@ tensor([[1, 1],
         [3, 4]])]=] } },
   mode = { { [[pt.tensor({2, 1, 2}):mode()]], [=[
 tensor(2)  tensor(3)]=] } },
-  narrow = { { [[pt.arange(5):narrow(1, 2, 3)]], [=[
+  narrow = { { [[pt.range(1, 5):narrow(1, 2, 3)]], [=[
 tensor([2, 3, 4])]=] } },
   nonzero = { { [[pt.tensor({0, 5, 7}):nonzero()]], [=[
 tensor([[2],
@@ -95,24 +96,26 @@ tensor([[1, 0, 0],
   outer = { { [[pt.tensor({1, 2}):outer(pt.tensor{3, 4})]], [=[
 tensor([[3, 4],
         [6, 8]])]=] } },
-  permute = { { [[pt.arange(6):reshape(1, 2, 3):permute({3, 1, 2}).shape]], [=[
+  permute = { { [[pt.range(1, 6):reshape(1, 2, 3):permute({3, 1, 2}).shape]], [=[
 [3, 1, 2]]=] } },
   put_ = { { [[pt.zeros(3):put_(pt.tensor{2}, pt.tensor{5.0})]], [=[
 tensor([0., 5., 0.])]=] } },
   quantile = { { [[pt.tensor({1.0, 2, 3}):quantile({0.25, 0.5})]], [=[
 tensor([1.5000, 2.0000])]=] } },
+  range = { { [[pt.range(1, 4)]], [=[
+tensor([1, 2, 3, 4])]=] } },
   randperm = { { [[pt.randperm(4):sum()]], [=[
 tensor(10)]=] } },
   remainder = { { [[pt.tensor({-5, 5}):remainder(3)]], [=[
 tensor([1, 2])]=] } },
   repeat_interleave = { { [[pt.tensor({1, 2}):repeat_interleave(2)]], [=[
 tensor([1, 1, 2, 2])]=] } },
-  reshape = { { [[pt.arange(6):reshape(2, -1)]], [=[
+  reshape = { { [[pt.range(1, 6):reshape(2, -1)]], [=[
 tensor([[1, 2, 3],
         [4, 5, 6]])]=] } },
   result_type = { { [[pt.result_type(pt.tensor{1}, 0.5)]], [=[
 float32]=] } },
-  roll = { { [[pt.arange(4):roll(1)]], [=[
+  roll = { { [[pt.range(1, 4):roll(1)]], [=[
 tensor([4, 1, 2, 3])]=] } },
   round = { { [[pt.tensor({1.25, 2.5, -0.75}):round(1)]], [=[
 tensor([ 1.2000,  2.5000, -0.8000])]=] } },
@@ -127,7 +130,7 @@ tensor([2, 3])]=] } },
 tensor([0.0900, 0.2447, 0.6652])]=] } },
   sort = { { [[pt.tensor({3.0, 1, 2}):sort(1, true)]], [=[
 tensor([3., 2., 1.])  tensor([1, 3, 2])]=] } },
-  split = { { [[table.unpack(pt.arange(5):split(2))]], [=[
+  split = { { [[table.unpack(pt.range(1, 5):split(2))]], [=[
 tensor([1, 2])  tensor([3, 4])  tensor([5])]=] } },
   squeeze = { { [[pt.zeros(1, 3, 1):squeeze().shape]], [=[
 [3]]=] } },

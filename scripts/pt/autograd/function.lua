@@ -194,7 +194,7 @@ local function apply(Function, ...)
   ctx.without_gradient, ctx.dirty, ctx.outputs = nil, nil, #outputs
   local given = table.move(outputs, 1, #outputs, 1, {})
   for _, x in ipairs(inputs) do -- an argument that was returned as it is must not count as edited
-    for k, y in ipairs(outputs) do given[k] = y == x and not dirty[x] and x:detach() or given[k] end
+    for k, y in ipairs(outputs) do given[k] = rawequal(y, x) and not dirty[x] and x:detach() or given[k] end
   end
   local recorded = core.record(Function.__name, gradient_of(Function, ctx, places, args.n), ctx.materialize_grads,
     inputs, saved, given, next(dirty) ~= nil)

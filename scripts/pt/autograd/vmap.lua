@@ -31,7 +31,7 @@ local fields = {
   device = function(x) return x.value.device end,
   requires_grad = function(x) return x.value.requires_grad end,
   is_leaf = function() return false end,
-  T = function(x) return x:permute(table.unpack(pt.arange(x.ndim, 1, -1):tolist())) end,
+  T = function(x) return x:permute(table.unpack(pt.range(x.ndim, 1, -1):tolist())) end,
   mT = function(x) return x:transpose(-2, -1) end,
 }
 

@@ -16,7 +16,7 @@ function Sampler:len() fail("%s has no len method", getmetatable(self).__name) e
 function Sampler.__len(self) return self:len() end
 
 -- A new seed by the default generator.
-function samplers.new_seed() return pt.randint(1, 0x7FFFFFFF, { 1 }):item() end
+function samplers.new_seed() return pt.randint(1, 1 << 31, { 1 }):item() end
 
 -- Numbers below n, one after the other, that depend on seed and epoch alone (splitmix64).
 local function numbers(seed, epoch)

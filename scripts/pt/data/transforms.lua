@@ -28,7 +28,7 @@ end
 
 local function uniform(low, high) return low + (high - low) * pt.rand(1):item() end
 local function chance(p) return pt.rand(1):item() < p end
-local function whole(low, high) return pt.randint(low, high, { 1 }):item() end
+local function whole(low, high) return pt.randint(low, high + 1, { 1 }):item() end
 
 local function pair(name, value)
   if type(value) == "number" then return value, value end

@@ -69,7 +69,10 @@ end
 
 local function check_ids(op, index, n)
   for _, id in ipairs { index:amin():item(), index:amax():item() } do
-    if id < 1 or id > n then fail("%s: index holds id %d, which is not from 1 to %d", op, id, n) end
+    if id < 1 or id > n then
+      fail("%s: index holds id %d, which is not from 1 to %d%s", op, id, n,
+        id == 0 and "; positions count from 1; pt.range(1, n) makes them" or "")
+    end
   end
 end
 

@@ -77,6 +77,17 @@ define("unbind", "x:T dim:i=1", "the entries of dim, as a list of views", functi
   return list
 end)
 
+local function next_row(x, i)
+  if i < x:size(1) then return i + 1, x:select(1, i + 1) end
+end
+
+--- `for i, row in x:rows() do`: the entries of dim 1, as views.
+define("rows", "x:T", "an iterator over dim 1: for i, row in x:rows() do ... end; the rows are views", function(x)
+  if x.ndim == 0 then fail("rows: x has no dims") end
+  return next_row, x, 0
+end)
+functions.rows = nil -- a method only
+
 -- The key of x[...] that a text like "1:3, :, -1" stands for.
 local function parse(text)
   local key = {}

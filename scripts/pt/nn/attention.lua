@@ -58,7 +58,7 @@ local function project(self, query, key, value)
   local e, b = self.embed_dim, self.in_proj_bias
   local weights = { self.q_proj_weight, self.k_proj_weight, self.v_proj_weight }
   if self.in_proj_weight then
-    if query == key and key == value then -- one product for all three
+    if rawequal(query, key) and rawequal(key, value) then -- one product for all three
       return table.unpack(query:linear(self.in_proj_weight, b):chunk(3, -1))
     end
     weights = self.in_proj_weight:chunk(3)
@@ -136,7 +136,7 @@ Attention.forward = signature("MultiheadAttention",
   function(self, query, key, value, padding, need_weights, attn_mask, average, is_causal)
     check_inputs(self, query, key, value)
     local single = query.ndim == 2
-    local same = query == key and key == value
+    local same = rawequal(query, key) and rawequal(key, value)
     local function ready(x)
       if single then return x:unsqueeze(1) end
       return self.batch_first and x or x:transpose(1, 2)

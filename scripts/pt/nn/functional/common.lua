@@ -71,7 +71,8 @@ function common.check_ids(op, name, ids, n)
   if ids:numel() == 0 then return end
   local low, high = ids:amin():item(), ids:amax():item()
   if low < 1 or high > n then
-    fail("%s: id %d of %s is not from 1 to %d", op, low < 1 and low or high, name, n)
+    fail("%s: id %d of %s is not from 1 to %d%s", op, low < 1 and low or high, name, n,
+      low == 0 and "; positions count from 1; pt.range(1, n) makes them" or "")
   end
 end
 
