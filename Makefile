@@ -278,13 +278,20 @@ docs: all
 format:
 	clang-format -i $(C_SOURCES)
 
+# scripts/bench/workloads.txt in numbers, and the rest of the folder. PATTERN=softmax: only what has it in its name.
+PATTERN ?=
+build/bench/peak: scripts/bench/peak.c
+	@mkdir -p $(@D)
+	$(call say,cc)$(CC) -O3 -march=native -o $@ $< -lpthread
 bench: deps
-	@$(MAKE) --no-print-directory all
-	@for f in $(filter-out %/timing.lua %/compare.lua,$(wildcard scripts/bench/*.lua)); do \
-	  echo "-- $$f"; build/ptlua $$f || exit 1; done
+	@$(MAKE) --no-print-directory all build/bench/peak
+	@build/ptlua scripts/bench/speed.lua '$(PATTERN)'
+	@[ -n '$(PATTERN)' ] || for f in autograd memory pool programs; do \
+	  echo "-- scripts/bench/$$f.lua"; build/ptlua scripts/bench/$$f.lua || exit 1; done
 bench-peers: deps
-	@$(MAKE) --no-print-directory all
-	@build/ptlua scripts/bench/compare.lua
+	@$(MAKE) --no-print-directory all build/bench/peak
+	@$(PYTHON) scripts/bench/peers/speed.py build/ptlua '$(PATTERN)'
+	@[ -n '$(PATTERN)' ] || PYTHON=$(PYTHON) build/ptlua scripts/bench/compare.lua
 
 # Lines per room, bytes of the stripped library, start-up time.
 size: all
@@ -322,7 +329,7 @@ help:
 	  'make test-asan    specs under ASan + UBSan alone;  make test-tsan  under TSan' \
 	  'make test-peers   thousands of random calls beside PyTorch (optional)' \
 	  'make lint         luacheck and clang-format alone;  make format  fixes the latter' \
-	  'make bench        speed;  make bench-peers  the same beside PyTorch (PYTHON=a Python that has it)' \
+	  'make bench        speed, and shares of what the machine can do (PATTERN=softmax);  make bench-peers  beside PyTorch (PYTHON=...)' \
 	  'make docs         build/docs/reference.md: every function, with examples' \
 	  'make cuda         build/libptlua_cuda.so, where nvcc is; CUDA_ARCHS="80 90 100"' \
 	  'make cuda-report  registers, spills and occupancy of its kernels' \

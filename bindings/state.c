@@ -175,6 +175,9 @@ static int set_up(lua_State *L) {
   bool lazy = lua_toboolean(L, 2);
   void *b;
   lua_getallocf(L, &b);
+  lua_gc(
+      L, LUA_GCGEN, 0,
+      0); /* most boxes die young (lua_tensor.c); while there is nothing to look at, this is free */
   lua_gc(L, LUA_GCSTOP); /* all that is made here stays */
   learn_layout(L, b);
   if (config->no_stdlib) open_few_libraries(L);
@@ -183,7 +186,6 @@ static int set_up(lua_State *L) {
   else luaL_requiref(L, "pt", luaopen_pt, 1);
   if (config->seed) seed_generators(L, config->seed);
   lua_gc(L, LUA_GCRESTART);
-  lua_gc(L, LUA_GCINC, 0, 0, 0);
   return 0;
 }
 

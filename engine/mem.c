@@ -1,7 +1,8 @@
 /* mem.c: blocks by size class, kept for reuse. Fresh pages are the hidden cost of tensor programs
    (first touch is many times slower than warm memory), so a freed block stays: small ones with the
    thread that freed them, large ones in a shared store that grows no bigger than what has been live
-   at once.
+   at once. Where that is full, blocks of the class that was not asked for longest go back to the
+   system: sizes that a program no longer uses do not keep out those that it does.
 
    Classes: 64, 128, ... 1024 in steps of 64; above that four per power of two. Lists are linked
    through the blocks' own first bytes. */
@@ -23,6 +24,7 @@ enum {
 
 typedef struct block {
   struct block *next;
+  size_t size; /* of one that goes back to the system */
 } block;
 
 typedef struct cache {
@@ -43,6 +45,7 @@ static PTI_THREAD cache *mine_or_null;
 static struct {
   pthread_mutex_t lock;
   block *list[NCLASS];
+  uint64_t touched[NCLASS], clock; /* when a block of the class last came or went */
   size_t kept;
   cache *threads;           /* of running threads */
   int64_t ended[PTI_NLIVE]; /* counters of threads that ended */
@@ -100,6 +103,8 @@ void pti_count(int what, int64_t delta) {
   /* Written by this thread only; others read it, so the store must not tear. */
   __atomic_store_n(&c->live[what], c->live[what] + delta, __ATOMIC_RELAXED);
 }
+
+int64_t pti_live_here(int what) { return mine()->live[what]; }
 
 static int64_t live_total(int what) {
   pthread_mutex_lock(&shared.lock);
@@ -222,9 +227,41 @@ static void *from_shared(int c, size_t size) {
   if (b) {
     shared.list[c] = b->next;
     shared.kept -= size;
+    shared.touched[c] = ++shared.clock;
   }
   pthread_mutex_unlock(&shared.lock);
   return b;
+}
+
+/* The class other than c that was not touched longest; -1: no other one has blocks. */
+static int stalest(int c) {
+  int found = -1;
+  for (int i = 0; i < NCLASS; i++) {
+    if (i == c || shared.list[i] == NULL) continue;
+    if (found < 0 || shared.touched[i] < shared.touched[found]) found = i;
+  }
+  return found;
+}
+
+/* Keeps a block, and returns those that leave for it; or it, where there is no room at all. */
+static block *keep_shared(int c, size_t size, block *b) {
+  size_t most = atomic_load(&held) / 2 + 64 * 1024 * 1024;
+  block *leaving = NULL;
+  for (int old; shared.kept + size > most && (old = stalest(c)) >= 0;) {
+    block *gone = shared.list[old];
+    shared.list[old] = gone->next;
+    shared.kept -= gone->size = class_size(old);
+    gone->next = leaving;
+    leaving = gone;
+  }
+  shared.touched[c] = ++shared.clock;
+  bool keep = shared.kept + size <= most;
+  if (keep) shared.kept += size;
+  b->size = size;
+  b->next = keep ? shared.list[c] : leaving;
+  if (!keep) return b;
+  shared.list[c] = b;
+  return leaving;
 }
 
 bool pti_mem_collect(void) {
@@ -285,12 +322,11 @@ void pti_free(void *p, size_t bytes) {
     return;
   }
   pthread_mutex_lock(&shared.lock);
-  bool keep = shared.kept + size <= atomic_load(&held) / 2 + 64 * 1024 * 1024;
-  if (keep) {
-    b->next = shared.list[c];
-    shared.list[c] = b;
-    shared.kept += size;
-  }
+  block *leaving = keep_shared(c, size, b);
   pthread_mutex_unlock(&shared.lock);
-  if (!keep) to_system(p, size);
+  while (leaving) {
+    block *gone = leaving;
+    leaving = gone->next;
+    to_system(gone, gone->size);
+  }
 }

@@ -14,6 +14,7 @@ void pti_free(void *block, size_t bytes);
 /* Live counters, kept per thread and summed on request (pt_get_memory_stats). */
 enum { PTI_LIVE_BYTES, PTI_LIVE_TENSORS, PTI_LIVE_NODES, PTI_NLIVE };
 void pti_count(int what, int64_t delta);
+int64_t pti_live_here(int what); /* of this thread: less than 0 where it frees what others made */
 
 /* Bytes that a thread's tensors and, by the same account, its Lua state have in use. Only that thread touches it. */
 typedef struct pti_account {

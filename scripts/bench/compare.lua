@@ -29,7 +29,7 @@ if #chosen == 0 then
     local twin = io.open(here .. name .. ".lua")
     if twin then
       twin:close()
-      if name ~= "timing" then chosen[#chosen + 1] = name end
+      if name ~= "timing" and name ~= "speed" then chosen[#chosen + 1] = name end
     end
   end
 end

@@ -37,7 +37,8 @@ static double fma_rate(void) {
 }
 
 static double triad_rate(int64_t n, int rounds) {
-  float *a = aligned_alloc(64, (size_t)n * 4), *b = aligned_alloc(64, (size_t)n * 4), *c = aligned_alloc(64, (size_t)n * 4);
+  float *a = aligned_alloc(64, (size_t)n * 4), *b = aligned_alloc(64, (size_t)n * 4),
+        *c = aligned_alloc(64, (size_t)n * 4);
   double best = 0;
   if (a == NULL || b == NULL || c == NULL) return 0;
   for (int64_t i = 0; i < n; i++) a[i] = 0, b[i] = 1, c[i] = (float)i;
@@ -65,7 +66,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static void *measure(void *unused) {
   for (int kind = 0; kind < 3; kind++) {
     pthread_barrier_wait(&line);
-    double rate = kind == 0 ? fma_rate() : triad_rate(kind == 1 ? CACHED : LARGE, kind == 1 ? 200 : 8);
+    double rate =
+        kind == 0 ? fma_rate() : triad_rate(kind == 1 ? CACHED : LARGE, kind == 1 ? 200 : 8);
     pthread_mutex_lock(&lock);
     sum[kind] += rate;
     pthread_mutex_unlock(&lock);
