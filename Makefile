@@ -64,10 +64,10 @@ BY_LEVEL := $(wildcard kernels/cpu/*_loops.c kernels/cpu/*/*_loops.c)
 KERNELS  := $(filter-out $(BY_LEVEL),$(wildcard kernels/cpu/*.c kernels/cpu/*/*.c))
 BINDINGS := $(filter-out bindings/main.c,$(wildcard bindings/*.c bindings/*/*.c))
 OBJ := $(ENGINE:%.c=$(BUILD)/%.o) $(KERNELS:%.c=$(BUILD)/%.o) $(BINDINGS:%.c=$(BUILD)/%.o) \
-       $(foreach l,$(LEVELS),$(BY_LEVEL:%.c=$(BUILD)/%_$l.o)) $(BUILD)/scripts.o
+       $(foreach l,$(LEVELS),$(BY_LEVEL:%.c=$(BUILD)/%_$l.o)) $(BUILD)/ptlua_table.o $(BUILD)/scripts.o
 MAIN := $(BUILD)/bindings/main.o
 # The generated files serve every build, whatever its flags.
-GEN  := $(addprefix build/gen/,ptlua_ops.h ptlua_ops.inc.c ptlua_run.h ptlua_ids.h ptlua_ew.h)
+GEN  := $(addprefix build/gen/,ptlua_ops.h ptlua_table.c ptlua_run.h ptlua_ids.h ptlua_rows.h ptlua_ew.h)
 SCRIPTS := $(shell find scripts/pt -name '*.lua' 2>/dev/null)
 PAGES := docs/pytorch.md
 TARGETS := $(addprefix $(BUILD)/,ptlua libptlua.so libptlua.a pt.so)
@@ -119,12 +119,13 @@ $(BUILD)/kernels/cpu/nn_loops_%.o: kernels/cpu/nn_loops.c | $(GEN)
 $(BUILD)/bindings/%.o: bindings/%.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(LUA_CFLAGS) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
-$(BUILD)/scripts.o: build/gen/scripts.c
+$(BUILD)/%.o: build/gen/%.c
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
 # opgen leaves files alone that would not change: not every row added rebuilds the world.
-build/gen/stamp: engine/ops.def scripts/tools/opgen.lua
+OPGEN := scripts/tools/opgen.lua scripts/pt/grammar.lua $(wildcard scripts/tools/opgen/*.lua)
+build/gen/stamp: engine/ops.def engine/op.h kernels/scalar.h $(OPGEN)
 	@mkdir -p $(@D)
 	$(call say,gen)$(LUA) scripts/tools/opgen.lua engine/ops.def $(@D)
 	@touch $@

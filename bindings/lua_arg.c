@@ -1,7 +1,6 @@
 /* lua_arg.c: the arguments of a call, from Lua's stack to what an op takes, as its signature says. Here 1-based dims and
    positions become 0-based, options of a last table find their places, defaults are filled in. All that can raise
    happens in pl_read_args; numbers become tensors in pl_make_numbers, within the scope of the call. */
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,32 +8,6 @@
 #include "tensor.h"
 
 enum { INTEGER = 1, FLOAT, BOOLEAN }; /* what a number argument was, in pt_arg.n */
-
-/* ---- defaults ---- */
-
-static pt_arg defaults[PTI_NOPS][PTI_MAX_ARG];
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void parse_default(const pti_param_spec *p, pt_arg *out) {
-  const char *text = p->dflt;
-  if (*text == 0) return;
-  out->given = true;
-  switch (p->type) {
-  case 'd':
-  case 'p': out->i = strtoll(text, NULL, 10), out->i -= out->i > 0; break;
-  case 'i': out->i = strtoll(text, NULL, 10); break;
-  case 'b': out->i = strcmp(text, "true") == 0; break;
-  case 's': out->s = text; break;
-  default: out->f = strtod(text, NULL);
-  }
-}
-
-static void parse_defaults(void) {
-  for (int id = 0; id < PTI_NOPS; id++) {
-    const pt_op *op = pti_op_at(id);
-    for (int i = 0; i < op->narg; i++) parse_default(&op->param[i], &defaults[id][i]);
-  }
-}
 
 /* ---- dtypes ---- */
 
@@ -381,8 +354,8 @@ void pl_read_args(lua_State *L, pl_args *a, const pt_op *op, const char *suffix)
   a->numbers = a->set = 0;
   a->nints = 0;
   if (read_two(L, a)) return;
-  pthread_once(&once, parse_defaults);
-  memcpy(a->arg, defaults[op - pti_op_at(0)], (size_t)narg * sizeof *a->arg);
+  if (op->defaults) memcpy(a->arg, op->defaults, (size_t)narg * sizeof *a->arg);
+  else memset(a->arg, 0, (size_t)narg * sizeof *a->arg);
   bool options = n > 0 && pl_is_options(L, n);
   int positional = n - options;
   for (int k = 0; k < narg && k < positional; k++) {

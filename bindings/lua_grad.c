@@ -175,10 +175,12 @@ static int set_autocast(lua_State *L) {
     return pl_error(L, PT_EDTYPE, "autocast: dtype must be a dtype, got %s", pl_describe(L, 2));
   return pt_set_autocast(on, dtype) ? 0 : pl_raise(L);
 }
-/* core.autocast_policy(name) -> nil, "lower", "float32", "widest", "plain" or "refused" */
+/* core.autocast_policy(name) -> "lower", "float32", "widest", "plain" or "refused"; nil where no op has the name, or it
+   takes what it is given */
 static int autocast_policy(lua_State *L) {
   static const char *const names[] = {NULL, "lower", "float32", "widest", "plain", "refused"};
-  lua_pushstring(L, names[pti_autocast_policy(luaL_checkstring(L, 1))]);
+  const pt_op *op = pti_op_find(luaL_checkstring(L, 1));
+  lua_pushstring(L, op ? names[op->cast] : NULL);
   return 1;
 }
 

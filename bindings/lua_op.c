@@ -125,10 +125,9 @@ static const char *dtypes_of(const pt_op *op) {
 
 /* core.ops() -> a list of {name=, sig=, help=, kind=, dtypes=, differentiable=, inplace=} */
 static int ops(lua_State *L) {
-  int n;
-  const pt_op *op = pti_ops(&n);
-  lua_createtable(L, n, 0);
-  for (int i = 0; i < n; i++, op++) {
+  lua_createtable(L, PTI_NOPS, 0);
+  for (int i = 0; i < PTI_NOPS; i++) {
+    const pt_op *op = pti_op_at(i);
     lua_createtable(L, 0, 8);
     lua_pushstring(L, op->name);
     lua_setfield(L, -2, "name");
@@ -170,11 +169,10 @@ static void set_operators(lua_State *L) {
 
 /* Every op as core.functions.name; as the method name, where its first argument is a tensor; its twin as name_. */
 void pl_open_op(lua_State *L) {
-  int n;
-  const pt_op *op = pti_ops(&n);
   lua_getfield(L, -1, "Tensor");
-  lua_createtable(L, 0, 2 * n);
-  for (int i = 0; i < n; i++, op++) {
+  lua_createtable(L, 0, 2 * PTI_NOPS);
+  for (int i = 0; i < PTI_NOPS; i++) {
+    const pt_op *op = pti_op_at(i);
     push_call(L, op, false);
     lua_pushvalue(L, -1);
     lua_setfield(L, -3, op->name);

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "expr.h"
+#include "formula.h"
 #include "node.h"
 #include "tensor.h"
 
@@ -34,8 +34,7 @@ pt_dtype pti_result_type(pt_tensor *const *x, int n) {
 
 /* The dtype that the op computes in and (but for tests) returns; PT_NDTYPE on failure. */
 static pt_dtype dtype_of(const pt_op *op, pt_tensor *const *x, int n) {
-  bool choice = op->ew == PTI_EW_where; /* its first operand only chooses */
-  pt_dtype d = pti_result_type(x + choice, n - choice);
+  pt_dtype d = pti_result_type(x + op->chooses, n - op->chooses);
   if (pti_is(d, op->dtypes)) return d;
   if (op->dtypes == PTI_FLOATS && pti_is(d, PTI_INTS | PTI_BOOLS)) return pti_default_dtype();
   pti_fail(PT_EDTYPE, "%s: %s tensors are not supported", op->name, pt_dtype_name(d));
@@ -86,9 +85,7 @@ static bool launch(const pt_op *op, int which, pt_dtype compute, pt_tensor **x, 
 
 /* Integer division has no value for a zero divisor; the kernels rely on this check. */
 static bool divisible(const pt_op *op, pt_dtype d, pt_tensor *a, pt_tensor *b) {
-  bool divides =
-      op->ew == PTI_EW_floor_divide || op->ew == PTI_EW_remainder || op->ew == PTI_EW_fmod;
-  if (!divides || pti_is(d, PTI_FLOATS) || a->numel == 0 || b->numel == 0) return true;
+  if (!op->divides || pti_is(d, PTI_FLOATS) || a->numel == 0 || b->numel == 0) return true;
   int64_t zero = 0;
   pt_tensor *any = pt_any(pt_eq(b, pt_scalar_int(0)), NULL, -1, false);
   if (any == NULL || !pt_item_int(any, &zero)) return false;
@@ -123,10 +120,10 @@ pt_tensor *pti_ew_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   return x[0] && launch(op, 0, d, x, n + 1, param) ? x[0] : NULL;
 }
 
-bool pti_power_call(const pt_arg *arg, pt_tensor **out) {
+/* Powers that are simpler ops, as PyTorch has it: x to 2, 3, 1/2, -1/2, -1. */
+bool pow_shortcut(const pt_arg *arg, pt_tensor **out) {
   pt_tensor *x = arg[0].t, *b = arg[1].t;
   double p;
-  out[0] = NULL;
   bool real = pti_is(x->dtype, PTI_FLOATS);
   if (!b->wrapped || x->wrapped || !(real || pti_is(x->dtype, PTI_INTS))) return true;
   if ((int)pti_result_type((pt_tensor *[]){x, b}, 2) != x->dtype) return true;
@@ -175,17 +172,16 @@ bool pti_ew_run_inplace(const pt_op *op, const pt_arg *arg) {
 
 /* The gradient of input i at the shape of the result, as recorded calls. */
 static pt_tensor *replay(pt_node *n, int i, pt_tensor *g) {
-  const pt_op *op = n->op;
-  unsigned uses = op->grad_uses[i];
-  double param[PTI_MAX_ARG] = {0};
-  pt_tensor *none[1 + MAX_ARITY];
-  unpack(op, n->arg, none, param);
-  pti_vars v = {.g = g, .p = param};
-  if ((uses & PTI_USE_A) && !(v.a = pti_saved(n, 0))) return NULL;
-  if ((uses & PTI_USE_B) && !(v.b = pti_saved(n, 1))) return NULL;
-  if ((uses & PTI_USE_C) && !(v.c = pti_saved(n, 2))) return NULL;
-  if ((uses & PTI_USE_Y) && !(v.y = pti_saved_out(n, 0))) return NULL;
-  pt_tensor *gx = pti_expr_run(op->grad[i], &v);
+  const pti_formula *f = &n->op->grad[i];
+  double number[PTI_MAX_ARG] = {0};
+  pt_tensor *none[1 + MAX_ARITY], *x[PTI_VARIABLE_P0] = {[PTI_VARIABLE_G] = g};
+  unpack(n->op, n->arg, none, number);
+  for (int k = PTI_VARIABLE_A; k < PTI_VARIABLE_G; k++) {
+    if (!(f->uses >> k & 1)) continue;
+    x[k] = k == PTI_VARIABLE_Y ? pti_saved_out(n, 0) : pti_saved(n, k);
+    if (x[k] == NULL) return NULL;
+  }
+  pt_tensor *gx = pti_formula_run(f, x, number);
   if (gx == NULL) return NULL;
   if (gx->dtype != g->dtype) gx = pt_to_dtype(gx, g->dtype);
   if (gx && gx->nd < g->nd) gx = pt_expand(gx, g->size, g->nd);
@@ -195,7 +191,7 @@ static pt_tensor *replay(pt_node *n, int i, pt_tensor *g) {
 /* The same by the gradient's kernel, without history. */
 static pt_tensor *kernel(pt_node *n, int i, pt_tensor *g) {
   const pt_op *op = n->op;
-  unsigned uses = op->grad_uses[i];
+  unsigned uses = op->grad[i].uses;
   double param[PTI_MAX_ARG] = {0};
   pt_tensor *x[3 + MAX_ARITY];
   int arity = unpack(op, n->arg, x, param), k = 0;
@@ -214,7 +210,8 @@ bool pti_ew_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   for (int i = 0; i < n->nin; i++) {
     if (!pti_wants(n, i)) continue;
     const pti_edge *e = &n->in[i];
-    bool identity = strcmp(n->op->grad[i], "g") == 0;
+    const pti_formula *f = &n->op->grad[i];
+    bool identity = f->n == 1 && f->uses == PTI_USE_G;
     pt_tensor *t = identity            ? g[0]
                    : pt_grad_enabled() ? replay(n, i, g[0])
                    : g[0]->numel       ? kernel(n, i, g[0])

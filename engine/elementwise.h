@@ -8,10 +8,6 @@ pt_tensor *pti_ew_run(const pt_op *op, const pt_arg *arg, pt_tensor **more);
 bool pti_ew_run_inplace(const pt_op *op, const pt_arg *arg); /* writes arg[0].t */
 bool pti_ew_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx);
 
-/* Powers that are simpler ops, as PyTorch has it: x to 2, 3, 1/2, -1/2, -1. *out is NULL where the
-   exponent is none of these. False on failure. */
-bool pti_power_call(const pt_arg *arg, pt_tensor **out);
-
 /* PyTorch's result_type: dims before 0-dim tensors before numbers, unless a later one has a higher
    category. */
 pt_dtype pti_result_type(pt_tensor *const *x, int n);

@@ -47,7 +47,7 @@ void pt_function_counts(const pt_node *n, int *nin, int *nsave, int *nout) {
 }
 
 static const pt_op function_op = {
-    .name = "function", .sig = "", .saves = "", .kind = PTI_STRUCTURED, .vjp = function_vjp};
+    .name = "function", .sig = "", .kind = PTI_STRUCTURED, .vjp = function_vjp};
 
 const char *pti_node_name(const pt_node *n) {
   return n->op == &function_op && n->ctx ? ((const call *)n->ctx)->fn->name : n->op->name;

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "expr.h"
+#include "formula.h"
 #include "mem.h"
 
 static PTI_THREAD uint64_t last_id;
@@ -209,8 +209,8 @@ static void what_to_save(const pt_op *op, const pt_node *n, unsigned *in, unsign
   *out = op->save_out;
   if (op->kind != PTI_ELEMENTWISE) return;
   unsigned uses = 0;
-  for (int i = 0; i < n->nin; i++) uses |= n->in[i].node ? op->grad_uses[i] : 0;
-  *in = uses & (PTI_USE_A | PTI_USE_B | PTI_USE_C);
+  for (int i = 0; i < n->nin; i++) uses |= n->in[i].node ? op->grad[i].uses : 0;
+  *in = uses & PTI_USE_INPUTS;
   *out = uses & PTI_USE_Y ? 1 : 0;
 }
 
@@ -224,7 +224,7 @@ bool pti_record(const pt_op *op, const pt_arg *arg, pt_tensor *const *in, int ni
   if (n == NULL) return false;
   for (int i = 0; i < nin; i++) {
     if (in[i] == NULL || !differentiable(in[i])) continue;
-    if (op->kind == PTI_ELEMENTWISE && op->grad[i] == NULL) continue;
+    if (op->kind == PTI_ELEMENTWISE && op->grad[i].step == NULL) continue;
     n->in[i].node = pti_node_retain(in[i]->node);
     n->in[i].out = (uint8_t)in[i]->out;
   }

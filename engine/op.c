@@ -1,172 +1,20 @@
-/* op.c: the op table in memory, and the one way to call an op: check, run, record. What an op
-   computes is in ops/; what it is called and takes is in ops.def. */
+/* op.c: the one way to call an op: check, run, record. What an op computes is in ops/; what it is
+   called and takes is in ops.def. */
 #include "op.h"
 
-#include <limits.h>
-#include <math.h>
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "elementwise.h"
-#include "expr.h"
+#include "formula.h"
 #include "mem.h"
 #include "node.h"
-#include "ptlua_run.h"
 #include "tensor.h"
 
-#define FLT (PTI_FLOATS)
-#define NUM (PTI_FLOATS | PTI_INTS)
-#define ALL (PTI_FLOATS | PTI_INTS | PTI_BOOLS)
-#define INT (PTI_INTS | PTI_BOOLS)
-#define EW(n, signature, types, is_test, text, ga, gb, gc, about) \
-  {.name = #n,                                                    \
-   .sig = signature,                                              \
-   .saves = "",                                                   \
-   .help = about,                                                 \
-   .kind = PTI_ELEMENTWISE,                                       \
-   .run = pti_ew_run,                                             \
-   .vjp = is_test ? NULL : pti_ew_vjp,                            \
-   .ew = PTI_EW_##n,                                              \
-   .value = text,                                                 \
-   .grad = {ga, gb, gc},                                          \
-   .dtypes = types,                                               \
-   .test = is_test},
-#define UNARY(n, types, v, gx, about) EW(n, "x:T", types, false, #v, #gx, NULL, NULL, about)
-#define UNARYP(n, types, params, v, gx, about) \
-  EW(n, "x:T " params, types, false, #v, #gx, NULL, NULL, about)
-#define BINARY(n, types, v, ga, gb, about) EW(n, "a:A b:A", types, false, #v, #ga, #gb, NULL, about)
-#define TERNARY(n, types, v, ga, gb, gc, about) \
-  EW(n, "a:A b:A c:A", types, false, #v, #ga, #gb, #gc, about)
-#define COMPARE(n, types, v, about) EW(n, "a:A b:A", types, true, #v, NULL, NULL, NULL, about)
-#define TEST(n, types, v, about) EW(n, "x:T", types, true, #v, NULL, NULL, NULL, about)
-#define ROW(n, signature, saved, k, v, about) \
-  {.name = #n,                                \
-   .sig = signature,                          \
-   .saves = saved,                            \
-   .help = about,                             \
-   .kind = k,                                 \
-   .run = n##_run,                            \
-   .vjp = v},
-#define FUNC(n, signature, saved, about) ROW(n, signature, saved, PTI_STRUCTURED, n##_vjp, about)
-#define PLAIN(n, signature, about) ROW(n, signature, "", PTI_STRUCTURED, NULL, about)
-#define COMP(n, signature, about) ROW(n, signature, "", PTI_COMPOSITE, NULL, about)
-
-static pt_op table[] = {
-#include "ops.def"
-};
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-/* ---- signatures ---- */
-
-static void copy_word(char *to, size_t cap, const char *from, size_t n) {
-  if (n >= cap) n = cap - 1;
-  memcpy(to, from, n);
-  to[n] = 0;
-}
-
-/* One word of a signature: name:T, name:T!, name:d?, name:b=false. */
-static void parse_param(pti_param_spec *p, const char *word, size_t length) {
-  const char *colon = memchr(word, ':', length), *end = word + length;
-  copy_word(p->name, sizeof p->name, word, (size_t)(colon - word));
-  p->type = colon[1];
-  for (const char *c = colon + 2; c < end; c++) {
-    if (*c == '!') p->inplace = true;
-    if (*c == '?') p->optional = true;
-    if (*c == '=') {
-      copy_word(p->dflt, sizeof p->dflt, c + 1, (size_t)(end - c - 1));
-      break;
-    }
-  }
-}
-
-static void parse_signature(pt_op *op) {
-  bool outputs = false;
-  for (const char *w = op->sig; *w;) {
-    size_t n = strcspn(w, " ");
-    if (n == 2 && w[0] == '-') outputs = true;
-    else if (outputs) {
-      if (w[n - 1] == '~') op->non_differentiable |= 1u << op->nout;
-      copy_word(op->out_name[op->nout++], sizeof op->out_name[0], w, strcspn(w, ":"));
-    } else if (n) parse_param(&op->param[op->narg++], w, n);
-    w += n;
-    w += strspn(w, " ");
-  }
-  if (op->nout == 0) op->nout = 1;
-  for (int i = 0; i < op->narg; i++) {
-    char type = op->param[i].type;
-    if (type == 'L') op->nin = -1;
-    if ((type == 'T' || type == 'A') && op->nin >= 0) op->nin++;
-  }
-  op->inplace = op->param[0].inplace || (op->kind == PTI_ELEMENTWISE && !op->test);
-}
-
-/* "x weight out": names of inputs, else of outputs; "out" and "y" are the first output. */
-static void parse_saves(pt_op *op) {
-  for (const char *w = op->saves; *w;) {
-    size_t n = strcspn(w, " ");
-    bool found = false;
-    for (int i = 0, in = 0; i < op->narg; i++) {
-      const pti_param_spec *p = &op->param[i];
-      if (p->type != 'T' && p->type != 'A' && p->type != 'L') continue;
-      if (strlen(p->name) == n && strncmp(p->name, w, n) == 0) {
-        /* of a list, as many as x may have dims: what is indexed by it */
-        op->save_in |= (p->type == 'L' ? (1u << PT_MAX_DIM) - 1 : 1u) << in;
-        found = true;
-      }
-      in++;
-    }
-    for (int k = 0; k < op->nout && !found; k++) {
-      bool named = strlen(op->out_name[k]) == n && strncmp(op->out_name[k], w, n) == 0;
-      if (named || (k == 0 && op->out_name[0][0] == 0)) {
-        op->save_out |= 1u << k;
-        break;
-      }
-    }
-    w += n;
-    w += strspn(w, " ");
-  }
-}
-
-static void parse_table(void) {
-  for (size_t i = 0; i < PTI_COUNT(table); i++) {
-    pt_op *op = &table[i];
-    parse_signature(op);
-    parse_saves(op);
-    op->cast = pti_autocast_policy(op->name);
-    bool any = false;
-    for (int k = 0; k < 3; k++) {
-      if (op->grad[k] && strcmp(op->grad[k], "NONE") == 0) op->grad[k] = NULL;
-      if (op->grad[k] == NULL) continue;
-      any = true;
-      pti_expr_uses(op->grad[k], &op->grad_uses[k]);
-    }
-    if (op->kind == PTI_ELEMENTWISE && !any) op->vjp = NULL;
-  }
-}
-
-pt_op *pti_ops(int *count) {
-  pthread_once(&once, parse_table);
-  *count = (int)PTI_COUNT(table);
-  return table;
-}
-
-const pt_op *pti_op_at(int id) {
-  static atomic_bool ready;
-  if (!atomic_load_explicit(&ready, memory_order_acquire)) {
-    pthread_once(&once, parse_table);
-    atomic_store_explicit(&ready, true, memory_order_release);
-  }
-  return &table[id];
-}
-
 const pt_op *pti_op_find(const char *name) {
-  int n;
-  const pt_op *op = pti_ops(&n);
-  for (int i = 0; i < n; i++) {
-    if (strcmp(op[i].name, name) == 0) return &op[i];
+  for (int i = 0; i < PTI_NOPS; i++) {
+    if (strcmp(pti_table[i].name, name) == 0) return &pti_table[i];
   }
-  return pti_fail(PT_EARG, "no op is named '%s'", name);
+  return NULL;
 }
 
 /* ---- calls ---- */
@@ -238,7 +86,7 @@ static bool gather_inputs(const pt_op *op, const pt_arg *arg, inputs *in) {
 static bool wants_record(const pt_op *op, const inputs *in) {
   if (pti_this.no_grad || op->vjp == NULL) return false;
   for (int i = 0; i < in->n; i++) {
-    if (in->v[i] && pti_needs_grad(in->v[i]) && (op->kind != PTI_ELEMENTWISE || op->grad[i]))
+    if (in->v[i] && pti_needs_grad(in->v[i]) && (op->kind != PTI_ELEMENTWISE || op->grad[i].step))
       return true;
   }
   return false;
@@ -263,14 +111,15 @@ bool pti_call(const pt_op *op, pt_arg *arg, pt_tensor **out) {
       return fine && pti_poll();
     }
   }
-  if (op->ew == PTI_EW_pow) {
-    bool fine = pti_power_call(arg, out);
+  if (op->shortcut) {
+    out[0] = NULL;
+    bool fine = op->shortcut(arg, out);
     if (!fine || out[0]) {
       drop_inputs(&in);
       return fine && pti_poll();
     }
   }
-  out[0] = op->param[0].inplace ? run_on_copy(op, arg, out + 1) : op->run(op, arg, out + 1);
+  out[0] = op->edits ? run_on_copy(op, arg, out + 1) : op->run(op, arg, out + 1);
   bool ok = out[0] != NULL && pti_poll(); /* interrupted loops stop half way */
   if (ok && wants_record(op, &in)) ok = pti_record(op, arg, in.v, in.n, out, op->nout, NULL);
   drop_inputs(&in);
@@ -327,7 +176,7 @@ static void forget(pt_tensor *x) {
 static bool save_old(const pt_op *op, inputs *in) {
   bool reads = false;
   for (int i = 0; i < in->n && op->kind == PTI_ELEMENTWISE; i++)
-    reads |= op->grad[i] && (op->grad_uses[i] & PTI_USE_A) && pti_needs_grad(in->v[i]);
+    reads |= (op->grad[i].uses & PTI_USE_A) && pti_needs_grad(in->v[i]);
   return !reads || (in->v[0] = pt_clone(in->v[0])) != NULL;
 }
 
@@ -395,5 +244,3 @@ pt_tensor *pti_sum_to(pt_tensor *g, const int64_t *size, int nd) {
   g = pt_sum(g, dims, n, true, -1);
   return lead == 0 ? g : pt_view(g, size, nd);
 }
-
-#include "ptlua_ops.inc.c"

@@ -6,7 +6,7 @@
 #include "base.h"
 #include "dtype.h"
 
-enum { PTI_MAX_ARG = 12, PTI_MAX_OUT = 4 };
+enum { PTI_MAX_ARG = 12, PTI_MAX_OUT = 4, PTI_MAX_NAME = 20 };
 /* The position before the first, where a slice stops that holds nothing. */
 #define PTI_BEFORE_FIRST INT64_MIN
 
@@ -25,31 +25,46 @@ typedef struct pt_arg {
   bool given; /* false: left out (then the rest is zero, or the default) */
 } pt_arg;
 
-/* A parsed parameter of a signature: "x:T dim:d? keepdim:b=false -> values:T indices:T".
-   '?' optional; '=' default; '!' after T: the op has an in-place twin "name_"; '~' after an output: it
-   has no gradient. */
+/* A parameter of a signature, "x:T dim:d? keepdim:b=false -> values:T indices:T" (scripts/pt/grammar.lua). */
 typedef struct pti_param_spec {
-  char name[20];
+  char name[PTI_MAX_NAME];
   char type;
-  bool optional, inplace;
-  char dflt[20]; /* text of the default, "" where none */
+  bool optional; /* and without a default */
+  bool inplace;
 } pti_param_spec;
 
 /* What autocast does with the floating inputs of an op. */
 typedef enum {
   PTI_CAST_NONE,
   PTI_CAST_LOWER,
-  PTI_CAST_SINGLE,
+  PTI_CAST_FLOAT32,
   PTI_CAST_WIDEST,
   PTI_CAST_PLAIN, /* nothing, and nothing for the ops that it is made of */
   PTI_CAST_REFUSED
 } pti_cast_policy;
-pti_cast_policy pti_autocast_policy(const char *name);
+
+/* What becomes of complex arguments: an error, a call of complex_call, nothing special, an error about their order. */
+typedef enum {
+  PTI_COMPLEX_REFUSED,
+  PTI_COMPLEX_CALL,
+  PTI_COMPLEX_AS_IS,
+  PTI_COMPLEX_UNORDERED
+} pti_complex_policy;
 
 typedef enum { PTI_ELEMENTWISE, PTI_STRUCTURED, PTI_COMPOSITE } pti_kind;
 
+/* The gradient of an element-wise row as steps on a stack (formula.h); `at` is a variable, a constant or an op. */
+typedef enum { PTI_STEP_VARIABLE, PTI_STEP_CONSTANT, PTI_STEP_CALL } pti_step_kind;
+typedef struct pti_step {
+  uint16_t kind : 2, at : 14;
+} pti_step;
+typedef struct pti_formula {
+  const pti_step *step; /* NULL: not differentiable */
+  uint8_t n, uses;      /* uses: bit set of the tensors that it mentions */
+} pti_formula;
+
 typedef struct pt_op {
-  const char *name, *sig, *saves, *help;
+  const char *name, *sig, *help;
   pti_kind kind;
   /* First output, NULL on failure; further outputs in more[0..]. Arguments were checked against the
      signature: tensors on one device, none missing. Outputs are fresh (a composite may return an
@@ -58,29 +73,34 @@ typedef struct pt_op {
   /* g[k]: gradient of output k or NULL; sets gx[i] for every input i that pti_wants. NULL: not
      differentiable. */
   bool (*vjp)(pt_node *n, pt_tensor *const *g, pt_tensor **gx);
-  /* element-wise only: number of the kernel (PTI_EW_...), text of the value and of the gradients,
-     accepted dtypes (integers become the default float where only floats are), whether the result
-     is bool */
-  int ew;
-  const char *value, *grad[3];
-  unsigned dtypes;
-  bool test;
-  /* filled on first use from sig and saves */
-  int narg, nout, nin; /* nin: tensor parameters, -1 where a list */
-  bool inplace;
   pti_cast_policy cast;
+  pti_complex_policy complex;
+  pt_tensor *(*complex_call)(const struct pt_op *op, const pt_arg *arg);
+  /* Another way to do the call, or NULL: leaves *out NULL where it does not apply. False on failure. */
+  bool (*shortcut)(const pt_arg *arg, pt_tensor **out);
+  int narg, nout, nin;         /* nin: tensor parameters, -1 where a list */
+  bool inplace;                /* has a twin that edits its first argument */
+  bool edits;                  /* run edits arg[0].t and returns it */
   unsigned non_differentiable; /* bit set of outputs without a gradient */
   unsigned save_in, save_out;  /* bit sets of inputs and outputs that the vjp reads */
-  unsigned grad_uses[3];       /* element-wise: the same for each gradient alone; see expr.h */
-  pti_param_spec param[PTI_MAX_ARG];
-  char out_name[PTI_MAX_OUT][20];
+  const pti_param_spec *param;
+  const pt_arg *defaults; /* one for each parameter, or NULL where there are none */
+  /* Element-wise only: number of the kernel (PTI_EW_...), accepted dtypes (integers become the default float where only
+     floats are), the gradient of each input. */
+  int ew;
+  unsigned dtypes;
+  bool test;    /* the result is bool */
+  bool chooses; /* the first operand only chooses: the dtype is that of the others */
+  bool divides; /* integers refuse a divisor of 0 */
+  pti_formula grad[3];
 } pt_op;
 
-/* The table, in the order of ops.def; ready after the first call. */
-pt_op *pti_ops(int *count);
-const pt_op *pti_op_find(const char *name);
+/* The table, in the order of ops.def, and the constants of its formulas: build/gen/ptlua_table.c. */
+extern const pt_op pti_table[];
+extern const double pti_constants[];
 #include "ptlua_ids.h" /* enum { PTI_OP_abs, ... } */
-const pt_op *pti_op_at(int id);
+static inline const pt_op *pti_op_at(int id) { return &pti_table[id]; }
+const pt_op *pti_op_find(const char *name); /* NULL where none has the name */
 
 /* Calls an op: checks, runs, records. out[0..nout-1] scope-owned. False on failure. */
 bool pti_call(const pt_op *op, pt_arg *arg, pt_tensor **out);

@@ -6,7 +6,7 @@ local engine_layers = {
   { "mem", "cpu", "pool", "philox", "rng" },
   { "dtype", "iter", "backend", "device", "devmem", "stream", "pinned" },
   { "tensor", "view" },
-  { "op", "node", "hook", "function", "checkpoint", "autocast", "anomaly", "expr", "elementwise" },
+  { "op", "node", "hook", "function", "checkpoint", "autocast", "anomaly", "formula", "elementwise" },
   { "ops" },
   { "backward", "optim", "io", "init" },
 }
@@ -17,11 +17,10 @@ local upwards = {
 -- The generated headers, and the headers whose layer they belong to.
 local generated = {
   ["ptlua_ops.h"] = "ptlua.h", ["ptlua_ew.h"] = "backend.h", ["ptlua_ids.h"] = "op.h", ["ptlua_run.h"] = "op.h",
-  ["ptlua_ops.inc.c"] = "op.h", ["ops.def"] = "op.h",
 }
 -- What the other rooms may see of the engine.
 local kernels_see = {
-  "backend.h", "dtype.h", "iter.h", "philox.h", "rng.h", "ptlua_ew.h", "ops.def",
+  "backend.h", "dtype.h", "iter.h", "philox.h", "rng.h", "ptlua_ew.h", "ptlua_rows.h",
   "cpu.h", -- which loops this machine runs
 }
 local bindings_see = {

@@ -4,8 +4,8 @@
    follows from theirs. It is PyTorch's: the derivative for the real part plus i times that for the
    imaginary part. Products alone have a kernel (complex_mul), as have matrix products and FFTs.
 
-   Ops that only move elements take complex tensors as they are. All others are refused: whoever
-   adds one for complex numbers names it in the table below. */
+   Which ops do so is a column of ops.def: <op>_complex is here, ops that only move elements take
+   complex tensors as they are, all others are refused. */
 #include "elementwise.h"
 #include "ops.h"
 
@@ -168,8 +168,6 @@ bool complex_mul_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 
 /* ---- rows of the table, with one or more complex arguments ---- */
 
-typedef pt_tensor *complex_fn(const pt_op *op, const pt_arg *arg);
-
 /* A row of real numbers, of one or two tensors. */
 static pt_tensor *call(const pt_op *op, pt_tensor *a, pt_tensor *b) {
   pt_arg arg[PTI_MAX_ARG] = {{.t = a, .given = true}, {.t = b, .given = true}};
@@ -177,13 +175,13 @@ static pt_tensor *call(const pt_op *op, pt_tensor *a, pt_tensor *b) {
   return a && (b || op->narg < 2) && pti_call(op, arg, out) ? out[0] : NULL;
 }
 
-static pt_tensor *parts_run(const pt_op *op, const pt_arg *arg) { /* neg, add, sub */
+pt_tensor *parts_complex(const pt_op *op, const pt_arg *arg) { /* neg, add, sub */
   if (op->narg == 1) return pairs(call(op, pt_view_as_real(arg[0].t), NULL));
   pt_dtype d = pti_result_type((pt_tensor *[]){arg[0].t, arg[1].t}, 2);
   return pairs(call(op, pt_view_as_real(to(arg[0].t, d)), pt_view_as_real(to(arg[1].t, d))));
 }
 
-static pt_tensor *mul_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *mul_complex(const pt_op *op, const pt_arg *arg) {
   pt_tensor *a = arg[0].t, *b = arg[1].t;
   pt_dtype d = pti_result_type((pt_tensor *[]){a, b}, 2);
   if (!is_complex(a)) return pairs(call(op, both(a, d), pt_view_as_real(to(b, d))));
@@ -199,7 +197,7 @@ static pt_tensor *scale_of(pt_tensor *x) {
   return pt_where(odd, one, s);
 }
 
-static pt_tensor *div_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *div_complex(const pt_op *op, const pt_arg *arg) {
   pt_tensor *a = arg[0].t, *b = arg[1].t;
   pt_dtype d = pti_result_type((pt_tensor *[]){a, b}, 2);
   if (!is_complex(b)) return pairs(call(op, pt_view_as_real(to(a, d)), both(b, d)));
@@ -208,16 +206,16 @@ static pt_tensor *div_fn(const pt_op *op, const pt_arg *arg) {
   return pt_div(pt_div(pt_mul(to(a, d), pt_conj(small)), norm), s);
 }
 
-static pt_tensor *abs_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *abs_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   return pt_hypot(re(arg[0].t), im(arg[0].t));
 }
 
-static pt_tensor *square_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *square_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   return pt_complex_mul(arg[0].t, arg[0].t);
 }
-static pt_tensor *reciprocal_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *reciprocal_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   return pt_div(pt_scalar_int(1), arg[0].t);
 }
@@ -230,32 +228,32 @@ pt_tensor *polar_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   return z ? polar(re(z), im(z)) : NULL;
 }
 
-static pt_tensor *exp_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *exp_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   return polar(pt_exp(re(arg[0].t)), im(arg[0].t));
 }
-static pt_tensor *log_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *log_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   return join(pt_log(pt_abs(arg[0].t)), pt_angle(arg[0].t));
 }
-static pt_tensor *sqrt_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *sqrt_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   pt_tensor *half = pt_scalar(0.5);
   return polar(pt_sqrt(pt_abs(arg[0].t)), pt_mul(pt_angle(arg[0].t), half));
 }
 /* cos x = cos a cosh b - i sin a sinh b, sin x = sin a cosh b + i cos a sinh b */
-static pt_tensor *cos_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *cos_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   pt_tensor *a = re(arg[0].t), *b = im(arg[0].t);
   return join(pt_mul(pt_cos(a), pt_cosh(b)), pt_neg(pt_mul(pt_sin(a), pt_sinh(b))));
 }
-static pt_tensor *sin_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *sin_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   pt_tensor *a = re(arg[0].t), *b = im(arg[0].t);
   return join(pt_mul(pt_sin(a), pt_cosh(b)), pt_mul(pt_cos(a), pt_sinh(b)));
 }
 /* (tanh a + i tan b) / (1 + i tanh a tan b) */
-static pt_tensor *tanh_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *tanh_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   pt_tensor *a = re(arg[0].t), *b = im(arg[0].t);
   pt_tensor *t = pt_tanh(a), *sq = pt_square(t), *tan = pt_tan(b), *tsq = pt_square(tan);
@@ -271,87 +269,87 @@ static pt_tensor *over_i(pt_tensor *x) { return join(im(x), pt_neg(re(x))); }
 static pt_tensor *plus(pt_tensor *x, double a) { return pt_add(x, pt_scalar(a)); }
 static pt_tensor *times(pt_tensor *x, double a) { return pt_mul(x, pt_scalar(a)); }
 
-static pt_tensor *tan_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *tan_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   return over_i(pt_tanh(times_i(arg[0].t)));
 }
-static pt_tensor *sinh_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *sinh_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   return over_i(pt_sin(times_i(arg[0].t)));
 }
-static pt_tensor *cosh_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *cosh_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   return pt_cos(times_i(arg[0].t));
 }
-static pt_tensor *asinh_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *asinh_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   pt_tensor *x = arg[0].t;
   return pt_log(pt_add(x, pt_sqrt(plus(pt_square(x), 1))));
 }
-static pt_tensor *acosh_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *acosh_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   pt_tensor *x = arg[0].t;
   return pt_log(pt_add(x, pt_mul(pt_sqrt(plus(x, 1)), pt_sqrt(plus(x, -1)))));
 }
-static pt_tensor *atanh_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *atanh_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   pt_tensor *x = arg[0].t;
   return times(pt_sub(pt_log(plus(x, 1)), pt_log(plus(pt_neg(x), 1))), 0.5);
 }
-static pt_tensor *asin_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *asin_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   return over_i(pt_asinh(times_i(arg[0].t)));
 }
-static pt_tensor *acos_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *acos_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   return plus(pt_neg(pt_asin(arg[0].t)), 1.57079632679489661923);
 }
-static pt_tensor *atan_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *atan_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   return over_i(pt_atanh(times_i(arg[0].t)));
 }
-static pt_tensor *rsqrt_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *rsqrt_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   return pt_reciprocal(pt_sqrt(arg[0].t));
 }
-static pt_tensor *sigmoid_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *sigmoid_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   return pt_reciprocal(plus(pt_exp(pt_neg(arg[0].t)), 1));
 }
-static pt_tensor *log2_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *log2_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   return times(pt_log(arg[0].t), 1.4426950408889634074);
 }
-static pt_tensor *log10_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *log10_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   return times(pt_log(arg[0].t), 0.43429448190325182765);
 }
-static pt_tensor *log1p_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *log1p_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   return pt_log(plus(arg[0].t, 1));
 }
 /* exp(a) cos b - 1 without cancellation: expm1(a) cos b - 2 sin^2(b / 2) */
-static pt_tensor *expm1_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *expm1_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   pt_tensor *a = re(arg[0].t), *b = im(arg[0].t), *sine = pt_sin(times(b, 0.5));
   return join(pt_sub(pt_mul(pt_expm1(a), pt_cos(b)), times(pt_square(sine), 2)),
               pt_mul(pt_exp(a), pt_sin(b)));
 }
 /* x over its size; 0 at 0. */
-static pt_tensor *sign_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *sign_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   pt_tensor *size = pt_abs(arg[0].t), *zero = pt_eq(size, pt_scalar_int(0));
   pt_tensor *one = pt_scalar_int(1);
   return pt_mul(pt_where(zero, pt_mul(arg[0].t, pt_scalar_int(0)), arg[0].t),
                 pt_reciprocal(pt_where(zero, one, size)));
 }
-static pt_tensor *lerp_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *lerp_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   return pt_add(arg[0].t, pt_mul(arg[2].t, pt_sub(arg[1].t, arg[0].t)));
 }
 
 /* Ops that ask what is zero: any, all, nonzero, logical_not, ... */
-static pt_tensor *truth_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *truth_complex(const pt_op *op, const pt_arg *arg) {
   pt_arg asked[PTI_MAX_ARG];
   pt_tensor *out[PTI_MAX_OUT];
   memcpy(asked, arg, (size_t)op->narg * sizeof *arg);
@@ -375,7 +373,7 @@ static pt_tensor *product(pt_tensor *x, int dim) {
 }
 
 /* Small whole powers by products, others through the logarithm; 0 to a positive power is 0. */
-static pt_tensor *pow_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *pow_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   pt_tensor *a = arg[0].t, *b = arg[1].t;
   pt_dtype d = pti_result_type((pt_tensor *[]){a, b}, 2);
@@ -393,7 +391,7 @@ static pt_tensor *pow_fn(const pt_op *op, const pt_arg *arg) {
   return pt_where(zero, to(at_zero, d), y);
 }
 
-static pt_tensor *prod_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *prod_complex(const pt_op *op, const pt_arg *arg) {
   pt_tensor *x = arg[0].t;
   bool in[PT_MAX_DIM];
   int64_t dims[PT_MAX_DIM];
@@ -411,7 +409,7 @@ static pt_tensor *prod_fn(const pt_op *op, const pt_arg *arg) {
 }
 
 /* By doubling: after each step an entry holds the product of the `step` that end there. */
-static pt_tensor *cumprod_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *cumprod_complex(const pt_op *op, const pt_arg *arg) {
   pt_tensor *x = arg[0].t;
   int dim;
   if (!pti_dim(op->name, arg[1].i, x->nd, &dim)) return NULL;
@@ -427,14 +425,14 @@ static pt_tensor *cumprod_fn(const pt_op *op, const pt_arg *arg) {
   return x;
 }
 
-static pt_tensor *eq_fn(const pt_op *op, const pt_arg *arg) { /* eq, ne */
+pt_tensor *eq_complex(const pt_op *op, const pt_arg *arg) { /* eq, ne */
   pt_dtype d = pti_result_type((pt_tensor *[]){arg[0].t, arg[1].t}, 2);
   pt_tensor *a = pt_view_as_real(to(arg[0].t, d)), *b = pt_view_as_real(to(arg[1].t, d));
   pt_tensor *same = call(op, a, b);
   int64_t last = -1;
-  return op->ew == PTI_EW_eq ? pt_all(same, &last, 1, false) : pt_any(same, &last, 1, false);
+  return op == pti_op_at(PTI_OP_eq) ? pt_all(same, &last, 1, false) : pt_any(same, &last, 1, false);
 }
-static pt_tensor *isnan_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *isnan_complex(const pt_op *op, const pt_arg *arg) {
   int64_t last = -1;
   return pt_any(call(op, pt_view_as_real(arg[0].t), NULL), &last, 1, false);
 }
@@ -444,11 +442,11 @@ static pt_tensor *choose(pt_tensor *mask, pt_tensor *b, pt_tensor *c) {
   b = pt_view_as_real(to(b, d));
   return pairs(pt_where(pt_unsqueeze(mask, -1), b, pt_view_as_real(to(c, d))));
 }
-static pt_tensor *where_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *where_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
   return choose(arg[0].t, arg[1].t, arg[2].t);
 }
-static pt_tensor *masked_fill_fn(const pt_op *op, const pt_arg *arg) {
+pt_tensor *masked_fill_complex(const pt_op *op, const pt_arg *arg) {
   pt_tensor *x = arg[0].t, *value = arg[2].t;
   if (!is_complex(x))
     return pti_fail(PT_EDTYPE, "%s: a complex value cannot be stored in x of dtype %s", op->name,
@@ -457,7 +455,7 @@ static pt_tensor *masked_fill_fn(const pt_op *op, const pt_arg *arg) {
 }
 
 /* sum, mean, cumsum: over the same dims of the real view. */
-static pt_tensor *over_dims(const pt_op *op, const pt_arg *arg) {
+pt_tensor *over_dims_complex(const pt_op *op, const pt_arg *arg) {
   pt_tensor *x = arg[0].t, *out[PTI_MAX_OUT];
   pt_arg real[PTI_MAX_ARG];
   int64_t dims[PT_MAX_DIM];
@@ -490,112 +488,6 @@ static pt_tensor *over_dims(const pt_op *op, const pt_arg *arg) {
   return real[0].t && pti_call(op, real, out) ? pairs(out[0]) : NULL;
 }
 
-static complex_fn *const fn_of[PTI_NOPS] = {
-    [PTI_OP_neg] = parts_run,
-    [PTI_OP_add] = parts_run,
-    [PTI_OP_sub] = parts_run,
-    [PTI_OP_mul] = mul_fn,
-    [PTI_OP_div] = div_fn,
-    [PTI_OP_abs] = abs_fn,
-    [PTI_OP_square] = square_fn,
-    [PTI_OP_reciprocal] = reciprocal_fn,
-    [PTI_OP_exp] = exp_fn,
-    [PTI_OP_log] = log_fn,
-    [PTI_OP_sqrt] = sqrt_fn,
-    [PTI_OP_cos] = cos_fn,
-    [PTI_OP_sin] = sin_fn,
-    [PTI_OP_tanh] = tanh_fn,
-    [PTI_OP_pow] = pow_fn,
-    [PTI_OP_eq] = eq_fn,
-    [PTI_OP_ne] = eq_fn,
-    [PTI_OP_isnan] = isnan_fn,
-    [PTI_OP_where] = where_fn,
-    [PTI_OP_masked_fill] = masked_fill_fn,
-    [PTI_OP_sum] = over_dims,
-    [PTI_OP_mean] = over_dims,
-    [PTI_OP_cumsum] = over_dims,
-    [PTI_OP_prod] = prod_fn,
-    [PTI_OP_cumprod] = cumprod_fn,
-    [PTI_OP_tan] = tan_fn,
-    [PTI_OP_sinh] = sinh_fn,
-    [PTI_OP_cosh] = cosh_fn,
-    [PTI_OP_asinh] = asinh_fn,
-    [PTI_OP_acosh] = acosh_fn,
-    [PTI_OP_atanh] = atanh_fn,
-    [PTI_OP_asin] = asin_fn,
-    [PTI_OP_acos] = acos_fn,
-    [PTI_OP_atan] = atan_fn,
-    [PTI_OP_rsqrt] = rsqrt_fn,
-    [PTI_OP_sigmoid] = sigmoid_fn,
-    [PTI_OP_log2] = log2_fn,
-    [PTI_OP_log10] = log10_fn,
-    [PTI_OP_log1p] = log1p_fn,
-    [PTI_OP_expm1] = expm1_fn,
-    [PTI_OP_sign] = sign_fn,
-    [PTI_OP_lerp] = lerp_fn,
-    [PTI_OP_any] = truth_fn,
-    [PTI_OP_all] = truth_fn,
-    [PTI_OP_nonzero] = truth_fn,
-    [PTI_OP_logical_not] = truth_fn,
-    [PTI_OP_logical_and] = truth_fn,
-    [PTI_OP_logical_or] = truth_fn,
-    [PTI_OP_logical_xor] = truth_fn,
-};
-
-/* Ops that need an order, which complex numbers have none of. */
-static const bool ordered[PTI_NOPS] = {
-    [PTI_OP_sort] = true,    [PTI_OP_topk] = true,         [PTI_OP_amax] = true,
-    [PTI_OP_amin] = true,    [PTI_OP_max_dim] = true,      [PTI_OP_min_dim] = true,
-    [PTI_OP_argmax] = true,  [PTI_OP_argmin] = true,       [PTI_OP_cummax] = true,
-    [PTI_OP_cummin] = true,  [PTI_OP_lt] = true,           [PTI_OP_le] = true,
-    [PTI_OP_gt] = true,      [PTI_OP_ge] = true,           [PTI_OP_maximum] = true,
-    [PTI_OP_minimum] = true, [PTI_OP_searchsorted] = true,
-};
-
-static const bool as_it_is[PTI_NOPS] = {
-    [PTI_OP_view] = true,
-    [PTI_OP_transpose] = true,
-    [PTI_OP_permute] = true,
-    [PTI_OP_expand] = true,
-    [PTI_OP_squeeze] = true,
-    [PTI_OP_unsqueeze] = true,
-    [PTI_OP_narrow] = true,
-    [PTI_OP_select] = true,
-    [PTI_OP_slice] = true,
-    [PTI_OP_as_strided] = true,
-    [PTI_OP_clone] = true,
-    [PTI_OP_to_dtype] = true,
-    [PTI_OP_to_device] = true,
-    [PTI_OP_cat] = true,
-    [PTI_OP_zero] = true,
-    [PTI_OP_as_strided_scatter] = true,
-    [PTI_OP_fill] = true,
-    [PTI_OP_copy] = true,
-    [PTI_OP_index_select] = true,
-    [PTI_OP_index_add] = true,
-    [PTI_OP_index_copy] = true,
-    [PTI_OP_gather] = true,
-    [PTI_OP_scatter] = true,
-    [PTI_OP_scatter_add] = true,
-    [PTI_OP_index] = true,
-    [PTI_OP_index_put] = true,
-    [PTI_OP_mm] = true,
-    [PTI_OP_bmm] = true,
-    [PTI_OP_view_as_real] = true,
-    [PTI_OP_complex_mul] = true,
-    [PTI_OP_fft_complex] = true,
-    [PTI_OP_fft_to_real] = true,
-    [PTI_OP_linalg_cholesky] = true,
-    [PTI_OP_linalg_lu] = true,
-    [PTI_OP_linalg_solve] = true,
-    [PTI_OP_linalg_solve_triangular] = true,
-    [PTI_OP_linalg_qr] = true,
-    [PTI_OP_linalg_eigh] = true,
-    [PTI_OP_linalg_eig] = true,
-    [PTI_OP_linalg_svd] = true,
-    [PTI_OP_linalg_pinv] = true,
-};
-
 static pt_tensor *tensor_at(const pt_op *op, const pt_arg *arg, int i) {
   return op->param[i].type == 'T' || op->param[i].type == 'A' ? arg[i].t : NULL;
 }
@@ -617,16 +509,14 @@ static bool move_numbers(const pt_op *op, const pt_arg *arg, pt_arg *moved) {
 }
 
 bool pti_complex_call(const pt_op *op, const pt_arg *arg, pt_tensor **out, bool *done) {
-  int id = (int)(op - pti_op_at(0));
-  *done = fn_of[id] != NULL;
-  if (*done) {
-    pt_arg moved[PTI_MAX_ARG];
-    return move_numbers(op, arg, moved) && (out[0] = fn_of[id](op, moved)) != NULL;
-  }
-  if (as_it_is[id] || op->kind == PTI_COMPOSITE) return true;
+  pt_arg moved[PTI_MAX_ARG];
+  *done = op->complex == PTI_COMPLEX_CALL;
+  if (*done) return move_numbers(op, arg, moved) && (out[0] = op->complex_call(op, moved)) != NULL;
+  if (op->complex == PTI_COMPLEX_AS_IS) return true;
   return pti_refuse(PT_EDTYPE,
-                    ordered[id] ? "%s: complex numbers have no order; x:abs() and x:real() have"
-                                : "%s: complex tensors are not supported; pt.view_as_real(x) gives "
-                                  "their parts as real numbers",
+                    op->complex == PTI_COMPLEX_UNORDERED
+                        ? "%s: complex numbers have no order; x:abs() and x:real() have"
+                        : "%s: complex tensors are not supported; pt.view_as_real(x) gives "
+                          "their parts as real numbers",
                     op->name);
 }

@@ -33,25 +33,22 @@ template <class S> struct result<true, S> { typedef boolean type; };
     }                                                                 \
   };
 #define NONE K(0)
-#define FUNC(...)
-#define PLAIN(...)
-#define COMP(...)
-#define UNARY(name, dtypes, value, gx, help) \
+#define UNARY(name, dtypes, value, gx) \
   FORMULA(name##_0, 1, false, IN1(x), value) \
   FORMULA(name##_1, 3, false, IN3(g, x, y), gx)
-#define UNARYP(name, dtypes, params, value, gx, help) UNARY(name, dtypes, value, gx, help)
-#define BINARY(name, dtypes, value, ga, gb, help)  \
+#define UNARYP(name, dtypes, value, gx) UNARY(name, dtypes, value, gx)
+#define BINARY(name, dtypes, value, ga, gb)  \
   FORMULA(name##_0, 2, false, IN2(a, b), value)    \
   FORMULA(name##_1, 4, false, IN4(g, a, b, y), ga) \
   FORMULA(name##_2, 4, false, IN4(g, a, b, y), gb)
-#define TERNARY(name, dtypes, value, ga, gb, gc, help) \
+#define TERNARY(name, dtypes, value, ga, gb, gc) \
   FORMULA(name##_0, 3, false, IN3(a, b, c), value)     \
   FORMULA(name##_1, 5, false, IN5(g, a, b, c, y), ga)  \
   FORMULA(name##_2, 5, false, IN5(g, a, b, c, y), gb)  \
   FORMULA(name##_3, 5, false, IN5(g, a, b, c, y), gc)
-#define COMPARE(name, dtypes, value, help) FORMULA(name##_0, 2, true, IN2(a, b), value)
-#define TEST(name, dtypes, value, help) FORMULA(name##_0, 1, true, IN1(x), value)
-#include "ops.def"
+#define COMPARE(name, dtypes, value) FORMULA(name##_0, 2, true, IN2(a, b), value)
+#define TEST(name, dtypes, value) FORMULA(name##_0, 1, true, IN1(x), value)
+#include "ptlua_rows.h"
 #undef UNARY
 #undef UNARYP
 #undef BINARY

@@ -6,12 +6,12 @@
 
 #define KERNEL(F) dense<F, float>
 const dense_table ew_dense_f32 = {
-#include "ops.def"
+#include "ptlua_rows.h"
 };
 #undef KERNEL
 
 #define KERNEL(F) strided<F, float>
 const strided_table ew_strided_f32 = {
-#include "ops.def"
+#include "ptlua_rows.h"
 };
 #undef KERNEL

@@ -6,12 +6,12 @@
 
 #define KERNEL(F) dense<F, double>
 const dense_table ew_dense_f64 = {
-#include "ops.def"
+#include "ptlua_rows.h"
 };
 #undef KERNEL
 
 #define KERNEL(F) strided<F, double>
 const strided_table ew_strided_f64 = {
-#include "ops.def"
+#include "ptlua_rows.h"
 };
 #undef KERNEL

@@ -6,12 +6,12 @@
 
 #define KERNEL(F) dense<F, f16>
 const dense_table ew_dense_f16 = {
-#include "ops.def"
+#include "ptlua_rows.h"
 };
 #undef KERNEL
 
 #define KERNEL(F) dense<F, bf16>
 const dense_table ew_dense_bf16 = {
-#include "ops.def"
+#include "ptlua_rows.h"
 };
 #undef KERNEL

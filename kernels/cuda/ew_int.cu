@@ -6,12 +6,12 @@
 
 #define KERNEL(F) dense<F, int64_t>
 const dense_table ew_dense_i64 = {
-#include "ops.def"
+#include "ptlua_rows.h"
 };
 #undef KERNEL
 
 #define KERNEL(F) strided<F, int64_t>
 const strided_table ew_strided_i64 = {
-#include "ops.def"
+#include "ptlua_rows.h"
 };
 #undef KERNEL

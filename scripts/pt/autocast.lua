@@ -1,5 +1,5 @@
---- pt.autocast: products in half precision, wide ranges in float32. The ops of the table are the engine's business
---- (engine/autocast.c holds PyTorch's lists); functions written in Lua are wrapped here when they are defined.
+--- pt.autocast: products in half precision, wide ranges in float32. The ops of the table are the engine's business (a
+--- column of engine/ops.def, after PyTorch's lists); functions written in Lua are wrapped here when they are defined.
 
 local core = require "pt.core"
 local fail = require "pt.fail"
@@ -46,12 +46,12 @@ local function cast_first(name, policy, fn, lower, args)
   return fn(table.unpack(args, 1, args.n))
 end
 
---- fn itself, or, where PyTorch's lists name it, fn with its arguments cast while autocast is on.
+--- fn itself, or, where it has a policy, fn with its arguments cast while autocast is on.
 ---@param name string
 ---@param fn function
+---@param policy string? "lower", "float32", "widest", "plain" or "refused"
 ---@return function
-function autocast.wrap(name, fn)
-  local policy = core.autocast_policy(name)
+function autocast.wrap(name, fn, policy)
   if policy == nil then return fn end
   local is_on = core.is_autocast
   return function(...)

@@ -51,6 +51,10 @@ end
 ---@field functions table<string, function> what becomes pt.<name>
 ---@field methods table<string, function> what becomes x:<name>
 
+-- What autocast does with a function is said where it is defined, `define.float32("dist", ...)`; what has the name of a
+-- row of engine/ops.def is treated as that.
+local policies = { "lower", "float32", "widest", "plain", "refused" }
+
 ---@param space string? the table that the functions go into, where it is not pt
 ---@return fun(name: string, sig: string, help: string, fn: function): function define
 ---@return pt.Made made
@@ -60,10 +64,10 @@ local function new(_, space)
   local made = { functions = {}, methods = {} }
 
   -- A signature with "..." is not checked here: the function reads its arguments itself.
-  local function define(name, sig, help, fn)
+  local function define_with(policy, name, sig, help, fn)
     names[fn] = name
     if not sig:find("...", 1, true) then fn = checked(name, sig, fn) end
-    fn = autocast.wrap(name, fn)
+    fn = autocast.wrap(name, fn, policy or core.autocast_policy(name))
     local inplace = name:sub(-1) == "_"
     if not inplace then made.functions[name] = fn end
     if sig:find "^%w+:T" then made.methods[name] = fn end
@@ -73,6 +77,11 @@ local function new(_, space)
       space = space,
     }
     return fn
+  end
+
+  local define = setmetatable({}, { __call = function(_, ...) return define_with(nil, ...) end })
+  for _, policy in ipairs(policies) do
+    define[policy] = function(...) return define_with(policy, ...) end
   end
 
   local function alias(name, of)

@@ -1,13 +1,18 @@
--- opgen.lua: derives C headers from the op table, so that nothing about an op is said twice.
+-- opgen.lua: derives C from the op table, so that nothing about an op is said twice. A row at fault ends the build with
+-- its file, line and column.
 -- usage: lua5.4 scripts/tools/opgen.lua engine/ops.def OUTDIR
 --   ptlua_ops.h     prototypes of the public functions pt_<op>
---   ptlua_ops.inc.c their bodies (included by engine/op.c)
---   ptlua_run.h     prototypes of <op>_run and <op>_vjp, which live in engine/ops/
+--   ptlua_table.c   the table of engine/op.h and the bodies of pt_<op>
+--   ptlua_run.h     prototypes of the functions that rows name: <op>_run, <op>_vjp, <op>_complex, <op>_shortcut
 --   ptlua_ids.h     PTI_OP_<op>, a row's place in the table
+--   ptlua_rows.h    the element-wise rows, for kernels: UNARY(exp, FLT, EXP(x), g * y) and so on
 --   ptlua_ew.h      PTI_EW_<op>, the number of an element-wise kernel; a hash of the table
 
-local elementwise = { UNARY = 1, UNARYP = 1, BINARY = 2, COMPARE = 2, TEST = 1, TERNARY = 3 }
-local structured = { FUNC = true, PLAIN = true, COMP = true }
+local here = arg[0]:match "^(.*)/" or "."
+package.path = ("%s/opgen/?.lua;%s/../pt/?.lua"):format(here, here)
+local calls = require "calls"
+local op_table = require "op_table"
+local rows = require "rows"
 
 local function read(path)
   local file = assert(io.open(path, "rb"))
@@ -25,105 +30,23 @@ local function write(path, text)
     if same then return end
   end
   local file = assert(io.open(path, "wb"))
-  file:write(text)
-  file:close()
+  assert(file:write(text))
+  assert(file:close())
 end
 
--- The arguments of KIND(...), split at top-level commas.
-local function split(text)
-  local parts, depth, quoted, from = {}, 0, false, 1
-  for i = 1, #text do
-    local c = text:sub(i, i)
-    if c == '"' then quoted = not quoted
-    elseif not quoted then
-      if c == "(" then depth = depth + 1
-      elseif c == ")" then depth = depth - 1
-      elseif c == "," and depth == 0 then
-        parts[#parts + 1] = text:sub(from, i - 1)
-        from = i + 1
-      end
-    end
+-- The words of scalar.h and how many operands each takes.
+local function words_of(text)
+  local words = {}
+  for name, operands in text:gmatch "#define ([%u][%u%d_]*)%(([%l%d, ]+)%)" do
+    words[name] = select(2, operands:gsub(",", "")) + 1
   end
-  parts[#parts + 1] = text:sub(from)
-  for i, part in ipairs(parts) do parts[i] = part:match "^%s*(.-)%s*$" end
-  return parts
+  return words
 end
 
-local function rows(text)
-  local list, seen = {}, {}
-  for line in text:gmatch "[^\n]+" do
-    local kind, body = line:match "^(%u+)%s*(%b())%s*$"
-    if kind and (elementwise[kind] or structured[kind]) then
-      local parts = split(body:sub(2, -2))
-      local row = { kind = kind, name = parts[1] }
-      assert(not seen[row.name], "ops.def: two rows named " .. row.name)
-      seen[row.name] = true
-      if structured[kind] then row.sig = parts[2]:match '^"(.*)"$'
-      elseif kind == "UNARYP" then row.params = parts[3]:match '^"(.*)"$' end
-      list[#list + 1] = row
-    end
-  end
-  return list
-end
-
--- The signature of an element-wise row follows from its kind.
-local function signature(row)
-  if row.sig then return row.sig end
-  local n = elementwise[row.kind]
-  if row.kind == "UNARYP" then return "x:T " .. row.params end
-  return ({ "x:T", "a:A b:A", "a:A b:A c:A" })[n]
-end
-
-local ctype = {
-  T = "pt_tensor *", A = "pt_tensor *", i = "int64_t ", p = "int64_t ", d = "int ", b = "bool ", f = "double ",
-  n = "double ", y = "int ", v = "int ", s = "const char *",
-}
-
--- How C passes one parameter, and how that becomes a pt_arg.
-local function c_parameter(name, type, optional)
-  local value
-  if type == "L" then
-    return ("pt_tensor *const *%s, int n%s"):format(name, name),
-      ("{.list = %s, .n = n%s, .given = true}"):format(name, name)
-  elseif type == "I" or type == "D" then
-    return ("const int64_t *%s, int n%s"):format(name, name),
-      ("{.ints = %s, .n = n%s, .given = n%s >= 0}"):format(name, name, name)
-  elseif type == "T" or type == "A" then value = ("{.t = %s, .given = %s != NULL}"):format(name, name)
-  elseif type == "d" or type == "i" or type == "p" then
-    value = ("{.i = %s, .given = %s}"):format(name, optional and name .. " != INT_MIN" or "true")
-  elseif type == "b" or type == "v" then value = ("{.i = %s, .given = true}"):format(name)
-  elseif type == "y" then value = ("{.i = %s, .given = %s >= 0}"):format(name, name)
-  elseif type == "f" or type == "n" then
-    value = ("{.f = %s, .given = %s}"):format(name, optional and ("!isnan(%s)"):format(name) or "true")
-  elseif type == "s" then value = ("{.s = %s, .given = %s != NULL}"):format(name, name)
-  end
-  return assert(ctype[type], "ops.def: no type " .. type) .. name, value
-end
-
-local function c_function(row)
-  local sig = signature(row)
-  local ins, outs = sig:match "^(.-)%s*%->%s*(.*)$"
-  local params, args, more = {}, {}, {}
-  for name, type, rest in (ins or sig):gmatch "([%w_]+):(%a)(%S*)" do
-    local optional = rest:find "^!?%?" ~= nil
-    params[#params + 1], args[#args + 1] = c_parameter(name, type, optional)
-  end
-  local first = true
-  for name in (outs or ""):gmatch "([%w_]+):T" do
-    if not first then
-      params[#params + 1] = "pt_tensor **" .. name
-      more[#more + 1] = name
-    end
-    first = false
-  end
-  local proto = ("pt_tensor *pt_%s(%s)"):format(row.name, table.concat(params, ", "))
-  local body = {
-    proto, " {\n  pt_arg arg[] = {", table.concat(args, ", "), "};\n  pt_tensor *out[PTI_MAX_OUT] = {0};\n",
-    ("  if (!pti_call(pti_op_at(PTI_OP_%s), arg, out)) return NULL;\n"):format(row.name),
-  }
-  for i, name in ipairs(more) do body[#body + 1] = ("  if (%s) *%s = out[%d];\n"):format(name, name, i) end
-  body[#body + 1] = "  return out[0];\n}\n"
-  return proto, table.concat(body)
+-- What engine/op.h has room for.
+local function limits_of(text)
+  local function limit(name) return assert(tonumber(text:match(name .. " = (%d+)")), "op.h has no " .. name) end
+  return { params = limit "PTI_MAX_ARG", outputs = limit "PTI_MAX_OUT", name = limit "PTI_MAX_NAME" - 1 }
 end
 
 -- FNV-1a, in 64 bits: enough to tell one table from another.
@@ -135,27 +58,48 @@ end
 
 local path, out = arg[1], arg[2]
 local text = read(path)
+local root = here .. "/../.."
+
+-- Ends with "FILE:LINE:COLUMN: message" where what runs raises { at, text }.
+local function guarded(run, ...)
+  local ok, result = pcall(run, ...)
+  if ok then return result end
+  if type(result) ~= "table" then error(result, 0) end
+  local before = text:sub(1, result.at - 1)
+  local _, newlines = before:gsub("\n", "")
+  io.stderr:write(("%s:%d:%d: %s\n"):format(path, newlines + 1, #before:match "[^\n]*$" + 1, result.text))
+  os.exit(1)
+end
+
 local note = "/* Made from engine/ops.def by scripts/tools/opgen.lua. */\n"
-local ops, inc, run, ids, ew = { note }, { note }, { note, '#include "op.h"\n' }, { note, "enum {\n" }, { note }
-local kernels = { "enum {\n" }
-for _, row in ipairs(rows(text)) do
-  local proto, body = c_function(row)
-  ops[#ops + 1] = "PT_API " .. proto .. ";\n"
-  inc[#inc + 1] = body
-  ids[#ids + 1] = ("  PTI_OP_%s,\n"):format(row.name)
-  if elementwise[row.kind] then kernels[#kernels + 1] = ("  PTI_EW_%s,\n"):format(row.name)
-  else
-    run[#run + 1] = ("pt_tensor *%s_run(const pt_op *op, const pt_arg *arg, pt_tensor **more);\n"):format(row.name)
-  end
-  if row.kind == "FUNC" then
-    run[#run + 1] = ("bool %s_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx);\n"):format(row.name)
+local words, limits = words_of(read(root .. "/kernels/scalar.h")), limits_of(read(root .. "/engine/op.h"))
+local list = guarded(rows.read, text, words, limits)
+
+local prototypes, bodies, ids, numbers, kernels = { note }, {}, {}, {}, { note }
+for i, row in ipairs(list) do
+  local prototype, body = calls.of(row)
+  prototypes[i + 1], bodies[i] = "PT_API " .. prototype .. ";\n", body
+  ids[i] = ("  PTI_OP_%s,\n"):format(row.name)
+  if row.elementwise then
+    numbers[#numbers + 1] = ("  PTI_EW_%s,\n"):format(row.name)
+    local fields = { row.name, row.dtypes.text, row.value.text }
+    for k, grad in ipairs(row.grad) do fields[3 + k] = grad.text end
+    kernels[#kernels + 1] = ("%s(%s)\n"):format(row.kind, table.concat(fields, ", "))
   end
 end
-ids[#ids + 1] = "  PTI_NOPS\n};\n"
-kernels[#kernels + 1] = "  PTI_NEW\n};\n"
-ew[#ew + 1] = table.concat(kernels) .. ('#define PTI_TABLE_HASH "%s"\n'):format(hash(text))
-write(out .. "/ptlua_ops.h", table.concat(ops))
-write(out .. "/ptlua_ops.inc.c", table.concat(inc))
+local run = { note, '#include "op.h"\n' }
+for _, fn in ipairs(op_table.functions(list)) do run[#run + 1] = fn.text end
+kernels = table.concat(kernels)
+
+write(out .. "/ptlua_ops.h", table.concat(prototypes))
+write(out .. "/ptlua_table.c", table.concat {
+  note, "#include <limits.h>\n#include <math.h>\n\n",
+  '#include "elementwise.h"\n#include "formula.h"\n#include "ptlua_ew.h"\n#include "ptlua_run.h"\n\n',
+  guarded(op_table.text, list), table.concat(bodies),
+})
 write(out .. "/ptlua_run.h", table.concat(run))
-write(out .. "/ptlua_ids.h", table.concat(ids))
-write(out .. "/ptlua_ew.h", table.concat(ew))
+write(out .. "/ptlua_ids.h", note .. "enum {\n" .. table.concat(ids) .. "  PTI_NOPS\n};\n")
+write(out .. "/ptlua_rows.h", kernels)
+write(out .. "/ptlua_ew.h", table.concat {
+  note, "enum {\n", table.concat(numbers), ('  PTI_NEW\n};\n#define PTI_TABLE_HASH "%s"\n'):format(hash(kernels)),
+})

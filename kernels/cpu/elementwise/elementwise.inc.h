@@ -30,29 +30,26 @@
 
 #define NONE K(0) /* never called */
 
-#define UNARY(name, dtypes, value, gx, help)                           \
+#define UNARY(name, dtypes, value, gx)                                 \
   VALUE_##dtypes(EW_LOOP(name##_0, T, EW_NO_PARAMS, EW_IN1(x), value)) \
       GRADIENT(EW_LOOP(name##_1, T, EW_NO_PARAMS, EW_IN3(g, x, y), gx))
-#define UNARYP(name, dtypes, params, value, gx, help)               \
+#define UNARYP(name, dtypes, value, gx)                             \
   VALUE_##dtypes(EW_LOOP(name##_0, T, EW_PARAMS, EW_IN1(x), value)) \
       GRADIENT(EW_LOOP(name##_1, T, EW_PARAMS, EW_IN3(g, x, y), gx))
-#define BINARY(name, dtypes, value, ga, gb, help)                          \
+#define BINARY(name, dtypes, value, ga, gb)                                \
   VALUE_##dtypes(EW_LOOP(name##_0, T, EW_NO_PARAMS, EW_IN2(a, b), value))  \
       GRADIENT(EW_LOOP(name##_1, T, EW_NO_PARAMS, EW_IN4(g, a, b, y), ga)) \
           GRADIENT(EW_LOOP(name##_2, T, EW_NO_PARAMS, EW_IN4(g, a, b, y), gb))
-#define TERNARY(name, dtypes, value, ga, gb, gc, help)                            \
+#define TERNARY(name, dtypes, value, ga, gb, gc)                                  \
   VALUE_##dtypes(EW_LOOP(name##_0, T, EW_NO_PARAMS, EW_IN3(a, b, c), value))      \
       GRADIENT(EW_LOOP(name##_1, T, EW_NO_PARAMS, EW_IN5(g, a, b, c, y), ga))     \
           GRADIENT(EW_LOOP(name##_2, T, EW_NO_PARAMS, EW_IN5(g, a, b, c, y), gb)) \
               GRADIENT(EW_LOOP(name##_3, T, EW_NO_PARAMS, EW_IN5(g, a, b, c, y), gc))
-#define COMPARE(name, dtypes, value, help) \
+#define COMPARE(name, dtypes, value) \
   VALUE_##dtypes(EW_LOOP(name##_0, uint8_t, EW_NO_PARAMS, EW_IN2(a, b), value))
-#define TEST(name, dtypes, value, help) \
+#define TEST(name, dtypes, value) \
   VALUE_##dtypes(EW_LOOP(name##_0, uint8_t, EW_NO_PARAMS, EW_IN1(x), value))
-#define FUNC(...)
-#define PLAIN(...)
-#define COMP(...)
-#include "ops.def"
+#include "ptlua_rows.h"
 #undef UNARY
 #undef UNARYP
 #undef BINARY

@@ -74,7 +74,7 @@
 const pti_cpu_elementwise GLUE(pti_cpu_elementwise_, PT_LEVEL) = {
     .loop =
         {
-#include "ops.def"
+#include "ptlua_rows.h"
         },
     .small = {[PTI_EW_sin] = {small_sin_0, small_sin_1},
               [PTI_EW_cos] = {small_cos_0, small_cos_1},
@@ -93,6 +93,6 @@ const pti_cpu_elementwise GLUE(pti_cpu_elementwise_, PT_LEVEL) = {
 #define TEST COMPARE
     .gives_bool =
         {
-#include "ops.def"
+#include "ptlua_rows.h"
         },
 };

@@ -196,15 +196,15 @@ define("nan_to_num", "x:T nan:n=0 posinf:n? neginf:n?", "NaN and infinities repl
   end)
 inplace "nan_to_num"
 
-define("addcmul", "x:T a:T b:T value:n=1", "x plus value times a times b", function(x, a, b, value)
+define.widest("addcmul", "x:T a:T b:T value:n=1", "x plus value times a times b", function(x, a, b, value)
   return x + (value == 1 and a * b or a * b * value)
 end)
-define("addcdiv", "x:T a:T b:T value:n=1", "x plus value times a over b", function(x, a, b, value)
+define.widest("addcdiv", "x:T a:T b:T value:n=1", "x plus value times a over b", function(x, a, b, value)
   return x + (value == 1 and a / b or a / b * value)
 end)
 inplace "addcmul"
 inplace "addcdiv"
 
-define("softmin", "x:T dim:i", "softmax of -x", function(x, dim) return (-x):softmax(dim) end)
+define.float32("softmin", "x:T dim:i", "softmax of -x", function(x, dim) return (-x):softmax(dim) end)
 
 return made

@@ -21,13 +21,14 @@ define("addmm", "x:T mat1:T mat2:T beta:n=1 alpha:n=1", "beta x plus alpha times
     if beta == 1 and alpha == 1 then return plain_addmm(x, mat1, mat2) end
     return blend(x, mat1:mm(mat2), beta, alpha)
   end)
-define("addmv", "x:T mat:T vec:T beta:n=1 alpha:n=1", "beta x plus alpha times matrix times vector",
+define.lower("addmv", "x:T mat:T vec:T beta:n=1 alpha:n=1", "beta x plus alpha times matrix times vector",
   function(x, mat, vec, beta, alpha) return blend(x, mat:mv(vec), beta, alpha) end)
-define("addr", "x:T a:T b:T beta:n=1 alpha:n=1", "beta x plus alpha times the outer product of vectors",
+define.lower("addr", "x:T a:T b:T beta:n=1 alpha:n=1", "beta x plus alpha times the outer product of vectors",
   function(x, a, b, beta, alpha) return blend(x, functions.outer(a, b), beta, alpha) end)
-define("baddbmm", "x:T batch1:T batch2:T beta:n=1 alpha:n=1", "beta x plus alpha times the products of batches",
+define.lower("baddbmm", "x:T batch1:T batch2:T beta:n=1 alpha:n=1", "beta x plus alpha times the products of batches",
   function(x, batch1, batch2, beta, alpha) return blend(x, batch1:bmm(batch2), beta, alpha) end)
-define("addbmm", "x:T batch1:T batch2:T beta:n=1 alpha:n=1", "beta x plus alpha times the summed products of batches",
+define.lower("addbmm", "x:T batch1:T batch2:T beta:n=1 alpha:n=1",
+  "beta x plus alpha times the summed products of batches",
   function(x, batch1, batch2, beta, alpha) return blend(x, batch1:bmm(batch2):sum(1), beta, alpha) end)
 for _, name in ipairs { "addmm", "addmv", "addr", "baddbmm", "addbmm" } do inplace(name) end
 
@@ -46,7 +47,7 @@ define("inner", "x:T y:T", "sums of products along the last dims", function(x, y
 end)
 
 -- dims: how many last dims of x meet the first of y, or {dims of x, dims of y}.
-define("tensordot", "x:T y:T dims:a=2", "sums of products over several dims", function(x, y, over)
+define.widest("tensordot", "x:T y:T dims:a=2", "sums of products over several dims", function(x, y, over)
   local a, b = {}, {}
   if type(over) == "table" then
     a, b = dims.list("tensordot", over[1], x.ndim), dims.list("tensordot", over[2], y.ndim)
@@ -87,7 +88,7 @@ define("kron", "x:T y:T", "Kronecker product: each element of x times all of y",
   return (x:reshape(a) * y:reshape(b)):reshape(shape)
 end)
 
-define("cross", "x:T y:T dim:i=-1", "cross products of vectors of 3 along dim", function(x, y, dim)
+define.widest("cross", "x:T y:T dim:i=-1", "cross products of vectors of 3 along dim", function(x, y, dim)
   if x:size(dim) ~= 3 or y:size(dim) ~= 3 then
     fail("cross: x %s and y %s must have 3 entries in dim %d", tostring(x.shape), tostring(y.shape), dim)
   end
@@ -103,7 +104,7 @@ end)
 
 -- ---- distances and similarities ----
 
-define("cdist", "x:T y:T p:n=2", "p-norms of the differences of all rows of x (..., n, k) and y (..., m, k)",
+define.float32("cdist", "x:T y:T p:n=2", "p-norms of the differences of all rows of x (..., n, k) and y (..., m, k)",
   function(x, y, p)
     return core.Tensor.norm(x:unsqueeze(-2) - y:unsqueeze(-3), p, -1)
   end)
@@ -111,7 +112,7 @@ define("cdist", "x:T y:T p:n=2", "p-norms of the differences of all rows of x (.
 define("pairwise_distance", "x:T y:T p:n=2 eps:n=1e-06 keepdim:b=false", "p-norms of x - y + eps over the last dim",
   function(x, y, p, eps, keepdim) return core.Tensor.norm(x - y + eps, p, -1, keepdim) end)
 
-define("cosine_similarity", "x:T y:T dim:i=2 eps:n=1e-08", "cosines of the angles between vectors along dim",
+define.float32("cosine_similarity", "x:T y:T dim:i=2 eps:n=1e-08", "cosines of the angles between vectors along dim",
   function(x, y, dim, eps)
     local a, b = core.Tensor.norm(x, 2, dim):clamp_min(eps), core.Tensor.norm(y, 2, dim):clamp_min(eps)
     return (x * y):sum(dim) / (a * b)

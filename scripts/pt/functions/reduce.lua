@@ -49,19 +49,19 @@ local function shaped(mean, dim, keepdim)
   return dim and mean:squeeze(dim) or mean:reshape({})
 end
 
-define("var", "x:T dim:D? correction:n=1 keepdim:b=false", "variance over dims: squares over n - correction",
+define.plain("var", "x:T dim:D? correction:n=1 keepdim:b=false", "variance over dims: squares over n - correction",
   function(x, dim, correction, keepdim) return (spread("var", x, dim, correction, keepdim)) end)
 
-define("std", "x:T dim:D? correction:n=1 keepdim:b=false", "standard deviation over dims",
+define.plain("std", "x:T dim:D? correction:n=1 keepdim:b=false", "standard deviation over dims",
   function(x, dim, correction, keepdim) return (spread("std", x, dim, correction, keepdim)):sqrt() end)
 
-define("var_mean", "x:T dim:D? correction:n=1 keepdim:b=false", "variance and mean over dims",
+define.plain("var_mean", "x:T dim:D? correction:n=1 keepdim:b=false", "variance and mean over dims",
   function(x, dim, correction, keepdim)
     local var, mean = spread("var_mean", x, dim, correction, keepdim)
     return var, shaped(mean, dim, keepdim)
   end)
 
-define("std_mean", "x:T dim:D? correction:n=1 keepdim:b=false", "standard deviation and mean over dims",
+define.plain("std_mean", "x:T dim:D? correction:n=1 keepdim:b=false", "standard deviation and mean over dims",
   function(x, dim, correction, keepdim)
     local var, mean = spread("std_mean", x, dim, correction, keepdim)
     return var:sqrt(), shaped(mean, dim, keepdim)
@@ -79,7 +79,8 @@ end
 -- float32 and rounds once.
 local function is_half(x) return x.dtype.is_floating_point and x.dtype.itemsize == 2 end
 
-define("norm", "x:T p:a=fro dim:D? keepdim:b=false", "the p-norm over dims (2 by default; math.huge, 0 and any p)",
+define.float32("norm", "x:T p:a=fro dim:D? keepdim:b=false",
+  "the p-norm over dims (2 by default; math.huge, 0 and any p)",
   function(x, p, dim, keepdim)
     if is_half(x) then return functions.norm(x:to_dtype(core.dtypes.float32), p, dim, keepdim):to_dtype(x.dtype) end
     if p == "fro" or p == 2 then return root(x:square():sum(dim, keepdim)) end
@@ -91,11 +92,11 @@ define("norm", "x:T p:a=fro dim:D? keepdim:b=false", "the p-norm over dims (2 by
     return x:abs():pow(p):sum(dim, keepdim):pow(1 / p)
   end)
 
-define("dist", "x:T y:T p:n=2", "the p-norm of x - y", function(x, y, p) return functions.norm(x - y, p) end)
+define.float32("dist", "x:T y:T p:n=2", "the p-norm of x - y", function(x, y, p) return functions.norm(x - y, p) end)
 
 -- ---- sums ----
 
-define("logsumexp", "x:T dim:D keepdim:b=false", "log of the sum of exp(x) over dims, without overflow",
+define.float32("logsumexp", "x:T dim:D keepdim:b=false", "log of the sum of exp(x) over dims, without overflow",
   function(x, dim, keepdim)
     if not x:is_floating_point() then x = x:to_dtype(core.get_default_dtype()) end
     if dims.count("logsumexp", x, dim) == 0 then return x:exp():sum(dim, keepdim):log() end
@@ -109,7 +110,7 @@ define("nansum", "x:T dim:D? keepdim:b=false", "sum over dims, NaN counting as 0
   return x:masked_fill(x:isnan(), 0):sum(dim, keepdim)
 end)
 
-define("nanmean", "x:T dim:D? keepdim:b=false", "mean over dims of what is not NaN", function(x, dim, keepdim)
+define.plain("nanmean", "x:T dim:D? keepdim:b=false", "mean over dims of what is not NaN", function(x, dim, keepdim)
   return functions.nansum(x, dim, keepdim) / x:isnan():logical_not():sum(dim, keepdim)
 end)
 
@@ -139,7 +140,7 @@ end
 
 local NARROW = 600 -- numbers that differ by less have exponentials that float64 holds side by side
 
-define("logcumsumexp", "x:T dim:i", "log of the running sums of exp(x) along dim", function(x, dim)
+define.plain("logcumsumexp", "x:T dim:i", "log of the running sums of exp(x) along dim", function(x, dim)
   if not x.dtype.is_floating_point then x = x:to_dtype(core.get_default_dtype()) end
   dim = dims.at("logcumsumexp", dim, x.ndim)
   if x.ndim == 0 or x:numel() == 0 then return x:clone() end
@@ -204,7 +205,7 @@ define("corrcoef", "x:T", "correlations of variables (rows) over observations (c
   return y:clamp(-1, 1)
 end)
 
-define("renorm", "x:T p:n dim:i maxnorm:n", "entries of dim scaled down to a p-norm of at most maxnorm",
+define.float32("renorm", "x:T p:n dim:i maxnorm:n", "entries of dim scaled down to a p-norm of at most maxnorm",
   function(x, p, dim, maxnorm)
     local others = {}
     for d = 1, x.ndim do

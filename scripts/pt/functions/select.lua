@@ -145,7 +145,7 @@ define("diagflat", "x:T offset:i=0", "the matrix with the elements of x as a dia
   return functions.diag_embed(x:reshape(-1), offset)
 end)
 
-define("trace", "x:T", "the sum of the diagonal of a matrix", function(x)
+define.plain("trace", "x:T", "the sum of the diagonal of a matrix", function(x)
   if x.ndim ~= 2 then fail("trace: x %s is not a matrix", tostring(x.shape)) end
   return functions.diagonal(x):sum()
 end)

@@ -40,7 +40,7 @@ define("gelu", "x:T approximate:s=none", "x times the normal distribution's shar
     return (x:gelu_tanh())
   end)
 
-define("prelu", "x:T weight:T", "x, or weight times x below 0; one weight, or one for each channel (dim 2)",
+define.lower("prelu", "x:T weight:T", "x, or weight times x below 0; one weight, or one for each channel (dim 2)",
   function(x, weight)
     local n, c = weight:numel(), x.ndim > 1 and x:size(2) or 1
     if weight.ndim > 1 or n ~= 1 and n ~= c then
@@ -71,7 +71,7 @@ for _, name in ipairs { "softmax", "log_softmax" } do
   define(name, "x:T dim:i dtype:y?", help,
     function(x, dim, dtype) return (op(dtype and x:to_dtype(dtype) or x, dim)) end)
 end
-define("softmin", "x:T dim:i dtype:y?", "softmax of -x", function(x, dim, dtype)
+define.float32("softmin", "x:T dim:i dtype:y?", "softmax of -x", function(x, dim, dtype)
   return functions.softmax(-x, dim, dtype)
 end)
 

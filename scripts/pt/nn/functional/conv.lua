@@ -45,7 +45,7 @@ end
 
 for nd = 1, 3 do
   local name = ("conv%dd"):format(nd)
-  define(name, "x:T weight:T bias:T? stride:D=1 padding:a=0 dilation:D=1 groups:i=1",
+  define.lower(name, "x:T weight:T bias:T? stride:D=1 padding:a=0 dilation:D=1 groups:i=1",
     ("convolution of x (batch, channels, %s) with weight (output channels, channels / groups, kernel)")
       :format(common.places(nd)),
     function(x, weight, bias, stride, padding, dilation, groups)

@@ -126,7 +126,7 @@ local function losses(x, rows, longest, steps, lengths, blank)
   return (core.fn "ctc_forward"(x, labels, step_list, length_list, blank, false))
 end
 
-define("ctc_loss",
+define.float32("ctc_loss",
   "x:T targets:T input_lengths:a target_lengths:a blank:i=1 reduction:s=mean zero_infinity:b=false",
   "negative log likelihood of label sequences under log-probabilities x (steps, batch, classes)",
   function(x, targets, input_lengths, target_lengths, blank, reduction, zero_infinity)

@@ -155,7 +155,7 @@ define("one_hot", "x:T num_classes:i=-1", "class ids from 1 as rows of 0 and one
     return core.empty(shape, int64, x.device):zero_():scatter(-1, x:to_dtype(int64):unsqueeze(-1), 1)
   end)
 
-define("bilinear", "x:T y:T weight:T bias:T?", "x weight[o] y for each output o, plus bias; weight (o, i, j)",
+define.widest("bilinear", "x:T y:T weight:T bias:T?", "x weight[o] y for each output o, plus bias; weight (o, i, j)",
   function(x, y, weight, bias)
     local fits = weight.ndim == 3 and x.ndim > 0 and x.ndim == y.ndim and x:size(-1) == weight:size(2)
       and y:size(-1) == weight:size(3)

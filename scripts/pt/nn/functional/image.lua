@@ -125,7 +125,7 @@ local function target(x, nd, size, factor, recompute)
   return out, scale
 end
 
-define("interpolate",
+define.plain("interpolate",
   "x:T size:a? scale_factor:a? mode:s=nearest align_corners:b? recompute_scale_factor:b? antialias:b=false",
   "x (batch, channels, ...) at another size: nearest, nearest-exact, linear, bilinear, trilinear, bicubic, area",
   function(x, size, factor, mode, align, recompute, antialias)
@@ -239,7 +239,7 @@ local function taps_of(v, n, mode, padding, align)
   return { { low, low + 1 - v }, { low + 1, v - low } }
 end
 
-define("grid_sample", "x:T grid:T mode:s=bilinear padding_mode:s=zeros align_corners:b=false",
+define.widest("grid_sample", "x:T grid:T mode:s=bilinear padding_mode:s=zeros align_corners:b=false",
   "x (batch, channels, ...) read at grid (batch, ..., coordinates): -1 is one end of a dim and 1 the other",
   function(x, grid, mode, padding, align)
     local nd = x.ndim - 2

@@ -14,7 +14,8 @@ local softplus, logsigmoid = core.fn "softplus", core.fn "logsigmoid"
 
 -- ---- regression ----
 
-define("l1_loss", "x:T target:T reduction:s=mean", "mean of the absolute differences", function(x, target, reduction)
+define.float32("l1_loss", "x:T target:T reduction:s=mean",
+  "mean of the absolute differences", function(x, target, reduction)
   same_shape("l1_loss", "x", x, "target", target)
   return reduced("l1_loss", (x - target):abs(), reduction)
 end)
@@ -25,7 +26,7 @@ local function huber(x, target, bend)
   return where(away:lt(bend), away:square() * 0.5, (away - bend / 2) * bend)
 end
 
-define("smooth_l1_loss", "x:T target:T reduction:s=mean beta:n=1",
+define.float32("smooth_l1_loss", "x:T target:T reduction:s=mean beta:n=1",
   "differences squared over 2 beta where they are below beta, else their size minus beta / 2",
   function(x, target, reduction, beta)
     same_shape("smooth_l1_loss", "x", x, "target", target)
@@ -34,7 +35,7 @@ define("smooth_l1_loss", "x:T target:T reduction:s=mean beta:n=1",
     return reduced("smooth_l1_loss", loss, reduction)
   end)
 
-define("huber_loss", "x:T target:T reduction:s=mean delta:n=1",
+define.float32("huber_loss", "x:T target:T reduction:s=mean delta:n=1",
   "half of the squared differences where they are below delta, else delta times (their size minus delta / 2)",
   function(x, target, reduction, delta)
     same_shape("huber_loss", "x", x, "target", target)
@@ -42,7 +43,7 @@ define("huber_loss", "x:T target:T reduction:s=mean delta:n=1",
     return reduced("huber_loss", huber(x, target, delta), reduction)
   end)
 
-define("poisson_nll_loss", "x:T target:T log_input:b=true full:b=false eps:n=1e-08 reduction:s=mean",
+define.float32("poisson_nll_loss", "x:T target:T log_input:b=true full:b=false eps:n=1e-08 reduction:s=mean",
   "negative log likelihood of counts under rates x, or rates exp(x) with log_input; full: with Stirling's term",
   function(x, target, log_input, full, eps, reduction)
     same_shape("poisson_nll_loss", "x", x, "target", target)
@@ -54,7 +55,7 @@ define("poisson_nll_loss", "x:T target:T log_input:b=true full:b=false eps:n=1e-
     return reduced("poisson_nll_loss", loss, reduction)
   end)
 
-define("gaussian_nll_loss", "x:T target:T var:A full:b=false eps:n=1e-06 reduction:s=mean",
+define.float32("gaussian_nll_loss", "x:T target:T var:A full:b=false eps:n=1e-06 reduction:s=mean",
   "negative log likelihood of targets under normal distributions with means x and variances var",
   function(x, target, var, full, eps, reduction)
     if not core.is_tensor(var) then var = x:new_full({}, var) end
@@ -72,7 +73,7 @@ define("gaussian_nll_loss", "x:T target:T var:A full:b=false eps:n=1e-06 reducti
 -- Logs of 0 count as -100, so that a loss stays finite; their gradient is that of the largest finite slope.
 local function log_of(p) return p:log():clamp_min(-100) end
 
-define("binary_cross_entropy", "x:T target:T weight:T? reduction:s=mean",
+define.refused("binary_cross_entropy", "x:T target:T weight:T? reduction:s=mean",
   "cross entropy of probabilities x against targets between 0 and 1; logs are held at -100 or above",
   function(x, target, weight, reduction)
     same_shape("binary_cross_entropy", "x", x, "target", target)
@@ -86,7 +87,7 @@ define("binary_cross_entropy", "x:T target:T weight:T? reduction:s=mean",
     return reduced("binary_cross_entropy", loss, reduction)
   end)
 
-define("binary_cross_entropy_with_logits", "x:T target:T weight:T? reduction:s=mean pos_weight:T?",
+define.float32("binary_cross_entropy_with_logits", "x:T target:T weight:T? reduction:s=mean pos_weight:T?",
   "cross entropy of logits x against targets between 0 and 1; pos_weight multiplies the share of the ones",
   function(x, target, weight, reduction, pos_weight)
     same_shape("binary_cross_entropy_with_logits", "x", x, "target", target)
@@ -98,7 +99,7 @@ define("binary_cross_entropy_with_logits", "x:T target:T weight:T? reduction:s=m
     return reduced("binary_cross_entropy_with_logits", loss, reduction)
   end)
 
-define("kl_div", "x:T target:T reduction:s=mean log_target:b=false",
+define.float32("kl_div", "x:T target:T reduction:s=mean log_target:b=false",
   "divergence of the distribution target from log-probabilities x; reduction may be batchmean",
   function(x, target, reduction, log_target)
     local loss
@@ -117,20 +118,20 @@ define("kl_div", "x:T target:T reduction:s=mean log_target:b=false",
 
 local function positive(v) return v:clamp_min(0) end
 
-define("hinge_embedding_loss", "x:T target:T margin:n=1 reduction:s=mean",
+define.float32("hinge_embedding_loss", "x:T target:T margin:n=1 reduction:s=mean",
   "x where the target is 1, margin - x above 0 where it is -1", function(x, target, margin, reduction)
     same_shape("hinge_embedding_loss", "x", x, "target", target)
     local loss = where(target:eq(1), x, 0) + where(target:eq(-1), positive(margin - x), 0)
     return reduced("hinge_embedding_loss", loss, reduction)
   end)
 
-define("soft_margin_loss", "x:T target:T reduction:s=mean", "log(1 + exp(-target x)) for targets 1 and -1",
+define.float32("soft_margin_loss", "x:T target:T reduction:s=mean", "log(1 + exp(-target x)) for targets 1 and -1",
   function(x, target, reduction)
     same_shape("soft_margin_loss", "x", x, "target", target)
     return reduced("soft_margin_loss", softplus(-(x * target), 1, math.huge), reduction)
   end)
 
-define("margin_ranking_loss", "x:T y:T target:T margin:n=0 reduction:s=mean",
+define.float32("margin_ranking_loss", "x:T y:T target:T margin:n=0 reduction:s=mean",
   "how far x does not exceed y (target 1), or y x (target -1), by margin", function(x, y, target, margin, reduction)
     if x.ndim ~= y.ndim or x.ndim ~= target.ndim then
       fail("margin_ranking_loss: x %s, y %s and target %s differ in dims", tostring(x.shape), tostring(y.shape),
@@ -139,7 +140,7 @@ define("margin_ranking_loss", "x:T y:T target:T margin:n=0 reduction:s=mean",
     return reduced("margin_ranking_loss", positive(-target * (x - y) + margin), reduction)
   end)
 
-define("cosine_embedding_loss", "x:T y:T target:T margin:n=0 reduction:s=mean",
+define.float32("cosine_embedding_loss", "x:T y:T target:T margin:n=0 reduction:s=mean",
   "1 - cosine of vectors (last dim) that belong together (target 1), cosine above margin of others (-1)",
   function(x, y, target, margin, reduction)
     if x.ndim < 1 or x.ndim > 2 or target.ndim ~= x.ndim - 1 then
@@ -153,7 +154,7 @@ define("cosine_embedding_loss", "x:T y:T target:T margin:n=0 reduction:s=mean",
     return reduced("cosine_embedding_loss", loss, reduction)
   end)
 
-define("triplet_margin_loss",
+define.float32("triplet_margin_loss",
   "x:T positive:T negative:T margin:n=1 p:n=2 eps:n=1e-06 swap:b=false reduction:s=mean",
   "how far x is not nearer to positive than to negative by margin",
   function(x, near, far, margin, p, eps, swap, reduction)
@@ -176,7 +177,7 @@ local function batch_of(op, x, target, same)
   return x, target, single
 end
 
-define("multi_margin_loss", "x:T target:T p:n=1 margin:n=1 weight:T? reduction:s=mean",
+define.float32("multi_margin_loss", "x:T target:T p:n=1 margin:n=1 weight:T? reduction:s=mean",
   "mean over classes of how far their x is not below that of the target class by margin, to the power p",
   function(x, target, p, margin, weight, reduction)
     local single
@@ -194,7 +195,7 @@ define("multi_margin_loss", "x:T target:T p:n=1 margin:n=1 weight:T? reduction:s
     return reduced("multi_margin_loss", loss, reduction)
   end)
 
-define("multilabel_margin_loss", "x:T target:T reduction:s=mean",
+define.float32("multilabel_margin_loss", "x:T target:T reduction:s=mean",
   "how far classes that are not targets are not below those that are by 1; targets: ids, ended by 0",
   function(x, target, reduction)
     local single
@@ -213,7 +214,7 @@ define("multilabel_margin_loss", "x:T target:T reduction:s=mean",
     return reduced("multilabel_margin_loss", loss, reduction)
   end)
 
-define("multilabel_soft_margin_loss", "x:T target:T weight:T? reduction:s=mean",
+define.float32("multilabel_soft_margin_loss", "x:T target:T weight:T? reduction:s=mean",
   "mean over classes (last dim) of the cross entropy of logits x against targets 0 and 1",
   function(x, target, weight, reduction)
     same_shape("multilabel_soft_margin_loss", "x", x, "target", target)

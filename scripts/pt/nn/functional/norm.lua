@@ -75,7 +75,7 @@ define("batch_norm",
     return by_statistics(x, running_mean, running_var, weight, bias, eps)
   end)
 
-define("instance_norm",
+define.plain("instance_norm",
   "x:T running_mean:T? running_var:T? weight:T? bias:T? use_input_stats:b=true momentum:n=0.1 eps:n=1e-05",
   "each channel of each sample of x (batch, channels, ...) normalised by itself",
   function(x, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
@@ -123,7 +123,7 @@ local function check_shape(op, x, shape, weight, bias)
   common.floating(op, "x", x)
 end
 
-define("layer_norm", "x:T normalized_shape:D weight:T? bias:T? eps:n=1e-05",
+define.float32("layer_norm", "x:T normalized_shape:D weight:T? bias:T? eps:n=1e-05",
   "the last dims of x, of that shape, normalised together", function(x, shape, weight, bias, eps)
     shape = dims.numbers(shape)
     check_shape("layer_norm", x, shape, weight, bias)
@@ -133,7 +133,7 @@ define("layer_norm", "x:T normalized_shape:D weight:T? bias:T? eps:n=1e-05",
 -- The distance from 1 to the next number.
 local epsilon = { float64 = 0x1p-52, float32 = 0x1p-23, float16 = 0x1p-10, bfloat16 = 0x1p-7 }
 
-define("rms_norm", "x:T normalized_shape:D weight:T? eps:n?",
+define.float32("rms_norm", "x:T normalized_shape:D weight:T? eps:n?",
   "the last dims of x, of that shape, over the root of the mean of their squares", function(x, shape, weight, eps)
     shape = dims.numbers(shape)
     check_shape("rms_norm", x, shape, weight)
@@ -141,7 +141,7 @@ define("rms_norm", "x:T normalized_shape:D weight:T? eps:n?",
     return (row_norm(x, weight, nil, n, 1, 1, true, eps or epsilon[tostring(x.dtype)]))
   end)
 
-define("group_norm", "x:T num_groups:i weight:T? bias:T? eps:n=1e-05",
+define.float32("group_norm", "x:T num_groups:i weight:T? bias:T? eps:n=1e-05",
   "channels of x (batch, channels, ...) normalised in groups, each sample by itself",
   function(x, groups, weight, bias, eps)
     local c = x.ndim >= 2 and x:size(2)
@@ -156,7 +156,7 @@ define("group_norm", "x:T num_groups:i weight:T? bias:T? eps:n=1e-05",
     return (row_norm(x, weight, bias, c // groups * inner, inner, groups, false, eps))
   end)
 
-define("local_response_norm", "x:T size:i alpha:n=0.0001 beta:n=0.75 k:n=1",
+define.plain("local_response_norm", "x:T size:i alpha:n=0.0001 beta:n=0.75 k:n=1",
   "x over a power of k plus alpha times the mean square of `size` neighbouring channels",
   function(x, size, alpha, beta, k)
     if x.ndim < 3 then
@@ -183,7 +183,7 @@ local function length(x, dim, eps)
   return n + (n:clamp_min(eps) - n):detach()
 end
 
-define("cosine_similarity", "x:T y:T dim:i=2 eps:n=1e-08", "the cosine of the angle between vectors along dim",
+define.float32("cosine_similarity", "x:T y:T dim:i=2 eps:n=1e-08", "the cosine of the angle between vectors along dim",
   function(x, y, dim, eps)
     x, y = table.unpack(broadcast_tensors(x, y))
     return (x / length(x, dim, eps) * (y / length(y, dim, eps))):sum(dim)
@@ -194,7 +194,8 @@ define("pairwise_distance", "x:T y:T p:n=2 eps:n=1e-06 keepdim:b=false",
     return (x - y + eps):norm(p, -1, keepdim)
   end)
 
-define("pdist", "x:T p:n=2", "p-norms of the differences of all pairs of rows of x (n, m), in order", function(x, p)
+define.float32("pdist", "x:T p:n=2",
+  "p-norms of the differences of all pairs of rows of x (n, m), in order", function(x, p)
   if x.ndim ~= 2 then fail("pdist: x %s must be (n, m)", tostring(x.shape)) end
   local n, first, second = x:size(1), {}, {}
   for i = 1, n do

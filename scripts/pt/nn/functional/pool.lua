@@ -93,7 +93,7 @@ for nd = 1, 3 do
     end)
 
   local adaptive_avg = ("adaptive_avg_pool%dd"):format(nd)
-  define(adaptive_avg, "x:T output_size:a", "the average " .. over .. ", of windows that give the size wanted",
+  define.plain(adaptive_avg, "x:T output_size:a", "the average " .. over .. ", of windows that give the size wanted",
     function(x, size)
       check(adaptive_avg, x, nd)
       return (avg_pool(x, output_size(adaptive_avg, size, x, nd), { adaptive = true }))
