@@ -253,11 +253,12 @@ test-asan: deps-test
 test-tsan: deps-test
 	@$(MAKE) --no-print-directory specs BUILD=build/tsan SANITIZE=thread
 	@$(LUA) spec/run.lua build/tsan
-# Random calls of every function beside PyTorch, which $(PYTHON) must have.
+# Samples of PyTorch's own tables and random calls of every function beside PyTorch, which $(PYTHON) must have.
 PYTHON ?= python3
 test-peers: all
 	@$(PYTHON) spec/peers/run.py $(BUILD)/ptlua
 	@$(PYTHON) spec/peers/nets.py $(BUILD)/ptlua
+	@$(PYTHON) spec/peers/samples.py $(BUILD)/ptlua
 lint: deps-test
 	@$(LUA) spec/run.lua lint
 
@@ -328,7 +329,7 @@ help:
 	  'make run          deps, build, train a classifier on real handwritten digits' \
 	  'make test         deps, build, every spec (plain, ASan + UBSan, TSan), linters' \
 	  'make test-asan    specs under ASan + UBSan alone;  make test-tsan  under TSan' \
-	  'make test-peers   thousands of random calls beside PyTorch (optional)' \
+	  'make test-peers   samples of PyTorch and random calls beside it (optional)' \
 	  'make lint         luacheck and clang-format alone;  make format  fixes the latter' \
 	  'make bench        speed, and shares of what the machine can do (PATTERN=softmax);  make bench-peers  beside PyTorch (PYTHON=...)' \
 	  'make docs         build/docs/reference.md: every function, with examples' \
