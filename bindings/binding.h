@@ -35,6 +35,9 @@ void pl_fill(lua_State *L, pl_box *box, pt_tensor *t);
 /* Whether the state's allocator calls pl_drop_box for what was a userdata of a box's size (state.c): its boxes then need
    no finalizer. */
 bool pl_drops_boxes(lua_State *L);
+/* Tests: the n-th allocation of Lua's own objects from now and those after it, `count` in all, fail (0: none does). Lua
+   collects garbage and tries again, so one alone is not seen. False in a state of another allocator. */
+bool pl_fail_allocations(lua_State *L, int64_t n, int64_t count);
 /* Drops the tensor, if a box it was. Called while Lua sweeps: nothing that it leads to may call Lua. */
 void pl_drop_box(void *content);
 /* Fills the box with what a scope made, ends the scope, and raises where there is nothing. Returns 1. */
@@ -108,6 +111,7 @@ void pl_open_tensor(lua_State *L); /* Tensor metatable dtypes is_tensor */
 void pl_open_data(lua_State *L);   /* tensor empty, x:tolist() */
 void pl_open_op(lua_State *L);     /* fn ops functions, and every op as a method */
 void pl_open_grad(lua_State *L);   /* x:backward() grad */
+void pl_open_mode(lua_State *L);   /* grad, inference, autocast, anomaly */
 void pl_open_hook(lua_State *L);   /* register_hook record checkpoint */
 void pl_open_optim(lua_State *L);  /* sgd_step adam_step zero_grad */
 void pl_open_io(lua_State *L);     /* files, images, folders */

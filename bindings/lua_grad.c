@@ -1,4 +1,6 @@
 /* lua_grad.c: gradients for Lua: x:backward(), autograd.grad, x:requires_grad_(). The walk itself is the engine's. */
+#include <string.h>
+
 #include "binding.h"
 #include "rng.h"
 #include "tensor.h"
@@ -19,10 +21,25 @@ static int read_flags(lua_State *L, int i, const char *op) {
          flag(L, i, op, "allow_unused", PT_ALLOW_UNUSED);
 }
 
-/* The tensors of the list at i in a block that is pushed; holes become NULL where they may. */
+static void check_list(lua_State *L, int i, const char *op, const char *what) {
+  if (lua_type(L, i) != LUA_TTABLE)
+    pl_error(L, PT_EARG, "%s: %s must be a list of tensors, got %s", op, what, pl_describe(L, i));
+}
+
+static int list_length(lua_State *L, int i, const char *op, const char *what) {
+  check_list(L, i, op, what);
+  if (lua_rawlen(L, i) > INT32_MAX / 16) pl_error(L, PT_EARG, "%s: too many %s", op, what);
+  return (int)lua_rawlen(L, i);
+}
+
+/* n tensors of the list at i in a block that is pushed; holes, or no list at all, become NULL where they may. */
 static pt_tensor **read_tensors(lua_State *L, int i, const char *op, const char *what, int n,
                                 bool holes) {
+  bool none = holes && lua_isnil(L, i);
+  if (!none) check_list(L, i, op, what);
   pt_tensor **x = lua_newuserdatauv(L, ((size_t)n + 1) * sizeof *x, 0);
+  if (none) memset(x, 0, ((size_t)n + 1) * sizeof *x);
+  if (none) return x;
   for (int k = 0; k < n; k++) {
     int type = lua_rawgeti(L, i, k + 1);
     x[k] = holes && (type == LUA_TNIL || (type == LUA_TBOOLEAN && !lua_toboolean(L, -1)))
@@ -31,13 +48,6 @@ static pt_tensor **read_tensors(lua_State *L, int i, const char *op, const char 
     lua_pop(L, 1);
   }
   return x;
-}
-
-static int list_length(lua_State *L, int i, const char *op, const char *what) {
-  if (lua_type(L, i) != LUA_TTABLE)
-    pl_error(L, PT_EARG, "%s: %s must be a list of tensors, got %s", op, what, pl_describe(L, i));
-  if (lua_rawlen(L, i) > INT32_MAX / 16) pl_error(L, PT_EARG, "%s: too many %s", op, what);
-  return (int)lua_rawlen(L, i);
 }
 
 /* core.backward(roots, gradients, options, inputs): gradients may have holes; inputs nil: all leaves */
@@ -123,58 +133,12 @@ static int x_is_inference(lua_State *L) {
 
 /* ---- modes ---- */
 
-static bool check_mode(lua_State *L, int i, const char *op) {
-  if (!lua_isboolean(L, i))
-    pl_error(L, PT_EARG, "%s: expected true or false, got %s", op, pl_describe(L, i));
-  return lua_toboolean(L, i);
-}
-
-/* core.set_inference_mode(on, grad) -> what it was; where it ends, recording is as `grad` says */
-static int set_inference_mode(lua_State *L) {
-  bool on = check_mode(L, 1, "inference_mode");
-  lua_pushboolean(L, pt_set_inference_mode(on));
-  if (!on && lua_isboolean(L, 2)) pt_set_grad_enabled(lua_toboolean(L, 2));
-  return 1;
-}
-static int inference_mode(lua_State *L) {
-  lua_pushboolean(L, pt_inference_mode());
-  return 1;
-}
-
-/* core.set_detect_anomaly(on) -> what it was */
-static int set_detect_anomaly(lua_State *L) {
-  lua_pushboolean(L, pt_set_detect_anomaly(check_mode(L, 1, "set_detect_anomaly")));
-  return 1;
-}
-static int detect_anomaly(lua_State *L) {
-  lua_pushboolean(L, pt_detect_anomaly());
-  return 1;
-}
 /* core.first_nan() -> where the first NaN came from since anomalies are looked for, or "" */
 static int first_nan(lua_State *L) {
   lua_pushstring(L, pt_first_nan());
   return 1;
 }
 
-/* core.autocast() -> on, dtype */
-static int autocast(lua_State *L) {
-  pt_dtype dtype;
-  lua_pushboolean(L, pt_autocast(&dtype));
-  pl_push_dtype(L, dtype);
-  return 2;
-}
-static int is_autocast(lua_State *L) {
-  lua_pushboolean(L, pt_autocast(NULL));
-  return 1;
-}
-/* core.set_autocast(on, dtype) */
-static int set_autocast(lua_State *L) {
-  bool on = check_mode(L, 1, "autocast");
-  int dtype = pl_dtype_at(L, 2);
-  if (dtype < 0)
-    return pl_error(L, PT_EDTYPE, "autocast: dtype must be a dtype, got %s", pl_describe(L, 2));
-  return pt_set_autocast(on, dtype) ? 0 : pl_raise(L);
-}
 /* core.autocast_policy(name) -> "lower", "float32", "widest", "plain" or "refused"; nil where no op has the name, or it
    takes what it is given */
 static int autocast_policy(lua_State *L) {
@@ -203,14 +167,7 @@ static int set_generator(lua_State *L) {
 void pl_open_grad(lua_State *L) {
   static const luaL_Reg functions[] = {{"backward", backward},
                                        {"grad", grad},
-                                       {"set_inference_mode", set_inference_mode},
-                                       {"inference_mode", inference_mode},
-                                       {"set_detect_anomaly", set_detect_anomaly},
-                                       {"detect_anomaly", detect_anomaly},
                                        {"first_nan", first_nan},
-                                       {"autocast", autocast},
-                                       {"is_autocast", is_autocast},
-                                       {"set_autocast", set_autocast},
                                        {"autocast_policy", autocast_policy},
                                        {"generator", generator},
                                        {"set_generator", set_generator},

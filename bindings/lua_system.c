@@ -8,11 +8,12 @@
 #include "rng.h"
 
 /* A whole number in [lo, hi]; raises. */
-static int64_t check_whole(lua_State *L, const char *op, const char *name, int64_t lo, int64_t hi) {
+static int64_t check_whole(lua_State *L, int i, const char *op, const char *name, int64_t lo,
+                           int64_t hi) {
   int whole = 0;
-  lua_Integer value = lua_type(L, 1) == LUA_TNUMBER ? lua_tointegerx(L, 1, &whole) : 0;
+  lua_Integer value = lua_type(L, i) == LUA_TNUMBER ? lua_tointegerx(L, i, &whole) : 0;
   if (!whole)
-    pl_error(L, PT_EARG, "%s: %s must be an integer, got %s", op, name, pl_describe(L, 1));
+    pl_error(L, PT_EARG, "%s: %s must be an integer, got %s", op, name, pl_describe(L, i));
   if (value < lo || value > hi)
     pl_error(L, PT_EARG, "%s: %s must be %lld to %lld, got %lld", op, name, (long long)lo,
              (long long)hi, (long long)value);
@@ -25,7 +26,7 @@ static int sys_clock(lua_State *L) {
 }
 
 static int set_num_threads(lua_State *L) {
-  pt_set_num_threads((int)check_whole(L, "set_num_threads", "n", 1, 256));
+  pt_set_num_threads((int)check_whole(L, 1, "set_num_threads", "n", 1, 256));
   return 0;
 }
 static int get_num_threads(lua_State *L) {
@@ -46,7 +47,7 @@ static int cpu_level(lua_State *L) {
 }
 
 static int manual_seed(lua_State *L) {
-  pt_manual_seed((uint64_t)check_whole(L, "manual_seed", "seed", INT64_MIN, INT64_MAX));
+  pt_manual_seed((uint64_t)check_whole(L, 1, "manual_seed", "seed", INT64_MIN, INT64_MAX));
   return 0;
 }
 
@@ -93,28 +94,25 @@ static int memory_stats(lua_State *L) {
   return 1;
 }
 static int set_memory_limit(lua_State *L) {
-  pt_set_memory_limit((size_t)check_whole(L, "set_memory_limit", "bytes", 0, INT64_MAX));
+  pt_set_memory_limit((size_t)check_whole(L, 1, "set_memory_limit", "bytes", 0, INT64_MAX));
   return 0;
 }
-/* For tests: the n-th allocation from now fails. */
+/* For tests: the n-th allocation of the engine from now fails, and `count` in all. */
 static int fail_at(lua_State *L) {
-  pti_fail_at(check_whole(L, "fail_at", "n", 0, INT64_MAX));
+  int64_t n = check_whole(L, 1, "fail_at", "n", 0, INT64_MAX);
+  pti_fail_at(n, lua_isnoneornil(L, 2) ? 1 : check_whole(L, 2, "fail_at", "count", 1, INT64_MAX));
   return 0;
+}
+/* For tests: the same for what Lua allocates; 0 switches it off. */
+static int fail_lua_at(lua_State *L) {
+  int64_t n = check_whole(L, 1, "fail_lua_at", "n", 0, INT64_MAX);
+  int64_t count =
+      lua_isnoneornil(L, 2) ? 1 : check_whole(L, 2, "fail_lua_at", "count", 1, INT64_MAX);
+  lua_pushboolean(L, pl_fail_allocations(L, n, n ? count : 0));
+  return 1;
 }
 
 /* ---- modes ---- */
-
-static int grad_enabled(lua_State *L) {
-  lua_pushboolean(L, pt_grad_enabled());
-  return 1;
-}
-/* core.set_grad_enabled(on) -> what it was */
-static int set_grad_enabled(lua_State *L) {
-  if (!lua_isboolean(L, 1))
-    pl_error(L, PT_EARG, "set_grad_enabled: expected true or false, got %s", pl_describe(L, 1));
-  lua_pushboolean(L, pt_set_grad_enabled(lua_toboolean(L, 1)));
-  return 1;
-}
 
 static int set_default_dtype(lua_State *L) {
   int dtype = pl_dtype_at(L, 1);
@@ -129,7 +127,7 @@ static int get_default_dtype(lua_State *L) {
 
 /* core.terminal_width(fd) -> columns of the terminal at 1 (stdout) or 2 (stderr); nil where it is none */
 static int terminal_width(lua_State *L) {
-  int fd = (int)check_whole(L, "terminal_width", "fd", STDOUT_FILENO, STDERR_FILENO);
+  int fd = (int)check_whole(L, 1, "terminal_width", "fd", STDOUT_FILENO, STDERR_FILENO);
   struct winsize size = {0};
   if (!isatty(fd)) lua_pushnil(L);
   else if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) lua_pushinteger(L, size.ws_col);
@@ -150,8 +148,7 @@ void pl_open_system(lua_State *L) {
                                        {"memory_stats", memory_stats},
                                        {"set_memory_limit", set_memory_limit},
                                        {"fail_at", fail_at},
-                                       {"grad_enabled", grad_enabled},
-                                       {"set_grad_enabled", set_grad_enabled},
+                                       {"fail_lua_at", fail_lua_at},
                                        {"set_default_dtype", set_default_dtype},
                                        {"get_default_dtype", get_default_dtype},
                                        {"terminal_width", terminal_width},

@@ -29,6 +29,7 @@ typedef struct budget {
   spare *list[SMALL / GRAIN];
   void *newest;                /* the block handed out last, */
   size_t box_size, box_offset; /* by which the layout of boxes is learned; 0 until then */
+  int64_t until_fault, faults; /* tests: so many allocations succeed, then so many fail */
 } budget;
 
 static spare **list_of(budget *b, size_t size) {
@@ -76,6 +77,15 @@ static void drop(budget *b) {
   free(b);
 }
 
+static bool refused(budget *b) {
+  if (b->until_fault > 0) {
+    b->until_fault--;
+    return false;
+  }
+  b->faults--;
+  return true;
+}
+
 /* lua_close ends the budget, too, whoever calls it: os.exit(0, true) does. */
 static void *allocate(void *ud, void *block, size_t old_size, size_t size) {
   budget *b = ud;
@@ -89,12 +99,22 @@ static void *allocate(void *ud, void *block, size_t old_size, size_t size) {
     if (last) drop(b);
     return NULL;
   }
+  if (b->faults && size > had && refused(b)) return NULL;
   size_t others = a->used - had;
   if (size > had && a->limit && (others > a->limit || size > a->limit - others)) return NULL;
   void *moved = block ? move(b, block, had, size) : take(b, size);
   if (moved) a->used = others + size;
   if (b->first == NULL) b->first = moved;
   return b->newest = moved;
+}
+
+bool pl_fail_allocations(lua_State *L, int64_t n, int64_t count) {
+  void *ud;
+  if (lua_getallocf(L, &ud) != allocate) return false;
+  budget *b = ud;
+  b->until_fault = n - 1;
+  b->faults = count;
+  return true;
 }
 
 bool pl_drops_boxes(lua_State *L) {

@@ -31,7 +31,7 @@ typedef struct cache {
   block *list[NCLASS];
   size_t kept;
   int64_t live[PTI_NLIVE];
-  int64_t fail_at;
+  int64_t fail_at, faults;
   pti_account *account;
   void (*collect)(void *ud);
   void *ud;
@@ -123,7 +123,11 @@ void pt_get_memory_stats(pt_memory_stats *out) {
   out->peak_bytes = (int64_t)atomic_load(&peak);
 }
 void pt_set_memory_limit(size_t bytes) { atomic_store(&limit, bytes); }
-void pti_fail_at(int64_t n) { mine()->fail_at = n; }
+void pti_fail_at(int64_t n, int64_t count) {
+  cache *m = mine();
+  m->fail_at = n;
+  m->faults = count;
+}
 void pti_set_pressure(void (*collect)(void *ud), void *ud) {
   mine()->collect = collect;
   mine()->ud = ud;
@@ -293,7 +297,10 @@ void *pti_alloc(size_t bytes) {
   int c = class_of(bytes, &size);
   void *p = NULL;
   cache *m = mine();
-  if (m->fail_at > 0 && --m->fail_at == 0) size = 0;
+  if (m->fail_at > 0 && --m->fail_at == 0) {
+    m->fail_at = --m->faults > 0;
+    size = 0;
+  }
   if (size) {
     block *b = m->list[c];
     if (b) {

@@ -30,9 +30,9 @@ void pti_unbook(size_t bytes);
    thread. */
 void pti_set_pressure(void (*collect)(void *ud), void *ud);
 bool pti_mem_collect(void); /* false where there is nobody to ask */
-/* Tests: the n-th allocation of this thread from now fails (n = 1: the next one); 0 switches it
-   off. */
-void pti_fail_at(int64_t n);
+/* Tests: of this thread's allocations from now the n-th (1: the next one) and those after it fail, `count` in all;
+   0 switches it off. */
+void pti_fail_at(int64_t n, int64_t count);
 /* Gives this thread's kept blocks to the shared store (a worker going idle), or everything to the
    system. */
 void pti_mem_flush_thread(void);

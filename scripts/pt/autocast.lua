@@ -24,9 +24,6 @@ local function target(policy, lower, args)
   return dtype
 end
 
-local Restore = {}
-function Restore.__close(self) core.set_autocast(true, self.lower) end
-
 local function cast_first(name, policy, fn, lower, args)
   if policy == "refused" then
     fail("%s: half precision cannot hold it, so autocast refuses; use %s_with_logits", name, name)
@@ -41,7 +38,7 @@ local function cast_first(name, policy, fn, lower, args)
       args[i] = list
     end
   end
-  local _ <close> = setmetatable({ lower = lower }, Restore)
+  local _ <close> = core.mode "autocast"
   core.set_autocast(false, lower)
   return fn(table.unpack(args, 1, args.n))
 end
@@ -62,11 +59,6 @@ function autocast.wrap(name, fn, policy)
 end
 
 -- ---- the mode ----
-
-local Mode = {}
-Mode.__index = Mode
-Mode.__name = "autocast"
-function Mode.__close(self) core.set_autocast(table.unpack(self.was)) end
 
 local known = { dtype = true, enabled = true, cache_enabled = true }
 
@@ -90,11 +82,13 @@ function autocast.autocast(...)
   end
   local fn = args[at]
   local dtype = options.dtype or (device:find "^cpu" and core.dtypes.bfloat16 or core.dtypes.float16)
-  local was = { core.autocast() }
-  core.set_autocast(options.enabled ~= false, dtype)
-  local mode = setmetatable({ was = was }, Mode)
-  if fn == nil then return mode end
+  local mode = core.mode "autocast"
+  if fn == nil then
+    core.set_autocast(options.enabled ~= false, dtype)
+    return mode
+  end
   local _ <close> = mode
+  core.set_autocast(options.enabled ~= false, dtype)
   return fn(table.unpack(args, at + 1, args.n))
 end
 

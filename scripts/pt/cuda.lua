@@ -97,8 +97,9 @@ function cuda.device(device)
   local name = named(device)
   local backend = tostring(name):match "^%a+"
   local was = ("%s:%d"):format(backend, core.current_device(backend))
-  core.set_device(name)
-  return closing(function() core.set_device(was) end)
+  local mode = closing(function() core.set_device(was) end)
+  core.set_device(name) -- last: what allocates comes before
+  return mode
 end
 
 ---@class pt.cuda.Stream
@@ -143,8 +144,10 @@ function cuda.set_stream(stream) core.stream_use(stream) end
 ---@param stream? pt.cuda.Stream
 function cuda.stream(stream)
   if not stream then return closing(function() end) end
-  local was = core.stream_use(stream)
-  return closing(function() core.stream_use(was) end)
+  local was
+  local mode = closing(function() core.stream_use(was) end)
+  was = core.stream_use(stream) -- last: what allocates comes before
+  return mode
 end
 
 --- f(...), with what it asks of the stream's device going there.

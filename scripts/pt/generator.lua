@@ -69,8 +69,8 @@ function Generator:__tostring() return ("Generator(seed=%d)"):format(self.first)
 
 local Turn = {
   __close = function(self)
-    local g = self.generator
-    g.place = { core.rng_state() }
+    local place = self.generator.place
+    place[1], place[2], place[3] = core.rng_state()
     core.set_rng_state(table.unpack(self.was))
   end,
 }

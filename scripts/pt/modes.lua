@@ -11,21 +11,20 @@ local define, made = require "pt.define"()
 
 -- ---- modes ----
 
--- A mode that was switched on: `restore(was)` switches it back.
-local Mode = {}
-Mode.__index = Mode
-Mode.__name = "Mode"
-function Mode.__close(self) self.restore(self.was) end
-
--- For one call of fn, else until what is returned is closed.
-local function scope(restore, was, fn, ...)
-  local mode = setmetatable({ restore = restore, was = was }, Mode)
-  if fn == nil then return mode end
+-- set(on) for one call of fn, else until what is returned is closed, which puts the mode back. All that allocates comes
+-- before the switch, so that a mode that could not be entered is not left on.
+local function scope(kind, set, on, fn, ...)
+  local mode = core.mode(kind)
+  if fn == nil then
+    set(on)
+    return mode
+  end
   local _ <close> = mode
+  set(on)
   return fn(...)
 end
 
-local function switch(on, fn, ...) return scope(core.set_grad_enabled, core.set_grad_enabled(on), fn, ...) end
+local function switch(on, fn, ...) return scope("grad", core.set_grad_enabled, on, fn, ...) end
 
 define("no_grad", "fn...", "nothing is recorded: in fn, or until the value is closed", function(fn, ...)
   return switch(false, fn, ...)
@@ -37,19 +36,14 @@ define("set_grad_enabled", "mode... fn...",
   function(on, fn, ...) return switch(on, fn, ...) end)
 define("is_grad_enabled", "", "whether ops are recorded", function() return core.grad_enabled() end)
 
-local function leave_inference(was) core.set_inference_mode(was.inference, was.grad) end
+local function set_inference(on) core.set_inference_mode(on, true) end
 
 define("inference_mode", "mode... fn...",
   "no_grad for good: tensors made here never take part in a graph; in fn, or until the value is closed",
   function(on, fn, ...)
-    local was = { grad = core.grad_enabled(), inference = core.inference_mode() }
-    if type(on) == "boolean" then
-      core.set_inference_mode(on, true)
-      return scope(leave_inference, was, fn, ...)
-    end
-    core.set_inference_mode(true)
-    if on == nil then return scope(leave_inference, was) end
-    return scope(leave_inference, was, on, fn, ...)
+    if type(on) == "boolean" then return scope("inference", set_inference, on, fn, ...) end
+    if on == nil then return scope("inference", set_inference, true) end
+    return scope("inference", set_inference, true, on, fn, ...)
   end)
 define("is_inference_mode_enabled", "", "whether inference_mode holds", function() return core.inference_mode() end)
 
@@ -95,7 +89,8 @@ define("scope", "fn...",
   "frees the tensors that are made, but for those returned (or kept): in fn, or until the value is closed",
   function(fn, ...)
     local list = setmetatable({}, { __mode = "kv" })
-    local self = setmetatable({ made = list, kept = {}, outer = core.watch(list) }, Scope)
+    local self = setmetatable({ made = list, kept = {}, outer = false }, Scope)
+    self.outer = core.watch(list) -- last: what allocates comes before
     if fn == nil then return self end
     local _ <close> = self
     return self:keep(fn(...))
