@@ -59,7 +59,7 @@ GCC_ROWS := -fvect-cost-model=dynamic --param vect-epilogues-nomask=0
 OPT_ROWS += $(shell $(CC) -Werror $(GCC_ROWS) -x c -c /dev/null -o /dev/null 2>/dev/null && echo "$(GCC_ROWS)")
 
 # ---- files ----
-ENGINE   := $(wildcard engine/*.c engine/ops/*.c engine/io/*.c)
+ENGINE   := $(wildcard engine/*.c engine/*/*.c)
 BY_LEVEL := $(wildcard kernels/cpu/*_loops.c kernels/cpu/*/*_loops.c)
 KERNELS  := $(filter-out $(BY_LEVEL),$(wildcard kernels/cpu/*.c kernels/cpu/*/*.c))
 BINDINGS := $(filter-out bindings/main.c,$(wildcard bindings/*.c bindings/*/*.c))

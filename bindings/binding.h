@@ -117,7 +117,6 @@ void pl_open_optim(lua_State *L);  /* sgd_step adam_step zero_grad */
 void pl_open_io(lua_State *L);     /* files, images, folders */
 void pl_open_system(lua_State *L); /* clock, threads, seeds, memory, terminal */
 void pl_open_signal(lua_State *L); /* Ctrl-C put off */
-bool pl_in_worker(void);           /* is this thread a worker of a pool? */
 void pl_open_device(lua_State *L); /* devices other than the CPU */
 void pl_open_stream(lua_State *L); /* their streams and events */
 void pl_open_worker(lua_State *L); /* what pool.lua is made of */

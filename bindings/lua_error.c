@@ -62,7 +62,7 @@ static int raise_top(lua_State *L) {
 /* An interrupt that reached the script as this error is over, and does not come a second time; but a worker is to
    stop whatever its task catches. */
 int pl_raise(lua_State *L) {
-  bool mine = pt_error_code() == PT_EINTERRUPT && pti_this.interrupt && !pl_in_worker();
+  bool mine = pt_error_code() == PT_EINTERRUPT && pti_this.interrupt && pti_this.worker == NULL;
   if (mine) atomic_store(pti_this.interrupt, 0);
   lua_pushstring(L, pt_error());
   return raise_top(L);

@@ -17,7 +17,7 @@ static void on_sigint(int number) {
 
 /* core.hold_interrupt() -> whether it is held from now on; false where somebody else does */
 static int hold_interrupt(lua_State *L) {
-  bool mine = !pl_in_worker() && !atomic_flag_test_and_set(&held);
+  bool mine = pti_this.worker == NULL && !atomic_flag_test_and_set(&held);
   if (mine) {
     struct sigaction action = {.sa_handler = on_sigint};
     sigemptyset(&action.sa_mask);

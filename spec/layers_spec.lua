@@ -8,7 +8,7 @@ local engine_layers = {
   { "tensor", "view" },
   { "op", "node", "hook", "function", "checkpoint", "autocast", "anomaly", "formula", "elementwise" },
   { "ops" },
-  { "backward", "optim", "io", "init" },
+  { "backward", "optim", "io", "jobs" },
 }
 -- An include that points upwards, and why.
 local upwards = {
@@ -25,7 +25,8 @@ local kernels_see = {
 }
 local bindings_see = {
   "ptlua.h", "op.h", "base.h", "tensor.h", "optim.h",
-  "mem.h", "pool.h", "rng.h", -- workers: idle memory, the budget of threads, a stream for each task
+  "mem.h", -- booking a state's tensors, idle memory
+  "rng.h", "jobs/jobs.h", "jobs/channel.h", -- workers: a random stream for each task, queues
 }
 
 local layer_of = {}
@@ -123,7 +124,7 @@ end)
 -- Words that only some files may use; the rest of engine/ and kernels/ may not.
 local powers = {
   { "dlopen", { "engine/device.c", "engine/io/image.c", "kernels/cpu/blas.c" } },
-  { "pthread_create", { "engine/pool.c" } },
+  { "pthread_create", { "engine/pool.c", "engine/jobs/workers.c" } },
   { "cblas_%w+", { "kernels/cpu/gemm.c" } },
   { "openblas_%w+", { "kernels/cpu/blas.c" } },
   { "LAPACK", { "kernels/cpu/lapack.c" } },

@@ -12,8 +12,8 @@
 
 #include <lualib.h>
 
-#include "worker.h"
 #include "rng.h"
+#include "worker.h"
 
 static const char pool_type[] = "pt.core.pool", job_type[] = "pt.core.job";
 
@@ -50,7 +50,8 @@ static int pool_open(lua_State *L) {
   pool_box *box = lua_newuserdatauv(L, sizeof *box, 0);
   box->pool = NULL;
   luaL_setmetatable(L, pool_type);
-  pl_pool *pool = box->pool = pl_pool_new(n);
+  pl_pool *pool = (pl_pool *)(void *)pti_workers_new(n, sizeof(pl_pool), &pl_worker_kind);
+  box->pool = pool;
   if (pool == NULL) pl_raise(L);
   pool->memory_limit = (size_t)luaL_optinteger(L, 3, 0);
   lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
@@ -58,7 +59,7 @@ static int pool_open(lua_State *L) {
   pool->path = copy_path(L, "path");
   pool->cpath = copy_path(L, "cpath");
   if (pool->path == NULL || pool->cpath == NULL) return pl_error(L, PT_EMEMORY, "pool: no memory");
-  snprintf(pool->name, sizeof pool->name, "%s", name);
+  snprintf(pool->base.name, sizeof pool->base.name, "%s", name);
   lua_settop(L, 5);
   if (!lua_isnil(L, 2)) {
     pl_packer p;
@@ -67,22 +68,22 @@ static int pool_open(lua_State *L) {
     pl_pack_function(&p, 2);
   }
   lua_settop(L, 5);
-  if (!pl_pool_start(pool)) {
+  if (!pti_workers_start(&pool->base)) {
     box->pool = NULL;
-    pl_pool_release(pool);
+    pti_workers_release(&pool->base);
     pl_raise(L);
   }
   return 1;
 }
 
 static int pool_close(lua_State *L) {
-  pl_pool_close(check_pool(L, 1), lua_toboolean(L, 2));
+  pti_workers_close(&check_pool(L, 1)->base, lua_toboolean(L, 2));
   return 0;
 }
 
 static int pool_join(lua_State *L) {
   pl_pool *pool = check_pool(L, 1);
-  bool ended = pl_pool_join(pool, luaL_optnumber(L, 2, HUGE_VAL));
+  bool ended = pti_workers_join(&pool->base, luaL_optnumber(L, 2, HUGE_VAL));
   if (!ended && !pti_poll()) pl_raise(L);
   lua_pushboolean(L, ended);
   return 1;
@@ -92,20 +93,20 @@ static int pool_join(lua_State *L) {
 static int pool_gc(lua_State *L) {
   pool_box *box = luaL_checkudata(L, 1, pool_type);
   if (box->pool == NULL) return 0;
-  pl_pool_close(box->pool, true);
-  if (!pl_pool_join(box->pool, 1)) pl_pool_abandon(box->pool);
-  pl_pool_release(box->pool);
+  pti_workers_close(&box->pool->base, true);
+  if (!pti_workers_join(&box->pool->base, 1)) pti_workers_abandon(&box->pool->base);
+  pti_workers_release(&box->pool->base);
   box->pool = NULL;
   return 0;
 }
 
 static int pool_size(lua_State *L) {
-  lua_pushinteger(L, check_pool(L, 1)->n);
+  lua_pushinteger(L, check_pool(L, 1)->base.n);
   return 1;
 }
 
 static int worker_id(lua_State *L) {
-  const pl_worker *w = pl_this_worker();
+  const pti_worker *w = pti_this.worker;
   lua_pushinteger(L, w ? w->id : 0);
   return 1;
 }
@@ -165,7 +166,8 @@ static bool same_arguments(lua_State *L, int a, int b) {
 /* Task i is packed as the one before it. */
 static void repeat(lua_State *L, pl_job *job, int64_t i) {
   size_t n = job->offset[i] - job->offset[i - 1];
-  if (n > job->args.cap - job->args.n) pl_grow(L, &job->args, n);
+  if (n > job->args.cap - job->args.n)
+    pl_grow(L, &job->args, n); /* first: it may move what is read */
   pl_put(L, &job->args, job->args.data + job->offset[i - 1], n);
 }
 
@@ -180,7 +182,7 @@ static void pack_job(lua_State *L, pl_job *job, const char *op, int function, in
   lua_pushnil(L); /* the list of the task before */
   int top = lua_gettop(L);
   bool raw = !lua_getmetatable(L, tasks);
-  for (int64_t i = 0; i < job->n; i++) {
+  for (int64_t i = 0; i < job->base.n; i++) {
     lua_settop(L, top);
     int type = raw ? lua_rawgeti(L, tasks, i + 1) : lua_geti(L, tasks, i + 1);
     pl_pack_group(&p);
@@ -207,11 +209,26 @@ static bool is_path(lua_State *L, const char *field, const char *path) {
 }
 
 static void note_paths(lua_State *L, pl_job *job) {
-  const pl_pool *pool = job->pool;
+  const pl_pool *pool = (const pl_pool *)(void *)job->base.pool;
   if (is_path(L, "path", pool->path) && is_path(L, "cpath", pool->cpath)) return;
   job->path = copy_path(L, "path");
   job->cpath = copy_path(L, "cpath");
   if (job->path == NULL || job->cpath == NULL) pl_error(L, PT_EMEMORY, "pool: no memory");
+}
+
+static void drop_job(pti_job *base) {
+  pl_job *job = (pl_job *)(void *)base;
+  pti_packet_free(&job->code);
+  pti_packet_free(&job->args);
+  free(job->path);
+  free(job->cpath);
+}
+
+static pl_job *new_job(pl_pool *pool, lua_Integer n) {
+  if (n < 0 || (uint64_t)n >= SIZE_MAX / 16)
+    return pti_fail(PT_EMEMORY, "pool: out of memory for %lld tasks", (long long)n);
+  size_t size = sizeof(pl_job) + ((size_t)n + 1) * sizeof(size_t);
+  return (pl_job *)(void *)pti_job_new(&pool->base, n, size, drop_job);
 }
 
 /* The box keeps the pool's object alive, and the objects of the code: classes in it may come back by number. */
@@ -226,14 +243,14 @@ static int pool_submit(lua_State *L) {
   *box = (job_box){0};
   luaL_setmetatable(L, job_type);
   if (pool == NULL) return pl_error(L, PT_EARG, "%s: the pool is closed", op);
-  pl_job *job = box->job = pl_job_new(pool, n);
+  pl_job *job = box->job = new_job(pool, n);
   if (job == NULL) pl_raise(L);
-  job->chunk = integer(L, 5, "chunksize");
+  job->base.chunk = integer(L, 5, "chunksize");
   job->many = flag(L, 5, "many");
   job->collect = flag(L, 5, "collect");
   job->seed = (uint64_t)integer(L, 5, "seed");
   job->stream = ((uint64_t)integer(L, 5, "call") << 32) + (uint64_t)integer(L, 5, "first") + 1;
-  if (!job->pool->no_stdlib) note_paths(L, job);
+  if (!pool->no_stdlib) note_paths(L, job);
   lua_settop(L, 6);
   pack_job(L, job, op, 3, 4, 5);
   lua_pushvalue(L, 1);
@@ -241,7 +258,7 @@ static int pool_submit(lua_State *L) {
   lua_pushvalue(L, 7); /* pl_pack_begin's first slot */
   lua_setiuservalue(L, 6, 2);
   lua_settop(L, 6);
-  if (!pl_job_queue(job)) {
+  if (!pti_job_queue(&job->base)) {
     pti_error_prefix(op);
     pl_raise(L);
   }
@@ -251,28 +268,28 @@ static int pool_submit(lua_State *L) {
 static int job_gc(lua_State *L) {
   job_box *box = check_job(L, 1);
   if (box->job == NULL) return 0;
-  if (box->taken < box->job->n) pl_job_cancel(box->job);
-  pl_job_release(box->job);
+  if (box->taken < box->job->base.n) pti_job_cancel(&box->job->base);
+  pti_job_release(&box->job->base);
   box->job = NULL;
   return 0;
 }
 
 static int job_cancel(lua_State *L) {
   job_box *box = check_job(L, 1);
-  if (box->job) pl_job_cancel(box->job);
+  if (box->job) pti_job_cancel(&box->job->base);
   return 0;
 }
 
 /* ---- results ---- */
 
 typedef struct chunk_box {
-  pl_chunk *chunk;
+  pti_chunk *chunk;
 } chunk_box;
 static const char chunk_type[] = "pt.core.chunk";
 
 static int chunk_gc(lua_State *L) {
   chunk_box *box = luaL_checkudata(L, 1, chunk_type);
-  pl_chunk_free(box->chunk);
+  pti_chunk_free(box->chunk);
   box->chunk = NULL;
   return 0;
 }
@@ -310,9 +327,9 @@ static void read_task(pl_reader *r, bool many, int values, int errors, lua_Integ
   lua_rawseti(L, errors, i);
 }
 
-static int raise_broken(lua_State *L, pl_pool *pool) {
+static int raise_broken(lua_State *L, pti_worker_pool *pool) {
   pthread_mutex_lock(&pool->mutex);
-  const char *why = pool->broken; /* never changes once it is set */
+  const char *why = pool->broken;
   pthread_mutex_unlock(&pool->mutex);
   return why ? pl_error(L, PT_ELUA, "pool: %s", why) : 0;
 }
@@ -335,13 +352,14 @@ static int job_take(lua_State *L) {
   chunk_box *taken = lua_newuserdatauv(L, sizeof *taken, 0);
   taken->chunk = NULL;
   luaL_setmetatable(L, chunk_type);
-  pl_chunk *chunk = taken->chunk = pl_job_take(box->job, ordered, box->cursor, seconds, &over);
+  pti_chunk *chunk = taken->chunk =
+      pti_job_take(&box->job->base, ordered, box->cursor, seconds, &over);
   if (chunk == NULL) {
     if (!over && !pti_poll()) {
-      pl_job_cancel(box->job);
+      pti_job_cancel(&box->job->base);
       pl_raise(L);
     }
-    if (over && !atomic_load(&box->job->cancelled)) raise_broken(L, box->job->pool);
+    if (over && !atomic_load(&box->job->base.cancelled)) raise_broken(L, box->job->base.pool);
     if (over) lua_pushboolean(L, false);
     else lua_pushnil(L);
     return 1;
@@ -353,7 +371,7 @@ static int job_take(lua_State *L) {
   for (int64_t i = chunk->lo; i < chunk->hi; i++) read_task(&r, box->job->many, 4, 5, i + 1);
   lua_pushinteger(L, chunk->lo + 1);
   lua_pushinteger(L, chunk->hi);
-  pl_chunk_free(chunk);
+  pti_chunk_free(chunk);
   taken->chunk = NULL;
   return 2;
 }
@@ -364,19 +382,19 @@ static int jobs_wait(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   int n = (int)lua_rawlen(L, 1);
-  size_t each = sizeof(pl_job *) + sizeof(int64_t) + sizeof(bool);
-  pl_job **job = lua_newuserdatauv(L, (size_t)n * each, 0);
+  size_t each = sizeof(pti_job *) + sizeof(int64_t) + sizeof(bool);
+  pti_job **job = lua_newuserdatauv(L, (size_t)n * each, 0);
   int64_t *cursor = (int64_t *)(job + n);
   bool *ready = (bool *)(cursor + n);
   for (int i = 0; i < n; i++) {
     lua_rawgeti(L, 1, i + 1);
     const job_box *box = check_job(L, -1);
     if (box->job == NULL) return pl_error(L, PT_EARG, "pool: the job was dropped");
-    job[i] = box->job;
+    job[i] = &box->job->base;
     cursor[i] = box->cursor;
     lua_pop(L, 1);
   }
-  pl_jobs_wait(job, cursor, ready, n, seconds);
+  pti_jobs_wait(job, cursor, ready, n, seconds);
   lua_newtable(L);
   lua_Integer k = 0;
   for (int i = 0; i < n; i++) {

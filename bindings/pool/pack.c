@@ -8,30 +8,16 @@
 
 /* ---- packets ---- */
 
-void pl_packet_free(pl_packet *packet) {
-  for (size_t i = 0; i < packet->nparcel; i++) pt_parcel_free(packet->parcel[i]);
-  for (size_t i = 0; i < packet->nchannel; i++) pl_channel_release(packet->channel[i]);
-  free(packet->parcel);
-  free(packet->channel);
-  free(packet->data);
-  *packet = (pl_packet){0};
+void pl_grow(lua_State *L, pti_packet *out, size_t n) {
+  if (!pti_packet_grow(out, n)) pl_raise(L);
 }
 
-void pl_grow(lua_State *L, pl_packet *out, size_t n) {
-  size_t cap = out->cap ? out->cap : 64;
-  while (cap < out->n + n) cap *= 2;
-  char *data = realloc(out->data, cap);
-  if (data == NULL) pl_error(L, PT_EMEMORY, "pack: out of memory for %zu bytes", cap);
-  out->data = data;
-  out->cap = cap;
-}
-
-void pl_put_byte(lua_State *L, pl_packet *out, int byte) {
+void pl_put_byte(lua_State *L, pti_packet *out, int byte) {
   char c = (char)byte;
   pl_put(L, out, &c, 1);
 }
 
-static void put_size(lua_State *L, pl_packet *out, size_t n) {
+static void put_size(lua_State *L, pti_packet *out, size_t n) {
   char bytes[10];
   int used = 0;
   for (; n > 0x7f; n >>= 7) bytes[used++] = (char)(n | 0x80);
@@ -39,35 +25,23 @@ static void put_size(lua_State *L, pl_packet *out, size_t n) {
   pl_put(L, out, bytes, (size_t)used);
 }
 
-static void put_text(lua_State *L, pl_packet *out, int i) {
+static void put_text(lua_State *L, pti_packet *out, int i) {
   size_t n;
   const char *text = lua_tolstring(L, i, &n);
   put_size(L, out, n);
   pl_put(L, out, text, n);
 }
 
-/* Room for one more in a list of pointers. */
-static void reserve(lua_State *L, void **list, size_t n, size_t *cap) {
-  if (n < *cap) return;
-  size_t more = *cap ? 2 * *cap : 8;
-  void *larger = realloc(*list, more * sizeof(void *));
-  if (larger == NULL) pl_error(L, PT_EMEMORY, "pack: out of memory for %zu objects", more);
-  *list = larger;
-  *cap = more;
+static void put_parcel(lua_State *L, pti_packet *out, pt_tensor *x) {
+  size_t number = out->nparcel;
+  if (!pti_packet_add_tensor(out, x)) pl_raise(L);
+  put_size(L, out, number);
 }
 
-static void put_parcel(lua_State *L, pl_packet *out, pt_tensor *x) {
-  reserve(L, (void **)&out->parcel, out->nparcel, &out->cap_parcel);
-  pt_parcel *parcel = pt_pack(x);
-  if (parcel == NULL) pl_raise(L);
-  put_size(L, out, out->nparcel);
-  out->parcel[out->nparcel++] = parcel;
-}
-
-static void put_channel(lua_State *L, pl_packet *out, pl_channel *channel) {
-  reserve(L, (void **)&out->channel, out->nchannel, &out->cap_channel);
-  put_size(L, out, out->nchannel);
-  out->channel[out->nchannel++] = pl_channel_retain(channel);
+static void put_channel(lua_State *L, pti_packet *out, pti_channel *channel) {
+  size_t number = out->nchannel;
+  if (!pti_packet_add_channel(out, channel)) pl_raise(L);
+  put_size(L, out, number);
 }
 
 /* ---- refusals ---- */
@@ -225,7 +199,7 @@ static void pack_class(pl_packer *p, pl_space *s, int i) {
 }
 
 /* How many values the table has in its list and outside: to grow a table entry by entry takes twice the time. */
-static void put_room(lua_State *L, pl_packet *out, int table) {
+static void put_room(lua_State *L, pti_packet *out, int table) {
   size_t list = (size_t)lua_rawlen(L, table), all = 0;
   for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) all++;
   put_size(L, out, list);
@@ -282,7 +256,7 @@ static void pack_function_at(pl_packer *p, pl_space *s, int i) {
   pack_lua_function(p, s, i);
 }
 
-void pl_pack_number(lua_State *L, pl_packet *out, int i) {
+void pl_pack_number(lua_State *L, pti_packet *out, int i) {
   char bytes[9];
   if (!lua_isinteger(L, i)) {
     lua_Number x = lua_tonumber(L, i);
@@ -304,7 +278,7 @@ static void pack_userdata(pl_packer *p, pl_space *s, int i) {
     pack_tensor(p, s, i, x);
     return;
   }
-  pl_channel *channel = pl_channel_at(p->L, i);
+  pti_channel *channel = pl_channel_at(p->L, i);
   if (channel) {
     pl_put_byte(p->L, s->out, PL_CHANNEL);
     put_channel(p->L, s->out, channel);
@@ -465,7 +439,8 @@ void pl_pack_flush(pl_packer *p) {
 
 /* ---- the outside ---- */
 
-void pl_pack_begin(pl_packer *p, lua_State *L, const char *op, pl_packet *code, pl_packet *value) {
+void pl_pack_begin(pl_packer *p, lua_State *L, const char *op, pti_packet *code,
+                   pti_packet *value) {
   luaL_checkstack(L, 32, NULL);
   lua_pushnil(L);
   lua_pushnil(L);

@@ -10,31 +10,22 @@
 #include <string.h>
 
 #include "../binding.h"
+#include "jobs/channel.h"
 
-typedef struct pl_packet {
-  char *data;
-  size_t n, cap;
-  pt_parcel **parcel;
-  size_t nparcel, cap_parcel;
-  struct pl_channel **channel;
-  size_t nchannel, cap_channel;
-} pl_packet;
-
-void pl_packet_free(pl_packet *packet);
-/* Makes room for n more bytes. */
-void pl_grow(lua_State *L, pl_packet *out, size_t n);
-static inline void pl_put(lua_State *L, pl_packet *out, const void *data, size_t n) {
+/* Makes room for n more bytes; raises. */
+void pl_grow(lua_State *L, pti_packet *out, size_t n);
+static inline void pl_put(lua_State *L, pti_packet *out, const void *data, size_t n) {
   if (n > out->cap - out->n) pl_grow(L, out, n);
   if (n) memcpy(out->data + out->n, data, n);
   out->n += n;
 }
-void pl_put_byte(lua_State *L, pl_packet *out, int byte);
+void pl_put_byte(lua_State *L, pti_packet *out, int byte);
 
 /* ---- writing (pack.c) ---- */
 
 /* Where objects get their numbers: `table` (a stack index) maps object -> number and number -> object. */
 typedef struct pl_space {
-  pl_packet *out;
+  pti_packet *out;
   int table;
   lua_Integer count, done; /* objects met, objects whose contents are written */
 } pl_space;
@@ -55,14 +46,14 @@ typedef struct pl_packer {
 } pl_packer;
 
 /* Reserves stack slots and readies the packer; `code` may be NULL. */
-void pl_pack_begin(pl_packer *p, lua_State *L, const char *op, pl_packet *code, pl_packet *value);
+void pl_pack_begin(pl_packer *p, lua_State *L, const char *op, pti_packet *code, pti_packet *value);
 /* The function that a job runs, at index i: the first object of the code. */
 void pl_pack_function(pl_packer *p, int i);
 /* Values are packed one by one; those of one group (a task's arguments) share their objects. */
 void pl_pack_group(pl_packer *p);
 void pl_pack_value(pl_packer *p, int i, const char *label, ...) PTI_PRINTF(3, 4);
 /* The same for a number, which needs no packer: most tasks and results are one. */
-void pl_pack_number(lua_State *L, pl_packet *out, int i);
+void pl_pack_number(lua_State *L, pti_packet *out, int i);
 /* Writes what the values asked for since: globals of the script. */
 void pl_pack_flush(pl_packer *p);
 
@@ -71,7 +62,7 @@ void pl_pack_flush(pl_packer *p);
 typedef struct pl_reader {
   lua_State *L;
   const char *at, *end;
-  const pl_packet *packet;
+  const pti_packet *packet;
   int objects; /* stack index of the list of this packet's objects */
   int code;    /* the same of the job's code, or 0 */
   int env;     /* stack index of the functions' globals, or 0 for the state's own */
@@ -80,8 +71,8 @@ typedef struct pl_reader {
 } pl_reader;
 
 /* Pushes the list of objects of a job's code (or nil) and the function. `env` as in pl_reader. */
-void pl_read_code(lua_State *L, const pl_packet *code, int env);
-void pl_read_begin(pl_reader *r, lua_State *L, const pl_packet *values, int code, int env,
+void pl_read_code(lua_State *L, const pti_packet *code, int env);
+void pl_read_begin(pl_reader *r, lua_State *L, const pti_packet *values, int code, int env,
                    bool job);
 void pl_read_group(pl_reader *r);
 /* Pushes the next value. */
@@ -91,12 +82,9 @@ int pl_read_byte(pl_reader *r);
 
 /* ---- channels (channel.c): what crosses by reference ---- */
 
-typedef struct pl_channel pl_channel;
 /* The channel at index i, or NULL. */
-pl_channel *pl_channel_at(lua_State *L, int i);
-pl_channel *pl_channel_retain(pl_channel *channel);
-void pl_channel_release(pl_channel *channel);
-void pl_push_channel(lua_State *L, pl_channel *channel);
+pti_channel *pl_channel_at(lua_State *L, int i);
+void pl_push_channel(lua_State *L, pti_channel *channel);
 void pl_open_channel(lua_State *L);
 
 /* ---- names and classes (names.c) ---- */
@@ -122,7 +110,7 @@ void pl_note_class(lua_State *L, lua_Integer id, bool foreign);
 /* Is `name` one of the globals that every state has? */
 bool pl_standard_global(const char *name);
 
-/* ---- functions (code.c) ---- */
+/* ---- functions (bytecode.c) ---- */
 
 /* Pushes a list for the Lua function at index i: [1] its dump, then names of globals that it reads.
    fields: writes = the name of a captured local that it assigns to, sets = true where it assigns to globals. */

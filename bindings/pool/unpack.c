@@ -255,7 +255,7 @@ static void drain(pl_reader *r) {
 
 /* ---- the outside ---- */
 
-void pl_read_begin(pl_reader *r, lua_State *L, const pl_packet *values, int code, int env,
+void pl_read_begin(pl_reader *r, lua_State *L, const pti_packet *values, int code, int env,
                    bool job) {
   luaL_checkstack(L, 32, NULL);
   lua_pushnil(L);
@@ -273,7 +273,7 @@ void pl_read_value(pl_reader *r) {
   if (r->done < r->count) drain(r);
 }
 
-void pl_read_code(lua_State *L, const pl_packet *code, int env) {
+void pl_read_code(lua_State *L, const pti_packet *code, int env) {
   pl_reader r;
   pl_read_begin(&r, L, code, 0, env, true);
   pl_read_value(&r);

@@ -1,4 +1,4 @@
-/* code.c: what a Lua function's code says about it: the globals it reads, whether it assigns to captured locals
+/* bytecode.c: what a Lua function's code says about it: the globals it reads, whether it assigns to captured locals
    or to globals. Read from the dump of Lua 5.4, whose format and opcodes did not change from 5.4.0 on; only dumps
    made by this process get here. */
 #include <string.h>
