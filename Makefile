@@ -116,6 +116,10 @@ $(BUILD)/kernels/cpu/elementwise/elementwise_loops_%.o: kernels/cpu/elementwise/
 $(BUILD)/kernels/cpu/nn_loops_%.o: kernels/cpu/nn_loops.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) -O3 -fno-trapping-math $(FLAGS_$*) -MMD -MP -c $< -o $@
+# Sums of products are fused where the level can: their bits are those of a level.
+$(BUILD)/kernels/cpu/product/product_loops_%.o: kernels/cpu/product/product_loops.c | $(GEN)
+	@mkdir -p $(@D)
+	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) -O3 -fno-trapping-math -ffp-contract=fast $(FLAGS_$*) -MMD -MP -c $< -o $@
 $(BUILD)/bindings/%.o: bindings/%.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(LUA_CFLAGS) $(CFLAGS_ALL) -MMD -MP -c $< -o $@

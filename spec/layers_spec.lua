@@ -125,7 +125,7 @@ end)
 local powers = {
   { "dlopen", { "engine/device.c", "engine/io/image.c", "kernels/cpu/blas.c" } },
   { "pthread_create", { "engine/pool.c", "engine/jobs/workers.c" } },
-  { "cblas_%w+", { "kernels/cpu/gemm.c" } },
+  { "cblas_%w+", { "kernels/cpu/product/gemm.c" } },
   { "openblas_%w+", { "kernels/cpu/blas.c" } },
   { "LAPACK", { "kernels/cpu/lapack.c" } },
   { "[sdcz][gpsto][eroy]%l+_", {} },

@@ -3,7 +3,6 @@
    the saved log-sum-exp of each row. Rows that are masked altogether give zeros. Dropout draws
    number (row, column) of Philox, so the mask needs no memory either. q (b, h, lq, d) k (b, hk, lk,
    d) v (b, hk, lk, dv), dense; h / hk query heads share a key head. */
-#include "../blas.h"
 #include "../nn_loops.h"
 
 static bool run(attention_job *j, int64_t units, pti_range_loop *const loop[2]) {
@@ -15,7 +14,6 @@ static bool run(attention_job *j, int64_t units, pti_range_loop *const loop[2]) 
 bool pti_cpu_attention(int dev, const pti_attention *p, const void *q, const void *k, const void *v,
                        void *y, void *lse) {
   (void)dev;
-  if (!pti_blas_ready()) return false;
   attention_job j = {.p = p, .q = q, .k = k, .v = v, .out = y, .lse = lse};
   j.nq = (p->lq + BQ - 1) / BQ;
   return run(&j, p->b * p->h * j.nq, pti_cpu_nn_now()->attention);
@@ -25,7 +23,6 @@ bool pti_cpu_attention_grad(int dev, const pti_attention *p, const void *q, cons
                             const void *v, const void *y, const void *lse, const void *g, void *gq,
                             void *gk, void *gv) {
   (void)dev;
-  if (!pti_blas_ready()) return false;
   attention_job j = {.p = p, .q = q, .k = k, .v = v, .y = y, .g = g};
   j.lse = (char *)(uintptr_t)lse;
   j.gq = gq;

@@ -7,7 +7,6 @@
    (depthwise.inc.h).
 
    x (n, c, in...) w (o, c / groups, k...) y (n, o, out...), all dense. */
-#include "../blas.h"
 #include "../nn_loops.h"
 
 enum {
@@ -95,7 +94,6 @@ bool pti_cpu_conv(int dev, const pti_conv *p, const void *x, const void *w, cons
     s.x = x, s.w = w, s.bias = bias, s.y = y;
     return slide(&s, p->dtype, p->n * p->c, pti_cpu_nn_now()->slide);
   }
-  if (!pti_blas_ready()) return false;
   conv_job j = {.p = p, .x = x, .w = w, .bias = bias, .y = y};
   plan(&j, p, 1);
   return run(&j, j.sets * p->groups * j.ntile, pti_cpu_nn_now()->conv);
@@ -109,7 +107,6 @@ bool pti_cpu_conv_data(int dev, const pti_conv *p, const void *g, const void *w,
     s.x = g, s.w = w, s.bias = bias, s.y = x;
     return slide(&s, p->dtype, p->n * p->c, pti_cpu_nn_now()->slide);
   }
-  if (!pti_blas_ready()) return false;
   conv_job j = {.g = g, .w = w, .bias = bias, .y = x};
   plan(&j, p, 1);
   return run(&j, j.sets * p->groups * j.nblock, pti_cpu_nn_now()->conv_data);
@@ -122,7 +119,6 @@ bool pti_cpu_conv_weight(int dev, const pti_conv *p, const void *x, const void *
     s.x = x, s.g = g, s.y = w;
     return slide(&s, p->dtype, p->c, pti_cpu_nn_now()->slide_weight);
   }
-  if (!pti_blas_ready()) return false;
   conv_job j = {.x = x, .g = g, .y = w};
   plan(&j, p, 8);
   return run(&j, p->groups * j.nblock, pti_cpu_nn_now()->conv_weight);

@@ -7,7 +7,6 @@
    x_gates (rows, gates h) is x w_ih' + b_ih, made by one product for all steps; saved (rows, 4 h)
    keeps what the gradient needs: LSTM i f g o; GRU r z n and the recurrent part of n; RNN nothing
    beyond y. */
-#include "../blas.h"
 #include "../nn_loops.h"
 
 static int64_t row_grain(const pti_rnn *p) {
@@ -24,7 +23,6 @@ static int64_t step_rows(const pti_rnn *p, int64_t s, int64_t *row) {
 
 bool pti_cpu_rnn(int dev, const pti_rnn *p, const pti_rnn_data *d) {
   (void)dev;
-  if (!pti_blas_ready()) return false;
   size_t size = p->dtype == PT_F64 ? 8 : 4, bytes = (size_t)(p->n * p->h * gates_of(p)) * size;
   rnn_job j = {.p = p, .d = d, .pre = pti_cpu_host->alloc(bytes)};
   if (j.pre == NULL) return false;
@@ -41,7 +39,6 @@ bool pti_cpu_rnn(int dev, const pti_rnn *p, const pti_rnn_data *d) {
 
 bool pti_cpu_rnn_grad(int dev, const pti_rnn *p, const pti_rnn_data *d) {
   (void)dev;
-  if (!pti_blas_ready()) return false;
   int64_t width = p->h * gates_of(p);
   rnn_job j = {.p = p, .d = d, .dh = d->g_h0, .dc = d->g_c0};
   for (int64_t s = p->t - 1; s >= 0 && pti_cpu_host->poll(); s--) {

@@ -1,0 +1,122 @@
+/* element.inc.h: panels of numbers of the compute type T from a matrix of elements S, and elements of c from sums; G(name)
+   names the loops. GET and PUT convert a number, VECTOR_AT, where it is defined, the vector at an address. Contiguous neighbours in a panel's width are copied,
+   contiguous neighbours along k are transposed by squares of LANES, all else goes one by one.
+
+   A vector that ends beyond its row of the panel spoils the next row, or the room behind the panel: so rows are written
+   in order, and in a row the last vector first. */
+
+#if defined(VECTOR_AT)
+static inline __attribute__((always_inline)) V G(load)(const S *x) { return VECTOR_AT(x); }
+#else
+static __attribute__((noinline)) V G(load)(const S *x) {
+  V y;
+  for (int q = 0; q < LANES; q++) y[q] = (T)GET(x[q]);
+  return y;
+}
+#endif
+static __attribute__((noinline)) V G(load_part)(const S *x, int64_t n) {
+  S y[LANES] = {0};
+  memcpy(y, x, (size_t)n * sizeof(S));
+  return G(load)(y);
+}
+
+/* LANES rows of the panel from step l on. */
+static inline __attribute__((always_inline)) void
+G(pack_square)(T *to, int64_t width, const S *from, int64_t step, int64_t count) {
+  for (int64_t i = (width - 1) / LANES * LANES; i >= 0; i -= LANES) {
+    V v[LANES];
+    UNROLLED
+    for (int r = 0; r < LANES; r++) v[r] = i + r < count ? G(load)(from + (i + r) * step) : (V){0};
+    F(transpose)(v);
+    UNROLLED
+    for (int q = 0; q < LANES; q++) *(VU *)(to + q * width + i) = v[q];
+  }
+}
+
+/* `count` lines of kn numbers, `step` apart. */
+static void G(pack_across)(T *to, int64_t width, const S *from, int64_t step, int64_t count,
+                           int64_t kn) {
+  int64_t l = 0;
+  for (; l + LANES <= kn; l += LANES) G(pack_square)(to + l * width, width, from + l, step, count);
+  if (l == kn) return;
+  if (l > 0) { /* the last square once more, moved */
+    G(pack_square)(to + (kn - LANES) * width, width, from + kn - LANES, step, count);
+    return;
+  }
+  for (; l < kn; l++) {
+    for (int64_t i = 0; i < count; i++) to[l * width + i] = GET(from[i * step + l]);
+    for (int64_t i = count; i < width; i++) to[l * width + i] = 0;
+  }
+}
+
+/* kn lines of `count` numbers, k_step apart. */
+static void G(pack_along)(T *restrict to, int64_t width, const S *restrict from, int64_t k_step,
+                          int64_t count, int64_t kn) {
+  int64_t last = (width - 1) / LANES * LANES, part = count - last;
+  for (int64_t l = 0; l < kn; l++, from += k_step, to += width) {
+    *(VU *)(to + last) = part == LANES ? G(load)(from + last)
+                         : part > 0    ? G(load_part)(from + last, part)
+                                       : (V){0};
+    for (int64_t i = 0; i < last; i += LANES) {
+      *(VU *)(to + i) = count - i >= LANES ? G(load)(from + i)
+                        : count > i        ? G(load_part)(from + i, count - i)
+                                           : (V){0};
+    }
+  }
+}
+
+static void G(pack)(const product_side *s, int64_t problem, void *panel, int64_t width, int64_t at,
+                    int64_t count, int64_t k0, int64_t kn) {
+  T *to = panel;
+  const S *from = (const S *)s->data + problem * s->batch_step + k0 * s->k_step;
+  if (s->index == NULL && s->k_step == 1) {
+    G(pack_across)(to, width, from + at * s->step, s->step, count, kn);
+    return;
+  }
+  if (s->index == NULL && s->step == 1) {
+    G(pack_along)(to, width, from + at, s->k_step, count, kn);
+    return;
+  }
+  for (int64_t i = 0; i < width; i++) {
+    const S *x = i < count ? from + (s->index ? s->index[at + i] : at + i) * s->step : NULL;
+    for (int64_t l = 0; l < kn; l++) to[l * width + i] = x ? GET(x[l * s->k_step]) : 0;
+  }
+}
+
+/* ---- what becomes of a row of sums ---- */
+
+static void G(finish)(const product *p, void *sum, int64_t problem, int64_t i, int64_t j,
+                      int64_t n) {
+  const product_end *e = &p->end;
+  T *s = sum, alpha = FROM_DOUBLE(e->alpha), beta = FROM_DOUBLE(e->beta);
+  int64_t at = problem * p->batch_c + i * p->ldc + j;
+  S *c = (S *)p->c + at;
+  if (alpha != 1)
+    for (int64_t q = 0; q < n; q++) s[q] *= alpha;
+  if (beta != 0)
+    for (int64_t q = 0; q < n; q++) s[q] += beta * GET(c[q]);
+  if (e->bias && e->bias_rows) {
+    T b = GET(((const S *)e->bias)[i]);
+    for (int64_t q = 0; q < n; q++) s[q] += b;
+  } else if (e->bias) {
+    const S *b = (const S *)e->bias + j;
+    for (int64_t q = 0; q < n; q++) s[q] += GET(b[q]);
+  }
+  if (e->residual) {
+    const S *r = (const S *)e->residual + at;
+    for (int64_t q = 0; q < n; q++) s[q] += GET(r[q]);
+  }
+#if defined(COMPUTE)
+  if (e->activation >= 0) {
+    const void *in[] = {s};
+    pti_cpu_now()->rows->loop[e->activation][0][COMPUTE](s, in, NULL, n);
+  }
+#endif
+  for (int64_t q = 0; q < n; q++) c[q] = (S)PUT(s[q]);
+}
+
+#undef S
+#undef G
+#undef GET
+#undef PUT
+#undef VECTOR_AT

@@ -1,0 +1,330 @@
+/* product.c: the loops around the micro-kernel; product.h says why each is where it is. */
+#include "product.h"
+
+#include <stdatomic.h>
+
+#include "product_loops.h"
+
+enum {
+  PACKED = 16 << 20,    /* bytes of b that are packed at a time */
+  UNIT_FLOPS = 1 << 20, /* what a unit does at least, where there are several: 5 us */
+  MOST_UNITS = 64,      /* that a product is cut into for the sake of threads */
+  UNIT_ROWS = 256,      /* of a unit at most: its block of a fits the second-level cache */
+  SUMS_COLS = 512,      /* of a unit at most, where its sums are kept in scratch */
+  PACK_PIECE = 8192,    /* elements to pack that are worth a thread's attention */
+  SMALL_B = 64 << 10,   /* bytes of b that need no packing where it is stored as panels are */
+  FEW_ROWS = 2          /* panels of a that are too few for packing such a b */
+};
+
+typedef struct job {
+  const product *p;
+  const product_loops *loops;
+  size_t size;                /* of a number of the compute type */
+  int64_t cols, depth;        /* of a panel of b; of a block of k */
+  int64_t panels_a, panels_b; /* of all rows; of the strip's columns */
+  int64_t down, across;       /* units of the strip, for each problem */
+  int64_t first, strip;       /* the strip's first panel of b; panels of a strip */
+  int64_t problem;            /* the first of the units' problems */
+  char *shared;               /* the strip's panels of b, packed for all units, or NULL */
+  bool in_place;              /* b is read where it lies */
+  bool plain;                 /* sums are kept in c itself */
+  atomic_bool failed;
+} job;
+
+const product_loops *pti_product_loops_now(product_type type) {
+#if defined(__x86_64__)
+  static const product_loops *const loops[PTI_NCPU] = {
+      pti_product_loops_base, pti_product_loops_avx2, pti_product_loops_avx512};
+  return &loops[pti_cpu()][type];
+#else
+  return &pti_product_loops_base[type];
+#endif
+}
+
+product_type pti_product_type(pt_dtype dtype) {
+  return dtype == PT_F64             ? PRODUCT_F64
+         : dtype == PT_I64           ? PRODUCT_I64
+         : pti_is(dtype, PTI_FLOATS) ? PRODUCT_F32
+                                     : PRODUCT_I32;
+}
+
+/* ---- the geometry of panels ---- */
+
+static int64_t pieces(int64_t n, int64_t most) { return (n + most - 1) / most; }
+static int64_t round_up(int64_t n, int64_t to) { return pieces(n, to) * to; }
+static int64_t power_below(int64_t n) {
+  int64_t p = 1;
+  while (2 * p <= n) p *= 2;
+  return p;
+}
+
+/* Panels of a: as many as are needed, and a multiple of what large products are cut into, so that units are equal. They
+   depend on m alone: a packed `a` fits every product. */
+static int64_t count_panels(int64_t m, int64_t rows) {
+  return pti_max64(1, round_up(pieces(m, rows), pti_min64(4, power_below(m / (2 * rows)))));
+}
+static int64_t first_row(const job *j, int64_t panel) { return j->p->m * panel / j->panels_a; }
+
+/* Elements between packed panels. Behind one of a is room for a vector that begins in it. */
+static int64_t pitch_a(const job *j) { return j->loops->rows * j->p->k + j->loops->lanes; }
+static int64_t pitch_b(const job *j) { return j->cols * j->p->k; }
+
+static void set_geometry(job *j, const product *p) {
+  product_type type = pti_product_type(p->dtype);
+  j->p = p;
+  j->loops = pti_product_loops_now(type);
+  j->size = pti_product_size(type);
+  j->cols = 2 * j->loops->lanes;
+  j->panels_a = count_panels(p->m, j->loops->rows);
+  j->panels_b = j->strip = pieces(p->n, j->cols);
+  int64_t blocks = pti_max64(1, pieces(p->k, j->loops->depth));
+  j->depth = pti_max64(1, pti_min64(p->k, round_up(pieces(p->k, blocks), j->loops->lanes)));
+}
+
+static void pack(const job *j, const product_side *s, int64_t problem, void *to, int64_t width,
+                 int64_t at, int64_t count, int64_t k0, int64_t kn) {
+  product_packer *packer = s->pack ? s->pack : j->loops->pack[s->dtype];
+  packer(s, problem, to, width, at, count, k0, kn);
+}
+
+/* One panel, all of k. */
+static void pack_panel_a(const job *j, int64_t problem, char *to, int64_t panel) {
+  int64_t at = first_row(j, panel), h = first_row(j, panel + 1) - at, k = j->p->k;
+  for (int64_t k0 = 0; k0 < k; k0 += j->depth)
+    pack(j, &j->p->a, problem, to + h * k0 * (int64_t)j->size, h, at, h, k0,
+         pti_min64(j->depth, k - k0));
+}
+static void pack_panel_b(const job *j, int64_t problem, char *to, int64_t panel) {
+  int64_t at = panel * j->cols, n = pti_min64(j->cols, j->p->n - at), k = j->p->k;
+  int64_t width = round_up(n, j->loops->lanes);
+  for (int64_t k0 = 0; k0 < k; k0 += j->depth)
+    pack(j, &j->p->b, problem, to + width * k0 * (int64_t)j->size, width, at, n, k0,
+         pti_min64(j->depth, k - k0));
+}
+
+/* ---- a unit ---- */
+
+/* What a unit reads and writes: panels p0 .. p1 - 1 of a, q0 .. q1 - 1 of b. */
+typedef struct unit {
+  int64_t problem, p0, p1, q0, q1;
+  char *a, *b, *sums; /* scratch: a block of a, a panel of b, sums that c cannot hold */
+} unit;
+
+/* Elements of each of a unit's scratches. */
+static int64_t scratch_a(const job *j) {
+  if (j->p->a.packed) return 0;
+  return round_up(pieces(j->panels_a, j->down) * j->loops->rows * j->depth + j->loops->lanes, 16);
+}
+static int64_t scratch_b(const job *j) { return j->shared ? 0 : j->cols * j->depth; }
+static int64_t sums_pitch(const job *j) { return pieces(j->strip, j->across) * j->cols; }
+static int64_t scratch_sums(const job *j) {
+  return j->plain ? 0 : pieces(j->panels_a, j->down) * j->loops->rows * sums_pitch(j);
+}
+
+/* The panel of b for the block at k0, and in *ldb the distance of its rows. */
+static const char *panel_of_b(const job *j, const unit *u, int64_t panel, int64_t k0, int64_t kn,
+                              int64_t *ldb) {
+  const product_side *b = &j->p->b;
+  int64_t at = panel * j->cols, n = pti_min64(j->cols, j->p->n - at);
+  int64_t width = round_up(n, j->loops->lanes), size = (int64_t)j->size;
+  *ldb = width;
+  if (b->packed) return (const char *)b->packed + (panel * pitch_b(j) + width * k0) * size;
+  if (j->shared) return j->shared + ((panel - j->first) * pitch_b(j) + width * k0) * size;
+  if (j->in_place && n == width) {
+    *ldb = b->k_step;
+    return (const char *)b->data + (u->problem * b->batch_step + k0 * b->k_step + at) * size;
+  }
+  pack(j, b, u->problem, u->b, width, at, n, k0, kn);
+  return u->b;
+}
+
+static void pack_block_of_a(const job *j, const unit *u, int64_t k0, int64_t kn) {
+  if (j->p->a.packed) return;
+  int64_t row0 = first_row(j, u->p0);
+  for (int64_t panel = u->p0; panel < u->p1; panel++) {
+    int64_t at = first_row(j, panel), h = first_row(j, panel + 1) - at;
+    pack(j, &j->p->a, u->problem, u->a + (at - row0) * kn * (int64_t)j->size, h, at, h, k0, kn);
+  }
+}
+
+/* Where a unit's sums of the element (row, col) of c are. */
+static char *sums_at(const job *j, const unit *u, int64_t row, int64_t col, int64_t *pitch) {
+  int64_t size = (int64_t)j->size;
+  if (j->plain) {
+    *pitch = j->p->ldc;
+    return (char *)j->p->c + (u->problem * j->p->batch_c + row * j->p->ldc + col) * size;
+  }
+  *pitch = sums_pitch(j);
+  return u->sums + ((row - first_row(j, u->p0)) * *pitch + col - u->q0 * j->cols) * size;
+}
+
+/* One panel of b times the unit's block of a. */
+static void run_panel(const job *j, const unit *u, int64_t panel, int64_t k0, int64_t kn) {
+  const product *p = j->p;
+  int64_t col = panel * j->cols, n = pti_min64(j->cols, p->n - col), size = (int64_t)j->size;
+  int64_t ldb, row0 = first_row(j, u->p0);
+  const char *b = panel_of_b(j, u, panel, k0, kn, &ldb);
+  product_micro *const *micro = j->loops->micro[n > j->loops->lanes];
+  double alpha = j->plain ? p->end.alpha : 1;
+  for (int64_t q = u->p0; q < u->p1; q++) {
+    int64_t row = first_row(j, q), h = first_row(j, q + 1) - row, ldc;
+    const char *a = p->a.packed ? (const char *)p->a.packed + (q * pitch_a(j) + h * k0) * size
+                                : u->a + (row - row0) * kn * size;
+    char *c = sums_at(j, u, row, col, &ldc);
+    const char *from = c;
+    int64_t ldf = ldc;
+    if (k0 == 0 && !(j->plain && p->end.beta != 0)) {
+      from = j->plain && p->end.bias ? (const char *)p->end.bias + col * size : NULL;
+      ldf = 0;
+    }
+    micro[h](kn, a, b, ldb, c, ldc, from, ldf, alpha, n);
+  }
+}
+
+static void finish_unit(const job *j, const unit *u) {
+  int64_t col = u->q0 * j->cols, n = pti_min64(u->q1 * j->cols, j->p->n) - col, pitch;
+  int64_t end = first_row(j, u->p1);
+  for (int64_t row = first_row(j, u->p0); row < end; row++) {
+    char *sums = sums_at(j, u, row, col, &pitch);
+    j->loops->finish[j->p->dtype](j->p, sums, u->problem, row, col, n);
+  }
+}
+
+static void run_unit(const job *j, const unit *u) {
+  int64_t k = j->p->k, k0 = 0;
+  do {
+    int64_t kn = pti_min64(j->depth, k - k0);
+    pack_block_of_a(j, u, k0, kn);
+    for (int64_t panel = u->q0; panel < u->q1; panel++) run_panel(j, u, panel, k0, kn);
+    k0 += j->depth;
+  } while (k0 < k);
+  if (!j->plain) finish_unit(j, u);
+}
+
+static void run_units(void *ctx, int64_t lo, int64_t hi) {
+  job *j = ctx;
+  int64_t a = scratch_a(j), b = scratch_b(j), each = j->down * j->across;
+  size_t bytes = (size_t)(a + b + scratch_sums(j)) * j->size;
+  char *scratch = pti_cpu_host->alloc(bytes);
+  if (scratch == NULL) {
+    atomic_store(&j->failed, true);
+    return;
+  }
+  for (int64_t i = lo; i < hi; i++) {
+    int64_t down = i % j->down, across = i % each / j->down;
+    unit u = {.problem = j->problem + i / each, .a = scratch};
+    u.b = scratch + (size_t)a * j->size;
+    u.sums = u.b + (size_t)b * j->size;
+    u.p0 = j->panels_a * down / j->down;
+    u.p1 = j->panels_a * (down + 1) / j->down;
+    u.q0 = j->first + j->panels_b * across / j->across;
+    u.q1 = j->first + j->panels_b * (across + 1) / j->across;
+    run_unit(j, &u);
+  }
+  pti_cpu_host->free(scratch, bytes);
+}
+
+/* ---- the plan ---- */
+
+/* Into how many units a strip is cut: rows first, as what a unit packs of a is its own then. */
+static void cut_units(job *j, int64_t parts) {
+  const product *p = j->p;
+  int64_t columns = pti_min64(p->n, j->strip * j->cols);
+  double flops = 2.0 * (double)p->m * (double)columns * (double)p->k;
+  parts = pti_min64(parts, power_below((int64_t)(flops / UNIT_FLOPS)));
+  j->down = pti_min64(parts, power_below(p->m / (2 * j->loops->rows)));
+  j->across = pti_min64(pti_max64(1, parts / j->down), power_below(columns / (4 * j->cols)));
+  j->down = pti_max64(j->down, pti_min64(j->panels_a, pieces(p->m, UNIT_ROWS)));
+  if (!j->plain) j->across = pti_max64(j->across, pieces(columns, SUMS_COLS));
+}
+
+static bool is_plain(const product *p, size_t size) {
+  const product_end *e = &p->end;
+  return pt_dtype_size(p->dtype) == size && p->dtype != PT_BOOL && e->activation < 0 &&
+         !e->residual && (e->beta == 0 || (e->beta == 1 && !e->bias)) && !(e->bias && e->bias_rows);
+}
+
+/* Whether b lies in memory as panels do, and is small or read too few times for a copy to pay. */
+static bool reads_in_place(const job *j) {
+  const product_side *b = &j->p->b;
+  if (b->packed || b->pack || b->index || b->step != 1 || b->dtype != j->p->dtype || !j->plain)
+    return false;
+  return j->panels_a <= FEW_ROWS || j->p->k * j->p->n * (int64_t)j->size <= SMALL_B;
+}
+
+static void pack_shared(void *ctx, int64_t lo, int64_t hi) {
+  const job *j = ctx;
+  for (int64_t i = lo; i < hi; i++)
+    pack_panel_b(j, j->problem, j->shared + i * pitch_b(j) * (int64_t)j->size, j->first + i);
+}
+
+/* One strip of one problem, or of all of them where they are small. */
+static bool run_strip(job *j, int64_t problems) {
+  size_t bytes = (size_t)(j->panels_b * pitch_b(j)) * j->size;
+  bool shares = j->down > 1 && !j->in_place && !j->p->b.packed;
+  j->shared = NULL;
+  if (shares && (j->shared = pti_cpu_host->alloc(bytes)) == NULL) return false;
+  if (shares)
+    pti_cpu_host->parallel_for(j->panels_b, pti_max64(1, PACK_PIECE / pti_max64(1, pitch_b(j))),
+                               pack_shared, j);
+  int64_t units = problems * j->down * j->across;
+  double flops = 2.0 * (double)j->p->m * (double)pti_min64(j->p->n, j->strip * j->cols) *
+                 (double)j->p->k * (double)problems / (double)units;
+  int64_t grain = flops >= UNIT_FLOPS ? 1 : (int64_t)(UNIT_FLOPS / (flops + 1));
+  pti_cpu_host->parallel_for(units, pti_max64(1, grain), run_units, j);
+  if (shares) pti_cpu_host->free(j->shared, bytes);
+  return true;
+}
+
+bool pti_product_run(const product *p) {
+  if (p->batch == 0 || p->m == 0 || p->n == 0) return true;
+  job j = {0};
+  set_geometry(&j, p);
+  j.plain = is_plain(p, j.size);
+  j.in_place = reads_in_place(&j);
+  int64_t all = j.panels_b, fit = PACKED / (int64_t)j.size / pti_max64(1, pitch_b(&j));
+  if (!p->b.packed && !j.in_place) j.strip = pti_min64(all, pti_max64(16, fit));
+  /* Several problems keep the threads busy without being cut themselves. */
+  cut_units(&j, p->batch >= MOST_UNITS / 4 ? 1 : pti_max64(1, MOST_UNITS / p->batch));
+  bool together = j.down == 1 || j.in_place || p->b.packed;
+  bool ok = true;
+  for (j.first = 0; j.first < all && ok; j.first += j.strip) {
+    j.panels_b = pti_min64(j.strip, all - j.first);
+    j.problem = 0;
+    if (together) ok = run_strip(&j, p->batch);
+    for (; j.problem < p->batch && ok && !together; j.problem++) ok = run_strip(&j, 1);
+  }
+  if (!ok) return false;
+  if (!atomic_load(&j.failed)) return true;
+  return pti_cpu_host->fail(PT_EMEMORY, "matrix product: no memory for packed panels");
+}
+
+/* ---- packing ahead ---- */
+
+typedef struct whole {
+  job j;
+  char *to;
+  bool right;
+} whole;
+
+static void pack_whole(void *ctx, int64_t lo, int64_t hi) {
+  const whole *w = ctx;
+  int64_t size = (int64_t)w->j.size;
+  for (int64_t i = lo; i < hi; i++) {
+    if (w->right) pack_panel_b(&w->j, 0, w->to + i * pitch_b(&w->j) * size, i);
+    else pack_panel_a(&w->j, 0, w->to + i * pitch_a(&w->j) * size, i);
+  }
+}
+
+void *pti_product_pack(const product *p, bool right, size_t *bytes) {
+  whole w = {.right = right};
+  set_geometry(&w.j, p);
+  int64_t panels = right ? w.j.panels_b : w.j.panels_a,
+          pitch = right ? pitch_b(&w.j) : pitch_a(&w.j);
+  *bytes = (size_t)(panels * pitch) * w.j.size;
+  w.to = pti_cpu_host->alloc(*bytes);
+  if (w.to == NULL) return NULL;
+  pti_cpu_host->parallel_for(panels, pti_max64(1, PACK_PIECE / pti_max64(1, pitch)), pack_whole,
+                             &w);
+  return w.to;
+}

@@ -1,0 +1,108 @@
+/* product.h: matrix products, c (m, n) = a (m, k) b (k, n), for every part of the CPU backend that has one: mm and bmm,
+   linear layers, convolution, recurrent cells, attention.
+
+   The arithmetic is the same everywhere; what differs is where the elements of a and b come from and what becomes of a
+   finished element of c. So both are parameters. A product_side says where elements come from: a matrix in memory, plain
+   or transposed, of any real dtype, rows picked by index, or whatever a packer of the caller's own makes up, such as the
+   patches of an image. A product_end says what becomes of a sum: alpha, beta, bias, activation, residual, conversion.
+
+   The loops, outermost first (they are BLIS's; Van Zee and van de Geijn, 2015), and why each is where it is:
+
+   1. Over strips of columns of c (product_run in product.c). b is packed once and read by all threads, so what is packed
+      at a time is bounded: PACKED bytes. Most products are one strip.
+   2. Over units (run_units), in parallel. A unit is a block of rows and columns of one problem's c. Units do not share
+      anything that is written. They are cut by the shape alone, in powers of two, so that two, four or eight threads
+      have equally much to do.
+   3. Over blocks of k (run_unit). A block of a unit's rows, `depth` deep, is packed into scratch that stays in the
+      second-level cache. All blocks are equally deep, and how deep depends on k and the CPU level only: it decides the
+      order of sums, and so the bits.
+   4. Over panels of b, `cols` columns wide. One panel, depth x cols, stays in the first-level cache while
+   5. the loop over panels of a, up to `rows` rows high, goes down the block: each panel of a streams from the second-level
+      cache once for each panel of b.
+   6. Over the block of k, in the micro-kernel (micro.inc.h): rows x cols sums stay in registers; one step reads `cols`
+      numbers of b and `rows` of a and multiplies each with each. This is where the time goes; its shape is chosen so that
+      the sums fill the registers, which leaves the most multiplications for every number that is read.
+
+   Packing is what makes 6 fast: panels are read from front to back, whatever the matrix was like, and hold numbers of
+   the compute type. It costs one pass over a and b. Where that does not pay, it is left out: rows of b that lie in memory
+   as they would in a panel are read there when few rows of a need them.
+
+   Rows are dealt out evenly to panels, so 15 rows are panels of 8 and 7 and not of 14 and 1; there is a micro-kernel for
+   each height. The arithmetic of an element of c does not depend on the panel or unit that it is in, nor on who computes
+   it: its bits depend on k, on the CPU level, and on which of the paths of gemm.c the shape takes.
+
+   float16 and bfloat16 are packed as float, small integers as uint32_t, which wraps as they would. */
+#ifndef PTI_KERNELS_PRODUCT_H
+#define PTI_KERNELS_PRODUCT_H
+
+#include "../cpu_backend.h"
+
+typedef enum { PRODUCT_F32, PRODUCT_F64, PRODUCT_I32, PRODUCT_I64, PRODUCT_TYPES } product_type;
+
+/* What the numbers of a dtype are multiplied as; no complex ones. */
+product_type pti_product_type(pt_dtype dtype);
+static inline size_t pti_product_size(product_type type) {
+  return type == PRODUCT_F32 || type == PRODUCT_I32 ? 4 : 8;
+}
+
+typedef struct product_side product_side;
+
+/* Packs one panel: for each of k0 <= l < k0 + kn, in order, `width` numbers of the compute type, those of rows (of a) or
+   columns (of b) at .. at + count - 1, then zeros. count <= width; problem: of a batch, from 0. `to` may be written up to
+   one vector beyond the panel. Called on any thread; it must not fail. */
+typedef void product_packer(const product_side *s, int64_t problem, void *to, int64_t width,
+                            int64_t at, int64_t count, int64_t k0, int64_t kn);
+
+/* a or b. Element (i, l), i counting rows of a or columns of b, and l along k, is
+   data[problem * batch_step + i * step + l * k_step], or with index[i] for i where there is an index; steps in elements.
+   pack: NULL for this, else a packer of the caller's own, who may put what it needs into `data` and `context`. */
+struct product_side {
+  const void *data;
+  pt_dtype dtype;
+  int64_t step, k_step, batch_step;
+  const int64_t *index; /* counted from 0 */
+  product_packer *pack;
+  const void *context;
+  /* The whole side, packed before by pti_product_pack; NULL: not yet. */
+  const void *packed;
+};
+
+/* c = convert(activation(alpha sum + beta c + bias + residual)) */
+typedef struct product_end {
+  double alpha, beta;
+  const void
+      *bias; /* of c's dtype; for each column, or for each row where `bias_rows`; NULL: none */
+  bool bias_rows;
+  const void *residual; /* like c, of its dtype and leading dim; NULL: none */
+  int activation; /* a row of ops.def that takes one tensor and no numbers, PTI_EW_relu .., or -1 */
+} product_end;
+
+typedef struct product {
+  int64_t batch, m, n, k;
+  product_side a, b;
+  void *c;
+  pt_dtype dtype;       /* of c */
+  int64_t ldc, batch_c; /* elements between rows and between problems */
+  product_end end;
+} product;
+
+/* False, with the error recorded, where there is no memory for what is packed. May be called by a loop on the engine's
+   threads, and then runs on its thread. */
+bool pti_product_run(const product *p);
+
+/* Packs all of side b (`right`) or a (else) of p ahead: products that differ in nothing else but the other side, its
+   extent, and c may then be given the result as `packed`. The caller frees *bytes of it. NULL, with the error recorded,
+   where there is no memory. */
+void *pti_product_pack(const product *p, bool right, size_t *bytes);
+
+/* A product_side for a matrix whose rows (of a) or columns (of b) are contiguous or `ld` apart: `along_k` says that its
+   neighbours along k are contiguous. */
+static inline product_side pti_product_matrix(pt_dtype dtype, const void *data, int64_t ld,
+                                              bool along_k, int64_t batch_step) {
+  product_side s = {.data = data, .dtype = dtype, .batch_step = batch_step};
+  s.step = along_k ? ld : 1;
+  s.k_step = along_k ? 1 : ld;
+  return s;
+}
+
+#endif

@@ -1,0 +1,210 @@
+/* product_loops.c: the loops of product_loops.h for one CPU level. Compiled once per level; everything here is static but
+   the tables. */
+#include "product_loops.h"
+
+#include <string.h>
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#define GLUE3(a, b) a##b
+#define GLUE(a, b) GLUE3(a, b)
+#if defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED _Pragma("GCC unroll 16")
+#endif
+
+/* The compiler forgets what it knows of a pointer. */
+#define HIDE(pointer) __asm__("" : "+r"(pointer))
+
+/* Rows of a panel of a: two vectors of sums for each, one step's row of b, and a number of a fill the registers: 32 of
+   them with AVX-512, 16 before. */
+#if defined(__AVX512F__)
+enum { VECTOR = 64, ROWS = 14 };
+#define LANES_4 16
+#define LANES_8 8
+#define EACH_HEIGHT(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#elif defined(__AVX2__)
+enum { VECTOR = 32, ROWS = 6 };
+#define LANES_4 8
+#define LANES_8 4
+#define EACH_HEIGHT(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#else
+enum { VECTOR = 16, ROWS = 6 };
+#define LANES_4 4
+#define LANES_8 2
+#define EACH_HEIGHT(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#endif
+
+/* ---- the first n lanes of a vector, 0 < n <= lanes, for numbers of 4 and of 8 bytes ---- */
+
+#if defined(__AVX512F__)
+#define LOAD_4(x, n) _mm512_maskz_loadu_epi32((__mmask16)((1u << (n)) - 1), x)
+#define LOAD_8(x, n) _mm512_maskz_loadu_epi64((__mmask8)((1u << (n)) - 1), x)
+#define STORE_4(y, v, n) _mm512_mask_storeu_epi32(y, (__mmask16)((1u << (n)) - 1), (__m512i)(v))
+#define STORE_8(y, v, n) _mm512_mask_storeu_epi64(y, (__mmask8)((1u << (n)) - 1), (__m512i)(v))
+#elif defined(__AVX2__)
+#define FIRST_4(n) \
+  _mm256_cmpgt_epi32(_mm256_set1_epi32((int)(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))
+#define FIRST_8(n) _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3))
+#define LOAD_4(x, n) _mm256_maskload_epi32((const int *)(x), FIRST_4(n))
+#define LOAD_8(x, n) _mm256_maskload_epi64((const long long *)(x), FIRST_8(n))
+#define STORE_4(y, v, n) _mm256_maskstore_epi32((int *)(y), FIRST_4(n), (__m256i)(v))
+#define STORE_8(y, v, n) _mm256_maskstore_epi64((long long *)(y), FIRST_8(n), (__m256i)(v))
+#endif
+
+/* ---- conversions of a vector of halves ---- */
+
+#if defined(__AVX512F__)
+#define HALVES(x) _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(x)))
+#define BRAINS(x)      \
+  _mm512_castsi512_ps( \
+      _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(x))), 16))
+#elif defined(__AVX2__)
+#define HALVES(x) _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(x)))
+#define BRAINS(x)      \
+  _mm256_castsi256_ps( \
+      _mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(x))), 16))
+#endif
+
+/* ---- transposes: in each round row i is interleaved with row i + lanes / 2 ---- */
+
+#define LOW_2 0, 2
+#define HIGH_2 1, 3
+#define LOW_4 0, 4, 1, 5
+#define HIGH_4 2, 6, 3, 7
+#define LOW_8 0, 8, 1, 9, 2, 10, 3, 11
+#define HIGH_8 4, 12, 5, 13, 6, 14, 7, 15
+#define LOW_16 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define HIGH_16 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#define LOW(n) GLUE(LOW_, n)
+#define HIGH(n) GLUE(HIGH_, n)
+
+/* ---- the loops for each compute type ---- */
+
+#define SAME(x) (x)
+#define NONZERO(x) ((x) != 0)
+#define WORD(x) ((uint32_t)(x))
+#define LONG(x) ((uint64_t)(x))
+#define AS_FLOAT(x) ((float)(x))
+#define AS_DOUBLE(x) (x)
+#define AS_WORD(x) ((uint32_t)(int64_t)(x))
+#define AS_LONG(x) ((uint64_t)(int64_t)(x))
+
+#define T float
+#define F(name) name##_f32
+#define BYTES 4
+#define FROM_DOUBLE AS_FLOAT
+#define COMPUTE PTI_CF32
+#include "type.inc.h"
+#define S float
+#define G(name) name##_f32_f32
+#define GET SAME
+#define PUT SAME
+#define VECTOR_AT(x) (*(const VU *)(x))
+#include "element.inc.h"
+#define S uint16_t
+#define G(name) name##_f32_bf16
+#define GET pti_bf16_load
+#define PUT pti_bf16_store
+#if defined(BRAINS)
+#define VECTOR_AT BRAINS
+#endif
+#include "element.inc.h"
+#define S uint16_t
+#define G(name) name##_f32_f16
+#define GET pti_f16_load
+#define PUT pti_f16_store
+#if defined(HALVES)
+#define VECTOR_AT HALVES
+#endif
+#include "element.inc.h"
+#include "type_end.inc.h"
+
+#define T double
+#define F(name) name##_f64
+#define BYTES 8
+#define FROM_DOUBLE AS_DOUBLE
+#define COMPUTE PTI_CF64
+#include "type.inc.h"
+#define S double
+#define G(name) name##_f64_f64
+#define GET SAME
+#define PUT SAME
+#define VECTOR_AT(x) (*(const VU *)(x))
+#include "element.inc.h"
+#include "type_end.inc.h"
+
+#define T uint32_t
+#define F(name) name##_i32
+#define BYTES 4
+#define FROM_DOUBLE AS_WORD
+#include "type.inc.h"
+#define S uint32_t
+#define G(name) name##_i32_i32
+#define GET SAME
+#define PUT SAME
+#define VECTOR_AT(x) (*(const VU *)(x))
+#include "element.inc.h"
+#define S int16_t
+#define G(name) name##_i32_i16
+#define GET WORD
+#define PUT SAME
+#include "element.inc.h"
+#define S int8_t
+#define G(name) name##_i32_i8
+#define GET WORD
+#define PUT SAME
+#include "element.inc.h"
+#define S uint8_t
+#define G(name) name##_i32_u8
+#define GET WORD
+#define PUT SAME
+#include "element.inc.h"
+#define S uint8_t
+#define G(name) name##_i32_bool
+#define GET NONZERO
+#define PUT NONZERO
+#include "element.inc.h"
+#include "type_end.inc.h"
+
+#define T uint64_t
+#define F(name) name##_i64
+#define BYTES 8
+#define FROM_DOUBLE AS_LONG
+#define COMPUTE PTI_CI64
+#include "type.inc.h"
+#define S uint64_t
+#define G(name) name##_i64_i64
+#define GET SAME
+#define PUT SAME
+#define VECTOR_AT(x) (*(const VU *)(x))
+#include "element.inc.h"
+#include "type_end.inc.h"
+
+/* ---- the tables ---- */
+
+#define M(h, w, t) micro_##h##_##w##_##t
+#if defined(__AVX512F__)
+#define MICROS(w, t)                                                                            \
+  {                                                                                             \
+    NULL, M(1, w, t), M(2, w, t), M(3, w, t), M(4, w, t), M(5, w, t), M(6, w, t), M(7, w, t),   \
+        M(8, w, t), M(9, w, t), M(10, w, t), M(11, w, t), M(12, w, t), M(13, w, t), M(14, w, t) \
+  }
+#else
+#define MICROS(w, t) \
+  { NULL, M(1, w, t), M(2, w, t), M(3, w, t), M(4, w, t), M(5, w, t), M(6, w, t) }
+#endif
+#define TABLE(t, size) \
+  .rows = ROWS, .lanes = VECTOR / size, .depth = 1536 / size, .micro = {MICROS(1, t), MICROS(2, t)}
+#define ELEMENT(dtype, t, s) .pack[dtype] = pack_##t##_##s, .finish[dtype] = finish_##t##_##s
+
+const product_loops GLUE(pti_product_loops_, PT_LEVEL)[PRODUCT_TYPES] = {
+    [PRODUCT_F32] = {TABLE(f32, 4), ELEMENT(PT_F32, f32, f32), ELEMENT(PT_BF16, f32, bf16),
+                     ELEMENT(PT_F16, f32, f16)},
+    [PRODUCT_F64] = {TABLE(f64, 8), ELEMENT(PT_F64, f64, f64)},
+    [PRODUCT_I32] = {TABLE(i32, 4), ELEMENT(PT_I32, i32, i32), ELEMENT(PT_I16, i32, i16),
+                     ELEMENT(PT_I8, i32, i8), ELEMENT(PT_U8, i32, u8), ELEMENT(PT_BOOL, i32, bool)},
+    [PRODUCT_I64] = {TABLE(i64, 8), ELEMENT(PT_I64, i64, i64)},
+};

@@ -1,0 +1,32 @@
+/* product_loops.h: the loops of products that are built once per CPU level: micro-kernels, packers and what finishes
+   elements. product_loops.c makes one table of them for each compute type. */
+#ifndef PTI_KERNELS_PRODUCT_LOOPS_H
+#define PTI_KERNELS_PRODUCT_LOOPS_H
+
+#include "product.h"
+
+enum { PRODUCT_MAX_ROWS = 14, PRODUCT_MAX_COLS = 32, PRODUCT_MAX_LANES = 16 };
+
+/* c (h, n) = alpha a b + from, where `from` has rows ldf apart and may be c, or NULL for zeros; n <= the kernel's columns.
+   a is a panel of h rows, the row of b for step l begins at b + l ldb. */
+typedef void product_micro(int64_t k, const void *a, const void *b, int64_t ldb, void *c,
+                           int64_t ldc, const void *from, int64_t ldf, double alpha, int64_t n);
+/* n elements of row i of c, from column j on, out of their sums, which are spoilt; alpha is not in them yet. */
+typedef void product_finish(const product *p, void *sum, int64_t problem, int64_t i, int64_t j,
+                            int64_t n);
+
+typedef struct product_loops {
+  int rows, lanes; /* of a panel of a; of a vector: panels of b are two wide */
+  int64_t depth;   /* most steps of a block of k */
+  product_micro
+      *micro[2][PRODUCT_MAX_ROWS + 1]; /* for panels of b one and two vectors wide, by height */
+  product_packer *pack[PT_NDTYPE];     /* for matrices of a dtype; NULL: not of this type */
+  product_finish *finish[PT_NDTYPE];
+} product_loops;
+
+extern const product_loops pti_product_loops_base[PRODUCT_TYPES],
+    pti_product_loops_avx2[PRODUCT_TYPES], pti_product_loops_avx512[PRODUCT_TYPES];
+/* The loops of the level in use. */
+const product_loops *pti_product_loops_now(product_type type);
+
+#endif

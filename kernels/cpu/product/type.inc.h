@@ -1,0 +1,97 @@
+/* type.inc.h: vectors, transposes and micro-kernels for one compute type T of BYTES; F(name) names them.
+
+   In a micro-kernel `h` and `w` are constants in every function that it is inlined into: the arrays of sums are
+   registers. Products and additions contract to fused ones where the level has them (-ffp-contract=fast). */
+
+#define LANES GLUE(LANES_, BYTES)
+typedef T F(vector) __attribute__((vector_size(VECTOR)));
+typedef T F(anywhere) __attribute__((vector_size(VECTOR), aligned(BYTES), may_alias));
+#define V F(vector)
+#define VU F(anywhere)
+
+/* The first n lanes alone, 0 < n <= LANES; zeros for the others. */
+static inline __attribute__((always_inline)) V F(load_part)(const T *x, int64_t n) {
+#if defined(LOAD_4)
+  return (V)GLUE(LOAD_, BYTES)(x, n);
+#else
+  V v = {0};
+  for (int64_t i = 0; i < n; i++) v[i] = x[i];
+  return v;
+#endif
+}
+static inline __attribute__((always_inline)) void F(store_part)(T *y, V v, int64_t n) {
+#if defined(STORE_4)
+  GLUE(STORE_, BYTES)(y, v, n);
+#else
+  for (int64_t i = 0; i < n; i++) y[i] = v[i];
+#endif
+}
+
+static inline __attribute__((always_inline)) void F(transpose)(V *v) {
+  V u[LANES];
+  UNROLLED
+  for (int round = 1; round < LANES; round *= 2) {
+    UNROLLED
+    for (int i = 0; i < LANES / 2; i++) {
+      u[2 * i] = __builtin_shufflevector(v[i], v[i + LANES / 2], LOW(LANES));
+      u[2 * i + 1] = __builtin_shufflevector(v[i], v[i + LANES / 2], HIGH(LANES));
+    }
+    UNROLLED
+    for (int i = 0; i < LANES; i++) v[i] = u[i];
+  }
+}
+
+static inline __attribute__((always_inline)) void F(tile)(const int h, const int w, int64_t k,
+                                                          const T *a, const T *b, int64_t ldb, T *c,
+                                                          int64_t ldc, const T *from, int64_t ldf,
+                                                          T alpha, int64_t n) {
+  V s[ROWS][2];
+  UNROLLED
+  for (int i = 0; i < h; i++) s[i][0] = s[i][1] = (V){0};
+  T *y = c; /* fetched meanwhile */
+  UNROLLED
+  for (int i = 0; i < h; i++, y += ldc) {
+    __builtin_prefetch(y, 1);
+    __builtin_prefetch(y + n - 1, 1);
+  }
+  for (int64_t l = 0; l < k; l++, a += h, b += ldb) {
+    V b0 = *(const VU *)b, b1 = {0};
+    if (w == 2) b1 = *(const VU *)(b + LANES);
+    UNROLLED
+    for (int i = 0; i < h; i++) {
+      s[i][0] += a[i] * b0;
+      if (w == 2) s[i][1] += a[i] * b1;
+    }
+  }
+  HIDE(
+      c); /* gcc would keep the addresses of the rows in vector registers meanwhile, which the sums need */
+  int64_t part = n - (w - 1) * LANES; /* of the last vector */
+  UNROLLED
+  for (int i = 0; i < h; i++) {
+    s[i][0] *= alpha;
+    s[i][1] *= alpha;
+  }
+  if (from) {
+    UNROLLED
+    for (int i = 0; i < h; i++, from += ldf) {
+      if (w == 2) s[i][0] += *(const VU *)from;
+      s[i][w - 1] += F(load_part)(from + (w - 1) * LANES, part);
+    }
+  }
+  UNROLLED
+  for (int i = 0; i < h; i++, c += ldc) {
+    if (w == 2) *(VU *)c = s[i][0];
+    F(store_part)(c + (w - 1) * LANES, s[i][w - 1], part);
+  }
+}
+
+#define MICRO(h, w)                                                                             \
+  static void F(micro_##h##_##w)(int64_t k, const void *a, const void *b, int64_t ldb, void *c, \
+                                 int64_t ldc, const void *from, int64_t ldf, double alpha,      \
+                                 int64_t n) {                                                   \
+    F(tile)(h, w, k, a, b, ldb, c, ldc, from, ldf, FROM_DOUBLE(alpha), n);                      \
+  }
+#define BOTH_WIDTHS(h) MICRO(h, 1) MICRO(h, 2)
+EACH_HEIGHT(BOTH_WIDTHS)
+#undef BOTH_WIDTHS
+#undef MICRO

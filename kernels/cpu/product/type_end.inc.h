@@ -1,0 +1,9 @@
+/* type_end.inc.h: the names of type.inc.h are free for the next type. */
+#undef T
+#undef F
+#undef BYTES
+#undef FROM_DOUBLE
+#undef COMPUTE
+#undef LANES
+#undef V
+#undef VU

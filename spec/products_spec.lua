@@ -1,0 +1,168 @@
+-- Products of matrices on every path: dtypes, shapes from none to more than a block of the caches, transposes, strides
+-- and batches, against sums in float64 that no product takes part in; at each CPU level, and with the same bits for any
+-- number of threads.
+local pt = require "pt"
+
+local best, levels = pt.cpu_level(), {}
+for _, name in ipairs { "base", "avx2", "avx512" } do
+  if pcall(pt.set_cpu_level, name) then levels[#levels + 1] = name end
+end
+pt.set_cpu_level(best)
+
+-- Random numbers that integers of 8 bits hold, or real ones; (.., r, c), laid out as named.
+local layouts = {
+  plain = function(x) return x:contiguous() end,
+  transposed = function(x) return x:transpose(-2, -1):contiguous():transpose(-2, -1) end,
+  -- rows and columns with gaps between them
+  padded = function(x)
+    return pt.cat({ x, pt.zeros_like(x) }, -1):narrow(-1, 1, x:size(-1))
+  end,
+}
+local function random(dtype, ...)
+  if dtype:find "int" then
+    local low = dtype == "uint8" and 0 or -9
+    return pt.randint(low, 10, { ... }):to(pt[dtype])
+  end
+  return pt.randn(...):to(pt[dtype])
+end
+
+--- a b in float64 (or int64, which wraps) by additions of outer products.
+local function reference(a, b)
+  local wide = a:is_floating_point() and pt.float64 or pt.int64
+  a, b = a:to(wide), b:to(wide)
+  return (a:unsqueeze(-1) * b:unsqueeze(-3)):sum(-2)
+end
+
+--- How far the result may be from sums without rounding, for sums of `k` products of numbers around 1.
+local eps = { float64 = 2.3e-16, float32 = 1.2e-7, float16 = 1e-3, bfloat16 = 8e-3 }
+local function compare(dtype, got, want, k, what)
+  if not eps[dtype] then
+    assert.is_true(pt.equal(got, want:to(pt[dtype])), what)
+    return
+  end
+  local scale = math.max(1, want:numel() > 0 and want:abs():max():item() or 1)
+  local sums = dtype == "float64" and eps.float64 or eps.float32
+  local bound = eps[dtype] * scale + 4 * sums * k
+  local far = want:numel() > 0 and (got:to(pt.float64) - want):abs():max():item() or 0
+  assert(far <= bound, ("%s: %g from the sum in float64, %g allowed"):format(what, far, bound))
+end
+
+local dtypes = { "float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8" }
+-- m, k, n: none, one, around panels and vectors, tall, skinny, more than a block of k.
+local shapes = {
+  { 0, 3, 4 }, { 3, 0, 4 }, { 3, 4, 0 }, { 1, 1, 1 }, { 1, 7, 1 }, { 2, 1, 3 }, { 1, 5, 33 }, { 33, 5, 1 }, { 7, 3, 5 },
+  { 13, 17, 15 }, { 14, 16, 32 }, { 15, 31, 33 }, { 16, 16, 16 }, { 29, 2, 65 }, { 31, 33, 47 }, { 64, 64, 64 },
+  { 3, 1000, 2 }, { 5, 401, 17 }, { 70, 1, 40 }, { 1, 300, 200 }, { 200, 300, 1 }, { 4, 90, 130 }, { 130, 90, 4 },
+}
+-- batch, m, k, n
+local batches = { { 3, 5, 7, 9 }, { 40, 16, 16, 16 }, { 2, 33, 50, 35 }, { 5, 1, 20, 30 }, { 5, 20, 30, 1 } }
+local large = { { 300, 520, 700 }, { 8, 2048, 1024 }, { 1024, 8, 1024 }, { 1500, 900, 8 }, { 257, 1025, 129 } }
+-- Cut into several units, on every path.
+local threaded = {
+  { 130, 140, 150 }, { 257, 255, 513 }, { 8, 600, 900 }, { 900, 600, 8 }, { 1, 900, 900 }, { 900, 900, 1 },
+  { 600, 1, 600 },
+}
+
+describe("products", function()
+  for _, dtype in ipairs(dtypes) do
+    it("of " .. dtype .. " are sums of products, whatever the shape, the layout and the CPU level", function()
+      finally(function() pt.set_cpu_level(best) end)
+      pt.manual_seed(1)
+      for _, shape in ipairs(shapes) do
+        local m, k, n = table.unpack(shape)
+        local a, b = random(dtype, m, k), random(dtype, k, n)
+        local want = reference(a, b)
+        for left, lay_a in pairs(layouts) do
+          for right, lay_b in pairs(layouts) do
+            local x, y = lay_a(a), lay_b(b)
+            for _, level in ipairs(levels) do
+              pt.set_cpu_level(level)
+              local what = ("%dx%dx%d, %s times %s, %s"):format(m, k, n, left, right, level)
+              compare(dtype, x:mm(y), want, k, what)
+            end
+          end
+        end
+      end
+    end)
+  end
+
+  it("of batches multiply matrix by matrix, and one matrix for all", function()
+    pt.manual_seed(2)
+    for _, dtype in ipairs(dtypes) do
+      for _, shape in ipairs(batches) do
+        local batch, m, k, n = table.unpack(shape)
+        local a, b = random(dtype, batch, m, k), random(dtype, batch, k, n)
+        local want = reference(a, b)
+        for name, lay in pairs(layouts) do
+          compare(dtype, lay(a):bmm(b), want, k, name .. " times plain")
+          compare(dtype, a:bmm(lay(b)), want, k, "plain times " .. name)
+        end
+        local right = b:select(1, 1)
+        compare(dtype, a:matmul(right), reference(a, right:expand(batch, k, n)), k, "one right matrix")
+        local left = a:select(1, 1)
+        compare(dtype, left:matmul(b), reference(left:expand(batch, m, k), b), k, "one left matrix")
+      end
+    end
+  end)
+
+  it("of large matrices agree with products by a vector", function()
+    pt.manual_seed(3)
+    for _, shape in ipairs(large) do
+      local m, k, n = table.unpack(shape)
+      local a, b, v = pt.randn(m, k), pt.randn(k, n), pt.randn(n):double()
+      local want = (a:double() * (b:double() * v):sum(2)):sum(2)
+      for left, lay_a in pairs(layouts) do
+        for right, lay_b in pairs(layouts) do
+          local got = (lay_a(a):mm(lay_b(b)):double() * v):sum(2)
+          local far = (got - want):abs():max():item() / want:abs():max():item()
+          assert(far < 1e-5, ("%dx%dx%d, %s times %s: %g"):format(m, k, n, left, right, far))
+        end
+      end
+    end
+  end)
+
+  it("have the same bits for any number of threads", function()
+    local threads = pt.get_num_threads()
+    finally(function()
+      pt.set_num_threads(threads)
+      pt.set_cpu_level(best)
+    end)
+    pt.manual_seed(4)
+    local function all(count)
+      pt.set_num_threads(count)
+      pt.manual_seed(5)
+      local out = {}
+      for _, dtype in ipairs { "float32", "float64", "bfloat16", "int32" } do
+        for _, shape in ipairs(threaded) do
+          local m, k, n = table.unpack(shape)
+          local a, b = random(dtype, m, k), random(dtype, k, n)
+          out[#out + 1] = a:mm(b)
+          out[#out + 1] = a:mm(layouts.transposed(b))
+          out[#out + 1] = layouts.transposed(a):mm(b)
+        end
+        out[#out + 1] = random(dtype, 9, 65, 66):bmm(random(dtype, 9, 66, 67))
+      end
+      return out
+    end
+    for _, level in ipairs(levels) do
+      pt.set_cpu_level(level)
+      local want = all(1)
+      for _, n in ipairs { 2, 3, 8 } do
+        for i, got in ipairs(all(n)) do
+          assert.is_true(pt.equal(got, want[i]), ("product %d with %d threads, %s"):format(i, n, level))
+        end
+      end
+    end
+  end)
+
+  it("pass on NaN and infinity", function()
+    local nan, inf = 0 / 0, math.huge
+    for _, n in ipairs { 1, 3, 40, 100 } do
+      local a, b = pt.ones(n, n), pt.zeros(n, n)
+      b[{ n, 1 }] = nan
+      assert.is_true(a:mm(b):isnan():select(2, 1):all():item())
+      b[{ n, 1 }] = inf
+      assert.is_true(a:mm(b):isinf():select(2, 1):all():item())
+    end
+  end)
+end)
