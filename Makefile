@@ -18,7 +18,7 @@ LDFLAGS ?=
 
 # What a bare Debian lacks, as probe:package; a probe is a command or NAME.pc.
 NEEDS := cc:gcc pkg-config:pkg-config lua5.4:lua5.4 lua5.4.pc:liblua5.4-dev openblas.pc:libopenblas-dev zlib.pc:zlib1g-dev
-TEST_NEEDS := g++:g++ libpng.pc:libpng-dev libjpeg.pc:libjpeg62-turbo-dev busted:lua-busted luacheck:lua-check clang-format:clang-format mpirun:openmpi-bin ompi-c.pc:libopenmpi-dev
+TEST_NEEDS := g++:g++ libpng.pc:libpng-dev libjpeg.pc:libjpeg62-turbo-dev busted:lua-busted luacheck:lua-check clang-format:clang-format
 
 # ---- flags ----
 pkg   = $(shell pkg-config $(1) 2>/dev/null)
@@ -67,7 +67,7 @@ OBJ := $(ENGINE:%.c=$(BUILD)/%.o) $(KERNELS:%.c=$(BUILD)/%.o) $(BINDINGS:%.c=$(B
        $(foreach l,$(LEVELS),$(BY_LEVEL:%.c=$(BUILD)/%_$l.o)) $(BUILD)/ptlua_table.o $(BUILD)/scripts.o
 MAIN := $(BUILD)/bindings/main.o
 # The generated files serve every build, whatever its flags.
-GEN  := $(addprefix build/gen/,ptlua_ops.h ptlua_table.c ptlua_run.h ptlua_ids.h ptlua_rows.h ptlua_ew.h ptlua_hash.h)
+GEN  := $(addprefix build/gen/,ptlua_ops.h ptlua_table.c ptlua_run.h ptlua_ids.h ptlua_rows.h ptlua_ew.h)
 SCRIPTS := $(shell find scripts/pt -name '*.lua' 2>/dev/null)
 PAGES := docs/pytorch.md
 TARGETS := $(addprefix $(BUILD)/,ptlua libptlua.so libptlua.a pt.so)
@@ -79,11 +79,6 @@ TARGETS += $(BUILD)/libptlua_sim.so
 endif
 ifneq ($(shell command -v $(CXX)),)
 SIM_SPECS := build/sim/bugs.so
-endif
-# Transports of pt.distributed, where their headers are. They link with nothing of ours and serve every build.
-MPI_CFLAGS := $(call pkg,--cflags ompi-c)
-ifneq ($(MPI_CFLAGS),)
-TARGETS += $(BUILD)/libptlua_mpi.so
 endif
 # Hosts in C, and in C++ where there is a compiler for it; each exits with 0 if all holds.
 SPEC_C   := $(patsubst spec/c/%.c,$(BUILD)/spec/%,$(wildcard spec/c/*.c))
@@ -134,7 +129,7 @@ $(BUILD)/%.o: build/gen/%.c
 
 # opgen leaves files alone that would not change: not every row added rebuilds the world.
 OPGEN := scripts/tools/opgen.lua scripts/pt/grammar.lua $(wildcard scripts/tools/opgen/*.lua)
-build/gen/stamp: $(addprefix engine/,ops.def op.h slots.def backend.h iter.h dtype.h) kernels/scalar.h $(OPGEN)
+build/gen/stamp: engine/ops.def engine/op.h kernels/scalar.h $(OPGEN)
 	@mkdir -p $(@D)
 	$(call say,gen)$(LUA) scripts/tools/opgen.lua engine/ops.def $(@D)
 	@touch $@
@@ -190,17 +185,6 @@ ifneq ($(BUILD),build)
 $(BUILD)/libptlua_sim.so: build/libptlua_sim.so
 	@mkdir -p $(@D); ln -sf ../libptlua_sim.so $@
 endif
-# ---- transports ----
-build/libptlua_mpi.so: kernels/mpi/mpi.c engine/transport.h
-	@mkdir -p $(@D)
-	$(call say,cc)$(CC) -DPT_BUILD -D_GNU_SOURCE -Iengine -Ibuild/gen $(MPI_CFLAGS) $(WARN) -O2 $(HARD) $(CFLAGS) -shared \
-	  -Wl,-z,relro,-z,now,-z,defs -o $@ $< $(call pkg,--libs ompi-c)
-ifneq ($(BUILD),build)
-$(BUILD)/libptlua_mpi.so: build/libptlua_mpi.so
-	@mkdir -p $(@D); ln -sf ../libptlua_mpi.so $@
-endif
-# Sums of the ranks' arrays: loops worth vectors.
-$(BUILD)/engine/comm/reduce.o: CFLAGS_ALL += -O3
 .PHONY: sim simcheck cuda cuda-report test-cuda bench-cuda gpu
 sim: build/libptlua_sim.so
 # The specs of devices with every access of every kernel checked.

@@ -113,7 +113,21 @@ void pl_push_sizes(lua_State *L, const int64_t *size, int nd) {
 
 /* ---- one argument ---- */
 
+/* pt:sum(x) for pt.sum(x): the first argument is a module of the library. */
+static void refuse_module(lua_State *L, const pl_args *a) {
+  if (lua_type(L, 1) != LUA_TTABLE) return;
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+    if (lua_rawequal(L, -1, 1) && (strcmp(name, "pt") == 0 || strncmp(name, "pt.", 3) == 0))
+      pl_error(L, PT_EARG, "%s%s: called with ':'; write %s.%s%s(...)", a->op->name, a->suffix,
+               name, a->op->name, a->suffix);
+  }
+  lua_pop(L, 1);
+}
+
 static int wrong(lua_State *L, const pl_args *a, const pti_param_spec *p, const char *want, int i) {
+  refuse_module(L, a);
   return pl_error(L, PT_EARG, "%s%s: %s must be %s, got %s", a->op->name, a->suffix, p->name, want,
                   pl_describe(L, i));
 }

@@ -3,8 +3,8 @@
 
 local engine_layers = {
   { "ptlua", "base" },
-  { "mem", "cpu", "pool", "philox", "rng", "plugin", "transport" },
-  { "dtype", "iter", "backend", "slots", "device", "devmem", "stream", "pinned", "comm" },
+  { "mem", "cpu", "pool", "philox", "rng" },
+  { "dtype", "iter", "backend", "device", "devmem", "stream", "pinned" },
   { "tensor", "view" },
   { "op", "node", "hook", "function", "checkpoint", "autocast", "anomaly", "formula", "elementwise" },
   { "ops" },
@@ -17,19 +17,16 @@ local upwards = {
 -- The generated headers, and the headers whose layer they belong to.
 local generated = {
   ["ptlua_ops.h"] = "ptlua.h", ["ptlua_ew.h"] = "backend.h", ["ptlua_ids.h"] = "op.h", ["ptlua_run.h"] = "op.h",
-  ["ptlua_hash.h"] = "backend.h",
 }
 -- What the other rooms may see of the engine.
 local kernels_see = {
-  "backend.h", "transport.h", "dtype.h", "iter.h", "philox.h", "rng.h", "ptlua_ew.h", "ptlua_rows.h",
-  "slots.h", "slots.def", "ptlua_hash.h",
+  "backend.h", "dtype.h", "iter.h", "philox.h", "rng.h", "ptlua_ew.h", "ptlua_rows.h",
   "cpu.h", -- which loops this machine runs
 }
 local bindings_see = {
   "ptlua.h", "op.h", "base.h", "tensor.h", "optim.h",
   "mem.h", -- booking a state's tensors, idle memory
   "rng.h", "jobs/jobs.h", "jobs/channel.h", -- workers: a random stream for each task, queues
-  "comm/comm.h", -- ranks: jobs, groups, works
 }
 
 local layer_of = {}
@@ -126,8 +123,8 @@ end)
 
 -- Words that only some files may use; the rest of engine/ and kernels/ may not.
 local powers = {
-  { "dlopen", { "engine/plugin.c", "engine/io/image.c", "kernels/cpu/blas.c" } },
-  { "pthread_create", { "engine/pool.c", "engine/jobs/workers.c", "engine/comm/comm.c" } },
+  { "dlopen", { "engine/device.c", "engine/io/image.c", "kernels/cpu/blas.c" } },
+  { "pthread_create", { "engine/pool.c", "engine/jobs/workers.c" } },
   { "cblas_%w+", { "kernels/cpu/product/gemm.c" } },
   { "openblas_%w+", { "kernels/cpu/blas.c" } },
   { "LAPACK", { "kernels/cpu/lapack.c" } },

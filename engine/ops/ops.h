@@ -9,7 +9,6 @@
 #include "node.h"
 #include "op.h"
 #include "ptlua_run.h"
-#include "slots.h"
 #include "tensor.h"
 
 /* ---- devices ---- */

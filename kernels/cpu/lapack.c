@@ -10,7 +10,6 @@
 
 #include "blas.h"
 #include "cpu_backend.h"
-#include "cpu_slots.h"
 
 enum {
   PIECE_FLOPS = 1 << 19,

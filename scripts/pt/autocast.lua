@@ -2,6 +2,7 @@
 --- column of engine/ops.def, after PyTorch's lists); functions written in Lua are wrapped here when they are defined.
 
 local core = require "pt.core"
+local describe = require "pt.signature".describe
 local fail = require "pt.fail"
 
 local autocast = {}
@@ -81,6 +82,7 @@ function autocast.autocast(...)
     options, at = read_options(args[at]), at + 1
   end
   local fn = args[at]
+  if fn ~= nil and type(fn) ~= "function" then fail("autocast: fn must be a function, got %s", describe(fn)) end
   local dtype = options.dtype or (device:find "^cpu" and core.dtypes.bfloat16 or core.dtypes.float16)
   local mode = core.mode "autocast"
   if fn == nil then

@@ -56,12 +56,12 @@ autograd.backward = signature("backward", "grad_tensors:a? retain_graph:b? creat
 --- Backward names the op whose gradient is NaN, the line of its forward call, and where the first NaN came from. Slow.
 --- In fn, or until the value is closed. As torch.autograd.detect_anomaly.
 function autograd.detect_anomaly(fn, ...)
-  return modes.scope("anomaly", core.set_detect_anomaly, true, fn, ...)
+  return modes.scope("detect_anomaly", "anomaly", core.set_detect_anomaly, true, fn, ...)
 end
 
 ---@param on boolean
 function autograd.set_detect_anomaly(on, fn, ...)
-  return modes.scope("anomaly", core.set_detect_anomaly, on, fn, ...)
+  return modes.scope("set_detect_anomaly", "anomaly", core.set_detect_anomaly, on, fn, ...)
 end
 
 local parts = {

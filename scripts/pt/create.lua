@@ -4,10 +4,10 @@
 
 local core = require "pt.core"
 local fail = require "pt.fail"
-local nearest = require "pt.nearest"
+local signature = require "pt.signature"
 local under = require "pt.generator".under
 
-local define, made = require "pt.define"()
+local define, made, _, _, method = require "pt.define"()
 local sequence, permutation = core.fn "sequence", core.fn "randperm"
 local fill_random = core.fn "random_" -- the twin of the table: fill_random(x, kind, a, b)
 
@@ -19,52 +19,17 @@ local fill_random = core.fn "random_" -- the twin of the table: fill_random(x, k
 
 -- ---- arguments ----
 
-local known = { dtype = true, device = true, requires_grad = true, generator = true }
+-- Of signatures: what every creator takes after its own arguments.
+local OPTIONS = " dtype:y? device:v? requires_grad:b=false"
+local DRAWN = OPTIONS .. " generator:a?"
 
-local function is_options(v)
-  return type(v) == "table" and getmetatable(v) == nil and type(next(v)) ~= "number"
+local function with_grad(x, requires_grad)
+  return requires_grad and x:requires_grad_() or x
 end
 
--- The options, checked; an empty table where there are none.
-local function check(name, options)
-  if options == nil then return {} end
-  if not is_options(options) then fail("%s: options must be a table like {dtype = pt.float32}", name) end
-  for key in pairs(options) do
-    if not known[key] then
-      local close = nearest(tostring(key), { "dtype", "device", "requires_grad" })
-      fail("%s: unknown option '%s'; %s", name, key,
-        close and ("did you mean '%s'?"):format(close) or "it takes dtype, device, requires_grad")
-    end
-  end
-  local dtype = options.dtype
-  if dtype and not core.dtypes[tostring(dtype)] then fail("%s: dtype must be one like pt.float32", name) end
-  return options
-end
-
--- Sizes and options of (2, 3, options?) or ({2, 3}, options?).
-local function read(name, ...)
-  local n, first = select("#", ...), ...
-  if type(first) == "table" and (n > 1 or not is_options(first) or next(first) == nil) then
-    if n > 2 then fail("%s: takes a list of sizes and options, got %d arguments", name, n) end
-    return first, check(name, (select(2, ...)))
-  end
-  local sizes, options = { ... }, nil
-  if n > 0 and type(sizes[n]) == "table" then
-    sizes[n], options, n = nil, sizes[n], n - 1
-  end
-  for i = 1, n do
-    if math.type(sizes[i]) == nil then fail("%s: size %d must be an integer, got a %s", name, i, type(sizes[i])) end
-  end
-  return sizes, check(name, options)
-end
-
-local function finish(x, options)
-  return options.requires_grad and x:requires_grad_() or x
-end
-
--- An empty tensor with what the options leave open taken from `like`.
-local function blank(name, sizes, options, like)
-  return core.empty(sizes, options.dtype or like and like.dtype, options.device or like and like.device, name)
+-- An empty tensor; what is not given is taken from `like`.
+local function blank(name, sizes, dtype, device, like)
+  return core.empty(sizes, dtype or like and like.dtype, device or like and like.device, name)
 end
 
 -- x filled with numbers drawn from the generator g (nil: the thread's own).
@@ -100,221 +65,199 @@ local fillers = {
 
 for name, entry in pairs(fillers) do
   local help, fill = entry[1], entry[2]
-  define(name, "size... options...", "a tensor of " .. help, function(...)
-    local sizes, options = read(name, ...)
-    return finish(fill(blank(name, sizes, options), options.generator), options)
+  local like, new = name .. "_like", "new_" .. name
+  define(name, "size:I*" .. DRAWN, "a tensor of " .. help, function(size, dtype, device, requires_grad, g)
+    return with_grad(fill(blank(name, size, dtype, device), g), requires_grad)
   end)
-  define(name .. "_like", "x:T options...", help .. " in the shape of x", function(x, options)
-    options = check(name .. "_like", options)
-    return finish(fill(blank(name .. "_like", x.shape, options, x), options.generator), options)
+  define(like, "x:T" .. DRAWN, help .. " in the shape of x", function(x, dtype, device, requires_grad, g)
+    return with_grad(fill(blank(like, x.shape, dtype, device, x), g), requires_grad)
   end)
-  made.methods["new_" .. name] = function(x, ...)
-    local sizes, options = read("new_" .. name, ...)
-    return finish(fill(blank("new_" .. name, sizes, options, x), options.generator), options)
+  method(new, "x:T size:I*" .. DRAWN, help .. " with the dtype and device of x",
+    function(x, size, dtype, device, requires_grad, g)
+      return with_grad(fill(blank(new, size, dtype, device, x), g), requires_grad)
+    end)
+end
+
+-- One value everywhere.
+local function full(name, size, value, dtype, device, requires_grad, like)
+  if type(size) == "number" then size = { size } end
+  if core.is_tensor(value) and value:numel() ~= 1 then
+    fail("%s: fill_value must be a number or a tensor of one element, got a tensor %s", name, tostring(value.shape))
   end
+  local own = core.is_tensor(value) and value.dtype or type_of(value)
+  return with_grad(blank(name, size, dtype or like and like.dtype or own, device, like):fill_(value), requires_grad)
 end
 
-local function full(name, sizes, value, options, like)
-  options = check(name, options)
-  local list = type(sizes) == "number" and { sizes } or sizes
-  if type(list) ~= "table" then fail("%s: sizes must be a list, got a %s", name, type(sizes)) end
-  local dtype = options.dtype or like and like.dtype or type_of(value)
-  return finish(core.empty(list, dtype, options.device or like and like.device, name):fill_(value), options)
-end
+define("full", "size:S fill_value:A" .. OPTIONS, "a tensor of one value: pt.full({2, 3}, 7)",
+  function(size, ...) return full("full", size, ...) end)
 
-define("full", "size... value options...", "a tensor of one value: pt.full({2, 3}, 7)", function(size, value, options)
-  return full("full", size, value, options)
-end)
+define("full_like", "x:T fill_value:A" .. OPTIONS, "one value in the shape of x",
+  function(x, value, dtype, device, requires_grad)
+    return full("full_like", x.shape, value, dtype, device, requires_grad, x)
+  end)
 
-define("full_like", "x:T value options...", "value in the shape of x", function(x, value, options)
-  return full("full_like", x.shape, value, options, x)
-end)
-
-function made.methods.new_full(x, size, value, options) return full("new_full", size, value, options, x) end
+method("new_full", "x:T size:S fill_value:A" .. OPTIONS, "a value everywhere, with the dtype and device of x",
+  function(x, size, value, dtype, device, requires_grad)
+    return full("new_full", size, value, dtype, device, requires_grad, x)
+  end)
 
 -- ---- given values ----
 
-define("tensor", "value... options...", "a number, a nested list or another tensor, copied", function(value, options)
-  options = check("tensor", options)
-  return finish(core.tensor(value, options.dtype, options.device), options)
-end)
+define("tensor", "data:a" .. OPTIONS, "a number, a nested list or another tensor, copied",
+  function(data, dtype, device, requires_grad)
+    return with_grad(core.tensor(data, dtype, device), requires_grad)
+  end)
 
-function made.methods.new_tensor(x, value, options)
-  options = check("new_tensor", options)
-  return finish(core.tensor(value, options.dtype or x.dtype, options.device or x.device), options)
-end
+method("new_tensor", "x:T data:a" .. OPTIONS, "a number or nested list, with the dtype and device of x",
+  function(x, data, dtype, device, requires_grad)
+    return with_grad(core.tensor(data, dtype or x.dtype, device or x.device), requires_grad)
+  end)
 
-define("eye", "n m... options...", "ones on the diagonal of an n by m matrix, zeros elsewhere", function(n, m, options)
-  if type(m) == "table" then m, options = nil, m end
-  m, options = m or n, check("eye", options)
-  local x = blank("eye", { n, m }, options):zero_()
-  if x:numel() > 0 then x:as_strided({ math.min(n, m) }, { m + 1 }):fill_(1) end
-  return finish(x, options)
-end)
+define("eye", "n:i m:i?" .. OPTIONS, "ones on the diagonal of an n by m matrix, zeros elsewhere",
+  function(n, m, dtype, device, requires_grad)
+    m = m or n
+    local x = blank("eye", { n, m }, dtype, device):zero_()
+    if x:numel() > 0 then x:as_strided({ math.min(n, m) }, { m + 1 }):fill_(1) end
+    return with_grad(x, requires_grad)
+  end)
 
 -- ---- ranges ----
 
--- Numbers with the options that may follow them.
-local function numbers(name, ...)
-  local list = { ... }
-  local options = check(name, type(list[#list]) == "table" and table.remove(list) or nil)
-  for i, v in ipairs(list) do
-    if type(v) ~= "number" then fail("%s: argument %d must be a number, got a %s", name, i, type(v)) end
-    if v ~= v or v == math.huge or v == -math.huge then fail("%s: argument %d is %s", name, i, v) end
+local function finite(name, numbers)
+  for word, v in pairs(numbers) do
+    if v ~= v or v == math.huge or v == -math.huge then fail("%s: %s is %s", name, word, v) end
   end
-  return list, options
 end
 
--- The dtype of a range of these numbers.
-local function range_dtype(list, options)
-  if options.dtype then return core.dtypes[options.dtype] or options.dtype end
-  for _, v in ipairs(list) do
-    if math.type(v) ~= "integer" then return core.get_default_dtype() end
+-- Start, end, step and dtype of a range, as integers where the dtype is one of integers.
+local function range_ends(name, first, last, step, dtype)
+  finite(name, { start = first, ["end"] = last, step = step })
+  if not dtype then
+    local whole = math.type(first) == "integer" and math.type(last) == "integer" and math.type(step) == "integer"
+    dtype = whole and core.dtypes.int64 or core.get_default_dtype()
   end
-  return core.dtypes.int64
-end
-
-local function truncated(v) return math.tointeger(v < 0 and math.ceil(v) or math.floor(v)) or v end
-
--- Start, end and step of a range, as integers where the dtype is one of integers; `default` is the start where one
--- number is given.
-local function range_ends(name, default, dtype, list)
-  if #list < 1 or #list > 3 then fail("%s: takes 1 to 3 numbers, got %d", name, #list) end
-  local first, last, step = list[1], list[2], list[3] or 1
-  if #list == 1 then first, last = default, list[1] end
-  if not dtype.is_floating_point then first, last, step = truncated(first), truncated(last), truncated(step) end
+  if not dtype.is_floating_point then -- towards 0, as every conversion of numbers to integers
+    first, last, step = math.tointeger(first - math.fmod(first, 1)), math.tointeger(last - math.fmod(last, 1)),
+      math.tointeger(step - math.fmod(step, 1))
+    if not (first and last and step) then fail("%s: start, end and step must lie within int64", name) end
+  end
   if step == 0 then fail("%s: step is 0", name) end
-  return first, last, step
+  return first, last, step, dtype
 end
 
 --- As PyTorch's: values from start (0) up to the end, which is not among them. For positions there is `range`.
-define("arange", "start... end step... options...",
-  "start (0) up to end, which is not among them, in steps of step: arange(5) is 0 to 4; arange(0, 1, 0.25)",
-  function(...)
-    local list, options = numbers("arange", ...)
-    local dtype = range_dtype(list, options)
-    local first, last, step = range_ends("arange", 0, dtype, list)
+define("arange", "start:n stop:n? step:n=1" .. OPTIONS,
+  "start (0) up to stop, which is not among them, in steps of step: arange(5) is 0 to 4; arange(0, 1, 0.25)",
+  function(first, last, step, dtype, device, requires_grad)
+    if not last then first, last = 0, first end
+    first, last, step, dtype = range_ends("arange", first, last, step, dtype)
     if (last - first) * (step > 0 and 1 or -1) < 0 then
       fail("arange: start %s, end %s and step %s: the step leads away from the end", first, last, step)
     end
-    local n
-    if math.type(first) == "integer" and math.type(last) == "integer" and math.type(step) == "integer" then
-      n = (last - first + step - (step > 0 and 1 or -1)) // step
-    else
-      n = math.ceil((last - first) / step)
-    end
-    return finish(sequence(n, first, step, dtype, options.device or "cpu"), options)
+    local n = math.type(last - first + step) == "integer" and (last - first + step - (step > 0 and 1 or -1)) // step
+      or math.ceil((last - first) / step)
+    return with_grad(sequence(n, first, step, dtype, device or "cpu"), requires_grad)
   end)
 
 --- As Lua's `for` counts, which is how positions count: pt.range(1, n) is every position of n entries.
-define("range", "first last step... options...",
-  "first to last, both included, as Lua's for: range(1, n) are the positions of n entries; range(1, 0) is empty",
-  function(...)
-    local list, options = numbers("range", ...)
-    if #list == 1 then
-      fail("range: takes first and last: pt.range(1, %s), or pt.arange(%s) from 0", list[1], list[1])
+define("range", "start:n stop:n? step:n=1" .. OPTIONS,
+  "start to stop, both included, as Lua's for: range(1, n) are the positions of n entries; range(1, 0) is empty",
+  function(first, last, step, dtype, device, requires_grad)
+    if not last then
+      fail("range: stop is missing: pt.range(1, %s) are positions, pt.arange(%s) counts from 0", first, first)
     end
-    local dtype = range_dtype(list, options)
-    local first, last, step = range_ends("range", 1, dtype, list)
+    first, last, step, dtype = range_ends("range", first, last, step, dtype)
     local n = (last - first) // step + 1 -- exact where they are integers
     if dtype.is_floating_point then n = math.floor((last - first) / step + 1e-9) + 1 end -- in spite of rounding
-    return finish(sequence(math.max(0, n), first, step, dtype, options.device or "cpu"), options)
+    return with_grad(sequence(math.max(0, n), first, step, dtype, device or "cpu"), requires_grad)
   end)
 
 -- `steps` numbers from a to b as floats.
-local function evenly(name, a, b, steps, options)
-  steps = math.tointeger(steps)
-  if not steps or steps < 0 then fail("%s: steps must be an integer, 0 or more", name) end
-  local dtype = options.dtype or core.get_default_dtype()
+local function evenly(name, a, b, steps, dtype, device)
+  finite(name, { start = a, ["end"] = b })
+  if steps < 0 then fail("%s: steps is %d, but must be 0 or more", name, steps) end
   local step = steps > 1 and (b - a) / (steps - 1) or 0
-  local x = sequence(steps, a, step, dtype, options.device or "cpu")
+  local x = sequence(steps, a, step, dtype or core.get_default_dtype(), device or "cpu")
   if steps > 1 then x:narrow(1, steps, 1):fill_(b) end -- exactly, in spite of rounding
   return x
 end
 
-define("linspace", "from to steps options...", "steps numbers from from to to, evenly spaced", function(...)
-  local list, options = numbers("linspace", ...)
-  if #list ~= 3 then fail("linspace: takes from, to and steps, got %d numbers", #list) end
-  return finish(evenly("linspace", list[1], list[2], list[3], options), options)
-end)
+define("linspace", "start:n stop:n steps:i" .. OPTIONS, "steps numbers from start to stop, evenly spaced",
+  function(first, last, steps, dtype, device, requires_grad)
+    return with_grad(evenly("linspace", first, last, steps, dtype, device), requires_grad)
+  end)
 
-define("logspace", "from to steps base... options...", "base (10) to evenly spaced powers", function(...)
-  local list, options = numbers("logspace", ...)
-  if #list < 3 or #list > 4 then fail("logspace: takes from, to, steps and base, got %d numbers", #list) end
-  local powers = evenly("logspace", list[1], list[2], list[3], { dtype = core.dtypes.float64, device = options.device })
-  local x = core.tensor(list[4] or 10.0, core.dtypes.float64, options.device):pow(powers)
-  return finish(x:to_dtype(options.dtype or core.get_default_dtype()), options)
-end)
+define("logspace", "start:n stop:n steps:i base:n=10" .. OPTIONS, "base (10) to evenly spaced powers",
+  function(first, last, steps, base, dtype, device, requires_grad)
+    local powers = evenly("logspace", first, last, steps, core.dtypes.float64, device)
+    local x = core.tensor(base, core.dtypes.float64, device):pow(powers)
+    return with_grad(x:to_dtype(dtype or core.get_default_dtype()), requires_grad)
+  end)
 
 -- ---- windows ----
 
 -- alpha - (1 - alpha) cos(2 pi i / n): one period, or symmetric where `periodic` is false.
-local function window(name, n, periodic, alpha, options)
-  if type(periodic) == "table" then periodic, options = nil, periodic end
-  options = check(name, options)
-  n = math.tointeger(n) or fail("%s: the length must be an integer", name)
-  local dtype, turns = options.dtype or core.get_default_dtype(), periodic == false and n - 1 or n
-  if n < 2 then return finish(blank(name, { n }, options):fill_(1), options) end
-  local angles = sequence(n, 0.0, 2 * math.pi / turns, core.dtypes.float64, options.device or "cpu")
-  return finish((alpha - (1 - alpha) * angles:cos()):to_dtype(dtype), options)
+local function window(name, n, periodic, alpha, dtype, device, requires_grad)
+  if n < 2 then return with_grad(blank(name, { n }, dtype, device):fill_(1), requires_grad) end
+  local turns = periodic and n or n - 1
+  local angles = sequence(n, 0.0, 2 * math.pi / turns, core.dtypes.float64, device or "cpu")
+  local x = (alpha - (1 - alpha) * angles:cos()):to_dtype(dtype or core.get_default_dtype())
+  return with_grad(x, requires_grad)
 end
 
-define("hann_window", "n periodic... options...", "a raised cosine of n points", function(n, periodic, options)
-  return window("hann_window", n, periodic, 0.5, options)
-end)
+define("hann_window", "window_length:i periodic:b=true" .. OPTIONS, "a raised cosine of window_length points",
+  function(n, periodic, ...) return window("hann_window", n, periodic, 0.5, ...) end)
 
-define("hamming_window", "n periodic... options...", "a raised cosine of n points that does not reach 0",
-  function(n, periodic, options) return window("hamming_window", n, periodic, 0.54, options) end)
+define("hamming_window", "window_length:i periodic:b=true" .. OPTIONS,
+  "a raised cosine of window_length points that does not reach 0",
+  function(n, periodic, ...) return window("hamming_window", n, periodic, 0.54, ...) end)
 
 -- ---- random numbers ----
 
 -- Bounds of (high) or (low, high); high is excluded.
 local function bounds(name, low, high)
   if high == nil then low, high = 0, low end
-  low, high = math.tointeger(low), math.tointeger(high)
-  if not low or not high then fail("%s: low and high must be integers", name) end
   if low >= high then fail("%s: low %d and high %d (which is excluded): no number lies between", name, low, high) end
   return low, high
 end
 
+local randint = signature("randint", "low:i high:i size:I*" .. DRAWN,
+  function(_, low, high, size, dtype, device, requires_grad, g)
+    low, high = bounds("randint", low, high)
+    local x = core.empty(size, dtype or core.dtypes.int64, device, "randint")
+    return with_grad(draw(g, x, "int", low, high), requires_grad)
+  end)
+
+--- Without low the size is a list: randint(6, {3}).
 define("randint", "low... high size options...",
   "random integers from low (0) up to high, which is never drawn: randint(6, {3}), randint(1, 7, {3})",
   function(low, high, ...)
-    local size, options = ...
-    if type(high) == "table" then low, high, size, options = 0, low, high, size end
-    low, high = bounds("randint", low, high)
-    options = check("randint", options)
-    local sizes = type(size) == "number" and { size } or size or {}
-    local x = core.empty(sizes, options.dtype or core.dtypes.int64, options.device, "randint")
-    return finish(draw(options.generator, x, "int", low, high), options)
+    if type(high) == "table" then return randint(nil, 0, low, high, ...) end
+    return randint(nil, low, high, ...)
   end)
 
-define("randint_like", "x:T low... high options...",
-  "random integers from low (0) up to high, which is never drawn, in the shape of x", function(x, low, high, options)
-    if type(high) == "table" then high, options = nil, high end
+define("randint_like", "x:T low:i high:i?" .. DRAWN,
+  "random integers from low (0) up to high, which is never drawn, in the shape of x",
+  function(x, low, high, dtype, device, requires_grad, g)
     low, high = bounds("randint_like", low, high)
-    options = check("randint_like", options)
-    return finish(draw(options.generator, blank("randint_like", x.shape, options, x), "int", low, high), options)
+    return with_grad(draw(g, blank("randint_like", x.shape, dtype, device, x), "int", low, high), requires_grad)
   end)
 
-define("randperm", "n options...", "the positions 1 to n in random order", function(n, options)
-  options = check("randperm", options)
-  local x = under("randperm", options.generator, permutation, n)
-  if options.dtype then x = x:to_dtype(options.dtype) end
-  if options.device then x = x:to_device(options.device) end
-  return x
-end)
+define("randperm", "n:i" .. DRAWN, "the positions 1 to n in random order",
+  function(n, dtype, device, requires_grad, g)
+    local x = under("randperm", g, permutation, n)
+    if dtype then x = x:to_dtype(dtype) end
+    if device then x = x:to_device(device) end
+    return with_grad(x, requires_grad)
+  end)
 
-define("normal", "mean std size... options...",
+define("normal", "mean:A std:A=1 size:S?" .. DRAWN,
   "random numbers of a normal distribution; mean and std are numbers (with a size) or tensors",
-  function(mean, std, size, options)
+  function(mean, std, size, dtype, device, requires_grad, g)
     local like = core.is_tensor(mean) and mean or core.is_tensor(std) and std
-    if like and type(size) == "table" then size, options = nil, size end
-    options = check("normal", options)
-    local g = options.generator
     if like then return draw(g, made.functions.empty_like(mean + 0 * std), "normal", 0, 1) * std + mean end
-    local x = blank("normal", type(size) == "number" and { size } or size or {}, options)
-    return finish(draw(g, x, "normal", mean, std), options)
+    local x = blank("normal", type(size) == "number" and { size } or size or {}, dtype, device)
+    return with_grad(draw(g, x, "normal", mean, std), requires_grad)
   end)
 
 -- An op in place that draws: its last argument is a generator.
@@ -395,6 +338,7 @@ drawing("multinomial", "x:T num_samples:i replacement:b=false",
 -- ---- classes ----
 
 define("one_hot", "x:T num_classes:i=-1", "a 1 at the class ids of x in a new last dim of zeros", function(x, classes)
+  if x.dtype ~= core.dtypes.int64 then fail("one_hot: x is %s, but class ids are int64", tostring(x.dtype)) end
   local least = x:numel() > 0 and x:min():item() or 1
   if least < 1 then fail("one_hot: class ids count from 1, but x holds %d", least) end
   if classes == -1 then classes = x:numel() > 0 and x:max():item() or 0 end

@@ -17,8 +17,7 @@ local docs = {}
 -- The names of functions that are called under them, for messages.
 local names = setmetatable({}, { __mode = "k" })
 
--- A message of an op that a function of the library called, with the function's name before it: the script knows that
--- one. Functions that end by calling the op leave no trace, and the op speaks for itself.
+-- A message of an op that a function of the library called, under the function's name: the script knows that one.
 local function named(text)
   local outer, folder = nil, os.getenv "PT_LUA_PATH"
   for level = 2, 60 do
@@ -29,22 +28,20 @@ local function named(text)
     outer = names[frame.func] or outer
   end
   if not outer or text:find(outer .. ": ", 1, true) == 1 then return text end
-  return outer .. ": " .. text
+  local op, rest = text:match "^([%w_]+): (.*)$"
+  return outer .. ": " .. (op and (core.functions[op] or docs[op]) and rest or text)
 end
 core.on_error(named)
 
+-- What a function returns goes through here, so that its own frame stays while it runs: messages look for it.
+local function pass(...) return ... end
+
 -- fn with the arguments checked against `sig`.
 local function checked(name, sig, fn)
-  local first, rest = sig:match "^(%w+):T%s*(.*)$"
-  if not first then
-    local call = signature(name, sig, function(_, ...) return fn(...) end)
-    return function(...) return call(nil, ...) end
-  end
-  local call = signature(name, rest, fn)
-  return function(x, ...)
-    if not core.is_tensor(x) then fail("%s: %s must be a tensor, got a %s", name, first, type(x)) end
-    return call(x, ...)
-  end
+  local first, rest = sig:match "^(%w+):T%f[%s%z]%s*(.*)$"
+  local call, slow = signature(name, rest or sig, fn, first and "tensor" or false, true, first)
+  names[slow] = name
+  return call
 end
 
 ---@class pt.Made
@@ -60,13 +57,14 @@ local policies = { "lower", "float32", "widest", "plain", "refused" }
 ---@return pt.Made made
 ---@return fun(name: string, of: string) alias another name for a function
 ---@return fun(name: string) inplace x:name_(...), which writes x:name(...) into x
+---@return fun(name: string, sig: string, help: string, fn: function) method as define, for a method without function
 local function new(_, space)
   local made = { functions = {}, methods = {} }
 
   -- A signature with "..." is not checked here: the function reads its arguments itself.
   local function define_with(policy, name, sig, help, fn)
-    names[fn] = name
     if not sig:find("...", 1, true) then fn = checked(name, sig, fn) end
+    names[fn] = name
     fn = autocast.wrap(name, fn, policy or core.autocast_policy(name))
     local inplace = name:sub(-1) == "_"
     if not inplace then made.functions[name] = fn end
@@ -85,22 +83,36 @@ local function new(_, space)
   end
 
   local function alias(name, of)
-    local fn = made.functions[of] or core.functions[of]
-    made.functions[name], made.methods[name] = fn, made.methods[of] or core.Tensor[of]
-    made.methods[name .. "_"] = made.methods[of .. "_"] or core.Tensor[of .. "_"]
+    local function under(alias_name, fn) -- errors speak of the name that was called
+      if fn == nil then return nil end
+      local function call(...) return pass(fn(...)) end
+      names[call] = alias_name
+      return call
+    end
+    local fn = under(name, made.functions[of] or core.functions[of])
+    local method = made.methods[of] or core.Tensor[of]
+    made.functions[name], made.methods[name] = fn, method and (fn or under(name, method))
+    made.methods[name .. "_"] = under(name .. "_", made.methods[of .. "_"] or core.Tensor[of .. "_"])
     local help = "another name of " .. of
     docs[name] = { name = name, sig = "...", help = help, kind = "lua", differentiable = true, fn = fn }
   end
 
   local function inplace(name)
     local fn = made.methods[name] or core.Tensor[name]
-    made.methods[name .. "_"] = function(x, ...)
+    local function twin(x, ...)
+      if not core.is_tensor(x) then fail("%s_: x must be a tensor, got %s", name, signature.describe(x)) end
       -- A gradient may need the old x: it reads a copy, and x gets the result.
-      return x:copy_(fn(core.grad_enabled() and x.requires_grad and x:clone() or x, ...))
+      return (x:copy_(fn(core.grad_enabled() and x.requires_grad and x:clone() or x, ...)))
     end
+    made.methods[name .. "_"], names[twin] = twin, name .. "_"
     if docs[name] then docs[name].inplace = true end
   end
-  return define, made, alias, inplace
+
+  local function method(name, sig, help, fn)
+    define(name, sig, help, fn)
+    made.functions[name], docs[name].kind = nil, "method"
+  end
+  return define, made, alias, inplace, method
 end
 
 -- What pt.help tells about a function of pt that also stands in a table, as pt.special.erf does.

@@ -4,6 +4,14 @@
 local raise = require "pt.core".raise
 
 ---@param format string
-local function fail(format, ...) raise(format:format(...)) end
+local function fail(format, ...)
+  local ok, text = pcall(string.format, format, ...)
+  if not ok then -- a value is of another type than the message expects: what it is matters more than how it looks
+    local words = table.pack(...)
+    for i = 1, words.n do words[i] = tostring(words[i]) end
+    text = format:gsub("%%[%d.]*%a", "%%s"):format(table.unpack(words, 1, words.n))
+  end
+  raise(text)
+end
 
 return fail

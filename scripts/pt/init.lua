@@ -103,7 +103,6 @@ local parts = {
   nn = "pt.nn", optim = "pt.optim", data = "pt.data", autograd = "pt.autograd", amp = "pt.amp", pool = "pt.pool",
   history = "pt.history", trainer = "pt.trainer", summary = "pt.summary",
   channel = "pt.channel", progress = "pt.progress", cuda = "pt.cuda", linalg = "pt.linalg", fft = "pt.fft",
-  distributed = "pt.distributed",
 }
 
 setmetatable(pt, {

@@ -433,7 +433,7 @@ local function chain_order(sizes)
   return at
 end
 
-add("multi_dot", "tensors:l", "the product of several matrices in the cheapest order; the ends may be vectors",
+add("multi_dot", "tensors:L", "the product of several matrices in the cheapest order; the ends may be vectors",
   function(list)
     local n = #list
     if n < 2 then fail("linalg.multi_dot: takes two matrices at least, got %d", n) end
@@ -511,8 +511,11 @@ end
 
 add("tensorinv", "x:T ind:i=2", "the inverse of x read as a matrix of its first ind dims and the others",
   function(x, ind)
+    if ind < 1 or ind >= math.max(x.ndim, 1) then
+      fail("linalg.tensorinv: ind is %d, but must be 1 to %d for x %s", ind, x.ndim - 1, tostring(x.shape))
+    end
     local rows, cols = count(x.shape, 1, ind), count(x.shape, ind + 1, x.ndim)
-    if ind < 1 or rows ~= cols then
+    if rows ~= cols then
       fail("linalg.tensorinv: x %s at ind %d is not square: %d ~= %d", tostring(x.shape), ind, rows, cols)
     end
     local shape = table.move(x.shape, ind + 1, x.ndim, 1, {})

@@ -6,14 +6,23 @@
 local core = require "pt.core"
 local fail = require "pt.fail"
 local signature = require "pt.signature"
+local describe = signature.describe
 
-local define, made = require "pt.define"()
+local define, made, _, _, method = require "pt.define"()
 
 -- ---- modes ----
 
+-- Whether fn may be called, before a mode is switched on for it.
+local function check_fn(op, fn)
+  if fn ~= nil and type(fn) ~= "function" and not (getmetatable(fn) or {}).__call then
+    fail("%s: fn must be a function, got %s", op, describe(fn))
+  end
+end
+
 -- set(on) for one call of fn, else until what is returned is closed, which puts the mode back. All that allocates comes
 -- before the switch, so that a mode that could not be entered is not left on.
-local function scope(kind, set, on, fn, ...)
+local function scope(op, kind, set, on, fn, ...)
+  check_fn(op, fn)
   local mode = core.mode(kind)
   if fn == nil then
     set(on)
@@ -24,16 +33,19 @@ local function scope(kind, set, on, fn, ...)
   return fn(...)
 end
 
-local function switch(on, fn, ...) return scope("grad", core.set_grad_enabled, on, fn, ...) end
+local function switch(op, on, fn, ...) return scope(op, "grad", core.set_grad_enabled, on, fn, ...) end
 
 define("no_grad", "fn...", "nothing is recorded: in fn, or until the value is closed", function(fn, ...)
-  return switch(false, fn, ...)
+  return switch("no_grad", false, fn, ...)
 end)
 define("enable_grad", "fn...", "ops are recorded, also within no_grad: in fn, or until the value is closed",
-  function(fn, ...) return switch(true, fn, ...) end)
+  function(fn, ...) return switch("enable_grad", true, fn, ...) end)
 define("set_grad_enabled", "mode... fn...",
   "ops are recorded or not, from now on, or in fn, or until the value is closed",
-  function(on, fn, ...) return switch(on, fn, ...) end)
+  function(on, fn, ...)
+    if type(on) ~= "boolean" then fail("set_grad_enabled: mode must be true or false, got %s", describe(on)) end
+    return switch("set_grad_enabled", on, fn, ...)
+  end)
 define("is_grad_enabled", "", "whether ops are recorded", function() return core.grad_enabled() end)
 
 local function set_inference(on) core.set_inference_mode(on, true) end
@@ -41,9 +53,9 @@ local function set_inference(on) core.set_inference_mode(on, true) end
 define("inference_mode", "mode... fn...",
   "no_grad for good: tensors made here never take part in a graph; in fn, or until the value is closed",
   function(on, fn, ...)
-    if type(on) == "boolean" then return scope("inference", set_inference, on, fn, ...) end
-    if on == nil then return scope("inference", set_inference, true) end
-    return scope("inference", set_inference, true, on, fn, ...)
+    if type(on) == "boolean" then return scope("inference_mode", "inference", set_inference, on, fn, ...) end
+    if on == nil then return scope("inference_mode", "inference", set_inference, true) end
+    return scope("inference_mode", "inference", set_inference, true, on, fn, ...)
   end)
 define("is_inference_mode_enabled", "", "whether inference_mode holds", function() return core.inference_mode() end)
 
@@ -88,6 +100,7 @@ end
 define("scope", "fn...",
   "frees the tensors that are made, but for those returned (or kept): in fn, or until the value is closed",
   function(fn, ...)
+    check_fn("scope", fn)
     local list = setmetatable({}, { __mode = "kv" })
     local self = setmetatable({ made = list, kept = {}, outer = false }, Scope)
     self.outer = core.watch(list) -- last: what allocates comes before
@@ -101,13 +114,18 @@ define("scope", "fn...",
 -- One tensor as a list of it.
 local function listed(x) return core.is_tensor(x) and { x } or x end
 
-made.methods.backward = signature("backward",
-  "gradient:T? retain_graph:b? create_graph:b=false inputs:a?",
+-- Not by `define`: what hooks raise, and what anomaly mode tells, comes as it is.
+local backward = signature("backward", "gradient:T? retain_graph:b? create_graph:b=false inputs:a?",
   function(x, gradient, retain_graph, create_graph, inputs)
     inputs = listed(inputs)
     if type(inputs) == "table" and #inputs == 0 then fail("backward: inputs is empty") end
     core.backward({ x }, { gradient or false }, { retain_graph = retain_graph, create_graph = create_graph }, inputs)
   end)
+
+function made.methods.backward(x, ...)
+  if not core.is_tensor(x) then fail("backward: x must be a tensor, got %s", describe(x)) end
+  return backward(x, ...)
+end
 
 -- ---- hooks ----
 
@@ -127,12 +145,12 @@ end
 
 --- fn(gradient) is called when a backward reaches x; a tensor that it returns takes the gradient's place. Returns a
 --- handle with :remove(). The hook of a result of an op goes with its graph. As torch.Tensor.register_hook.
----@param fn fun(grad: pt.Tensor): pt.Tensor?
-function made.methods.register_hook(x, fn) return handle(x, core.register_hook(x, fn, false)) end
+method("register_hook", "x:T hook:f", "calls hook(gradient of x) when it is known",
+  function(x, fn) return handle(x, core.register_hook(x, fn, false)) end)
 
 --- fn(x) is called when a backward has added to the grad of the leaf x. As PyTorch's method of that name.
----@param fn fun(x: pt.Tensor)
-function made.methods.register_post_accumulate_grad_hook(x, fn) return handle(x, core.register_hook(x, fn, true)) end
+method("register_post_accumulate_grad_hook", "x:T hook:f", "calls hook(x) when backward has set x.grad",
+  function(x, fn) return handle(x, core.register_hook(x, fn, true)) end)
 
 made.scope = scope
 return made

@@ -31,6 +31,9 @@ define("set_printoptions", "precision:i? threshold:n? edgeitems:i? linewidth:i? 
       fail("set_printoptions: profile '%s' is not default, short or full", profile)
     end
     for name, value in pairs(profiles[profile] or {}) do options[name] = value end
+    if precision and (precision < 0 or precision > 17) then
+      fail("set_printoptions: precision is %d, but must be 0 to 17", precision)
+    end
     options.precision = precision or options.precision
     options.threshold = threshold or options.threshold
     options.edgeitems = edgeitems or options.edgeitems

@@ -5,42 +5,46 @@
 --
 -- makes `Linear(16, 10)`, `Linear(16, 10, false)` and `Linear(16, 10, {bias = false})` the same call with
 -- checked values. Types: i integer, n number, b boolean, s string, T tensor, A tensor or number, I list of
--- integers, D dim or list of dims, y dtype, l list, f function, a anything. `?` after the type: may be
--- left out (or false, PyTorch's None); `=value`: the default.
+-- integers, D dim or list of dims, S size or list of sizes, L list of tensors, y dtype, v device, l list, f function,
+-- a anything. After the type `?`: may be left out (or false, PyTorch's None); `=value`: the default; `*` (of I and L):
+-- also one by one, as in tile(2, 1), up to a last table.
 
 local core = require "pt.core"
 local fail = require "pt.fail"
 local nearest = require "pt.nearest"
 
+local is_tensor = core.is_tensor
+
 local function is_number(v) return type(v) == "number" end
 local function is_integer(v) return is_number(v) and math.tointeger(v) ~= nil end
 
-local function is_integers(v)
-  if type(v) ~= "table" then return false end
-  for _, n in ipairs(v) do
-    if not is_integer(n) then return false end
+-- Whether v is a list in which every entry is one.
+local function is_list_of(is_one, v)
+  if type(v) ~= "table" or is_tensor(v) then return false end
+  if #v == 0 then return next(v) == nil end
+  for i = 1, #v do
+    if not is_one(v[i]) then return false end
   end
   return true
 end
 
-local function is_dtype(v)
-  for _, dtype in pairs(core.dtypes) do
-    if dtype == v then return true end
-  end
-  return false
-end
+local function is_integers(v) return is_list_of(is_integer, v) end
+local function is_dtype(v) return core.dtypes[v] ~= nil or type(v) == "userdata" and core.dtypes[tostring(v)] == v end
 
 local kinds = {
   i = { "an integer", is_integer },
   n = { "a number", is_number },
-  A = { "a tensor or a number", function(v) return is_number(v) or type(v) == "boolean" or core.is_tensor(v) end },
-  I = { "a list of integers", is_integers },
+  A = { "a tensor or a number", function(v) return is_number(v) or type(v) == "boolean" or is_tensor(v) end },
+  I = { "a list of integers", is_integers, is_integer },
   D = { "a dim or a list of dims", function(v) return is_integer(v) or is_integers(v) end },
-  y = { "a dtype", is_dtype },
+  S = { "a size or a list of sizes", function(v) return is_integer(v) or is_integers(v) end, is_integer },
+  L = { "a list of tensors", function(v) return is_list_of(is_tensor, v) end, is_tensor },
+  y = { "a dtype like pt.float32", is_dtype },
+  v = { "a device like 'cpu' or 'cuda:0'", function(v) return type(v) == "string" end },
   b = { "true or false", function(v) return type(v) == "boolean" end },
   s = { "a string", function(v) return type(v) == "string" end },
-  T = { "a tensor", core.is_tensor },
-  l = { "a list", function(v) return type(v) == "table" end },
+  T = { "a tensor", is_tensor },
+  l = { "a list", function(v) return type(v) == "table" and not is_tensor(v) end },
   f = { "a function", function(v) return type(v) == "function" or type(v) == "table" end },
   a = { "a value", function() return true end },
 }
@@ -53,75 +57,217 @@ end
 local function parse(text)
   local params, defaults = {}, {}
   for word in text:gmatch("%S+") do
-    local name, kind, mark, default = word:match("^([%w_]+):(%a)(%??)=?(.*)$")
-    params[#params + 1] = { name = name, kind = kind, optional = mark == "?" or default ~= "" }
+    local name, kind, mark, default = word:match("^([%w_]+):(%a)([?*]?)=?(.*)$")
+    params[#params + 1] = {
+      name = name, kind = kind, check = kinds[kind][2], optional = mark ~= "" or default ~= "",
+      none = kind ~= "b" and mark == "?", -- false stands for nil
+    }
     if default ~= "" then defaults[#params] = value_of(default) end
+    if mark == "*" then params.spread, defaults[#params] = #params, {} end
+    params[#params].default = defaults[#params]
     params[name] = #params
   end
   return params, defaults
+end
+
+-- ---- messages ----
+
+local function describe(value)
+  if type(value) == "string" then
+    return #value > 40 and ("'%s...'"):format(value:sub(1, 40)) or ("'%s'"):format(value)
+  end
+  if is_tensor(value) then return "a tensor " .. tostring(value.shape) end
+  local class = type(value) == "table" and getmetatable(value)
+  if type(class) == "table" and class.__name then
+    return class.__name == "pt.Sizes" and tostring(value) or "a " .. tostring(class.__name)
+  end
+  if type(value) == "number" or type(value) == "boolean" or value == nil then return tostring(value) end
+  return "a " .. type(value)
+end
+
+-- "pt.nn.functional" where a value is a module of the library, as it is in pt.nn.functional:relu(x).
+local function module_name(value)
+  if type(value) ~= "table" then return nil end
+  for name, module in pairs(package.loaded) do
+    if rawequal(module, value) and (name == "pt" or name:find("^pt%.")) then return name end
+  end
+end
+
+local function wrong(owner, param, value)
+  local kind, got = kinds[param.kind], describe(value)
+  local module = module_name(value)
+  if module then
+    fail("%s: called with ':'; write %s.%s(...)", owner, module, owner:match "[%w_]+$")
+  end
+  if kind[3] and type(value) == "table" and not is_tensor(value) then
+    for i = 1, #value do
+      if not kind[3](value[i]) then got = ("%s at entry %d"):format(describe(value[i]), i) break end
+    end
+  end
+  fail("%s: %s must be %s, got %s", owner, param.name, kind[1], got)
 end
 
 local function unknown(owner, params, name)
   local names = {}
   for i, param in ipairs(params) do names[i] = param.name end
   local close = nearest(tostring(name), names)
-  fail("%s: unknown option '%s'; %s", owner, name,
+  fail("%s: unknown option '%s'; %s", owner, tostring(name),
     close and ("did you mean '%s'?"):format(close) or "it takes " .. table.concat(names, ", "))
 end
 
-local function describe(value)
-  if type(value) == "string" then return ("'%s'"):format(value) end
-  if type(value) == "table" or type(value) == "userdata" then return "a " .. type(value) end
-  return tostring(value)
-end
+-- ---- reading ----
 
 -- Whether a last table holds options. A place that takes a table takes it, except one whose keys are our names.
 local function is_options(table, param, params)
   if type(table) ~= "table" or getmetatable(table) ~= nil then return false end
   local key = next(table)
-  if not (param and param.kind:find "[laID]") then return true end
-  return type(key) == "string" and (params[key] ~= nil or param.kind:find "[ID]" ~= nil)
+  if not (param and param.kind:find "[laIDSL]") then return true end
+  return type(key) == "string" and (params[key] ~= nil or param.kind:find "[IDSL]" ~= nil)
+end
+
+-- The values from place k on as one list in place k. Returns how many places are filled then.
+local function gather(owner, params, given, k, n)
+  if n < k or type(given[k]) == "table" and not is_tensor(given[k]) then return n end
+  local list = {}
+  for i = k, n do
+    if given[i] == nil then fail("%s: %s %d is nil", owner, params[k].name, i - k + 1) end
+    list[#list + 1], given[i] = given[i], nil
+  end
+  given[k] = list
+  return k
 end
 
 -- The values of `given` (n of them, perhaps with an options table last) in the order of the parameters.
 local function arrange(owner, params, defaults, given, n)
-  local last = given[n]
-  if n > 0 and is_options(last, params[n], params) then
-    given[n], n = nil, n - 1
+  local last, spread = given[n], params.spread
+  local options = n > 0 and is_options(last, params[spread and n > spread and #params + 1 or n], params)
+  if options then given[n], n = nil, n - 1 end
+  if spread then n = gather(owner, params, given, spread, n) end
+  if n > #params then
+    if module_name(given[1]) then wrong(owner, params[1] or { kind = "a", name = "x" }, given[1]) end
+    fail("%s: takes %d arguments, got %d", owner, #params, n)
+  end
+  if options then
     for name, value in pairs(last) do
       local at = params[name] or unknown(owner, params, name)
       if given[at] ~= nil then fail("%s: %s is given twice", owner, name) end
       given[at] = value
     end
   end
-  if n > #params then fail("%s: takes %d arguments, got %d", owner, #params, n) end
-  for i, param in ipairs(params) do
-    local value = given[i]
+  for i = 1, #params do
+    local param, value = params[i], given[i]
     if value == nil then value = defaults[i] end
-    if param.optional and value == false and param.kind ~= "b" then value = nil end
-    if value == nil and not param.optional then
-      fail("%s: %s is missing, %s", owner, param.name, kinds[param.kind][1])
-    elseif value ~= nil and not kinds[param.kind][2](value) then
-      fail("%s: %s must be %s, got %s", owner, param.name, kinds[param.kind][1], describe(value))
+    if value == false and param.none then value = nil end
+    if value == nil then
+      if not param.optional then fail("%s: %s is missing, %s", owner, param.name, kinds[param.kind][1]) end
+    elseif not param.check(value) then
+      wrong(owner, param, value)
+    elseif param.kind == "i" then
+      value = math.tointeger(value)
+    elseif param.kind == "y" then
+      value = core.dtypes[value] or value
     end
-    given[i] = param.kind == "i" and value and math.tointeger(value) or value
+    given[i] = value
   end
   return given
 end
 
+-- ---- the call ----
+
+-- What tells, in code, that a value needs no more than to be passed on. A table may hold options, so that those kinds
+-- look into it, or leave it to `arrange`.
+local quick = {
+  i = 'math_type(%s) == "integer"', n = 'type(%s) == "number"', b = 'type(%s) == "boolean"',
+  s = 'type(%s) == "string"', v = 'type(%s) == "string"', T = "is_tensor(%s)",
+  A = '(type(%s) == "number" or is_tensor(%s))', D = 'math_type(%s) == "integer"', S = 'math_type(%s) == "integer"',
+  I = "is_integers(%s)", f = 'type(%s) == "function"', a = 'type(%s) ~= "table" and %s ~= false',
+}
+
+-- What a function returns goes through here, so that the frame of its caller stays while it runs: messages look for it.
+local function pass(...) return ... end
+
+-- The source of a call in which every value is there, of its type, in its place; `slow` takes all others. Checks stand
+-- in the code: calls of functions would take longer than most of what they guard.
+local function source(params, head, keep)
+  local names, conditions, fills = {}, { 'select("#", ...) == 0' }, {}
+  if head == "tensor" then conditions[2] = "is_tensor(self)" end
+  for i, param in ipairs(params) do
+    local name = "a" .. i
+    local condition = (quick[param.kind] or "false"):gsub("%%s", name)
+    if param.optional then condition = ("(%s == nil or %s)"):format(name, condition) end
+    if param.default ~= nil then
+      fills[#fills + 1] = ("if %s == nil then %s = defaults[%d] end"):format(name, name, i)
+    end
+    names[i], conditions[#conditions + 1] = name, condition
+  end
+  if head then table.insert(names, 1, "self") end
+  local given = table.concat(names, ", ")
+  local comma = #names > 0 and ", " or ""
+  local result = ("fn(%s)"):format(given)
+  return ([[
+local fn, slow, defaults, pass, is_tensor, is_integers, math_type, type, select = ...
+return function(%s...)
+  if %s then
+    %s
+    return %s
+  end
+  return slow(%s%s...)
+end]]):format(given .. comma, table.concat(conditions, " and "), table.concat(fills, " "),
+    keep and ("pass(%s)"):format(result) or result, head and "" or "nil, ", given .. comma)
+end
+
+local chunks = {} -- source -> what it compiles to; few signatures differ in more than names
+
+local function all_integers(given, n)
+  for i = 1, n do
+    if math.type(given[i]) ~= "integer" then return false end
+  end
+  return n > 0
+end
+
+-- The first argument is no tensor.
+local function no_tensor(owner, name, value)
+  local module = module_name(value)
+  if module then fail("%s: called with ':'; write %s.%s(...)", owner, module, owner) end
+  fail("%s: %s must be a tensor, got %s", owner, name, describe(value))
+end
+
+--- What a call of a method passes first, `self`, is not among the parameters.
 ---@param owner string the name for messages
 ---@param text string
 ---@param fn fun(self, ...)
----@return fun(self, ...)
-local function signature(owner, text, fn)
+---@param head? "self"|"tensor"|false self is passed on (the default); it must be a tensor; there is none
+---@param keep? boolean whether the frame of the call stays while fn runs
+---@param first? string what messages call self
+---@return fun(self, ...) call
+---@return fun(self, ...) slow the function whose frame stays where options or defects are among the arguments
+local function signature(owner, text, fn, head, keep, first)
   local params, defaults = parse(text)
-  local count, bare = #params, true
-  for _, param in ipairs(params) do bare = bare and param.optional end
-  return function(self, ...)
-    local n = select("#", ...)
-    if n == 0 and bare then return fn(self, table.unpack(defaults, 1, count)) end
-    return fn(self, table.unpack(arrange(owner, params, defaults, { ... }, n), 1, count))
+  local count, spread = #params, params.spread
+  if head == nil then head = "self" end
+  local function run(self, ...)
+    if not head then return fn(...) end
+    return fn(self, ...)
   end
+
+  local function slow(self, ...)
+    if head == "tensor" and not is_tensor(self) then no_tensor(owner, first or "x", self) end
+    local given, n = { ... }, select("#", ...)
+    while n > 0 and given[n] == nil do n = n - 1 end -- the fast path passes what it was not given
+    if spread == 1 and all_integers(given, n) then
+      given = table.move(defaults, 2, count, 2, { given })
+    else
+      given = arrange(owner, params, defaults, given, n)
+    end
+    if keep then return pass(run(self, table.unpack(given, 1, count))) end
+    return run(self, table.unpack(given, 1, count))
+  end
+
+  local code = source(params, head, keep)
+  chunks[code] = chunks[code] or assert(load(code, "=[pt]/signature.lua", "t"))
+  return chunks[code](fn, slow, defaults, pass, is_tensor, is_integers, math.type, type, select), slow
 end
 
-return signature
+return setmetatable({ describe = describe, module_name = module_name }, {
+  __call = function(_, ...) return signature(...) end,
+})

@@ -4,7 +4,6 @@
 #include <limits.h>
 
 #include "../blas.h"
-#include "../cpu_slots.h"
 #include "product.h"
 
 /* ---- complex products ---- */

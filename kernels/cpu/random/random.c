@@ -9,7 +9,6 @@
 
 #include "../../draw.h"
 #include "../cpu_backend.h"
-#include "../cpu_slots.h"
 
 typedef struct random_job {
   pti_random_kind kind;

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #include "../cpu_backend.h"
-#include "../cpu_slots.h"
 
 enum {
   TILE = 1024,

@@ -19,6 +19,6 @@ end)
 define("matrix_exp", "x:T", "e to the power of matrices (..., n, n)", linalg "matrix_exp")
 define("matrix_power", "x:T n:i", "matrices (..., n, n) times themselves n times", linalg "matrix_power")
 define("cholesky", "x:T upper:b=false", "the lower triangular L with L L' = x (or U with U' U = x)", linalg "cholesky")
-define.lower("multi_dot", "tensors:l", "the product of several matrices in the cheapest order", linalg "multi_dot")
+define.lower("multi_dot", "tensors:L", "the product of several matrices in the cheapest order", linalg "multi_dot")
 
 return made

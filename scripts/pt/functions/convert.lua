@@ -3,11 +3,14 @@
 local core = require "pt.core"
 local fail = require "pt.fail"
 
-local define, made = require "pt.define"()
-local methods = made.methods
+local describe = require "pt.signature".describe
+
+local define, made, _, _, method = require "pt.define"()
 
 local function cast(x, dtype) return x.dtype == dtype and x or x:to_dtype(dtype) end
 local function move(x, device, later) return x.device == device and x or x:to_device(device, later or false) end
+
+local OPTIONS = { dtype = true, device = true, non_blocking = true }
 
 -- x:to(dtype), x:to(device), x:to(device, dtype), x:to(other), x:to{dtype = ..., device = ..., non_blocking = true}
 -- non_blocking: a copy from pinned memory, or to the CPU, goes on while the host does. Whatever touches the values
@@ -15,46 +18,58 @@ local function move(x, device, later) return x.device == device and x or x:to_de
 local function convert(x, ...)
   local dtype, device, later
   for _, v in ipairs { ... } do
-    if type(v) == "string" and not core.dtypes[v] then device = v
-    elseif core.is_tensor(v) then dtype, device = v.dtype, v.device
+    if core.is_tensor(v) then
+      dtype, device = v.dtype, v.device
     elseif type(v) == "table" then
       for key in pairs(v) do
-        if key ~= "dtype" and key ~= "device" and key ~= "non_blocking" then
+        if not OPTIONS[key] then
           fail("to: unknown option '%s'; it takes dtype, device, non_blocking", tostring(key))
         end
       end
       dtype, device, later = v.dtype or dtype, v.device or device, v.non_blocking
-    elseif v then dtype = core.dtypes[v] or v end
+    elseif core.dtypes[v] or type(v) == "userdata" and core.dtypes[tostring(v)] then
+      dtype = core.dtypes[v] or v
+    elseif type(v) == "string" then
+      device = v
+    elseif v then
+      fail("to: takes a dtype, a device or a tensor, got %s", describe(v))
+    end
   end
   if not (dtype or device) then fail("to: takes a dtype, a device or a tensor") end
   if dtype then x = cast(x, dtype) end
   return device and move(x, device, later) or x
 end
 define("to", "x:T target... dtype... options...", "x with another dtype, on another device, or like a tensor",
-  function(x, a, b, c) return convert(x, a or false, b or false, c or false) end)
+  function(x, a, b, c)
+    if not core.is_tensor(x) then fail("to: x must be a tensor, got %s", describe(x)) end
+    return (convert(x, a or false, b or false, c or false))
+  end)
 
 for name, dtype in pairs {
   float = "float32", double = "float64", half = "float16", bfloat16 = "bfloat16", long = "int64", int = "int32",
-  short = "int16", char = "int8", byte = "uint8", bool = "bool", cfloat = "complex64", cdouble = "complex128",
+  short = "int16", char = "int8", byte = "uint8", cfloat = "complex64", cdouble = "complex128",
 } do
-  methods[name] = function(x) return cast(x, core.dtypes[dtype]) end
+  method(name, "x:T", "x as " .. dtype, function(x) return cast(x, core.dtypes[dtype]) end)
 end
+method("bool", "x:T", "x as bool: which elements are not zero", function(x) return cast(x, core.dtypes.bool) end)
 
-function methods.cpu(x) return move(x, "cpu") end
+method("cpu", "x:T", "x in the memory of the CPU", function(x) return move(x, "cpu") end)
 
----@param device? string|integer "cuda:0" or 0
-function methods.cuda(x, device)
-  if type(device) == "number" then device = "cuda:" .. device end
+--- The device is "cuda:0", or its number from 0.
+method("cuda", "x:T device:a?", "x on a CUDA device", function(x, device)
+  if math.type(device) == "integer" then device = "cuda:" .. device end
+  if device ~= nil and type(device) ~= "string" then
+    fail("cuda: device must be a string or a number, got %s", describe(device))
+  end
   return move(x, device or "cuda")
-end
+end)
 
-function methods.type_as(x, other) return cast(x, other.dtype) end
+method("type_as", "x:T other:T", "x with the dtype of other", function(x, other) return cast(x, other.dtype) end)
 
---- The dtype, or x converted to one.
-function methods.type(x, dtype)
+method("type", "x:T dtype:y?", "the dtype, or x converted to one", function(x, dtype)
   if dtype == nil then return x.dtype end
   return cast(x, dtype)
-end
+end)
 
 -- ---- which dtype comes out ----
 
@@ -66,11 +81,11 @@ local function probe(v)
   return core.empty(sizes, v.dtype)
 end
 
-define("result_type", "...", "the dtype of what is made of two tensors or numbers", function(a, b)
+define("result_type", "x:A y:A", "the dtype of what is made of two tensors or numbers", function(a, b)
   return core.fn "add"(probe(a), probe(b)).dtype
 end)
 
-define("promote_types", "...", "the smallest dtype that holds what two dtypes hold", function(a, b)
+define("promote_types", "type1:y type2:y", "the smallest dtype that holds what two dtypes hold", function(a, b)
   return core.fn "add"(core.empty({ 0 }, a), core.empty({ 0 }, b)).dtype
 end)
 
@@ -80,7 +95,7 @@ local function category(dtype)
   return dtype.is_complex and 3 or dtype.is_floating_point and 2 or 1
 end
 
-define("can_cast", "...", "whether one dtype may become another without losing its kind", function(from, to)
+define("can_cast", "from:y to:y", "whether one dtype may become another without losing its kind", function(from, to)
   return category(from) <= category(to)
 end)
 
@@ -93,21 +108,20 @@ local function for_pinning(device)
   return core.device_count "cuda" and "cuda"
 end
 
---- x in memory of the host that copies from and to a device may use while the host goes on; x itself where there is no
---- device to copy to.
----@param device? string "cuda", or the simulated device where that is in use
-function methods.pin_memory(x, device)
-  device = for_pinning(device)
-  return device and core.pin_memory(x, device) or x
-end
+--- x itself where there is no device to copy to. The device is "cuda", or the simulated one where that is in use.
+method("pin_memory", "x:T device:v?", "x in memory of the host that copies to and from a device may use meanwhile",
+  function(x, device)
+    device = for_pinning(device)
+    return device and core.pin_memory(x, device) or x
+  end)
 
-function methods.is_pinned(x) return core.is_pinned(x) end
+method("is_pinned", "x:T", "whether x is in such memory", function(x) return core.is_pinned(x) end)
 
 --- The stream uses x's memory: it is not handed on before the stream has come past what it was given so far. Ops do
 --- this of themselves.
----@param stream pt.cuda.Stream
-function methods.record_stream(x, stream) core.record_stream(x, stream) end
+method("record_stream", "x:T stream:a", "the stream uses the memory of x: it is not handed on before that is done",
+  function(x, stream) core.record_stream(x, stream) end)
 
-function methods.nbytes(x) return x:numel() * x.dtype.itemsize end
+method("nbytes", "x:T", "bytes of all elements", function(x) return x:numel() * x.dtype.itemsize end)
 
 return made

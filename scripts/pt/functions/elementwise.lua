@@ -2,6 +2,7 @@
 
 local core = require "pt.core"
 local fail = require "pt.fail"
+local signature = require "pt.signature"
 
 local define, made, alias, inplace = require "pt.define"()
 local functions = made.functions
@@ -32,12 +33,15 @@ local rounding = {
   end,
 }
 
+local divide_rounded = signature("div", "x:A y:A rounding_mode:s?", function(_, a, b, mode)
+  if mode == nil then return divide(a, b) end
+  if not rounding[mode] then fail("div: rounding_mode is floor or trunc, got '%s'", mode) end
+  return rounding[mode](a, b)
+end)
+
 define("div", "x:T... y... options...", "x over y; rounding_mode is floor or trunc", function(a, b, options)
   if options == nil then return divide(a, b) end
-  local mode = options
-  if type(options) == "table" then mode = options.rounding_mode end
-  if not rounding[mode] then fail("div: rounding_mode is floor or trunc, got %s", tostring(mode)) end
-  return rounding[mode](a, b)
+  return (divide_rounded(nil, a, b, options))
 end)
 made.methods.div = functions.div
 alias("divide", "div")
@@ -48,15 +52,19 @@ alias("divide", "div")
 for name, sign in pairs { add = "plus", sub = "minus" } do
   for _, suffix in ipairs { "", "_" } do
     local plain = core.fn(name .. suffix)
+    local with_alpha = signature(name .. suffix, "x:A other:A alpha:n=1", function(_, x, other, alpha)
+      if alpha == 1 or not core.is_tensor(other) then
+        if type(other) == "boolean" then fail("%s%s: other is %s, but alpha wants a number", name, suffix, other) end
+        return plain(x, alpha == 1 and other or other * alpha)
+      end
+      local dtype = result_type(x, other)
+      other = other:to_dtype(dtype) * alpha
+      return plain(x, dtype == core.dtypes.bool and other:to_dtype(dtype) or other)
+    end)
     local fn = define(name .. suffix, "x:A... other:A... options...", "x " .. sign .. " alpha (1) times other",
       function(x, other, options)
         if options == nil then return plain(x, other) end
-        local alpha = type(options) == "table" and options.alpha or options
-        if type(alpha) ~= "number" then fail("%s%s: the option is alpha, a number", name, suffix) end
-        if alpha == 1 or not core.is_tensor(other) then return plain(x, alpha == 1 and other or other * alpha) end
-        local dtype = result_type(x, other)
-        other = other:to_dtype(dtype) * alpha
-        return plain(x, dtype == core.dtypes.bool and other:to_dtype(dtype) or other)
+        return (with_alpha(nil, x, other, options))
       end)
     made.methods[name .. suffix] = fn
   end
@@ -75,13 +83,17 @@ inplace "bitwise_not"
 
 define("float_power", "x:A exponent:A", "x to the power exponent in float64", function(x, exponent)
   local function wide(v) return core.is_tensor(v) and v:to_dtype(core.dtypes.float64) or v end
-  if not core.is_tensor(x) then x = core.tensor(x, core.dtypes.float64, exponent.device) end
+  if not core.is_tensor(x) then
+    if not core.is_tensor(exponent) then fail("float_power: x or exponent must be a tensor") end
+    x = core.tensor(x, core.dtypes.float64, exponent.device)
+  end
   return wide(x):pow(wide(exponent))
 end)
 made.methods.float_power = functions.float_power
 inplace "float_power"
 
 define("ldexp", "x:T other:A", "x times 2 to the power other", function(x, other)
+  if type(other) == "boolean" then other = other and 1 or 0 end
   if not core.is_tensor(other) then return x * 2.0 ^ other end
   local dtype = result_type(x, other)
   return x * other:to_dtype(dtype.is_floating_point and dtype or core.get_default_dtype()):exp2()
@@ -96,7 +108,7 @@ local round = core.fn "round"
 define("round", "x:T decimals:i=0", "the nearest number of so many decimals; halves go to the even one",
   function(x, decimals)
     if decimals == 0 then return round(x) end
-    local scale = 10.0 ^ math.abs(decimals)
+    local scale = 10.0 ^ math.abs(math.max(decimals, -400))
     return decimals > 0 and round(x * scale) / scale or round(x / scale) * scale
   end)
 made.methods.round_ = nil

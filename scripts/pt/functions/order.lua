@@ -241,8 +241,12 @@ define("bincount", "x:T weights:T? minlength:i=0", "how often each id from 1 occ
 define("histc", "x:T bins:i=100 min:n=0 max:n=0", "how many elements lie in each of equal bins from min to max",
   function(x, bins, min, max)
     if bins < 1 then fail("histc: bins is %d, but must be 1 or more", bins) end
+    if not x:is_floating_point() then fail("histc: x is %s, but must be floating", tostring(x.dtype)) end
     x = x:detach():reshape(-1)
     if min == 0 and max == 0 and x:numel() > 0 then min, max = x:amin():item(), x:amax():item() end
+    for word, v in pairs { min = min, max = max } do
+      if v ~= v or v == math.huge or v == -math.huge then fail("histc: %s is %s, but must be finite", word, v) end
+    end
     if min > max then fail("histc: min %s is above max %s", min, max) end
     if min == max then min, max = min - 1, max + 1 end
     x = x:masked_select(x:ge(min):logical_and(x:le(max)))

@@ -46,12 +46,29 @@ define("inner", "x:T y:T", "sums of products along the last dims", function(x, y
   return functions.tensordot(x, y, { { -1 }, { -1 } })
 end)
 
+local function is_dims(list)
+  for i = 1, #list do
+    if not math.tointeger(list[i]) then return false end
+  end
+  return true
+end
+
 -- dims: how many last dims of x meet the first of y, or {dims of x, dims of y}.
 define.widest("tensordot", "x:T y:T dims:a=2", "sums of products over several dims", function(x, y, over)
   local a, b = {}, {}
+  if type(over) ~= "table" and math.type(over) ~= "integer" then
+    fail("tensordot: dims must be a number or two lists of dims, got a %s", type(over))
+  end
   if type(over) == "table" then
+    if not (type(over[1]) == "table" and type(over[2]) == "table" and is_dims(over[1]) and is_dims(over[2])) then
+      fail("tensordot: dims must be a number or two lists of dims, {dims of x, dims of y}")
+    end
     a, b = dims.list("tensordot", over[1], x.ndim), dims.list("tensordot", over[2], y.ndim)
   else
+    if over < 0 or over > x.ndim or over > y.ndim then
+      fail("tensordot: dims is %d, but x %s and y %s have %d and %d dims", over, tostring(x.shape), tostring(y.shape),
+        x.ndim, y.ndim)
+    end
     for i = 1, over do a[i], b[i] = x.ndim - over + i, i end
   end
   if #a ~= #b then fail("tensordot: %d dims of x, but %d of y", #a, #b) end

@@ -3,6 +3,7 @@
 local core = require "pt.core"
 local fail = require "pt.fail"
 local dims = require "pt.dims"
+local describe = require "pt.signature".describe
 
 local define, made, _, inplace = require "pt.define"()
 local functions, methods = made.functions, made.methods
@@ -20,6 +21,7 @@ end
 define("where", "cond:T x... y...", "x where cond is true, else y; cond alone: ids of its true elements by dim",
   function(cond, x, y)
     if x ~= nil or y ~= nil then return choose(cond, x, y) end
+    if not core.is_tensor(cond) then fail("where: condition must be a tensor, got %s", describe(cond)) end
     return by_dim(cond)
   end)
 methods.where = functions.where
@@ -68,12 +70,12 @@ define("index_fill", "x:T dim:i index:T value:A", "x with value in the entries i
   end)
 inplace "index_fill"
 
---- The elements of x, read as a row, are set (or added to) at ids.
-function methods.put_(x, index, source, accumulate)
-  local row = x:reshape(-1)
-  row = row:index_put({ index:reshape(-1) }, source:reshape(-1), accumulate or false)
-  return x:copy_(row:reshape(x.shape))
-end
+define("put_", "x:T index:T source:T accumulate:b=false",
+  "the elements of x, read as a row, set (or added to) at ids", function(x, index, source, accumulate)
+    local row = x:reshape(-1)
+    row = row:index_put({ index:reshape(-1) }, source:reshape(-1), accumulate)
+    return x:copy_(row:reshape(x.shape))
+  end)
 
 -- ---- writing into a copy ----
 
@@ -121,6 +123,7 @@ define("diagonal", "x:T offset:i=0 dim1:i=1 dim2:i=2", "a diagonal of two dims, 
 define("diag_embed", "x:T offset:i=0 dim1:i=-2 dim2:i=-1", "matrices of zeros with the last dim of x as a diagonal",
   function(x, offset, dim1, dim2)
     local n = x:size(-1)
+    if offset < -1 << 31 or offset > 1 << 31 then fail("diag_embed: offset %d is too large", offset) end
     local side = n + math.abs(offset)
     local shape = { table.unpack(x.shape, 1, x.ndim - 1) }
     local stride, step = { 0 }, side * side
@@ -150,11 +153,10 @@ define.plain("trace", "x:T", "the sum of the diagonal of a matrix", function(x)
   return functions.diagonal(x):sum()
 end)
 
---- A value all along the diagonal.
-function methods.fill_diagonal_(x, value)
+define("fill_diagonal_", "x:T fill_value:n", "a value all along the diagonal", function(x, value)
   functions.diagonal(x):fill_(value)
   return x
-end
+end)
 
 -- ---- triangles ----
 

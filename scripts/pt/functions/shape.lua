@@ -3,8 +3,9 @@
 local core = require "pt.core"
 local fail = require "pt.fail"
 local dims = require "pt.dims"
+local describe = require "pt.signature".describe
 
-local define, made, alias = require "pt.define"()
+local define, made, alias, _, method = require "pt.define"()
 local functions, methods = made.functions, made.methods
 local cat, stack, sequence = core.fn "cat", core.fn "stack", core.fn "sequence"
 
@@ -23,17 +24,31 @@ local function pieces(x, dim, lengths)
   return list
 end
 
-define("split", "x:T size:a dim:i=1", "pieces of that size (a number, or a list of sizes) along dim, as views",
+-- Pieces of a dim are views, one Lua value each: more than a dim has entries, or than a script can mean, are refused
+-- before any is made.
+local MOST = 1 << 20
+
+local function check_count(op, count)
+  if count > MOST then fail("%s: %d pieces; at most %d are made", op, count, MOST) end
+end
+
+-- Lengths that add up to the size of dim.
+local function lengths_of(op, x, lengths, dim)
+  local sum, n = 0, x:size(dim)
+  for i, length in ipairs(lengths) do
+    if length < 0 then fail("%s: size %d at entry %d is negative", op, length, i) end
+    sum = sum + length
+  end
+  if sum ~= n then fail("%s: sizes add up to %d, but dim %d has %d entries", op, sum, dim, n) end
+  return pieces(x, dim, lengths)
+end
+
+define("split", "x:T split_size:S dim:i=1", "pieces of that size (a number, or a list of sizes) along dim, as views",
   function(x, size, dim)
-    local n = x:size(dim)
-    if type(size) == "table" then
-      local sum = 0
-      for _, length in ipairs(size) do sum = sum + length end
-      if sum ~= n then fail("split: sizes add up to %d, but dim %d has %d entries", sum, dim, n) end
-      return pieces(x, dim, size)
-    end
-    if math.type(size) ~= "integer" or size < 1 then fail("split: size is %s, but must be 1 or more", size) end
-    local lengths = {}
+    if type(size) == "table" then return lengths_of("split", x, size, dim) end
+    local n, lengths = x:size(dim), {}
+    if size < 1 then fail("split: split_size is %d, but must be 1 or more", size) end
+    check_count("split", n // size)
     for start = 1, math.max(n, 1), size do lengths[#lengths + 1] = math.min(size, n - start + 1) end
     return pieces(x, dim, lengths)
   end)
@@ -42,34 +57,54 @@ define("chunk", "x:T chunks:i dim:i=1", "that many pieces of equal size along di
   function(x, chunks, dim)
     if chunks < 1 then fail("chunk: chunks is %d, but must be 1 or more", chunks) end
     local n = x:size(dim)
-    if n > 0 then return functions.split(x, (n + chunks - 1) // chunks, dim) end
+    check_count("chunk", n > 0 and math.min(chunks, n) or chunks)
+    if n > 0 then return functions.split(x, (n - 1) // chunks + 1, dim) end
     local list = {}
     for i = 1, chunks do list[i] = x:narrow(dim, 1, 0) end
     return list
   end)
 
-define("tensor_split", "x:T at:a dim:i=1", "pieces along dim: how many, or the positions at which new ones begin",
-  function(x, at, dim)
-    local n, lengths = x:size(dim), {}
-    if type(at) == "table" then
-      local start = 1
-      for i = 1, #at + 1 do
-        local stop = math.min(at[i] and (at[i] < 0 and at[i] + n + 1 or at[i]) or n + 1, n + 1)
-        lengths[i] = math.max(0, stop - start)
-        start = math.max(start, stop)
-      end
-      return pieces(x, dim, lengths)
-    end
-    if at < 1 then fail("tensor_split: %d pieces", at) end
-    for i = 1, at do lengths[i] = n // at + (i <= n % at and 1 or 0) end
-    return pieces(x, dim, lengths)
-  end)
+-- A position in a dim of n entries, from the end where it is negative, held within the dim.
+local function held(at, n) return math.min(at < 0 and math.max(at + n + 1, 1) or at, n + 1) end
 
-define("hsplit", "x:T at:a", "tensor_split along dim 2 (1 of a vector)", function(x, at)
-  return functions.tensor_split(x, at, x.ndim > 1 and 2 or 1)
-end)
-define("vsplit", "x:T at:a", "tensor_split along dim 1", function(x, at) return functions.tensor_split(x, at, 1) end)
-define("dsplit", "x:T at:a", "tensor_split along dim 3", function(x, at) return functions.tensor_split(x, at, 3) end)
+local function split_at(op, x, at, dim)
+  local n, lengths = x:size(dim), {}
+  if type(at) == "table" then
+    local start = 1
+    for i = 1, #at + 1 do
+      if at[i] == 0 then fail("%s: position %d is 0; positions count from 1, or from -1 for the last", op, i) end
+      local stop = at[i] and held(at[i], n) or n + 1
+      lengths[i] = math.max(0, stop - start)
+      start = math.max(start, stop)
+    end
+    return pieces(x, dim, lengths)
+  end
+  if at < 1 then fail("%s: %d pieces, but there must be 1 or more", op, at) end
+  check_count(op, at)
+  for i = 1, at do lengths[i] = n // at + (i <= n % at and 1 or 0) end
+  return pieces(x, dim, lengths)
+end
+
+define("tensor_split", "x:T indices_or_sections:D dim:i=1",
+  "pieces along dim: how many, or the positions at which new ones begin",
+  function(x, at, dim) return split_at("tensor_split", x, at, dim) end)
+
+-- hsplit, vsplit and dsplit: as tensor_split, but pieces must be of one size.
+local function split_evenly(op, x, at, dim, least)
+  if x.ndim < least then fail("%s: x %s has fewer than %d dims", op, tostring(x.shape), least) end
+  if type(at) == "number" and at > 0 and x:size(dim) % at ~= 0 then
+    fail("%s: dim %d of x %s cannot be split into %d equal pieces; x:tensor_split(%d, %d) makes unequal ones", op, dim,
+      tostring(x.shape), at, at, dim)
+  end
+  return split_at(op, x, at, dim)
+end
+
+define("hsplit", "x:T indices_or_sections:D", "equal pieces along dim 2 (1 of a vector), as tensor_split takes them",
+  function(x, at) return split_evenly("hsplit", x, at, x.ndim > 1 and 2 or 1, 1) end)
+define("vsplit", "x:T indices_or_sections:D", "equal pieces along dim 1, as tensor_split takes them",
+  function(x, at) return split_evenly("vsplit", x, at, 1, 2) end)
+define("dsplit", "x:T indices_or_sections:D", "equal pieces along dim 3, as tensor_split takes them",
+  function(x, at) return split_evenly("dsplit", x, at, 3, 3) end)
 
 define("unbind", "x:T dim:i=1", "the entries of dim, as a list of views", function(x, dim)
   local list = {}
@@ -82,11 +117,10 @@ local function next_row(x, i)
 end
 
 --- `for i, row in x:rows() do`: the entries of dim 1, as views.
-define("rows", "x:T", "an iterator over dim 1: for i, row in x:rows() do ... end; the rows are views", function(x)
+method("rows", "x:T", "an iterator over dim 1: for i, row in x:rows() do ... end; the rows are views", function(x)
   if x.ndim == 0 then fail("rows: x has no dims") end
   return next_row, x, 0
 end)
-functions.rows = nil -- a method only
 
 -- The key of x[...] that a text like "1:3, :, -1" stands for.
 local function parse(text)
@@ -120,10 +154,10 @@ methods.slice = functions.slice
 alias("concat", "cat")
 alias("concatenate", "cat")
 
--- Each tensor of (x, y, ...) or ({x, y, ...}) through fn.
-local function each(fn, first, ...)
+-- Each tensor of a list through fn.
+local function each(fn, tensors)
   local list = {}
-  for i, x in ipairs(type(first) == "table" and first or { first, ... }) do list[i] = fn(x) end
+  for i, x in ipairs(tensors) do list[i] = fn(x) end
   return list
 end
 
@@ -135,21 +169,23 @@ define("atleast_3d", "x:T", "x with three dims at least", function(x)
   return x.ndim > 2 and x or functions.atleast_2d(x):unsqueeze(-1)
 end)
 
-define("vstack", "x:l", "tensors joined along dim 1, vectors as rows", function(x)
+define("vstack", "tensors:L*", "tensors joined along dim 1, vectors as rows", function(x)
   return cat(each(functions.atleast_2d, x), 1)
 end)
-define("hstack", "x:l", "tensors joined along dim 2, vectors end to end", function(x)
+define("hstack", "tensors:L*", "tensors joined along dim 2, vectors end to end", function(x)
   local list = each(functions.atleast_1d, x)
   return cat(list, list[1] and list[1].ndim > 1 and 2 or 1)
 end)
-define("dstack", "x:l", "tensors joined along dim 3", function(x) return cat(each(functions.atleast_3d, x), 3) end)
-define("column_stack", "x:l", "tensors joined along dim 2, vectors as columns", function(x)
+define("dstack", "tensors:L*", "tensors joined along dim 3", function(x)
+  return cat(each(functions.atleast_3d, x), 3)
+end)
+define("column_stack", "tensors:L*", "tensors joined along dim 2, vectors as columns", function(x)
   return cat(each(function(v) return v.ndim > 1 and v or v:reshape(-1, 1) end, x), 2)
 end)
 alias("row_stack", "vstack")
 
-define("block_diag", "...", "matrices along the diagonal of a matrix of zeros", function(...)
-  local blocks, width = each(functions.atleast_2d, ...), 0
+define("block_diag", "tensors:L*", "matrices along the diagonal of a matrix of zeros", function(tensors)
+  local blocks, width = each(functions.atleast_2d, tensors), 0
   for _, x in ipairs(blocks) do width = width + x:size(2) end
   local rows, left = {}, 0
   for i, x in ipairs(blocks) do
@@ -170,6 +206,7 @@ alias("broadcast_to", "expand")
 for _, name in ipairs { "squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims", "t" } do
   local view = methods[name] or core.fn(name)
   methods[name .. "_"] = function(x, ...)
+    if not core.is_tensor(x) then fail("%s_: x must be a tensor, got %s", name, describe(x)) end
     if core.grad_enabled() and x.is_leaf and x.requires_grad then
       fail("%s_: x is a leaf that requires grad; edit it under pt.no_grad()", name)
     end
@@ -212,22 +249,26 @@ define("movedim", "x:T source:D destination:D", "dims moved to other places, the
   end)
 alias("moveaxis", "movedim")
 
-define("broadcast_tensors", "...", "tensors expanded to the shape that they have in common, as a list", function(...)
-  local list, nd = each(function(x) return x end, ...), 0
-  for _, x in ipairs(list) do nd = math.max(nd, x.ndim) end
-  local shape = {}
-  for d = 1, nd do
-    shape[d] = 1
-    for _, x in ipairs(list) do
-      local size = x.shape[d - nd + x.ndim] or 1
-      if size ~= 1 then shape[d] = size end
+define("broadcast_tensors", "tensors:L*", "tensors expanded to the shape that they have in common, as a list",
+  function(list)
+    local nd = 0
+    for _, x in ipairs(list) do nd = math.max(nd, x.ndim) end
+    local shape = {}
+    for d = 1, nd do
+      shape[d] = 1
+      for _, x in ipairs(list) do
+        local size = x.shape[d - nd + x.ndim] or 1
+        if size ~= 1 then shape[d] = size end
+      end
     end
-  end
-  return each(function(x) return x:expand(shape) end, list)
-end)
+    return each(function(x) return x:expand(shape) end, list)
+  end)
 
 -- x repeated counts[d] times along each dim d; counts may be more than the dims of x.
-local function tile(x, counts)
+local function tile(op, x, counts)
+  for d, count in ipairs(counts) do
+    if count < 0 then fail("%s: repeats %d of dim %d is negative", op, count, d) end
+  end
   local nd, view, wide, final = #counts, {}, {}, {}
   for d = 1, nd do
     local size = x.shape[d - nd + x.ndim] or 1
@@ -238,17 +279,16 @@ local function tile(x, counts)
   return x:reshape(view):expand(wide):reshape(final)
 end
 
-define("tile", "x:T counts...", "x repeated along its last dims: x:tile(2, 1)", function(x, ...)
-  local counts = dims.numbers(...)
+define("tile", "x:T dims:I*", "x repeated along its last dims: x:tile(2, 1)", function(x, counts)
+  counts = dims.numbers(counts)
   while #counts < x.ndim do table.insert(counts, 1, 1) end
-  return tile(x, counts)
+  return tile("tile", x, counts)
 end)
 
-methods["repeat"] = function(x, ...)
-  local counts = dims.numbers(...)
+method("repeat", "x:T repeats:I*", "x repeated along each dim: x[\"repeat\"](x, 2, 1)", function(x, counts)
   if #counts < x.ndim then fail("repeat: %d counts for a tensor of %d dims", #counts, x.ndim) end
-  return tile(x, counts)
-end
+  return tile("repeat", x, dims.numbers(counts))
+end)
 
 define("repeat_interleave", "x:T repeats:A dim:i?", "each entry of dim several times in a row (elements by default)",
   function(x, repeats, dim)
@@ -258,6 +298,9 @@ define("repeat_interleave", "x:T repeats:A dim:i?", "each entry of dim several t
     if core.is_tensor(repeats) then
       local ends = repeats:cumsum(1)
       return x:index_select(dim, ends:searchsorted(ids(x, ends[-1]:item())))
+    end
+    if math.type(repeats) ~= "integer" or repeats < 0 then
+      fail("repeat_interleave: repeats is %s, but must be an integer, 0 or more", tostring(repeats))
     end
     local wide = x:unsqueeze(dim + 1)
     local shape = wide.shape
@@ -272,8 +315,14 @@ define("flip", "x:T dims:D", "entries of the dims in reverse order", function(x,
   end
   return x
 end)
-define("fliplr", "x:T", "columns in reverse order", function(x) return functions.flip(x, 2) end)
-define("flipud", "x:T", "rows in reverse order", function(x) return functions.flip(x, 1) end)
+define("fliplr", "x:T", "columns in reverse order", function(x)
+  if x.ndim < 2 then fail("fliplr: x %s has fewer than 2 dims", tostring(x.shape)) end
+  return functions.flip(x, 2)
+end)
+define("flipud", "x:T", "rows in reverse order", function(x)
+  if x.ndim < 1 then fail("flipud: x has no dims") end
+  return functions.flip(x, 1)
+end)
 
 define("roll", "x:T shifts:D dims:D?", "entries moved by shifts along dims, those that fall out coming in again",
   function(x, shifts, list)
@@ -296,8 +345,8 @@ define("rot90", "x:T k:i=1 dims:D?", "k quarter turns from the first of two dims
   return k == 1 and functions.flip(x, b):transpose(a, b) or functions.flip(x:transpose(a, b), b)
 end)
 
---- Windows of `size` entries along dim, `step` apart, in a new last dim; a view.
-function methods.unfold(x, dim, size, step)
+method("unfold", "x:T dimension:i size:i step:i",
+  "windows of size entries along dim, step apart, in a new last dim; a view", function(x, dim, size, step)
   dim = dims.at("unfold", dim, x.ndim)
   local n = x:size(dim)
   if size < 0 or size > n or step < 1 then
@@ -307,43 +356,47 @@ function methods.unfold(x, dim, size, step)
   shape[#shape + 1], stride[#stride + 1] = size, stride[dim]
   shape[dim], stride[dim] = (n - size) // step + 1, stride[dim] * step
   return x:as_strided(shape, stride, x:storage_offset())
-end
+end)
 
 -- ---- products of lists ----
 
-define("meshgrid", "...", "for each vector the coordinate along it at every point of their grid, as a list",
-  function(...)
-    local list = { ... }
-    local last, xy = list[#list], false
-    if type(last) == "table" and type(next(last)) == "string" then
-      xy, list[#list] = last.indexing == "xy", nil
+define("meshgrid", "tensors:L* indexing:s=ij",
+  "for each vector the coordinate along it at every point of their grid, as a list", function(list, indexing)
+    if indexing ~= "ij" and indexing ~= "xy" then fail("meshgrid: indexing is '%s', but must be ij or xy", indexing) end
+    local shape, out, xy = {}, {}, indexing == "xy"
+    if #list == 0 then fail("meshgrid: takes one vector or more") end
+    for d, x in ipairs(list) do
+      if x.ndim > 1 then fail("meshgrid: tensor %d %s must be a vector or a number", d, tostring(x.shape)) end
+      shape[d] = x:numel()
     end
-    if type(list[1]) == "table" then list = list[1] end
-    local shape, out = {}, {}
-    for d, x in ipairs(list) do shape[d] = x:numel() end
     for d, x in ipairs(list) do
       local view = {}
-      for k = 1, #list do view[k] = k == d and -1 or 1 end
+      for k = 1, #list do view[k] = k == d and shape[d] or 1 end
       out[d] = x:reshape(view):expand(shape)
       if xy and #list > 1 then out[d] = out[d]:transpose(1, 2) end
     end
     return out
   end)
 
-define("cartesian_prod", "...", "all combinations of an element of each vector, (count, vectors)", function(...)
-  local list = functions.meshgrid(...)
+define("cartesian_prod", "tensors:L*", "all combinations of an element of each vector, (count, vectors)", function(list)
+  list = functions.meshgrid(list)
   return #list == 1 and list[1] or stack(each(functions.ravel, list), -1)
 end)
 
 define("combinations", "x:T r:i=2 with_replacement:b=false", "all ways to take r elements of a vector, in order",
   function(x, r, again)
-    local all = functions.meshgrid((each(function() return ids(x, x:numel()) end, ids(x, r):tolist())))
+    if x.ndim ~= 1 then fail("combinations: x %s must be a vector", tostring(x.shape)) end
+    if r < 0 then fail("combinations: r is %d, but must be 0 or more", r) end
+    if r == 0 then return x:new_empty(0) end
+    if x:numel() ^ r > MOST * 1024 then fail("combinations: %d of %d elements are too many", r, x:numel()) end
+    local all, columns = {}, {}
+    for i = 1, r do all[i] = ids(x, x:numel()) end
+    all = functions.meshgrid(all)
     local keep
     for i = 1, r - 1 do
       local rising = again and all[i]:le(all[i + 1]) or all[i]:lt(all[i + 1])
       keep = keep and keep:logical_and(rising) or rising
     end
-    local columns = {}
     for i = 1, r do columns[i] = x:index_select(1, keep and all[i]:masked_select(keep) or all[i]) end
     return stack(columns, -1)
   end)

@@ -51,7 +51,7 @@ end
 
 -- BatchNorm for x of least to most dims.
 local function batch_norm(name, least, most)
-  local Norm = define(name, "num_features:i eps:n=1e-5 momentum:n=0.1 affine:b=true track_running_stats:b=true",
+  local Norm = define(name, "num_features:i eps:n=1e-5 momentum:n?=0.1 affine:b=true track_running_stats:b=true",
     function(self, x)
       check_dims(self, x, least, most)
       local tracked = self.running_mean ~= nil
@@ -85,7 +85,7 @@ end
 
 for nd = 1, 3 do
   local name = ("InstanceNorm%dd"):format(nd)
-  local Norm = define(name, "num_features:i eps:n=1e-5 momentum:n=0.1 affine:b=false track_running_stats:b=false",
+  local Norm = define(name, "num_features:i eps:n=1e-5 momentum:n?=0.1 affine:b=false track_running_stats:b=false",
     function(self, x)
       check_dims(self, x, nd + 1, nd + 2)
       local single = x.ndim == nd + 1
