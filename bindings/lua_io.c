@@ -157,23 +157,44 @@ static int finish_for(lua_State *L, const char *op, pl_box *box, pt_tensor *x, p
   return pl_finish(L, box, x, scope);
 }
 
-/* core.read_file(op, path) -> its bytes */
-static int read_file(lua_State *L) {
-  const char *op = luaL_checkstring(L, 1), *path = check_text(L, 2, op, "the path");
-  pl_box *box = pl_new_box(L);
-  pt_scope scope = pt_scope_begin();
-  return finish_for(L, op, box, pt_read_file(path), scope);
+/* The option max_bytes at i; 0 where it is not given. */
+static int64_t check_max(lua_State *L, int i, const char *op) {
+  if (lua_isnoneornil(L, i)) return 0;
+  int whole = 0;
+  lua_Integer n = lua_type(L, i) == LUA_TNUMBER ? lua_tointegerx(L, i, &whole) : 0;
+  if (!whole || n <= 0)
+    pl_error(L, PT_EARG, "%s: max_bytes must be a positive integer, got %s", op, pl_describe(L, i));
+  return n;
 }
 
-/* core.read_text(op, path) -> its bytes as a string */
-static int read_text(lua_State *L) {
+/* core.read_file(op, path, max_bytes) -> its bytes */
+static int read_file(lua_State *L) {
   const char *op = luaL_checkstring(L, 1), *path = check_text(L, 2, op, "the path");
+  int64_t max_bytes = check_max(L, 3, op);
   pl_box *box = pl_new_box(L);
   pt_scope scope = pt_scope_begin();
-  finish_for(L, op, box, pt_read_file(path), scope);
-  lua_pushlstring(L, pti_ptr(box->t), (size_t)box->t->numel);
+  return finish_for(L, op, box, pt_read_file_max(path, max_bytes), scope);
+}
+
+/* core.read_text(op, path, max_bytes) -> its bytes as a string */
+static int read_text(lua_State *L) {
+  read_file(L);
+  const pt_tensor *x = pl_tensor_at(L, -1);
+  lua_pushlstring(L, pti_ptr(x), (size_t)x->numel);
   return 1;
 }
+
+/* core.write_text(op, path, text), core.append_text(op, path, text) */
+static int put_text(lua_State *L, bool (*put)(const char *, const void *, size_t)) {
+  const char *op = luaL_checkstring(L, 1), *path = check_text(L, 2, op, "the path");
+  size_t n;
+  const char *text = luaL_checklstring(L, 3, &n);
+  if (put(path, text, n)) return 0;
+  pti_error_prefix(op);
+  return pl_raise(L);
+}
+static int write_text(lua_State *L) { return put_text(L, pt_write_bytes); }
+static int append_text(lua_State *L) { return put_text(L, pt_append_bytes); }
 
 /* core.write_file(path, bytes) */
 static int write_file(lua_State *L) {
@@ -253,6 +274,8 @@ void pl_open_io(lua_State *L) {
                                        {"bytes", bytes},
                                        {"read_text", read_text},
                                        {"read_file", read_file},
+                                       {"write_text", write_text},
+                                       {"append_text", append_text},
                                        {"list_folder", list_folder},
                                        {"write_file", write_file},
                                        {"decode_image", decode_image},

@@ -308,9 +308,14 @@ PT_API pt_tensor *pt_archive_tensor(const pt_archive *a, int64_t i); /* reads it
 PT_API const char *pt_archive_meta(const pt_archive *a, int64_t i, const char **value);
 /* An IDX file (MNIST's format), gzipped or not, as it stands. */
 PT_API pt_tensor *pt_read_idx(const char *path);
-/* The bytes of a file, unpacked where it is gzipped; a vector of uint8 as a file, written as by pt_save. */
+/* The bytes of a file, unpacked where it is gzipped, as a vector of uint8. A gzipped file may unpack to 64 MB and 16 times
+   its size, or to `max_bytes` (0: that default), which also bounds other files. */
 PT_API pt_tensor *pt_read_file(const char *path);
+PT_API pt_tensor *pt_read_file_max(const char *path, int64_t max_bytes);
+/* Bytes as a file, written as by pt_save; and behind what a file holds: all of them, or none after a failure. */
 PT_API bool pt_write_file(const char *path, pt_tensor *bytes);
+PT_API bool pt_write_bytes(const char *path, const void *data, size_t bytes);
+PT_API bool pt_append_bytes(const char *path, const void *data, size_t bytes);
 /* A PNG or JPEG as uint8 (channels, height, width). `mode` is "UNCHANGED" (NULL), "GRAY", "GRAY_ALPHA", "RGB" or
    "RGB_ALPHA", `name` stands in messages (NULL: "the data"). Images of uint8 as files, still in memory. */
 PT_API pt_tensor *pt_decode_image(pt_tensor *bytes, const char *mode, const char *name);

@@ -43,22 +43,31 @@ static pt_tensor *read_all(pti_source *s) {
   return x;
 }
 
-pt_tensor *pt_read_file(const char *path) {
+pt_tensor *pt_read_file_max(const char *path, int64_t max_bytes) {
   pti_source s;
-  pt_tensor *x = pti_source_open(&s, path) ? read_all(&s) : NULL;
+  bool ok = pti_source_open(&s, path);
+  if (ok && max_bytes > 0) s.limit = max_bytes;
+  if (ok && max_bytes > 0 && !s.packed && s.bytes > max_bytes)
+    ok = pti_refuse(PT_EIO, "%s: it has %lld bytes; max_bytes allows %lld", path,
+                    (long long)s.bytes, (long long)max_bytes);
+  pt_tensor *x = ok ? read_all(&s) : NULL;
   pti_source_close(&s);
   return x;
 }
+pt_tensor *pt_read_file(const char *path) { return pt_read_file_max(path, 0); }
+
+bool pt_write_bytes(const char *path, const void *data, size_t bytes) {
+  pti_outfile f;
+  return pti_outfile_open(&f, path) && pti_outfile_close(&f, pti_outfile_write(&f, data, bytes));
+}
 
 bool pt_write_file(const char *path, pt_tensor *bytes) {
-  pti_outfile f;
   pt_tensor *x = bytes ? pti_dense_of(pti_to_device(bytes, 0)) : NULL;
   bool ok = x && (x->nd == 1 && x->dtype == PT_U8);
   if (x && !ok)
     pti_fail(PT_ESHAPE, "the data must be a vector of uint8, got %s [%s]", pt_dtype_name(x->dtype),
              pti_shape_text(x));
-  if (ok && (ok = pti_outfile_open(&f, path)))
-    ok = pti_outfile_close(&f, pti_outfile_write(&f, pti_ptr(x), (size_t)x->numel));
+  ok = ok && pt_write_bytes(path, pti_ptr(x), (size_t)x->numel);
   if (!ok) pti_error_prefix("write_file");
   return ok;
 }

@@ -114,6 +114,20 @@ bool pti_outfile_write(pti_outfile *f, const void *data, size_t bytes) {
   return true;
 }
 
+/* One record of a log at the end of a file. Where not all of it fits, what was written of it is taken back. */
+bool pt_append_bytes(const char *path, const void *data, size_t bytes) {
+  struct stat before;
+  pti_outfile f = {.fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666)};
+  if (f.fd < 0) return fail_errno(path, "cannot write");
+  f.path = strdup(path);
+  bool known = fstat(f.fd, &before) == 0 && S_ISREG(before.st_mode);
+  bool ok = f.path ? pti_outfile_write(&f, data, bytes) : pti_refuse(PT_EMEMORY, "out of memory");
+  if (!ok && known && ftruncate(f.fd, before.st_size) < 0) known = false;
+  if (close(f.fd) < 0 && ok && errno != EINTR) ok = fail_errno(path, "cannot write");
+  free(f.path);
+  return ok;
+}
+
 /* Makes the rename last. Not every file system can; the data itself is safe by now. */
 static void sync_folder(const char *path) {
   const char *slash = strrchr(path, '/');

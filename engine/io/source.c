@@ -9,6 +9,11 @@
 #include "io/file.h"
 
 enum { CHUNK = 1 << 22, INFLATE = 1032 /* deflate makes at most so many bytes of one */ };
+/* What a packed file may hold unless its reader says otherwise: 16 times its size, and 64 MB. Text rarely shrinks to less
+   than a tenth. */
+static int64_t usual_limit(int64_t bytes) {
+  return pti_min64(bytes, INT64_MAX / 32) * 16 + ((int64_t)64 << 20);
+}
 
 bool pti_source_fail(const pti_source *s, const char *what) {
   pti_fail(PT_EIO, "%s: byte %lld: %s", s->path, (long long)s->at, what);
@@ -55,6 +60,7 @@ bool pti_source_open(pti_source *s, const char *path) {
   if (s->bytes < 2) return true;
   if (!pti_file_read(s->fd, path, magic, 2, 0)) return false;
   s->packed = magic[0] == 0x1f && magic[1] == 0x8b;
+  s->limit = usual_limit(s->bytes);
   return !s->packed || packed_open(s);
 }
 
@@ -70,7 +76,10 @@ int64_t pti_source_some(pti_source *s, void *data, int64_t bytes) {
   if (s->packed) got = packed_read(s, data, got);
   else if (!pti_file_read(s->fd, s->path, data, got, s->at)) got = -1;
   if (got > 0) s->at += got;
-  return got;
+  if (!s->packed || s->at <= s->limit) return got;
+  pti_fail(PT_EIO, "%s: %lld bytes unpack to more than %lld; max_bytes allows more", s->path,
+           (long long)s->bytes, (long long)s->limit);
+  return -1;
 }
 
 bool pti_source_read(pti_source *s, void *data, int64_t bytes) {
@@ -88,6 +97,9 @@ bool pti_source_fits(const pti_source *s, int64_t bytes) {
   int64_t left = s->bytes - s->at;
   if (s->packed ? bytes / INFLATE > s->bytes : left < bytes)
     return pti_source_fail(s, "the file is too short for its header");
+  if (s->packed && bytes > s->limit - s->at)
+    return pti_source_fail(
+        s, "it unpacks to more than 16 times its size and 64 MB; unpack it with gunzip");
   return s->packed || left == bytes || pti_source_fail(s, "more data than the header says");
 }
 

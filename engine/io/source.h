@@ -9,6 +9,7 @@ typedef struct pti_source {
   const char *path;
   int fd;
   int64_t bytes, at; /* of the file; of what was read */
+  int64_t limit;     /* more than this is not unpacked: small files may hold very much */
   bool packed;
   void *gz; /* zlib's reader of a packed file */
 } pti_source;

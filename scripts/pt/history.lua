@@ -6,6 +6,7 @@
 --   history:svg("run.svg", { "loss" })       -- or history:png("run.png", ...)
 
 local class = require "pt.class"
+local core = require "pt.core"
 local events = require "pt.events"
 local fail = require "pt.fail"
 
@@ -22,16 +23,15 @@ function History:init(path, options)
   if type(path) ~= "string" then fail("history: the path must be a string, got a %s", type(path)) end
   self.kind = path:match "%.(csv)$" or path:match "%.(jsonl)$" or path:match "tfevents"
   if not self.kind then fail("history: %s must end with .csv or .jsonl, or contain tfevents", path) end
-  local file, reason = io.open(path, options and options.append and "a+b" or "wb")
-  if not file then fail("history: %s", reason) end
-  self.file = file
-  local head = file:seek "set" and file:read "l"
-  file:seek "end"
+  self.path = path
+  if not (options and options.append) then core.write_text("history", path, "") end
+  core.append_text("history", path, "") -- makes the file, or says why it cannot be written
+  local head = core.read_text("history", path):match "^[^\n]+"
   if self.kind == "csv" and head then
     self.columns = {}
     for name in head:gmatch "[^,]+" do self.columns[#self.columns + 1] = name end
   elseif self.kind == "tfevents" and not head then
-    file:write(events.header())
+    core.append_text("history", path, events.header())
   end
 end
 
@@ -102,15 +102,11 @@ function History.__call(self, row)
   local copy = {}
   for key, value in pairs(row) do copy[key] = type(value) == "userdata" and value:item() or value end
   self.rows[#self.rows + 1] = copy
-  if not self.file then return end
-  self.file:write(writers[self.kind](self, copy))
-  self.file:flush()
+  if self.path then core.append_text("history", self.path, writers[self.kind](self, copy)) end
 end
 
-function History:close()
-  if self.file then self.file:close() end
-  self.file = nil
-end
+--- From now on entries are kept in memory alone. Each was in the file when the call that made it returned.
+function History:close() self.path = nil end
 History.__close = History.close
 
 -- The finite values of a column.
@@ -196,10 +192,7 @@ function History:svg(path, keys)
       curve.label:gsub("[<>&]", ""))
   end
   parts[#parts + 1] = "</svg>"
-  local file, reason = io.open(path, "wb")
-  if not file then fail("history: %s", reason) end
-  file:write(table.concat(parts, "\n"), "\n")
-  file:close()
+  core.write_text("history", path, table.concat(parts, "\n") .. "\n")
 end
 
 --- The same as a PNG, where this build has libpng.

@@ -8,10 +8,16 @@ local Dataset = require("pt.data.dataset").Dataset
 
 local images = {}
 
---- The bytes of a file as a vector of uint8, unpacked where it is gzipped.
+local read_file = signature("read_file", "max_bytes:i?", function(path, max_bytes)
+  return (core.read_file("read_file", path, max_bytes))
+end)
+
+--- The bytes of a file as a vector of uint8, unpacked where it is gzipped: to at most max_bytes, or to 64 MB and 16
+--- times its size.
 ---@param path string
+---@param options? {max_bytes: integer}
 ---@return pt.Tensor
-function images.read_file(path) return (core.read_file("read_file", path)) end
+function images.read_file(path, options) return read_file(path, options) end
 
 --- A vector of uint8 as a file, which is there in full or as it was before.
 ---@param path string

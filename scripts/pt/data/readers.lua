@@ -22,20 +22,27 @@ function readers.read_labels(path)
   return labels:to(pt.int64) + 1
 end
 
+-- A reader whose first argument is a path, the others options of `sig`. All of them take max_bytes: what a gzipped file
+-- may unpack to, and how long another may be. Without it, 64 MB and 16 times a gzipped file's size.
+local function reader(name, sig, read)
+  local call = signature(name, sig .. " max_bytes:i?", read)
+  readers[name] = function(path, ...) return call(path, ...) end
+end
+
 --- A text file as a string.
----@param path string
----@return string
-function readers.read_text(path) return core.read_text("read_text", path) end
+---@type fun(path: string, options?: {max_bytes: integer}): string
+reader("read_text", "", function(path, max_bytes) return core.read_text("read_text", path, max_bytes) end)
 
 --- The lines of a text file.
----@param path string
----@return string[]
-function readers.read_lines(path)
+---@type fun(path: string, options?: {max_bytes: integer}): string[]
+reader("read_lines", "", function(path, max_bytes)
   local lines = {}
-  for line in core.read_text("read_lines", path):gmatch "([^\n]*)\n?" do lines[#lines + 1] = (line:gsub("\r$", "")) end
+  for line in core.read_text("read_lines", path, max_bytes):gmatch "([^\n]*)\n?" do
+    lines[#lines + 1] = (line:gsub("\r$", ""))
+  end
   if lines[#lines] == "" then lines[#lines] = nil end -- what gmatch finds at the end
   return lines
-end
+end)
 
 --- Bytes of a string as a vector of uint8.
 ---@param text string
@@ -47,25 +54,22 @@ function readers.bytes(text) return (core.bytes(text)) end
 local PIXELS = 3 * 32 * 32
 
 --- CIFAR-10's binary files (CIFAR-100's with labels = 2): images (n, 3, 32, 32) of uint8 and class ids from 1.
----@type fun(path: string|string[], options?: {labels: integer}): pt.Tensor, pt.Tensor
-readers.read_cifar = (function()
-  local call = signature("read_cifar", "labels:i=1", function(paths, labels)
-    local images, classes, record = {}, {}, labels + PIXELS
-    for i, path in ipairs(type(paths) == "table" and paths or { paths }) do
-      local text = core.read_text("read_cifar", path)
-      if #text == 0 or #text % record ~= 0 then
-        fail("read_cifar: %s: %d bytes are no whole number of records of %d; the last one ends at byte %d", path, #text,
-          record, #text - #text % record)
-      end
-      local rows = core.bytes(text):reshape(-1, record)
-      classes[i] = rows:select(2, labels):to(pt.int64) + 1 -- the fine label stands last
-      images[i] = rows:narrow(2, labels + 1, PIXELS):reshape(-1, 3, 32, 32)
+---@type fun(path: string|string[], options?: {labels: integer, max_bytes: integer}): pt.Tensor, pt.Tensor
+reader("read_cifar", "labels:i=1", function(paths, labels, max_bytes)
+  local images, classes, record = {}, {}, labels + PIXELS
+  for i, path in ipairs(type(paths) == "table" and paths or { paths }) do
+    local text = core.read_text("read_cifar", path, max_bytes)
+    if #text == 0 or #text % record ~= 0 then
+      fail("read_cifar: %s: %d bytes are no whole number of records of %d; the last one ends at byte %d", path, #text,
+        record, #text - #text % record)
     end
-    if #images == 0 then fail("read_cifar: no paths") end
-    return pt.cat(images), pt.cat(classes)
-  end)
-  return function(paths, ...) return call(paths, ...) end
-end)()
+    local rows = core.bytes(text):reshape(-1, record)
+    classes[i] = rows:select(2, labels):to(pt.int64) + 1 -- the fine label stands last
+    images[i] = rows:narrow(2, labels + 1, PIXELS):reshape(-1, 3, 32, 32)
+  end
+  if #images == 0 then fail("read_cifar: no paths") end
+  return pt.cat(images), pt.cat(classes)
+end)
 
 -- ---- CSV ----
 
@@ -95,46 +99,64 @@ local function split(line, sep)
   end
 end
 
+-- The records of a table that are neither empty nor a comment: fields, line, byte.
+local function records(text, path, sep)
+  local at, number = 1, 0
+  return function()
+    while at <= #text do
+      local from, stop = at, text:find("\n", at, true) or #text + 1
+      local line = text:sub(from, stop - 1):gsub("\r$", "")
+      at, number = stop + 1, number + 1
+      if line ~= "" and line:sub(1, 1) ~= "#" then
+        local fields, bad = split(line, sep)
+        if not fields then
+          fail("read_csv: %s: line %d, byte %d: a quote is not closed", path, number, from + bad - 1)
+        end
+        return fields, number, from
+      end
+    end
+  end
+end
+
+-- Fields as numbers.
+local function numbers(fields, path, number, at)
+  for k, field in ipairs(fields) do
+    fields[k] = field:find "^%s*$" and 0 / 0 or tonumber(field)
+    if not fields[k] then
+      fail("read_csv: %s: line %d, byte %d: '%s' in column %d is no number", path, number, at, field:sub(1, 40), k)
+    end
+  end
+  return fields
+end
+
+local ROWS = 4096 -- that are tables at a time
+
 --- A table of numbers as a tensor (rows, columns), and the names of the columns where there is a header. With
 --- `text = true` rows of strings instead. An empty field is NaN. Lines that begin with # are left out.
 ---@type fun(path: string, options?: {header: boolean, sep: string, dtype: pt.Dtype, text: boolean}): any, string[]?
-readers.read_csv = (function()
-  local call = signature("read_csv", "header:b=false sep:s=, dtype:y? text:b=false",
-    function(path, header, sep, dtype, as_text)
-      local whole, rows, names, at, number = core.read_text("read_csv", path), {}, nil, 1, 0
-      while at <= #whole do
-        local stop = whole:find("\n", at, true) or #whole + 1
-        local line = whole:sub(at, stop - 1):gsub("\r$", "")
-        number = number + 1
-        if line ~= "" and line:sub(1, 1) ~= "#" then
-          local fields, bad = split(line, sep)
-          if not fields then
-            fail("read_csv: %s: line %d, byte %d: a quote is not closed", path, number, at + bad - 1)
-          end
-          local width = names and #names or rows[1] and #rows[1]
-          if width and #fields ~= width then
-            fail("read_csv: %s: line %d, byte %d: %d fields, those before have %d", path, number, at, #fields, width)
-          end
-          if header and not names then
-            names = fields
-          else
-            for k, field in ipairs(as_text and {} or fields) do
-              fields[k] = field:find "^%s*$" and 0 / 0 or tonumber(field)
-              if not fields[k] then
-                fail("read_csv: %s: line %d, byte %d: '%s' in column %d is no number", path, number, at,
-                  field:sub(1, 40), k)
-              end
-            end
-            rows[#rows + 1] = fields
-          end
-        end
-        at = stop + 1
-      end
-      if as_text then return rows, names end
-      if #rows == 0 then return pt.zeros(0, names and #names or 0, { dtype = dtype or pt.float32 }), names end
-      return pt.tensor(rows, { dtype = dtype or pt.float32 }), names
-    end)
-  return function(path, ...) return call(path, ...) end
-end)()
+local csv_options = "header:b=false sep:s=, dtype:y? text:b=false"
+reader("read_csv", csv_options, function(path, header, sep, dtype, as_text, max_bytes)
+  local parts, rows, names, width = {}, {}, nil, nil
+  local make = function() return pt.tensor(rows, { dtype = dtype or pt.float32 }) end
+  for fields, number, at in records(core.read_text("read_csv", path, max_bytes), path, sep) do
+    width = width or #fields
+    if #fields ~= width then
+      fail("read_csv: %s: line %d, byte %d: %d fields, those before have %d", path, number, at, #fields, width)
+    end
+    if header and not names then
+      names = fields
+    else
+      rows[#rows + 1] = as_text and fields or numbers(fields, path, number, at)
+    end
+    if #rows == ROWS and not as_text then -- a tensor holds numbers in a tenth of what tables need
+      parts[#parts + 1] = make()
+      rows = {}
+    end
+  end
+  if as_text then return rows, names end
+  if #rows > 0 then parts[#parts + 1] = make() end
+  if #parts == 0 then return pt.zeros(0, names and #names or 0, { dtype = dtype or pt.float32 }), names end
+  return #parts == 1 and parts[1] or pt.cat(parts), names
+end)
 
 return readers

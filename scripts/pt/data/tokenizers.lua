@@ -115,6 +115,9 @@ tokenizers.BPETokenizer = BPE
 -- One number for a pair of ids.
 local function key_of(a, b) return a << 32 | b end
 
+-- What the pieces of n pairs may have in all. Real ones have a few bytes each; pairs that join themselves double.
+local function most_bytes(n) return (64 << 20) + 256 * n end
+
 ---@param merges table
 ---@param order? integer[] the bytes in the order of their ids; default 0 to 255
 function BPE:init(merges, order)
@@ -125,10 +128,16 @@ function BPE:init(merges, order)
     local byte = order and order[i] or i - 1
     self.pieces[i], self.id_of_byte[byte] = string.char(byte), i
   end
+  local bytes = 0
   for k, pair in ipairs(merges) do
-    local a, b = table.unpack(pair)
+    local a, b = pair[1], pair[2]
     if not (self.pieces[a] and self.pieces[b]) then
       fail("BPETokenizer: pair %d joins %s and %s, which are not made before it", k, a, b)
+    end
+    bytes = bytes + #self.pieces[a] + #self.pieces[b]
+    if bytes > most_bytes(#merges) then
+      fail("BPETokenizer: pair %d: the pieces have %d bytes by now; %d pairs may make %d", k, bytes, #merges,
+        most_bytes(#merges))
     end
     self.rank[key_of(a, b)] = k
     self.pieces[256 + k] = self.pieces[a] .. self.pieces[b]
@@ -276,11 +285,7 @@ function BPE:save(path)
   if self.pieces[1] ~= "\0" then fail("save: this tokenizer came from GPT-2's file; keep that") end
   local lines = { "ptlua-bpe 1" }
   for i, pair in ipairs(self.merges) do lines[i + 1] = ("%d %d"):format(pair[1], pair[2]) end
-  local file, reason = io.open(path, "wb")
-  if not file then fail("save: %s", reason) end
-  local ok, problem = file:write(table.concat(lines, "\n"), "\n")
-  file:close()
-  if not ok then fail("save: %s: %s", path, problem) end
+  core.write_text("save", path, table.concat(lines, "\n") .. "\n")
 end
 
 --- Reads what `save` wrote.
