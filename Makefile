@@ -17,8 +17,9 @@ CFLAGS  ?= -g1
 LDFLAGS ?=
 
 # What a bare Debian lacks, as probe:package; a probe is a command or NAME.pc.
-NEEDS := cc:gcc pkg-config:pkg-config lua5.4:lua5.4 lua5.4.pc:liblua5.4-dev openblas.pc:libopenblas-dev zlib.pc:zlib1g-dev
-TEST_NEEDS := g++:g++ libpng.pc:libpng-dev libjpeg.pc:libjpeg62-turbo-dev busted:lua-busted luacheck:lua-check clang-format:clang-format
+NEEDS := cc:gcc pkg-config:pkg-config lua5.4:lua5.4 lua5.4.pc:liblua5.4-dev openblas.pc:libopenblas-dev zlib.pc:zlib1g-dev \
+         libedit.pc:libedit-dev
+TEST_NEEDS := g++:g++ libpng.pc:libpng-dev libjpeg.pc:libjpeg62-turbo-dev busted:lua-busted luacheck:lua-check clang-format:clang-format tmux:tmux
 
 # ---- flags ----
 pkg   = $(shell pkg-config $(1) 2>/dev/null)
@@ -26,6 +27,7 @@ ZLIB := $(call pkg,--libs zlib)
 # Headers alone: these libraries are opened when an image is read or written.
 HAVE := $(if $(ZLIB),-DPT_HAVE_ZLIB) $(if $(call pkg,--modversion libpng),-DPT_HAVE_PNG) \
         $(if $(call pkg,--modversion libjpeg),-DPT_HAVE_JPEG)
+EDIT := $(if $(call pkg,--modversion libedit),-DPT_HAVE_EDIT)
 WARN := -std=c11 -Wall -Wextra -Werror
 # One rounding per operation and no fast-math: the same bits on every CPU level and for any thread count.
 MATH := -fno-math-errno -ffp-contract=off
@@ -62,10 +64,11 @@ OPT_ROWS += $(shell $(CC) -Werror $(GCC_ROWS) -x c -c /dev/null -o /dev/null 2>/
 ENGINE   := $(wildcard engine/*.c engine/*/*.c)
 BY_LEVEL := $(wildcard kernels/cpu/*_loops.c kernels/cpu/*/*_loops.c)
 KERNELS  := $(filter-out $(BY_LEVEL),$(wildcard kernels/cpu/*.c kernels/cpu/*/*.c))
-BINDINGS := $(filter-out bindings/main.c,$(wildcard bindings/*.c bindings/*/*.c))
+PROGRAM  := $(wildcard bindings/program/*.c)
+BINDINGS := $(filter-out $(PROGRAM),$(wildcard bindings/*.c bindings/*/*.c))
 OBJ := $(ENGINE:%.c=$(BUILD)/%.o) $(KERNELS:%.c=$(BUILD)/%.o) $(BINDINGS:%.c=$(BUILD)/%.o) \
        $(foreach l,$(LEVELS),$(BY_LEVEL:%.c=$(BUILD)/%_$l.o)) $(BUILD)/ptlua_table.o $(BUILD)/scripts.o
-MAIN := $(BUILD)/bindings/main.o
+MAIN := $(PROGRAM:%.c=$(BUILD)/%.o)
 # The generated files serve every build, whatever its flags.
 GEN  := $(addprefix build/gen/,ptlua_ops.h ptlua_table.c ptlua_run.h ptlua_ids.h ptlua_rows.h ptlua_ew.h)
 SCRIPTS := $(shell find scripts/pt -name '*.lua' 2>/dev/null)
@@ -123,6 +126,9 @@ $(BUILD)/kernels/cpu/product/product_loops_%.o: kernels/cpu/product/product_loop
 $(BUILD)/bindings/%.o: bindings/%.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(LUA_CFLAGS) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+$(BUILD)/bindings/program/%.o: bindings/program/%.c
+	@mkdir -p $(@D)
+	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(EDIT) $(LUA_CFLAGS) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 $(BUILD)/%.o: build/gen/%.c
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@

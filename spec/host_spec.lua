@@ -54,8 +54,11 @@ describe("ptlua", function()
   it("shows message and traceback of a script that fails", function()
     local out, code, path = with_script "local function f()\n  error 'why'\nend\nf()\n"
     assert.equal(1, code)
-    assert.truthy(out:find("ptlua: " .. path .. ":2: why\nstack traceback:", 1, true))
-    assert.truthy(out:find(path .. ":4: in main chunk", 1, true))
+    assert.equal(table.concat({
+      "ptlua: " .. path .. ":2: why", "  2 |   error 'why'", "    |   ^^^^^^^^^^^", "stack traceback:",
+      "  " .. path .. ":2: in function 'f'", "  " .. path .. ":4: in main chunk",
+      "  (and 1 calls within the library and C)", "",
+    }, "\n"), out)
   end)
 
   it("names the script's line in errors of the library", function()
@@ -75,12 +78,17 @@ describe("ptlua", function()
     assert.truthy(out:find "binary chunk")
   end)
 
-  for words, what in pairs { ["-x"] = "unknown option -x", ["--nothing"] = "unknown option --nothing",
-                             ["-e"] = "-e needs code" } do
+  for words, what in pairs {
+    ["-x"] = "unknown option -x", ["--nothing"] = "unknown option --nothing", ["-e"] = "-e needs an argument",
+    ["--threads"] = "--threads needs an argument", ["--threads 0"] = "--threads must be 1 to 256, got 0",
+    ["--threads=x"] = "--threads must be 1 to 256, got x", ["--seed 1x"] = "--seed must be an integer, got 1x",
+    ["--memory-limit much"] = "--memory-limit must be a size such as 500M or 2G, got much",
+    ["--time-limit -1"] = "--time-limit must be a number of seconds, got -1", ["--helpx"] = "unknown option --helpx",
+  } do
     it("answers " .. words .. " with usage", function()
       local out, code = run(words)
-      assert.equal(2, code)
-      assert.truthy(out:find(what, 1, true))
+      assert.equal(1, code)
+      assert.truthy(out:find(what, 1, true), out)
     end)
   end
 
@@ -91,7 +99,95 @@ describe("ptlua", function()
       assert.truthy(out:find(word, 1, true), word)
     end
     assert.same({ out, 0 }, { run "-h" })
-    assert.truthy(run("-v"):find "^ptlua %d+%.%d+%.%d+\n$")
+    local version = run "-v"
+    assert.truthy(version:find "^ptlua %d+%.%d+%.%d+, Lua 5%.4\n", version)
+    for _, word in ipairs { "BLAS: ", "CPU level: ", "devices: cpu", "images: PNG", "line editor: libedit" } do
+      assert.truthy(version:find(word, 1, true), version)
+    end
+  end)
+
+  it("reads options as lua does", function()
+    assert.same({ "3\n", 0 }, { run "-e'print(3)'" })
+    assert.same({ "3\n", 0 }, { run "--execute='print(3)'" })
+    assert.same({ "true\n", 0 }, { run "-l pt.events -e 'print(_G[\"pt.events\"] ~= nil)'" })
+    assert.same({ "true\n", 0 }, { run "-l e=pt.events -e 'print(e ~= nil)'" })
+    assert.same({ "Lua warning: hm\n", 0 }, { run "-W -e 'warn \"hm\"'" })
+    assert.same({ "", 0 }, { run "-e 'warn \"hm\"'" })
+  end)
+
+  it("has the interpreter and its options at negative places of arg", function()
+    local out, _, path = with_script("print(arg[-1] ~= nil, arg[0], arg[1], #arg)", "x")
+    assert.equal(("true\t%s\tx\t1\n"):format(path), out)
+    assert.same({ "-e\n", 0 }, { run "-e 'print(arg[1])'" })
+  end)
+
+  it("runs LUA_INIT, unless -E says not to", function()
+    local function with_init(words)
+      local p = assert(io.popen("LUA_INIT='print \"init\"' " .. ptlua .. " " .. words .. " 2>&1 </dev/null"))
+      local text = p:read "a"
+      p:close()
+      return text
+    end
+    assert.equal("init\n1\n", with_init "-e 'print(1)'")
+    assert.equal("1\n", with_init "-E -e 'print(1)'")
+  end)
+
+  it("sets threads, seeds, limits", function()
+    assert.same({ "1\n", 0 }, { run "--threads 1 -e 'print(pt.get_num_threads())'" })
+    local first, again = run "--seed 5 -e 'print(pt.randn(1):item(), math.random())'",
+      run "--seed=5 -e 'print(pt.randn(1):item(), math.random())'"
+    assert.equal(first, again)
+    local out, code = run "--memory-limit 20M -e 'x = pt.ones(10000000)'"
+    assert.equal(1, code)
+    assert.truthy(out:find "memory", out)
+    out, code = run "--memory-limit 20M -e 'local t = {} while true do t[#t + 1] = {} end'"
+    assert.equal(1, code)
+    assert.truthy(out:find "not enough memory", out)
+  end)
+
+  it("stops at the time limit, whatever a script catches #tsan", function()
+    local out, code = run "--time-limit 0.2 -e 'while true do end'"
+    assert.equal(124, code)
+    assert.truthy(out:find "interrupted", out)
+    assert.equal(124, select(2, run "--time-limit 0.2 -e 'while true do pcall(function() while true do end end) end'"))
+    assert.same({ "1\n", 0 }, { run "--time-limit 5 -e 'print(1)'" })
+  end)
+
+  it("compiles alone with --check", function()
+    local out, code, path = with_script("print 'ran'", "--nothing")
+    assert.same({ "ran\n", 0, path }, { out, code, path })
+    local file = assert(io.open(path, "w"))
+    file:write "local x = 1\nlocal y = = 2\n"
+    file:close()
+    out, code = run("--check " .. quote(path))
+    os.remove(path)
+    assert.equal(1, code)
+    local report = ":2: unexpected symbol near '='\n  2 | local y = = 2\n    |           ^\n"
+    assert.truthy(out:find(path .. report, 1, true), out)
+  end)
+
+  it("shows what an error names", function()
+    local out = with_script [[
+local function step(x, w)
+  return x:matmul(w)
+end
+local x = pt.ones(2, 3)
+local w = pt.ones(4, 5)
+step(x, w)
+]]
+    assert.truthy(out:find("  2 |   return x:matmul(w)\n    |            ^^^^^^\n", 1, true), out)
+    assert.truthy(out:find("  x [2, 3] is from an argument of function 'step'", 1, true), out)
+    out = with_script "local a = pt.ones(2, 3)\nlocal b = 1\nlocal c = a + pt.ones(4, 5)\n"
+    assert.truthy(out:find("  a [2, 3] is from line 1: local a = pt.ones(2, 3)\n", 1, true), out)
+    out = with_script "error { code = 5, why = 'full' }"
+    assert.truthy(out:find('error value { code = 5, why = "full" }', 1, true), out)
+    out = with_script "error(setmetatable({}, { __tostring = function() error 'no' end }))"
+    assert.truthy(out:find("__tostring fails", 1, true), out)
+    out = with_script "local t = {}\nprint(t.a.b)\n"
+    assert.truthy(out:find("  2 | print(t.a.b)\n    |         ^\n", 1, true), out)
+    out = with_script "local function f() return f() + 1 end\nf()"
+    assert.truthy(out:find("stack overflow", 1, true) and out:find("more\n", 1, true), out)
+    assert.is_true(#out < 3000)
   end)
 
   it("gives the exit status of os.exit", function()
@@ -100,45 +196,27 @@ describe("ptlua", function()
   end)
 end)
 
-describe("the prompt", function()
+describe("the prompt in a pipe", function()
   -- What was printed, without the greeting and the prompts.
   local function session(input)
     local out, code = run("-i", input)
     assert.equal(0, code)
-    return (out:gsub("^ptlua [^\n]*\n", ""):gsub("%f[^\n\0][> ]+", ""))
+    return (out:gsub("^ptlua [^\n]*\n", ""):gsub("%f[^\n\0][> ]+%f[^> ]", ""))
   end
 
-  it("prints the values of expressions", function()
+  it("prints values, reads on, goes on after errors", function()
     assert.equal("2\n2\t3\nnil\n\n", session "1 + 1\n= 2, 3\nnil\n")
-  end)
-
-  it("keeps globals and the last value", function()
-    assert.equal("4\n8\n\n", session "x = 4\nx\n_ * 2\n")
-  end)
-
-  it("reads on where the input is not complete", function()
     assert.equal("1\n2\n\n", session "for i = 1, 2 do\nprint(i)\nend\n")
-  end)
-
-  it("goes on after errors", function()
     local out = session "error 'why'\nx = = 1\nerror({})\nfor i = 1, 2\n"
-    assert.truthy(out:find "stdin:1: why\n")
+    assert.truthy(out:find "%[1%]:1: why\n")
     assert.truthy(out:find "unexpected symbol near '='")
-    assert.truthy(out:find "table: ")
+    assert.truthy(out:find "error value {}")
     assert.truthy(out:find "'do' expected near <eof>")
   end)
 
-  it("shows tensors", function()
-    assert.truthy(session("pt.ones(2)\n"):find("tensor", 1, true))
-  end)
-
-  it("has help", function()
-    assert.truthy(session("help\n"):find("pt.help", 1, true))
-  end)
-
-  it("comes after the script", function()
-    local out = run("-i -e 'x = 3'", "x\n")
-    assert.truthy(out:find "3\n")
+  it("comes after the script, even one that fails", function()
+    assert.truthy(run("-i -e 'x = 3'", "x\n"):find "3\n")
+    assert.truthy(run("-i -e 'x = 3 error()'", "x\n"):find "3\n")
   end)
 end)
 

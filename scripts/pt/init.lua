@@ -102,7 +102,8 @@ local parts = {
   special = "pt.special",
   nn = "pt.nn", optim = "pt.optim", data = "pt.data", autograd = "pt.autograd", amp = "pt.amp", pool = "pt.pool",
   history = "pt.history", trainer = "pt.trainer", summary = "pt.summary",
-  channel = "pt.channel", progress = "pt.progress", cuda = "pt.cuda", linalg = "pt.linalg", fft = "pt.fft",
+  repl = "pt.repl", channel = "pt.channel", progress = "pt.progress", cuda = "pt.cuda", linalg = "pt.linalg",
+  fft = "pt.fft",
 }
 
 setmetatable(pt, {
@@ -118,5 +119,11 @@ setmetatable(pt, {
     local module = require(parts[name])
     rawset(pt, name, module)
     return module
+  end,
+  __names = function() -- of what is loaded on first use, for completion
+    core.load_all()
+    local names = { "save", "load", "save_run", "load_run" }
+    for name in pairs(parts) do names[#names + 1] = name end
+    return names
   end,
 })

@@ -18,7 +18,15 @@ local function lazy(made, parts, files)
     end
     return rawget(made, name)
   end
-  return setmetatable(made, { __index = index })
+  -- All names, for completion: loads what is left.
+  local function names()
+    local list = {}
+    index(nil, "") -- no field has this name
+    for name in pairs(files) do list[#list + 1] = name end
+    for name in pairs(made) do list[#list + 1] = name end
+    return list
+  end
+  return setmetatable(made, { __index = index, __names = names })
 end
 
 return lazy

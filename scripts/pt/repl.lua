@@ -1,83 +1,55 @@
---- The prompt. One call reads one input, runs it and prints its values; `ptlua` calls it until the input ends. It reads
---- lines with io.read, so it works in pipes as well as in a terminal.
+--- The prompt. A call reads one input, runs it and shows its values; `ptlua` calls it until the input ends.
 ---
 ---     local repl = require "pt.repl"
 ---     while repl() do end            -- a prompt in the middle of a script
+---     pt.repl.listen()               -- `ptlua --attach PID` opens one from outside, while the script runs
 
 local pt = require "pt"
+local core = require "pt.core"
+local input = require "pt.repl.input"
+local session = require "pt.repl.session"
 
-local HELP = [[
-Lua at a prompt, with the library in `pt`. What an expression gives is printed:
-    pt.randn(2, 3):softmax(-1)
-An input that is not complete goes on in the next line. `_` is the last value. A `local` lives as long as its
-own input: leave the word out to keep the value. Ctrl-C stops what runs, Ctrl-D ends the session.
-    help                 this text
-    pt.help "softmax"    what a function takes and gives
-    pt.ops()             all of them]]
+local repl = {}
 
 local greeted = false
 
-local function read(prompt)
-  io.write(prompt)
-  io.flush()
-  return io.read "L"
+local function greet()
+  greeted = true
+  io.write(("ptlua %s, %s. Tab completes, `x?` explains, %%help tells the rest.\n"
+    .. "Locals live on from input to input, constants and those to be closed as well.\n"):format(pt.version, _VERSION))
 end
 
--- `= x`, `x` or statements; false where the text is an incomplete statement.
-local function compile(text)
-  local chunk = load("return " .. text:gsub("^%s*=", ""), "=stdin")
-  if chunk then return chunk end
-  local message
-  chunk, message = load(text, "=stdin")
-  if chunk then return chunk end
-  return not message:find "<eof>$" and nil, message
-end
+local current -- the session of this process's own prompt
 
--- Reads on until the text is complete.
-local function complete(text)
-  while true do
-    local chunk, message = compile(text)
-    local more = chunk == false and read ">> "
-    if not more then return chunk, message end
-    text = text .. more
+local function started()
+  if not current then
+    current = session.new { width = function() return core.terminal_width(1) or 80 end }
+    current.is_terminal = input.is_terminal()
   end
-end
-
-local function show(ok, ...)
-  if not ok then
-    io.flush()
-    io.stderr:write(tostring((...)), "\n")
-  elseif select("#", ...) > 0 then
-    _G._ = (...)
-    print(...)
-  end
-end
-
-local function step()
-  local text = read "> "
-  if not text then
-    print()
-    return false
-  end
-  if text:find "^%s*help%s*$" then
-    print(HELP)
-  elseif text:find "%S" then
-    local chunk, message = complete(text)
-    if chunk then show(pcall(chunk)) else show(false, message) end
-  end
-  return true
+  return current
 end
 
 --- Reads and runs one input; false at the end of the input.
 ---@return boolean
-local function repl()
-  if not greeted then
-    greeted = true
-    print(("ptlua %s, %s. Type `help` for help, Ctrl-D to leave."):format(pt.version, _VERSION))
+local function step()
+  if not greeted then greet() end
+  local s = started()
+  local prompt = s.is_terminal and ("%d> "):format(s.count + 1) or "> "
+  local text = input.read(prompt, function(line) return s:is_complete(line) end,
+    function(line, cursor) return s:expand(line, cursor) end)
+  if text == nil then
+    io.write "\n"
+    s:close()
+    return false
   end
-  local ok, more = pcall(step)
-  if not ok then print() end -- Ctrl-C at the prompt
-  return not ok or more
+  if text then s:run(text) end
+  return true
 end
 
-return repl
+--- Lets `ptlua --attach PID` open a prompt in this script, between two of its instructions. The socket belongs to the
+--- user alone.
+---@param path? string of the socket; by default in XDG_RUNTIME_DIR, or in /tmp
+---@return string path
+function repl.listen(path) return require("pt.repl.attach").listen(path) end
+
+return setmetatable(repl, { __call = function() return step() end })

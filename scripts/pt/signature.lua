@@ -9,6 +9,8 @@
 -- a anything. After the type `?`: may be left out (or false, PyTorch's None); `=value`: the default; `*` (of I and L):
 -- also one by one, as in tile(2, 1), up to a last table.
 
+-- signature.of(fn) tells the text that fn was made with.
+
 local core = require "pt.core"
 local fail = require "pt.fail"
 local nearest = require "pt.nearest"
@@ -232,6 +234,8 @@ local function no_tensor(owner, name, value)
   fail("%s: %s must be a tensor, got %s", owner, name, describe(value))
 end
 
+local texts = setmetatable({}, { __mode = "k" }) -- of the functions made here
+
 --- What a call of a method passes first, `self`, is not among the parameters.
 ---@param owner string the name for messages
 ---@param text string
@@ -265,9 +269,13 @@ local function signature(owner, text, fn, head, keep, first)
 
   local code = source(params, head, keep)
   chunks[code] = chunks[code] or assert(load(code, "=[pt]/signature.lua", "t"))
-  return chunks[code](fn, slow, defaults, pass, is_tensor, is_integers, math.type, type, select), slow
+  local call = chunks[code](fn, slow, defaults, pass, is_tensor, is_integers, math.type, type, select)
+  texts[call] = text
+  return call, slow
 end
 
-return setmetatable({ describe = describe, module_name = module_name }, {
+local function text_of(fn) return texts[fn] end
+
+return setmetatable({ of = text_of, describe = describe, module_name = module_name }, {
   __call = function(_, ...) return signature(...) end,
 })

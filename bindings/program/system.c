@@ -1,0 +1,55 @@
+/* system.c: package.preload["pt.program"]: what the program's scripts need of the system and Lua does not have. */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "program.h"
+
+/* probe(file, symbol or nil) -> what the function `symbol` of a shared library says of it, or true; nil and a reason */
+static int probe(lua_State *L) {
+  const char *symbol = luaL_optstring(L, 2, NULL);
+  void *library = dlopen(luaL_checkstring(L, 1), RTLD_NOW | RTLD_LOCAL);
+  if (library == NULL) {
+    lua_pushnil(L);
+    lua_pushstring(L, dlerror());
+    return 2;
+  }
+  char *(*tell)(void) = NULL;
+  if (symbol) *(void **)&tell = dlsym(library, symbol);
+  if (tell) lua_pushstring(L, tell());
+  else lua_pushboolean(L, true);
+  return 1;
+}
+
+/* append(path, text) -> whether it stands at the end of a file that nobody else may read */
+static int append(lua_State *L) {
+  size_t n;
+  const char *path = luaL_checkstring(L, 1), *text = luaL_checklstring(L, 2, &n);
+  int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  bool done = fd >= 0 && flock(fd, LOCK_EX) == 0 && write(fd, text, n) == (ssize_t)n;
+  if (fd >= 0) close(fd);
+  lua_pushboolean(L, done);
+  return 1;
+}
+
+/* make_executable(path): by all who may read it; nil and a reason where that fails */
+static int make_executable(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  struct stat s;
+  bool done = stat(path, &s) == 0 && chmod(path, s.st_mode | (s.st_mode & 0444) >> 2) == 0;
+  lua_pushboolean(L, done);
+  lua_pushfstring(L, "%s: %s", path, strerror(errno));
+  return done ? 1 : 2;
+}
+
+int open_system(lua_State *L) {
+  static const luaL_Reg functions[] = {
+      {"probe", probe}, {"append", append}, {"make_executable", make_executable}, {NULL, NULL}};
+  luaL_newlib(L, functions);
+  return 1;
+}
