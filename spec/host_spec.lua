@@ -201,7 +201,7 @@ describe("the prompt in a pipe", function()
   local function session(input)
     local out, code = run("-i", input)
     assert.equal(0, code)
-    return (out:gsub("^ptlua [^\n]*\n", ""):gsub("%f[^\n\0][> ]+%f[^> ]", ""))
+    return (out:gsub("^ptlua [^\n]*\n[^\n]*\n", ""):gsub("%f[^\n\0][> ]+%f[^> ]", ""))
   end
 
   it("prints values, reads on, goes on after errors", function()
