@@ -16,6 +16,7 @@ struct pt_vm {
   _Atomic(lua_State *) running; /* the coroutine that runs; NULL while none does */
   _Atomic(const void *) thread; /* the thread that is inside: the address of its `current` */
   _Atomic int interrupt;
+  int stopped; /* interrupts of this run that were raised */
   size_t memory_limit;
   void (*on_error)(void *ud, pt_status code, const char *message, const char *traceback);
   void *ud;
@@ -28,11 +29,14 @@ static _Thread_local pt_vm *current;
 /* ---- interrupts ---- */
 
 /* Runs between two instructions of the interrupted coroutine. The flag is taken back: an interrupt that the script
-   catches is over. */
+   catches is over. But after so many within one run each instruction raises, whatever catches that, until it ends. */
+enum { INSISTENT = 20 };
 static void stop(lua_State *L, lua_Debug *ar) {
   (void)ar;
-  lua_sethook(L, NULL, 0, 0);
-  if (current == NULL || !atomic_exchange(&current->interrupt, 0)) return;
+  bool insist = current && current->stopped >= INSISTENT;
+  if (!insist) lua_sethook(L, NULL, 0, 0);
+  if (current == NULL || !(atomic_exchange(&current->interrupt, 0) || insist)) return;
+  current->stopped += !insist;
   pti_fail(PT_EINTERRUPT, "interrupted");
   luaL_error(L, "interrupted");
 }
@@ -191,7 +195,10 @@ static pt_status run_protected(pt_vm *vm, lua_CFunction job, void *arg) {
   pt_vm *former = current;
   pti_thread thread = pti_this;
   int top = lua_gettop(L);
-  if (outer) atomic_store(&vm->interrupt, 0);
+  if (outer) {
+    atomic_store(&vm->interrupt, 0);
+    vm->stopped = 0;
+  }
   enter(vm);
   pti_this.index_base = 1;
   pti_this.interrupt = &vm->interrupt;
