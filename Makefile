@@ -19,7 +19,8 @@ LDFLAGS ?=
 # What a bare Debian lacks, as probe:package; a probe is a command or NAME.pc.
 NEEDS := cc:gcc pkg-config:pkg-config lua5.4:lua5.4 lua5.4.pc:liblua5.4-dev openblas.pc:libopenblas-dev zlib.pc:zlib1g-dev \
          libedit.pc:libedit-dev
-TEST_NEEDS := g++:g++ libpng.pc:libpng-dev libjpeg.pc:libjpeg62-turbo-dev busted:lua-busted luacheck:lua-check clang-format:clang-format tmux:tmux
+TEST_NEEDS := g++:g++ libpng.pc:libpng-dev libjpeg.pc:libjpeg62-turbo-dev busted:lua-busted luacheck:lua-check clang-format:clang-format tmux:tmux \
+              mpirun:openmpi-bin ompi-c.pc:libopenmpi-dev
 
 # ---- flags ----
 pkg   = $(shell pkg-config $(1) 2>/dev/null)
@@ -82,6 +83,11 @@ TARGETS += $(BUILD)/libptlua_sim.so
 endif
 ifneq ($(shell command -v $(CXX)),)
 SIM_SPECS := build/sim/bugs.so
+endif
+# Transports of pt.distributed, where their headers are. They link with nothing of ours and serve every build.
+MPI_CFLAGS := $(call pkg,--cflags ompi-c)
+ifneq ($(MPI_CFLAGS),)
+TARGETS += $(BUILD)/libptlua_mpi.so
 endif
 # Hosts in C, and in C++ where there is a compiler for it; each exits with 0 if all holds.
 SPEC_C   := $(patsubst spec/c/%.c,$(BUILD)/spec/%,$(wildcard spec/c/*.c))
@@ -191,6 +197,17 @@ ifneq ($(BUILD),build)
 $(BUILD)/libptlua_sim.so: build/libptlua_sim.so
 	@mkdir -p $(@D); ln -sf ../libptlua_sim.so $@
 endif
+# ---- transports ----
+build/libptlua_mpi.so: kernels/mpi/mpi.c engine/transport.h
+	@mkdir -p $(@D)
+	$(call say,cc)$(CC) -DPT_BUILD -D_GNU_SOURCE -Iengine -Ibuild/gen $(MPI_CFLAGS) $(WARN) -O2 $(HARD) $(CFLAGS) -shared \
+	  -Wl,-z,relro,-z,now,-z,defs -o $@ $< $(call pkg,--libs ompi-c)
+ifneq ($(BUILD),build)
+$(BUILD)/libptlua_mpi.so: build/libptlua_mpi.so
+	@mkdir -p $(@D); ln -sf ../libptlua_mpi.so $@
+endif
+# Sums of the ranks' arrays: loops worth vectors.
+$(BUILD)/engine/comm/reduce.o: CFLAGS_ALL += -O3
 .PHONY: sim simcheck cuda cuda-report test-cuda bench-cuda gpu
 sim: build/libptlua_sim.so
 # The specs of devices with every access of every kernel checked.

@@ -120,6 +120,8 @@ void pl_open_signal(lua_State *L); /* Ctrl-C put off */
 void pl_open_device(lua_State *L); /* devices other than the CPU */
 void pl_open_stream(lua_State *L); /* their streams and events */
 void pl_open_worker(lua_State *L); /* what pool.lua is made of */
+void pl_open_comm(lua_State *L);   /* what distributed.lua is made of */
+void pl_open_value(lua_State *L);  /* values as bytes */
 
 /* ---- the scripts, packed into the library (build/gen/scripts.c, by scripts/tools/embed.lua) ---- */
 

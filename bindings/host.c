@@ -21,6 +21,7 @@ struct pt_vm {
   void (*on_error)(void *ud, pt_status code, const char *message, const char *traceback);
   void *ud;
   char *message, *traceback; /* of the last failure, or NULL */
+  bool failed;               /* the last run did */
 };
 
 /* The vm inside which the thread is; the innermost where they nest. */
@@ -218,6 +219,7 @@ static pt_status run_protected(pt_vm *vm, lua_CFunction job, void *arg) {
   }
   pt_status code = status == LUA_OK ? PT_OK : failed(vm, status);
   if (code == PT_OK) clear(vm);
+  vm->failed = code != PT_OK;
   lua_settop(L, top);
   enter(former);
   pti_this = thread; /* modes that a script left behind too */
@@ -397,7 +399,11 @@ void pt_vm_close(pt_vm *vm) {
   if (vm == NULL) return;
   pti_thread thread = pti_this;
   pti_this.index_base = 1; /* finalizers are Lua, too */
-  if (vm->L) lua_close(vm->L);
+  if (vm->L) {
+    lua_pushboolean(vm->L, vm->failed); /* for finalizers */
+    lua_setfield(vm->L, LUA_REGISTRYINDEX, "pt.failed");
+    lua_close(vm->L);
+  }
   pti_this.index_base = thread.index_base;
   enter(current);
   clear(vm);

@@ -1,19 +1,15 @@
 /* device.c: the devices of this process. The CPU is built in; other backends are plug-ins
-   (libptlua_NAME.so), opened at the first use of their name and never closed. They are looked for in
-   PT_BACKEND_PATH, beside this library and in the library folder, never in the working directory.
-   This is the only file that calls dlopen. */
+   (libptlua_NAME.so, see plugin.c), opened at the first use of their name and never closed. */
 #include "device.h"
 
-#include <dlfcn.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "mem.h"
+#include "plugin.h"
 #include "pool.h"
 
 static const pt_host host = {
@@ -51,85 +47,13 @@ const char *pt_device_name(int device) {
 
 /* ---- plug-ins ---- */
 
-/* A list of texts, cut where it does not fit. */
-typedef struct text {
-  char s[1024];
-  size_t n;
-} text;
-static void append(text *t, const char *a, const char *b) {
-  size_t left = sizeof t->s - t->n;
-  int n = snprintf(t->s + t->n, left, "%s%s", a, b);
-  if (n > 0) t->n = (size_t)n < left ? t->n + (size_t)n : sizeof t->s - 1;
-}
-
-/* Opens folder/libptlua_NAME.so where it is; records where it was not, or why it does not load. */
-static void *open_in(const char *folder, size_t n, const char *name, text *tried, bool *found) {
-  char path[PATH_MAX];
-  int len = snprintf(path, sizeof path, "%.*s/libptlua_%s.so", (int)n, folder, name);
-  if (n == 0 || folder[0] != '/' || len < 0 || (size_t)len >= sizeof path) return NULL;
-  if (access(path, R_OK) != 0) {
-    append(tried, tried->n ? ", " : "", "");
-    path[n] = 0;
-    append(tried, path, "");
-    return NULL;
-  }
-  *found = true;
-  void *lib = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  if (lib == NULL)
-    pti_fail(PT_EDEVICE, "device '%s': the plug-in does not load: %s", name, dlerror());
-  return lib;
-}
-
-/* The folder of the file that holds this code; "" where that is not known. */
-static void own_folder(char *to, size_t size) {
-  Dl_info info;
-  char real[PATH_MAX];
-  to[0] = 0;
-  if (!dladdr((const void *)&table, &info) || !info.dli_fname) return;
-  const char *file = strchr(info.dli_fname, '/') ? info.dli_fname : "/proc/self/exe";
-  if (realpath(file, real) == NULL) return;
-  *strrchr(real, '/') = 0;
-  snprintf(to, size, "%s", real);
-}
-
-static void *find_plugin(const char *name) {
-  text tried = {.n = 0};
-  bool found = false;
-  void *lib = NULL;
-  const char *list = getenv("PT_BACKEND_PATH");
-  while (list && *list && !found) {
-    size_t n = strcspn(list, ":");
-    lib = open_in(list, n, name, &tried, &found);
-    list += n + (list[n] == ':');
-  }
-  /* Beside this file; where it is bin/ptlua in ../lib; where it is lib/lua/5.4/pt.so in ../.. */
-  static const char *const from_here[] = {"", "/../lib", "/../.."};
-  char here[PATH_MAX];
-  own_folder(here, sizeof here);
-  for (size_t i = 0; here[0] && i < PTI_COUNT(from_here) && !found; i++) {
-    char folder[PATH_MAX + 8];
-    int n = snprintf(folder, sizeof folder, "%s%s", here, from_here[i]);
-    lib = open_in(folder, (size_t)n, name, &tried, &found);
-  }
-  if (!found) {
-    pti_fail(
-        PT_EDEVICE,
-        "device '%s' is not available: libptlua_%s.so is not in %s (build it with `make %s`, or "
-        "set PT_BACKEND_PATH)",
-        name, name, tried.n ? tried.s : "any folder of PT_BACKEND_PATH", name);
-  }
-  return lib;
-}
-
 static const pt_backend *open_backend(const char *name) {
-  void *lib = find_plugin(name);
-  if (lib == NULL) return NULL;
+  char hint[64];
+  snprintf(hint, sizeof hint, "build it with `make %s`", name);
   pt_backend_opener *opener;
-  void *entry = dlsym(lib, PT_BACKEND_ENTRY);
+  void *entry = pti_plugin("device", name, PT_BACKEND_ENTRY, hint);
+  if (entry == NULL) return NULL;
   memcpy(&opener, &entry, sizeof opener); /* ISO C has no cast from object to function */
-  if (opener == NULL) {
-    return pti_fail(PT_EDEVICE, "device '%s': the plug-in has no %s", name, PT_BACKEND_ENTRY);
-  }
   pti_fail(PT_OK, "%s", "");
   const pt_backend *be = opener(PT_BACKEND_ABI, &host);
   if (be == NULL && pt_error_code() != PT_OK) return NULL;

@@ -3,8 +3,8 @@
 
 local engine_layers = {
   { "ptlua", "base" },
-  { "mem", "cpu", "pool", "philox", "rng" },
-  { "dtype", "iter", "backend", "device", "devmem", "stream", "pinned" },
+  { "mem", "cpu", "pool", "philox", "rng", "plugin", "transport" },
+  { "dtype", "iter", "backend", "device", "devmem", "stream", "pinned", "comm" },
   { "tensor", "view" },
   { "op", "node", "hook", "function", "checkpoint", "autocast", "anomaly", "formula", "elementwise" },
   { "ops" },
@@ -20,13 +20,14 @@ local generated = {
 }
 -- What the other rooms may see of the engine.
 local kernels_see = {
-  "backend.h", "dtype.h", "iter.h", "philox.h", "rng.h", "ptlua_ew.h", "ptlua_rows.h",
+  "backend.h", "transport.h", "dtype.h", "iter.h", "philox.h", "rng.h", "ptlua_ew.h", "ptlua_rows.h",
   "cpu.h", -- which loops this machine runs
 }
 local bindings_see = {
   "ptlua.h", "op.h", "base.h", "tensor.h", "optim.h",
   "mem.h", -- booking a state's tensors, idle memory
   "rng.h", "jobs/jobs.h", "jobs/channel.h", -- workers: a random stream for each task, queues
+  "comm/comm.h", -- ranks: jobs, groups, works
 }
 
 local layer_of = {}
@@ -128,8 +129,8 @@ end)
 
 -- Words that only some files may use; the rest of engine/ and kernels/ may not.
 local powers = {
-  { "dlopen", { "engine/device.c", "engine/io/image.c", "kernels/cpu/blas.c" } },
-  { "pthread_create", { "engine/pool.c", "engine/jobs/workers.c" } },
+  { "dlopen", { "engine/plugin.c", "engine/io/image.c", "kernels/cpu/blas.c" } },
+  { "pthread_create", { "engine/pool.c", "engine/jobs/workers.c", "engine/comm/comm.c" } },
   { "cblas_%w+", { "kernels/cpu/product/gemm.c" } },
   { "openblas_%w+", { "kernels/cpu/blas.c" } },
   { "LAPACK", { "kernels/cpu/lapack.c" } },

@@ -3,6 +3,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <lualib.h>
 
@@ -314,11 +316,24 @@ void pl_note_class(lua_State *L, lua_Integer id, bool foreign) {
   lua_settop(L, class);
 }
 
+/* Ids of two processes differ: values may cross between them, too (comm/value.c). */
+static lua_Integer process_base(void) {
+  static atomic_llong base;
+  long long known = atomic_load(&base);
+  if (known) return known;
+  struct timespec t;
+  clock_gettime(CLOCK_REALTIME, &t);
+  uint64_t mixed = ((uint64_t)getpid() << 32 ^ (uint64_t)t.tv_nsec ^ (uint64_t)t.tv_sec << 20) *
+                   0x9E3779B97F4A7C15u;
+  long long fresh = (long long)(mixed >> 33 | 1) << 32;
+  return atomic_compare_exchange_strong(&base, &known, fresh) ? fresh : known;
+}
+
 lua_Integer pl_class_id(lua_State *L, int i, bool *foreign) {
   lua_Integer id = known_id(L, i);
   *foreign = id != 0 && is_foreign(L, i);
   if (id != 0) return id;
-  id = atomic_fetch_add(&last_id, 1) + 1;
+  id = process_base() + atomic_fetch_add(&last_id, 1) + 1;
   lua_pushvalue(L, i);
   pl_note_class(L, id, false);
   lua_pop(L, 1);

@@ -1,0 +1,102 @@
+/* comm.h: ranks that compute together. A comm is one rank's end of a job: a transport, a queue of collectives, and a
+   thread that works the queue off while the rank computes. Whoever waits works the queue off as well, so a call that
+   nobody overlaps with anything never changes threads.
+
+   All is bytes and dtypes here; tensors are kept alive by the caller until a work is over. */
+#ifndef PTI_COMM_H
+#define PTI_COMM_H
+
+#include <stdatomic.h>
+
+#include "base.h"
+#include "transport.h"
+
+typedef struct pti_comm pti_comm;
+
+/* A message's tag holds the group, what the message is for, and a tag of the script's: 23 bits, which every MPI has. */
+enum { PTI_MAX_GROUP = 1 << 10, PTI_MAX_TAG = (1 << 10) - 1 };
+
+/* The ranks of a collective, by their numbers in the job, in ascending order. Lives as long as the comm. */
+typedef struct pti_group {
+  int id;     /* the same on all its ranks */
+  int n, me;  /* me: this rank's place in rank[], or -1 */
+  int rank[]; /* n of them */
+} pti_group;
+
+typedef enum { PTI_COMM_SUM, PTI_COMM_AVG, PTI_COMM_MIN, PTI_COMM_MAX, PTI_COMM_PROD } pti_comm_op;
+typedef enum {
+  PTI_WORK_REDUCE,
+  PTI_WORK_EXCHANGE,
+  PTI_WORK_BROADCAST,
+  PTI_WORK_SEND,
+  PTI_WORK_RECV
+} pti_work_kind;
+typedef enum { PTI_QUEUED, PTI_RUNNING, PTI_DONE, PTI_FAILED } pti_work_state;
+typedef enum { PTI_SPREAD_ALL, PTI_SPREAD_NONE, PTI_SPREAD_ROOT } pti_spread; /* who gets a sum */
+
+/* One collective or message. Fields below `code` are the caller's to fill in. */
+typedef struct pti_work {
+  _Atomic int state; /* pti_work_state */
+  struct pti_work *next;
+  void *request; /* of a message under way */
+  double started;
+  pt_status code; /* of a failure */
+  char error[480];
+
+  pti_work_kind kind;
+  char name[24]; /* for messages: "all_reduce" */
+  const pti_group *group;
+  int peer; /* place of the root in the group, or of the other side of a message (-1: any sender) */
+  int tag;  /* of a message */
+  /* REDUCE: count elements of dtype are in[r] for each r, the last ones perhaps fewer (total elements from in[0] on,
+     where they are pieces of one array); the sum of in[me] of all ranks goes to out, and from there as `spread` says. */
+  pt_dtype dtype;
+  pti_comm_op op;
+  pti_spread spread;
+  bool library; /* the transport's own order of the sum will do */
+  int64_t count, total;
+  void *out;
+  /* EXCHANGE: in[r] goes to r, what comes from r into to[r]; NULL: nothing. Otherwise in[0], nin[0] are the memory. */
+  void **in, **to;
+  size_t *nin, *nto;
+} pti_work;
+
+/* Joins a job: "inproc", or what a plug-in brings. */
+pti_comm *pti_comm_open(const char *backend, pti_join *join);
+/* Ends it; works that are under way fail. failed: this rank gave up, and the others may hang. */
+void pti_comm_close(pti_comm *c, bool failed);
+int pti_comm_rank(const pti_comm *c);
+int pti_comm_size(const pti_comm *c);
+/* Place and number of ranks on this host, and the threads that are this rank's share of it. */
+int pti_comm_local(const pti_comm *c, int *size, int *threads);
+void pti_comm_set_timeout(pti_comm *c, double seconds);
+/* The others hear of it, where the transport can tell them. */
+void pti_comm_tell_failure(pti_comm *c, const char *why);
+
+/* rank[]: ascending. The groups of all ranks are made in the same order. NULL on failure. */
+const pti_group *pti_comm_group(pti_comm *c, const int *rank, int n);
+
+/* A work with room for the ranks of its group, to be filled in. */
+pti_work *pti_work_new(const char *name, const pti_group *group);
+void pti_work_free(pti_work *w); /* only once it is over or was never started */
+bool pti_work_start(pti_comm *c, pti_work *w);
+/* 1: over, and well; 0: not yet (after `seconds`); -1: it failed, with the reason recorded. */
+int pti_work_wait(pti_comm *c, pti_work *w, double seconds);
+static inline bool pti_work_over(const pti_work *w) { return atomic_load(&w->state) >= PTI_DONE; }
+
+/* ---- between the files of comm/ ---- */
+
+/* dst = src[0] op src[1] op ... src[n - 1], in this order, each n elements; dst may be one of them. The sum of halves is
+   rounded once. (reduce.c) */
+bool pti_comm_reduce(void *dst, void *const *src, int nsrc, int64_t n, pt_dtype dtype,
+                     pti_comm_op op);
+/* Works a collective off; the driver's lock is held. (collective.c) */
+bool pti_collective_run(pti_comm *c, pti_work *w);
+/* What comm.c knows and collective.c needs. */
+const pti_transport *pti_comm_transport(const pti_comm *c, void **end);
+/* Called in waits: moves messages on, rests, and fails when the time is over or somebody wants to stop. `waited`
+   counts the calls since something last happened. */
+bool pti_comm_idle(pti_comm *c, const pti_work *w, int waited);
+extern const pti_transport pti_inproc;
+
+#endif

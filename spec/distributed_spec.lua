@@ -1,0 +1,221 @@
+-- pt.distributed: collectives over every transport, the same bits over all of them; what goes wrong, and who says so.
+local pt = require "pt"
+local ranks = require "spec.support.ranks"
+local dist = pt.distributed
+
+local function raises(pattern, fn, ...)
+  local ok, message = pcall(fn, ...)
+  assert(not ok, "no error, but expected: " .. pattern)
+  assert(tostring(message):find(pattern), ("%q does not match %q"):format(tostring(message), pattern))
+end
+
+-- All cases on one rank: a list of what they returned.
+local function run_cases()
+  local pt_ = require "pt"
+  package.path = "./?.lua;" .. package.path
+  local d, results = pt_.distributed, {}
+  d.init_process_group(nil, { timeout = 60 })
+  for i, case in ipairs(require "spec.support.collectives") do
+    local ok, result = xpcall(case.run, debug.traceback, d, d.get_rank(), d.get_world_size())
+    if not ok then error(("%s: %s"):format(case.name, result), 0) end
+    results[i] = result or false
+    d.barrier()
+  end
+  d.destroy_process_group()
+  return results
+end
+
+describe("collectives", function()
+  local bits = {}
+  for n = 1, 4 do
+    it("over threads, " .. n .. " ranks", function()
+      local all = dist.spawn(run_cases, n)
+      for r = 2, n do assert.same(all[1], all[r]) end
+      bits[n] = all[1]
+    end)
+  end
+
+  if ranks.have_mpi then
+    for n = 2, 3 do
+      it("over MPI, " .. n .. " ranks, with the bits of threads", function()
+        local out, status = ranks.mpirun(n, [[
+          local pt = require "pt"
+          package.path = "./?.lua;" .. package.path
+          local dist = pt.distributed
+          dist.init_process_group(nil, { timeout = 60 })
+          local rank, n = dist.get_rank(), dist.get_world_size()
+          for i, case in ipairs(require "spec.support.collectives") do
+            local ok, result = xpcall(case.run, debug.traceback, dist, rank, n)
+            if not ok then error(("%s: %s"):format(case.name, result), 0) end
+            if result then print(("result %d %d %a"):format(rank, i, result)) end
+            dist.barrier()
+          end
+          dist.destroy_process_group()
+        ]])
+        assert(status == 0, out)
+        local seen = 0
+        for _, i, value in out:gmatch "result (%d+) (%d+) (%S+)" do
+          assert.equal(bits[n][tonumber(i)], tonumber(value))
+          seen = seen + 1
+        end
+        assert.equal(n, seen)
+      end)
+    end
+  end
+end)
+
+describe("a job", function()
+  it("of one rank needs nobody", function()
+    dist.init_process_group()
+    assert.equal(1, dist.get_world_size())
+    assert.equal("inproc", dist.get_backend())
+    local x = pt.ones(3)
+    dist.all_reduce(x)
+    assert.equal(3, x:sum():item())
+    raises("in a job already", dist.init_process_group)
+    dist.destroy_process_group()
+    assert.is_false(dist.is_initialized())
+    raises("all_reduce: no job was joined; call pt.distributed.init_process_group", dist.all_reduce, x)
+  end)
+
+  it("ends with the error of the rank that failed first, and its traceback", function()
+    raises("spawn: rank 2 failed: .-distributed_spec.lua:%d+: boom", dist.spawn, function(rank)
+      local d = require("pt").distributed
+      d.init_process_group()
+      if rank == 2 then error "boom" end
+      for _ = 1, 1000 do d.all_reduce(require("pt").ones(100000)) end
+    end, 3)
+    raises("rank 1 failed: .-early", dist.spawn, function(rank) -- before it joined
+      if rank == 1 then error "early" end
+      require("pt").distributed.init_process_group()
+      require("pt").distributed.barrier()
+    end, 2)
+  end)
+
+  it("says which ranks did not come in time", function()
+    raises("all_reduce: timed out after 0.3 s; waiting for rank 1", dist.spawn, function(rank)
+      local p = require "pt"
+      p.distributed.init_process_group(nil, { timeout = 0.3 })
+      if rank == 0 then p.distributed.all_reduce(p.ones(5)) end
+    end, 2)
+  end)
+
+  it("names tensors that do not fit", function()
+    raises("broadcast: rank 0 sent 12 bytes where 20 were expected", dist.spawn, function(rank)
+      local p = require "pt"
+      p.distributed.init_process_group()
+      p.distributed.broadcast(p.ones(3 + 2 * rank), 0)
+    end, 2)
+  end)
+
+  it("in debug mode names calls that differ", function()
+    local message = select(2, pcall(dist.spawn, function(rank)
+      local p = require "pt"
+      p.distributed.init_process_group(nil, { debug = true })
+      p.distributed.barrier()
+      if rank == 0 then
+        p.distributed.all_reduce(p.ones(3))
+      else
+        p.distributed.all_gather_object(7)
+      end
+    end, 2))
+    assert.matches("call 2 of the group: rank 0 calls all_reduce%(float32 %[3%], sum%) at %S*distributed_spec.lua:%d+, "
+      .. "rank 1 calls all_gather_object%(%) at %S*distributed_spec.lua:%d+", message)
+    raises("rank 0 calls all_reduce%(float32 %[3%], sum%) .- rank 1 calls all_reduce%(float64 %[3%], sum%)", dist.spawn,
+      function(rank)
+        local p = require "pt"
+        p.distributed.init_process_group(nil, { debug = true })
+        p.distributed.all_reduce(p.ones(3, { dtype = rank == 0 and p.float32 or p.float64 }))
+      end, 2)
+  end)
+
+  it("cannot go on after a failed collective, but another can begin", function()
+    local texts = dist.spawn(function(rank)
+      local p = require "pt"
+      local d = p.distributed
+      d.init_process_group(nil, { timeout = 0.2 })
+      if rank == 1 then
+        p.distributed.destroy_process_group()
+        return "left"
+      end
+      local _, first = pcall(d.all_reduce, p.ones(5))
+      local _, second = pcall(d.all_reduce, p.ones(5))
+      return first .. "\n" .. second
+    end, 2)
+    assert.matches("all_reduce: .*\nall_reduce: the process group cannot be used any more; it failed before with: "
+      .. "all_reduce", texts[1])
+  end)
+
+  it("of threads of a host is joined by name", function()
+    raises("rank 2 of 2: ranks count from 0", dist.init_process_group, "inproc", { rank = 2, world_size = 2 })
+    raises("timed out after 0.1 s; 1 of 2 ranks have come", dist.init_process_group, "inproc",
+      { world_size = 2, timeout = 0.1 })
+    raises("backend 'nosuch' is not available", dist.init_process_group, "nosuch")
+    raises("there is no backend 'gloo'", dist.init_process_group, "gloo")
+  end)
+end)
+
+if not ranks.have_mpi then return end
+
+describe("mpirun", function()
+  local function seconds(fn)
+    local start = pt.clock()
+    fn()
+    return pt.clock() - start
+  end
+
+  it("ends all ranks with the traceback of the one that raised", function()
+    assert(seconds(function()
+      local out, status = ranks.mpirun(3, [[
+        local pt = require "pt"
+        pt.distributed.init_process_group()
+        if pt.distributed.get_rank() == 1 then error "boom" end
+        pt.distributed.barrier()
+      ]])
+      assert.not_equal(0, status)
+      assert.matches("^ptlua: %S+:3: boom\nstack traceback", out)
+    end) < 10)
+  end)
+
+  it("ends within seconds when a rank is killed, and names it", function()
+    for _, where in ipairs { "forward", "all_reduce", "save" } do
+      assert(seconds(function()
+        local out, status = ranks.mpirun(2, ([[
+          local pt = require "pt"
+          local dist = pt.distributed
+          dist.init_process_group()
+          local function die() os.execute("kill -9 $PPID") end
+          local where, rank = %q, dist.get_rank()
+          dist.barrier()
+          if where == "forward" and rank == 1 then die() end
+          if where == "save" and rank == 1 then pt.save({ x = pt.ones(10) }, os.tmpname()) die() end
+          if where == "all_reduce" and rank == 1 then
+            dist.all_reduce(pt.ones(1 << 20), { async_op = true })
+            die()
+          end
+          dist.all_reduce(pt.ones(1 << 20))
+          dist.barrier()
+        ]]):format(where))
+        assert.not_equal(0, status)
+        assert.matches("rank 1 .-exited on signal 9", (out:gsub("%s+", " ")))
+      end) < 10, where)
+    end
+  end)
+
+  it("shares the cores of the host among its ranks", function()
+    local out, status = ranks.mpirun(2, [[
+      local pt = require "pt"
+      local before = pt.get_num_threads()
+      pt.distributed.init_process_group()
+      assert(pt.get_num_threads() == math.max(1, before // 2))
+      assert(pt.distributed.get_local_rank() == pt.distributed.get_rank())
+    ]])
+    assert(status == 0, out)
+  end)
+
+  it("need not be told to leave", function()
+    local out, status = ranks.mpirun(2, [[require("pt").distributed.init_process_group()]])
+    assert(status == 0, out)
+    assert.equal("", out)
+  end)
+end)
