@@ -71,7 +71,7 @@ OBJ := $(ENGINE:%.c=$(BUILD)/%.o) $(KERNELS:%.c=$(BUILD)/%.o) $(BINDINGS:%.c=$(B
        $(foreach l,$(LEVELS),$(BY_LEVEL:%.c=$(BUILD)/%_$l.o)) $(BUILD)/ptlua_table.o $(BUILD)/scripts.o
 MAIN := $(PROGRAM:%.c=$(BUILD)/%.o)
 # The generated files serve every build, whatever its flags.
-GEN  := $(addprefix build/gen/,ptlua_ops.h ptlua_table.c ptlua_run.h ptlua_ids.h ptlua_rows.h ptlua_ew.h)
+GEN  := $(addprefix build/gen/,ptlua_ops.h ptlua_table.c ptlua_run.h ptlua_ids.h ptlua_rows.h ptlua_ew.h ptlua_hash.h)
 SCRIPTS := $(shell find scripts/pt -name '*.lua' 2>/dev/null)
 PAGES := docs/pytorch.md
 TARGETS := $(addprefix $(BUILD)/,ptlua libptlua.so libptlua.a pt.so)
@@ -141,7 +141,7 @@ $(BUILD)/%.o: build/gen/%.c
 
 # opgen leaves files alone that would not change: not every row added rebuilds the world.
 OPGEN := scripts/tools/opgen.lua scripts/pt/grammar.lua $(wildcard scripts/tools/opgen/*.lua)
-build/gen/stamp: engine/ops.def engine/op.h kernels/scalar.h $(OPGEN)
+build/gen/stamp: $(addprefix engine/,ops.def op.h slots.def backend.h iter.h dtype.h) kernels/scalar.h $(OPGEN)
 	@mkdir -p $(@D)
 	$(call say,gen)$(LUA) scripts/tools/opgen.lua engine/ops.def $(@D)
 	@touch $@

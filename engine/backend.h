@@ -1,18 +1,13 @@
-/* backend.h: what a device must be able to do. The CPU (kernels/cpu) fills this table, a plug-in
-   fills another; the engine knows no other way to compute. Kernels get shapes that were checked,
-   outputs that were allocated, and pointers of their own device. A slot returns false after
-   host->fail. A NULL slot is "not on this device". */
+/* backend.h: what a device must be able to do. pt_backend is its run time: memory, copies, streams; its kernels are the
+   slots of slots.def, whose arguments are described here. kernels/cpu has both for the CPU, a plug-in for its devices;
+   the engine knows no other way to compute. */
 #ifndef PTI_BACKEND_H
 #define PTI_BACKEND_H
 
 #include "dtype.h"
 #include "iter.h"
 
-#define PT_BACKEND_ABI 2
-
-/* Element-wise kernels are numbered as the rows of ops.def (PTI_EW_add, ...); `which` 0 is the
-   value, 1.. the gradient of the first, second, third input. */
-#include "ptlua_ew.h"
+#define PT_BACKEND_ABI 3
 
 typedef enum { PTI_SCAN_SUM, PTI_SCAN_PROD, PTI_SCAN_MAX, PTI_SCAN_MIN } pti_scan;
 
@@ -217,9 +212,10 @@ typedef struct pt_host {
 
 typedef struct pt_backend {
   uint32_t abi;
-  const char *name;       /* "cpu", "cuda", "sim" */
-  const char *table_hash; /* of ops.def; one built from another list is refused */
-  int (*count)(void);     /* devices */
+  const char *name; /* "cpu", "cuda", "sim" */
+  const char
+      *hash; /* PTI_HASH (ptlua_hash.h): one built from other rows, slots or arguments is refused */
+  int (*count)(void); /* devices */
 
   /* Memory; `dev` counts from 0 within the backend. The CPU has none of this but alloc .. sync. */
   void *(*alloc)(int dev, size_t bytes);
@@ -256,105 +252,7 @@ typedef struct pt_backend {
                     double *ms); /* of timed ones that were reached */
   void (*mark_free)(int dev, void *mark);
 
-  /* element-wise: operand 0 is written, the rest are read; any dtypes, computed in `compute`;
-     param: constants */
-  bool (*ew)(int dev, int op, int which, pti_compute compute, const pti_iter *it,
-             const double *param);
-  /* operand 0 = operand 1, converted */
-  bool (*copy)(int dev, const pti_iter *it);
-  bool (*fill)(int dev, const pti_iter *it, double value,
-               int64_t ivalue); /* ivalue for integer dtypes */
-  /* operand 0 (stride 0 in the reduced dims) = reduction of operand 1 over them; args write int64,
-     counted from `base` in the order of the reduced dims. An empty reduction gives the neutral
-     element. `scale` multiplies the result (mean). */
-  bool (*reduce)(int dev, pti_reduction kind, const pti_iter *it, double scale, int base);
-  /* value and position of the extreme along dim n (first of equals; NaN wins) */
-  bool (*extreme)(int dev, pti_rows r, bool max, const void *x, void *value, int64_t *index,
-                  int base);
-  bool (*gemm)(int dev, const pti_gemm *g);
-  bool (*factor)(int dev, const pti_factor *f);
-  /* operand 0 = operand 1 times operand 2, all of one complex dtype */
-  bool (*complex_mul)(int dev, const pti_iter *it);
-  bool (*fft)(int dev, const pti_fft *p, const void *x, void *y);
-  bool (*softmax)(int dev, pti_rows r, bool log, const void *x, void *y);
-  bool (*softmax_grad)(int dev, pti_rows r, bool log, const void *y, const void *g, void *gx);
-  /* ids are int64 counted from `base`, checked; negative ids count from the end where `wrap` */
-  /* y[o, i, :] = x[o, id[i], :]   (outer, k, inner) from (outer, n, inner) */
-  bool (*index_select)(int dev, pti_rows r, const void *x, const int64_t *id, int64_t k, void *y,
-                       int base, bool wrap);
-  /* y[o, id[i], :] += x[o, i, :], in the order of i */
-  bool (*index_add)(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x,
-                    int base, bool wrap);
-  /* y[o, id[i], :] = x[o, i, :]; the last of equal ids wins */
-  bool (*index_copy)(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x,
-                     int base, bool wrap);
-  /* y[o, i, j] = x[o, id[o, i, j], j]   id and y (outer, k, inner) */
-  bool (*gather)(int dev, pti_rows r, const void *x, const int64_t *id, int64_t k, void *y,
-                 int base);
-  /* y[o, id[o, i, j], j] (+)= x[o, i, j] */
-  bool (*scatter)(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x,
-                  int base, bool add);
-  /* positions (from `base`, int64, (count, nd)) of the true elements of a dense bool tensor; two
-     calls: count, write */
-  bool (*nonzero)(int dev, int nd, const int64_t *size, const uint8_t *x, int64_t *count,
-                  int64_t *out, int base);
-  /* x (n) dense of `dtype`; uniform in [a, b), normal mean a std b, integers in [a, b), bernoulli p
-     = a */
-  bool (*random)(int dev, pti_random_kind kind, pt_dtype dtype, void *x, int64_t n, uint64_t seed,
-                 uint64_t stream, uint64_t ctr, double a, double b);
-  bool (*arange)(int dev, pt_dtype dtype, void *x, int64_t n, double start, double step,
-                 int64_t istart, int64_t istep);
-  bool (*sgd)(int dev, const pti_param *p, int n, const pti_sgd *h);
-  bool (*adam)(int dev, const pti_param *p, int n, const pti_adam *h);
-  bool (*rule)(int dev, const pti_param *p, int n, const pti_rule *h);
-  /* loss[i] = -weight[t] logp[i, t, j], t = target[i, j] checked; total weight in *wsum per element
-     w (outer, inner) */
-  bool (*nll)(int dev, pti_rows r, const void *logp, const int64_t *target, const void *weight,
-              int64_t ignore, void *loss, void *w, int base);
-  bool (*nll_grad)(int dev, pti_rows r, const int64_t *target, const void *gloss, const void *w,
-                   void *gx, int base);
-  /* loss (n): minus the log likelihood of the first lengths[i] labels within steps[i] steps; gx (t, n,
-     c), its gradient, may be NULL. All lengths and labels were checked. */
-  bool (*ctc)(int dev, const pti_ctc *p, const void *x, const int64_t *labels, const int64_t *steps,
-              const int64_t *lengths, void *loss, void *gx);
-  /* y (n, o, out) = conv of x (n, c, in) with w (o, c / groups, k); its gradients for x and w; bias
-     may be NULL */
-  bool (*conv)(int dev, const pti_conv *p, const void *x, const void *w, const void *bias, void *y);
-  bool (*conv_data)(int dev, const pti_conv *p, const void *g, const void *w, const void *bias,
-                    void *x);
-  bool (*conv_weight)(int dev, const pti_conv *p, const void *x, const void *g, void *w);
-  /* y = (x - mean) rstd w + b; w and b may be NULL. norm_grad: gx, gw, gb may be NULL */
-  bool (*norm)(int dev, const pti_norm *p, const void *x, const void *w, const void *b, void *y,
-               void *mean, void *rstd);
-  bool (*norm_grad)(int dev, const pti_norm *p, const void *x, const void *w, const void *g,
-                    const void *mean, const void *rstd, void *gx, void *gw, void *gb);
-  bool (*max_pool)(int dev, const pti_window *p, const void *x, void *y, int64_t *index, int base);
-  bool (*avg_pool)(int dev, const pti_window *p, const void *x, void *y);
-  bool (*avg_pool_grad)(int dev, const pti_window *p, const void *g, void *gx);
-  /* lse (b, h, lq): log of the sum of exponentials of each row */
-  bool (*attention)(int dev, const pti_attention *p, const void *q, const void *k, const void *v,
-                    void *y, void *lse);
-  bool (*attention_grad)(int dev, const pti_attention *p, const void *q, const void *k,
-                         const void *v, const void *y, const void *lse, const void *g, void *gq,
-                         void *gk, void *gv);
-  /* the first k of each line in stable order, and where they came from */
-  bool (*sort)(int dev, pti_rows r, bool descending, const void *x, int64_t k, void *y,
-               int64_t *index, int base);
-  /* x and y of a compute type; index only for extremes */
-  bool (*scan)(int dev, pti_rows r, pti_scan kind, bool reverse, const void *x, void *y,
-               int64_t *index, int base);
-  /* place of each of `count` values in its sorted line of r.n (one line for all where r.outer is 1) */
-  bool (*search)(int dev, pti_rows r, bool right, const void *sorted, const void *values,
-                 int64_t count, int64_t per_line, int64_t *index, int base);
-  bool (*rnn)(int dev, const pti_rnn *p, const pti_rnn_data *d);
-  bool (*rnn_grad)(int dev, const pti_rnn *p, const pti_rnn_data *d);
-  /* by channel: x (outer, n, inner), n channels. Mean and biased variance; sums of g and of g (x -
-     mean); a x + b z + c, where b and z may be NULL */
-  bool (*channel_moments)(int dev, pti_rows r, const void *x, void *mean, void *var);
-  bool (*channel_dots)(int dev, pti_rows r, const void *g, const void *x, const void *mean,
-                       void *sum, void *dot);
-  bool (*channel_affine)(int dev, pti_rows r, const void *a, const void *x, const void *b,
-                         const void *z, const void *c, void *y);
+  const struct pti_slots *slots; /* its kernels (slots.h) */
 } pt_backend;
 
 /* What a plug-in exports: its table, or NULL after host->fail (of another `abi`: just NULL). */

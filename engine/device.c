@@ -11,6 +11,7 @@
 #include "mem.h"
 #include "plugin.h"
 #include "pool.h"
+#include "ptlua_hash.h"
 
 static const pt_host host = {
     .abi = PT_BACKEND_ABI,
@@ -30,7 +31,8 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static _Thread_local int chosen[PTI_MAX_DEVICE];
 
 static void open_cpu(void) {
-  table[0] = (pti_device){.be = pti_cpu_backend(&host), .index = 0, .name = "cpu"};
+  const pt_backend *cpu = pti_cpu_backend(&host);
+  table[0] = (pti_device){.be = cpu, .kernels = cpu->slots, .name = "cpu"};
   atomic_store(&ndevice, 1);
 }
 
@@ -57,7 +59,7 @@ static const pt_backend *open_backend(const char *name) {
   pti_fail(PT_OK, "%s", "");
   const pt_backend *be = opener(PT_BACKEND_ABI, &host);
   if (be == NULL && pt_error_code() != PT_OK) return NULL;
-  if (be == NULL || be->abi != PT_BACKEND_ABI || strcmp(be->table_hash, PTI_TABLE_HASH) != 0) {
+  if (be == NULL || be->abi != PT_BACKEND_ABI || strcmp(be->hash, PTI_HASH) != 0) {
     return pti_fail(PT_EDEVICE,
                     "device '%s': the plug-in was built for another version of ptlua; build both "
                     "from one source",
@@ -75,7 +77,7 @@ static bool open_devices(const char *name) {
   const pt_backend *be = open_backend(name);
   if (be == NULL) return false;
   for (int i = 0; i < be->count() && n < PTI_MAX_DEVICE; i++, n++) {
-    table[n] = (pti_device){.be = be, .index = i};
+    table[n] = (pti_device){.be = be, .kernels = be->slots, .index = i};
     snprintf(table[n].name, sizeof table[n].name, "%s:%d", be->name, i);
   }
   atomic_store_explicit(&ndevice, n, memory_order_release);

@@ -10,7 +10,8 @@ enum { PTI_MAX_DEVICE = 64 };
 
 typedef struct pti_device {
   const pt_backend *be;
-  int index; /* within the backend */
+  const struct pti_slots *kernels; /* those of be; slots.h */
+  int index;                       /* within the backend */
   char name[16];
 } pti_device;
 

@@ -7,6 +7,7 @@
 
 #include "formula.h"
 #include "node.h"
+#include "slots.h"
 #include "tensor.h"
 
 enum { MAX_ARITY = 3 };
@@ -80,7 +81,7 @@ static bool launch(const pt_op *op, int which, pt_dtype compute, pt_tensor **x, 
   fill_iter(&it, x, n);
   if (it.n == 0) return true;
   const pti_device *dev = pti_device_at(device);
-  return dev->be->ew(dev->index, op->ew, which, pti_compute_of(compute), &it, param);
+  return dev->kernels->ew(dev->index, op->ew, which, pti_compute_of(compute), &it, param);
 }
 
 /* Integer division has no value for a zero divisor; the kernels rely on this check. */

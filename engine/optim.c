@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "mem.h"
+#include "slots.h"
 #include "tensor.h"
 
 /* A step in the making. `param` and `image` run over the members of one call of the backend. */
@@ -51,7 +52,9 @@ static bool check(const pass *a) {
     for (int k = 0; k < a->nstate; k++)
       if (m->s[k] && !check_fit(a, i, "state", m->s[k])) return false;
     const pt_backend *be = pti_be(pti_dev(m->p));
-    if (a->sgd ? be->sgd == NULL : a->adam ? be->adam == NULL : be->rule == NULL) {
+    if (a->sgd    ? be->slots->sgd == NULL
+        : a->adam ? be->slots->adam == NULL
+                  : be->slots->rule == NULL) {
       pti_fail(PT_EDEVICE, "%s: not on %s", a->name, pt_device_name(pti_dev(m->p)));
       return false;
     }
@@ -160,11 +163,11 @@ static bool fill_param(const pass *a, int i, pti_param *out) {
 
 static bool call_backend(const pass *a, const pti_member *one, int count) {
   const pti_device *dev = pti_device_at(pti_dev(one->p));
-  if (a->adam) return dev->be->adam(dev->index, a->param, count, a->adam);
-  if (a->rule) return dev->be->rule(dev->index, a->param, count, a->rule);
+  if (a->adam) return dev->kernels->adam(dev->index, a->param, count, a->adam);
+  if (a->rule) return dev->kernels->rule(dev->index, a->param, count, a->rule);
   pti_sgd h = *a->sgd;
   h.first = one->fresh;
-  return dev->be->sgd(dev->index, a->param, count, &h);
+  return dev->kernels->sgd(dev->index, a->param, count, &h);
 }
 
 /* Steps all members that go together with the first one that has not been stepped; there is one such set as a rule.

@@ -7,6 +7,7 @@
 
 #include "mem.h"
 #include "node.h"
+#include "slots.h"
 
 /* ---- scopes ---- */
 
@@ -400,7 +401,7 @@ bool pti_writable(const char *op, pt_tensor *x) {
                    .stride = {{1}, {1}},
                    .ptr = {own->data, s->data},
                    .dtype = {PT_U8, PT_U8}};
-    if (s->bytes && !dev->be->copy(dev->index, &it)) {
+    if (s->bytes && !dev->kernels->copy(dev->index, &it)) {
       storage_release(own);
       return false;
     }

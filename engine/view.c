@@ -2,6 +2,7 @@
    copying. */
 #include <string.h>
 
+#include "slots.h"
 #include "tensor.h"
 
 bool pti_dim(const char *op, int64_t dim, int nd, int *out) {
@@ -73,7 +74,7 @@ bool pti_fill_value(pt_tensor *y, double value, int64_t ivalue) {
   pti_operand op = operand(y);
   pti_iter_init(&it, y->nd, y->size, &op, 1);
   const pti_device *dev = pti_device_at(pti_dev(y));
-  return it.n == 0 || dev->be->fill(dev->index, &it, value, ivalue);
+  return it.n == 0 || dev->kernels->fill(dev->index, &it, value, ivalue);
 }
 
 /* A copy that is not waited for: pinned memory remembers its end. */
@@ -158,7 +159,7 @@ bool pti_copy_into(pt_tensor *y, pt_tensor *x) {
   }
   pti_iter_init(&it, y->nd, y->size, op, 2);
   const pti_device *dev = pti_device_at(pti_dev(y));
-  return it.n == 0 || dev->be->copy(dev->index, &it);
+  return it.n == 0 || dev->kernels->copy(dev->index, &it);
 }
 
 pt_tensor *pti_cast(pt_tensor *x, pt_dtype dtype) {

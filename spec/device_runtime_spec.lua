@@ -472,8 +472,9 @@ describe("plug-ins", function()
 
   local compiler = os.execute "command -v cc >/dev/null 2>&1"
   local it_compiled = compiler and it or function(what) pending(what .. ": no C compiler") end
-  local function compile(source)
-    local pipe = assert(io.popen(("cc -shared -fPIC -x c -o %s/libptlua_cuda.so - 2>&1"):format(folder), "w"))
+  local function compile(source, flags)
+    local command = "cc -shared -fPIC %s -x c -o %s/libptlua_cuda.so - 2>&1"
+    local pipe = assert(io.popen(command:format(flags or "", folder), "w"))
     pipe:write(source)
     assert(pipe:close())
   end
@@ -488,6 +489,34 @@ describe("plug-ins", function()
     compile [[static struct { unsigned abi; const char *name, *hash; } b = {0, "cuda", "0"};
       void *pt_backend_open(unsigned abi, const void *host) { b.abi = abi; return &b; }]]
     assert.match("built for another version of ptlua; build both from one source", said())
+  end)
+
+  -- A plug-in without devices, built from a copy of the tree in which `file` of engine/ ends with `more`.
+  local function built_from(file, more)
+    local tree = folder .. "/tree"
+    assert(os.execute(([[set -e; mkdir -p %s/kernels %s/gen; cp -r engine %s; cp kernels/scalar.h %s/kernels
+      printf '%%s\n' '%s' >>%s/engine/%s
+      lua5.4 scripts/tools/opgen.lua %s/engine/ops.def %s/gen %s]])
+      :format(tree, folder, tree, tree, more, tree, file, tree, folder, tree)))
+    compile([[#include "backend.h"
+      #include "ptlua_hash.h"
+      static int none(void) { return 0; }
+      static pt_backend b = {.name = "cuda", .hash = PTI_HASH, .count = none};
+      const pt_backend *pt_backend_open(uint32_t abi, const pt_host *host) { b.abi = abi; return &b; }]],
+      ("-I%s/tree/engine -I%s/gen"):format(folder, folder))
+  end
+  it_compiled("built before a slot, a row or an argument was added are not taken", function()
+    built_from("slots.def", "/* a comment is no difference */")
+    assert.match("cuda has 0 devices", (run("PT_BACKEND_PATH=" .. folder, script))) -- it was taken
+    for file, more in pairs {
+      ["slots.def"] = "SLOT(flip, pti_rows r, const void *x, void *y)",
+      ["ops.def"] = 'UNARY(one, FLT, K(1), NONE, "1")',
+      ["backend.h"] = "typedef struct pti_more { int n; } pti_more;",
+    } do
+      os.execute("rm -r " .. folder .. "/tree " .. folder .. "/gen")
+      built_from(file, more)
+      assert.match("built for another version of ptlua; build both from one source", said())
+    end
   end)
 
   it("for CUDA say what is missing where there is no driver", function()

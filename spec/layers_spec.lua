@@ -4,7 +4,7 @@
 local engine_layers = {
   { "ptlua", "base" },
   { "mem", "cpu", "pool", "philox", "rng", "plugin", "transport" },
-  { "dtype", "iter", "backend", "device", "devmem", "stream", "pinned", "comm" },
+  { "dtype", "iter", "backend", "slots", "device", "devmem", "stream", "pinned", "comm" },
   { "tensor", "view" },
   { "op", "node", "hook", "function", "checkpoint", "autocast", "anomaly", "formula", "elementwise" },
   { "ops" },
@@ -17,10 +17,12 @@ local upwards = {
 -- The generated headers, and the headers whose layer they belong to.
 local generated = {
   ["ptlua_ops.h"] = "ptlua.h", ["ptlua_ew.h"] = "backend.h", ["ptlua_ids.h"] = "op.h", ["ptlua_run.h"] = "op.h",
+  ["ptlua_hash.h"] = "backend.h",
 }
 -- What the other rooms may see of the engine.
 local kernels_see = {
   "backend.h", "transport.h", "dtype.h", "iter.h", "philox.h", "rng.h", "ptlua_ew.h", "ptlua_rows.h",
+  "slots.h", "slots.def", "ptlua_hash.h",
   "cpu.h", -- which loops this machine runs
 }
 local bindings_see = {

@@ -155,9 +155,10 @@ pt_tensor *index_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   if (p.nindexed == 0) return pti_copy_into(y, x) ? y : NULL;
   x = pti_dense_of(in_order(&p, x));
   const pti_device *dev = pti_home(y);
-  if (x == NULL || !pti_has(op->name, dev, dev->be->index_select != NULL)) return NULL;
-  bool ok = dev->be->index_select(dev->index, p.rows, pti_ptr(x), (const int64_t *)pti_ptr(p.flat),
-                                  p.flat->numel, pti_ptr(y), pti_this.index_base, true);
+  if (x == NULL || !pti_has(op->name, dev, dev->kernels->index_select != NULL)) return NULL;
+  bool ok =
+      dev->kernels->index_select(dev->index, p.rows, pti_ptr(x), (const int64_t *)pti_ptr(p.flat),
+                                 p.flat->numel, pti_ptr(y), pti_this.index_base, true);
   return ok ? y : NULL;
 }
 
@@ -206,10 +207,10 @@ pt_tensor *index_put_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   }
   pt_tensor *part = in_order(&p, x), *y = pti_dense_of(part);
   const pti_device *dev = pti_home(x);
-  bool have = add ? dev->be->index_add != NULL : dev->be->index_copy != NULL;
+  bool have = add ? dev->kernels->index_add != NULL : dev->kernels->index_copy != NULL;
   if (y == NULL || !pti_has(op->name, dev, have)) return NULL;
   if (p.flat->alias->storage == x->alias->storage && !(p.flat = pt_clone(p.flat))) return NULL;
-  bool ok = (add ? dev->be->index_add : dev->be->index_copy)(
+  bool ok = (add ? dev->kernels->index_add : dev->kernels->index_copy)(
       dev->index, p.rows, pti_ptr(y), (const int64_t *)pti_ptr(p.flat), p.flat->numel,
       pti_ptr(value), pti_this.index_base, true);
   if (ok && y != part) ok = pti_copy_into(part, y);

@@ -76,10 +76,10 @@ pt_tensor *attention_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   state[2] = (int64_t)(p.ctr = p.dropout > 0 ? pti_generator_take(r, p.b * p.h * p.lq * p.lk) : 0);
   if (!(q = ready(q, p.dtype)) || !(k = ready(k, p.dtype)) || !(v = ready(v, p.dtype))) return NULL;
   const pti_device *dev = pti_device_at(pti_dev(q));
-  if (dev->be->attention == NULL)
+  if (dev->kernels->attention == NULL)
     return pti_fail(PT_EDEVICE, "attention: no kernel on %s", dev->name);
-  if (y->numel && !dev->be->attention(dev->index, &p, pti_ptr(q), pti_ptr(k), pti_ptr(v),
-                                      pti_ptr(y), pti_ptr(more[0]))) {
+  if (y->numel && !dev->kernels->attention(dev->index, &p, pti_ptr(q), pti_ptr(k), pti_ptr(v),
+                                           pti_ptr(y), pti_ptr(more[0]))) {
     return NULL;
   }
   return pti_cast(y, dtype);
@@ -105,9 +105,9 @@ static bool fused_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
     if (!(out[i] = pti_new_like(x[i], p.dtype))) return false;
   }
   const pti_device *dev = pti_device_at(pti_dev(q));
-  if (!dev->be->attention_grad(dev->index, &p, pti_ptr(x[0]), pti_ptr(x[1]), pti_ptr(x[2]),
-                               pti_ptr(x[3]), pti_ptr(lse), pti_ptr(x[4]), pti_ptr(out[0]),
-                               pti_ptr(out[1]), pti_ptr(out[2]))) {
+  if (!dev->kernels->attention_grad(dev->index, &p, pti_ptr(x[0]), pti_ptr(x[1]), pti_ptr(x[2]),
+                                    pti_ptr(x[3]), pti_ptr(lse), pti_ptr(x[4]), pti_ptr(out[0]),
+                                    pti_ptr(out[1]), pti_ptr(out[2]))) {
     return false;
   }
   for (int i = 0; i < 3; i++) {

@@ -50,11 +50,11 @@ static pt_tensor *affine(const pti_rows *r, pt_tensor *a, pt_tensor *x, pt_tenso
       (b && !(b = ready(b, numbers))))
     return NULL;
   const pti_device *dev = pti_device_at(pti_dev(x));
-  if (dev->be->channel_affine == NULL)
+  if (dev->kernels->channel_affine == NULL)
     return pti_fail(PT_EDEVICE, "batch_norm: no kernel on %s", dev->name);
-  bool ok = y->numel == 0 ||
-            dev->be->channel_affine(dev->index, *r, pti_ptr(a), pti_ptr(x), b ? pti_ptr(b) : NULL,
-                                    z ? pti_ptr(z) : NULL, pti_ptr(c), pti_ptr(y));
+  bool ok = y->numel == 0 || dev->kernels->channel_affine(
+                                 dev->index, *r, pti_ptr(a), pti_ptr(x), b ? pti_ptr(b) : NULL,
+                                 z ? pti_ptr(z) : NULL, pti_ptr(c), pti_ptr(y));
   return ok ? y : NULL;
 }
 
@@ -64,10 +64,10 @@ static pt_tensor *run(const pti_rows *r, const pt_arg *arg, pt_tensor **more) {
     more[k] = pti_new(&r->n, 1, pti_computed(arg[0].t), pti_dev(arg[0].t));
   if (!x || !more[0] || !more[1]) return NULL;
   const pti_device *dev = pti_device_at(pti_dev(x));
-  if (dev->be->channel_moments == NULL)
+  if (dev->kernels->channel_moments == NULL)
     return pti_fail(PT_EDEVICE, "batch_norm: no kernel on %s", dev->name);
-  if (r->n &&
-      !dev->be->channel_moments(dev->index, *r, pti_ptr(x), pti_ptr(more[0]), pti_ptr(more[1])))
+  if (r->n && !dev->kernels->channel_moments(dev->index, *r, pti_ptr(x), pti_ptr(more[0]),
+                                             pti_ptr(more[1])))
     return NULL;
   pt_tensor *a = pt_rsqrt(pt_add(more[1], pt_scalar(arg[3].f)));
   if (w) a = pt_mul(a, w);
@@ -103,8 +103,8 @@ static bool fused_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
   pt_tensor *sum = pti_new_like(mean, pti_computed(x)), *dot = pti_new_like(mean, pti_computed(x));
   if (!x || !g || !sum || !dot) return false;
   const pti_device *dev = pti_device_at(pti_dev(x));
-  if (r.n && !dev->be->channel_dots(dev->index, r, pti_ptr(g), pti_ptr(x), pti_ptr(mean),
-                                    pti_ptr(sum), pti_ptr(dot))) {
+  if (r.n && !dev->kernels->channel_dots(dev->index, r, pti_ptr(g), pti_ptr(x), pti_ptr(mean),
+                                         pti_ptr(sum), pti_ptr(dot))) {
     return false;
   }
   pt_tensor *rstd = pt_rsqrt(pt_add(var, pt_scalar(n->arg[3].f))), *a = w ? pt_mul(rstd, w) : rstd;

@@ -147,14 +147,14 @@ pt_tensor *complex_mul_run(const pt_op *op, const pt_arg *arg, pt_tensor **more)
   if (!pti_broadcast(op->name, (const pt_tensor *const *)(x + 1), 2, size, &nd)) return NULL;
   const pti_device *dev = pti_home(x[1]);
   x[0] = pti_new(size, nd, x[1]->dtype, pti_dev(x[1]));
-  if (x[0] == NULL || !pti_has(op->name, dev, dev->be->complex_mul != NULL)) return NULL;
+  if (x[0] == NULL || !pti_has(op->name, dev, dev->kernels->complex_mul != NULL)) return NULL;
   pti_operand operand[3];
   for (int i = 0; i < 3; i++) {
     operand[i] = (pti_operand){pti_ptr(x[i]), x[i]->dtype, x[i]->nd, x[i]->size, x[i]->stride};
   }
   pti_iter it;
   pti_iter_init(&it, nd, size, operand, 3);
-  return it.n == 0 || dev->be->complex_mul(dev->index, &it) ? x[0] : NULL;
+  return it.n == 0 || dev->kernels->complex_mul(dev->index, &it) ? x[0] : NULL;
 }
 
 bool complex_mul_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {

@@ -144,12 +144,13 @@ pt_tensor *convolution_run(const pt_op *op, const pt_arg *arg, pt_tensor **more)
   if (y->numel == 0) return pti_cast(y, dtype);
   const pti_device *dev = pti_device_at(pti_dev(x));
   const void *bias = b ? pti_ptr(b) : NULL;
-  if ((q.transposed ? dev->be->conv_data : dev->be->conv) == NULL) {
+  if ((q.transposed ? dev->kernels->conv_data : dev->kernels->conv) == NULL) {
     return pti_fail(PT_EDEVICE, "%s: no kernel on %s", q.name, dev->name);
   }
-  bool ok = q.transposed
-                ? dev->be->conv_data(dev->index, &q.p, pti_ptr(x), pti_ptr(w), bias, pti_ptr(y))
-                : dev->be->conv(dev->index, &q.p, pti_ptr(x), pti_ptr(w), bias, pti_ptr(y));
+  bool ok =
+      q.transposed
+          ? dev->kernels->conv_data(dev->index, &q.p, pti_ptr(x), pti_ptr(w), bias, pti_ptr(y))
+          : dev->kernels->conv(dev->index, &q.p, pti_ptr(x), pti_ptr(w), bias, pti_ptr(y));
   return ok ? pti_cast(y, dtype) : NULL;
 }
 
@@ -249,9 +250,9 @@ pt_tensor *convolution_weight_run(const pt_op *op, const pt_arg *arg, pt_tensor 
   out = ready(out, p->dtype);
   if (!in || !out || !w) return NULL;
   const pti_device *dev = pti_device_at(pti_dev(in));
-  if (dev->be->conv_weight == NULL)
+  if (dev->kernels->conv_weight == NULL)
     return pti_fail(PT_EDEVICE, "%s: no kernel on %s", q.name, dev->name);
-  if (w->numel && !dev->be->conv_weight(dev->index, p, pti_ptr(in), pti_ptr(out), pti_ptr(w)))
+  if (w->numel && !dev->kernels->conv_weight(dev->index, p, pti_ptr(in), pti_ptr(out), pti_ptr(w)))
     return NULL;
   return pti_cast(w, dtype);
 }

@@ -73,8 +73,8 @@ pt_tensor *ctc_forward_run(const pt_op *op, const pt_arg *arg, pt_tensor **more)
   pt_tensor *loss = pti_new(&p.n, 1, p.dtype, 0);
   pt_tensor *gx = arg[5].i ? x ? pti_new_like(x, p.dtype) : NULL : pti_new(&none, 1, p.dtype, 0);
   if (!x || !loss || !gx) return NULL;
-  if (!pti_home(x)->be->ctc(0, &p, pti_ptr(x), ids_of(label), ids_of(steps), ids_of(lengths),
-                            pti_ptr(loss), arg[5].i ? pti_ptr(gx) : NULL)) {
+  if (!pti_home(x)->kernels->ctc(0, &p, pti_ptr(x), ids_of(label), ids_of(steps), ids_of(lengths),
+                                 pti_ptr(loss), arg[5].i ? pti_ptr(gx) : NULL)) {
     return NULL;
   }
   more[0] = pti_cast(pti_to_device(gx, home), dtype);

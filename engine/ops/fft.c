@@ -23,7 +23,7 @@ static bool ready(const char *op, const pt_tensor *x, bool complex, int dim) {
 static pt_tensor *transform(const char *op, pt_tensor *x, int dim, pti_fft f, int64_t size,
                             pt_dtype dtype) {
   const pti_device *dev = pti_home(x);
-  if (!pti_has(op, dev, dev->be->fft != NULL)) return NULL;
+  if (!pti_has(op, dev, dev->kernels->fft != NULL)) return NULL;
   int64_t sizes[PT_MAX_DIM];
   memcpy(sizes, x->size, sizeof sizes);
   sizes[dim] = size;
@@ -33,7 +33,7 @@ static pt_tensor *transform(const char *op, pt_tensor *x, int dim, pti_fft f, in
   f.dtype = part_of(dtype);
   f.outer = r.outer;
   f.inner = r.inner;
-  return y->numel == 0 || dev->be->fft(dev->index, &f, pti_ptr(x), pti_ptr(y)) ? y : NULL;
+  return y->numel == 0 || dev->kernels->fft(dev->index, &f, pti_ptr(x), pti_ptr(y)) ? y : NULL;
 }
 
 pt_tensor *fft_complex_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {

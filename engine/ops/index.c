@@ -28,10 +28,10 @@ pt_tensor *index_select_run(const pt_op *op, const pt_arg *arg, pt_tensor **more
   size[dim] = id->numel;
   pt_tensor *y = pti_new(size, x->nd, x->dtype, pti_dev(x));
   const pti_device *dev = pti_home(x);
-  if (y == NULL || !pti_has(op->name, dev, dev->be->index_select != NULL)) return NULL;
-  bool ok = y->numel == 0 || dev->be->index_select(dev->index, pti_rows_of(x, dim), pti_ptr(x),
-                                                   (const int64_t *)pti_ptr(id), id->numel,
-                                                   pti_ptr(y), pti_this.index_base, false);
+  if (y == NULL || !pti_has(op->name, dev, dev->kernels->index_select != NULL)) return NULL;
+  bool ok = y->numel == 0 || dev->kernels->index_select(dev->index, pti_rows_of(x, dim), pti_ptr(x),
+                                                        (const int64_t *)pti_ptr(id), id->numel,
+                                                        pti_ptr(y), pti_this.index_base, false);
   return ok ? y : NULL;
 }
 
@@ -71,10 +71,10 @@ static pt_tensor *write_rows(const pt_op *op, const pt_arg *arg, bool add) {
   if (!read_row(op, arg, &dim, &id) || !check_src(op, x, dim, id, arg[3].t)) return NULL;
   src = pti_dense_of(arg[3].t);
   const pti_device *dev = pti_home(x);
-  bool have = add ? dev->be->index_add != NULL : dev->be->index_copy != NULL;
+  bool have = add ? dev->kernels->index_add != NULL : dev->kernels->index_copy != NULL;
   if (src == NULL || !pti_has(op->name, dev, have)) return NULL;
   if (src->numel == 0) return x;
-  bool ok = (add ? dev->be->index_add : dev->be->index_copy)(
+  bool ok = (add ? dev->kernels->index_add : dev->kernels->index_copy)(
       dev->index, pti_rows_of(x, dim), pti_ptr(x), (const int64_t *)pti_ptr(id), id->numel,
       pti_ptr(src), pti_this.index_base, false);
   return ok ? x : NULL;
@@ -144,10 +144,10 @@ pt_tensor *gather_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   if (y == NULL || y->numel == 0) return y;
   pt_tensor *x = pti_dense_of(corner(arg[0].t, id, dim));
   const pti_device *dev = pti_home(y);
-  if (x == NULL || !pti_has(op->name, dev, dev->be->gather != NULL)) return NULL;
-  bool ok =
-      dev->be->gather(dev->index, pti_rows_of(x, dim), pti_ptr(x), (const int64_t *)pti_ptr(id),
-                      x->nd ? id->size[dim] : id->numel, pti_ptr(y), pti_this.index_base);
+  if (x == NULL || !pti_has(op->name, dev, dev->kernels->gather != NULL)) return NULL;
+  bool ok = dev->kernels->gather(dev->index, pti_rows_of(x, dim), pti_ptr(x),
+                                 (const int64_t *)pti_ptr(id), x->nd ? id->size[dim] : id->numel,
+                                 pti_ptr(y), pti_this.index_base);
   return ok ? y : NULL;
 }
 
@@ -182,10 +182,11 @@ static pt_tensor *scatter_into(const pt_op *op, const pt_arg *arg, bool add) {
   pt_tensor *src = pti_dense_of(scattered(op, x, arg[3].t, id)), *part = corner(x, id, dim);
   pt_tensor *y = pti_dense_of(part);
   const pti_device *dev = pti_home(x);
-  if (src == NULL || y == NULL || !pti_has(op->name, dev, dev->be->scatter != NULL)) return NULL;
-  bool ok =
-      dev->be->scatter(dev->index, pti_rows_of(y, dim), pti_ptr(y), (const int64_t *)pti_ptr(id),
-                       x->nd ? id->size[dim] : id->numel, pti_ptr(src), pti_this.index_base, add);
+  if (src == NULL || y == NULL || !pti_has(op->name, dev, dev->kernels->scatter != NULL))
+    return NULL;
+  bool ok = dev->kernels->scatter(dev->index, pti_rows_of(y, dim), pti_ptr(y),
+                                  (const int64_t *)pti_ptr(id), x->nd ? id->size[dim] : id->numel,
+                                  pti_ptr(src), pti_this.index_base, add);
   if (ok && y != part) ok = pti_copy_into(part, y);
   return ok ? x : NULL;
 }
@@ -237,15 +238,15 @@ pt_tensor *nonzero_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   x = pti_dense_of(x);
   if (x == NULL) return NULL;
   const pti_device *dev = pti_home(x);
-  if (!pti_has(op->name, dev, dev->be->nonzero != NULL)) return NULL;
+  if (!pti_has(op->name, dev, dev->kernels->nonzero != NULL)) return NULL;
   const int64_t *size = nd ? x->size : &one;
   const uint8_t *data = (const uint8_t *)pti_ptr(x);
-  if (x->numel && !dev->be->nonzero(dev->index, nd ? nd : 1, size, data, &count, NULL, 0))
+  if (x->numel && !dev->kernels->nonzero(dev->index, nd ? nd : 1, size, data, &count, NULL, 0))
     return NULL;
   pt_tensor *y = pti_new((int64_t[]){count, nd}, 2, PT_I64, pti_dev(x));
   if (y == NULL || y->numel == 0) return y;
-  bool ok = dev->be->nonzero(dev->index, nd, size, data, &count, (int64_t *)pti_ptr(y),
-                             pti_this.index_base);
+  bool ok = dev->kernels->nonzero(dev->index, nd, size, data, &count, (int64_t *)pti_ptr(y),
+                                  pti_this.index_base);
   return ok ? y : NULL;
 }
 

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "ops.h"
+#include "ptlua_ew.h"
 
 static bool no_gradient(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   if (pti_wants(n, 0)) gx[0] = pti_zeros_for(&n->in[0], g[0]);
@@ -79,8 +80,8 @@ pt_tensor *masked_fill_run(const pt_op *op, const pt_arg *arg, pt_tensor **more)
   pti_iter it;
   pti_iter_init(&it, x->nd, x->size, operand, PTI_COUNT(t));
   const pti_device *dev = pti_home(x);
-  bool ok =
-      it.n == 0 || dev->be->ew(dev->index, PTI_EW_where, 0, pti_compute_of(x->dtype), &it, NULL);
+  bool ok = it.n == 0 ||
+            dev->kernels->ew(dev->index, PTI_EW_where, 0, pti_compute_of(x->dtype), &it, NULL);
   return ok ? x : NULL;
 }
 

@@ -162,7 +162,7 @@ static bool factor_on_host(const pti_device *dev, pti_factor f) {
   }
   f.a = a[0].host, f.b = a[1].host, f.c = a[2].host, f.d = a[3].host;
   f.pivot = a[4].host, f.info = a[5].host;
-  ok = ok && pti_be(0)->factor(0, &f);
+  ok = ok && pti_device_at(0)->kernels->factor(0, &f);
   for (int i = 0; i < ARRAYS; i++) {
     if (ok && a[i].host && a[i].written && a[i].bytes)
       ok = dev->be->from_host(dev->index, a[i].from, a[i].host, (size_t)a[i].bytes);
@@ -177,7 +177,7 @@ static bool factor_on_host(const pti_device *dev, pti_factor f) {
 static bool run_factor(const pt_tensor *x, const pti_factor *f) {
   const pti_device *dev = pti_home(x);
   if (f->batch == 0) return true;
-  return dev->be->factor ? dev->be->factor(dev->index, f) : factor_on_host(dev, *f);
+  return dev->kernels->factor ? dev->kernels->factor(dev->index, f) : factor_on_host(dev, *f);
 }
 
 /* ---- calls that the gradients are written in ---- */

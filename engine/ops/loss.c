@@ -94,11 +94,11 @@ pt_tensor *nll_loss_forward_run(const pt_op *op, const pt_arg *arg, pt_tensor **
   pt_tensor *w = pti_new_like(target, arg[0].t->dtype);
   if (x == NULL || loss == NULL || w == NULL || (arg[2].t && weight == NULL)) return NULL;
   const pti_device *dev = pti_home(x);
-  if (!pti_has(name, dev, dev->be->nll != NULL)) return NULL;
+  if (!pti_has(name, dev, dev->kernels->nll != NULL)) return NULL;
   if (target->numel &&
-      !dev->be->nll(dev->index, pti_rows_of(x, class_dim(x)), pti_ptr(x),
-                    (const int64_t *)pti_ptr(target), weight ? pti_ptr(weight) : NULL, ignore,
-                    pti_ptr(loss), pti_ptr(w), pti_this.index_base)) {
+      !dev->kernels->nll(dev->index, pti_rows_of(x, class_dim(x)), pti_ptr(x),
+                         (const int64_t *)pti_ptr(target), weight ? pti_ptr(weight) : NULL, ignore,
+                         pti_ptr(loss), pti_ptr(w), pti_this.index_base)) {
     return NULL;
   }
   bool was = pt_set_grad_enabled(false);
@@ -126,11 +126,11 @@ bool nll_loss_forward_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   int dim = e->nd > 1;
   gx[0] = out;
   if (out->numel == 0) return true;
-  if (!pt_grad_enabled() && dev->be->nll_grad) {
+  if (!pt_grad_enabled() && dev->kernels->nll_grad) {
     each = pti_dense_of(each);
-    return each &&
-           dev->be->nll_grad(dev->index, pti_rows_of(out, dim), (const int64_t *)pti_ptr(target),
-                             pti_ptr(each), pti_ptr(w), pti_ptr(out), pti_this.index_base);
+    return each && dev->kernels->nll_grad(dev->index, pti_rows_of(out, dim),
+                                          (const int64_t *)pti_ptr(target), pti_ptr(each),
+                                          pti_ptr(w), pti_ptr(out), pti_this.index_base);
   }
   /* Ignored targets have weight 0, so any class will do for them; `each` is not finite where all are. */
   pt_tensor *skip = pt_eq(w, pt_scalar(0));

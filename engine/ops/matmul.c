@@ -48,7 +48,7 @@ static bool multiply(const char *op, pt_tensor *a, pt_tensor *b, pt_tensor *c, d
   matrix ma, mb;
   if (c->numel == 0) return true;
   if (g.k == 0) return beta == 1 || pti_fill_value(c, 0, 0);
-  if (!matrix_of(&a, &ma) || !matrix_of(&b, &mb) || !pti_has(op, dev, dev->be->gemm != NULL))
+  if (!matrix_of(&a, &ma) || !matrix_of(&b, &mb) || !pti_has(op, dev, dev->kernels->gemm != NULL))
     return false;
   g.a = ma.data;
   g.ta = ma.t;
@@ -60,7 +60,7 @@ static bool multiply(const char *op, pt_tensor *a, pt_tensor *b, pt_tensor *c, d
   g.sb = mb.step;
   g.ldc = g.n;
   g.sc = g.m * g.n;
-  return dev->be->gemm(dev->index, &g);
+  return dev->kernels->gemm(dev->index, &g);
 }
 
 /* ---- checks ---- */

@@ -43,9 +43,11 @@ pt_tensor *row_norm_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
     return NULL;
   if (!y || !more[0] || !more[1]) return NULL;
   const pti_device *dev = pti_device_at(pti_dev(x));
-  if (dev->be->norm == NULL) return pti_fail(PT_EDEVICE, "row_norm: no kernel on %s", dev->name);
-  bool ok = dev->be->norm(dev->index, &p, pti_ptr(x), w ? pti_ptr(w) : NULL, b ? pti_ptr(b) : NULL,
-                          pti_ptr(y), pti_ptr(more[0]), pti_ptr(more[1]));
+  if (dev->kernels->norm == NULL)
+    return pti_fail(PT_EDEVICE, "row_norm: no kernel on %s", dev->name);
+  bool ok =
+      dev->kernels->norm(dev->index, &p, pti_ptr(x), w ? pti_ptr(w) : NULL, b ? pti_ptr(b) : NULL,
+                         pti_ptr(y), pti_ptr(more[0]), pti_ptr(more[1]));
   return ok ? pti_cast(y, dtype) : NULL;
 }
 
@@ -67,8 +69,8 @@ static bool fused_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
   }
   void *at[3];
   for (int i = 0; i < 3; i++) at[i] = out[i] ? pti_ptr(out[i]) : NULL;
-  if (!dev->be->norm_grad(dev->index, &p, pti_ptr(x), w ? pti_ptr(w) : NULL, pti_ptr(g),
-                          pti_ptr(mean), pti_ptr(rstd), at[0], at[1], at[2])) {
+  if (!dev->kernels->norm_grad(dev->index, &p, pti_ptr(x), w ? pti_ptr(w) : NULL, pti_ptr(g),
+                               pti_ptr(mean), pti_ptr(rstd), at[0], at[1], at[2])) {
     return false;
   }
   for (int i = 0; i < 3; i++) {

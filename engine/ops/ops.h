@@ -9,6 +9,7 @@
 #include "node.h"
 #include "op.h"
 #include "ptlua_run.h"
+#include "slots.h"
 #include "tensor.h"
 
 /* ---- devices ---- */

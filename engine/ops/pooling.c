@@ -96,10 +96,10 @@ pt_tensor *max_pool_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   x = pti_dense_of(pti_cast(x, p.dtype));
   if (!x || !y || !more[0]) return NULL;
   const pti_device *dev = pti_device_at(pti_dev(x));
-  if (dev->be->max_pool == NULL)
+  if (dev->kernels->max_pool == NULL)
     return pti_fail(PT_EDEVICE, "%s: no kernel on %s", op->name, dev->name);
-  if (y->numel && !dev->be->max_pool(dev->index, &p, pti_ptr(x), pti_ptr(y),
-                                     (int64_t *)pti_ptr(more[0]), pti_this.index_base)) {
+  if (y->numel && !dev->kernels->max_pool(dev->index, &p, pti_ptr(x), pti_ptr(y),
+                                          (int64_t *)pti_ptr(more[0]), pti_this.index_base)) {
     return NULL;
   }
   return pti_cast(y, dtype);
@@ -144,9 +144,9 @@ pt_tensor *avg_pool_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   x = pti_dense_of(pti_cast(x, p.dtype));
   if (!x || !y) return NULL;
   const pti_device *dev = pti_device_at(pti_dev(x));
-  if (dev->be->avg_pool == NULL)
+  if (dev->kernels->avg_pool == NULL)
     return pti_fail(PT_EDEVICE, "%s: no kernel on %s", op->name, dev->name);
-  if (y->numel && !dev->be->avg_pool(dev->index, &p, pti_ptr(x), pti_ptr(y))) return NULL;
+  if (y->numel && !dev->kernels->avg_pool(dev->index, &p, pti_ptr(x), pti_ptr(y))) return NULL;
   return pti_cast(y, dtype);
 }
 
@@ -175,9 +175,9 @@ pt_tensor *avg_pool_grad_run(const pt_op *op, const pt_arg *arg, pt_tensor **mor
   g = pti_dense_of(pti_cast(g, p.dtype));
   if (!x || !g) return NULL;
   const pti_device *dev = pti_device_at(pti_dev(x));
-  if (dev->be->avg_pool_grad == NULL)
+  if (dev->kernels->avg_pool_grad == NULL)
     return pti_fail(PT_EDEVICE, "%s: no kernel on %s", op->name, dev->name);
-  if (x->numel && !dev->be->avg_pool_grad(dev->index, &p, pti_ptr(g), pti_ptr(x))) return NULL;
+  if (x->numel && !dev->kernels->avg_pool_grad(dev->index, &p, pti_ptr(g), pti_ptr(x))) return NULL;
   return pti_cast(x, dtype);
 }
 

@@ -17,8 +17,8 @@ pt_tensor *sequence_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   pt_tensor *y = pti_new(&n, 1, arg[3].i, (int)arg[4].i);
   if (y == NULL || n == 0) return y;
   const pti_device *dev = pti_home(y);
-  if (!pti_has(op->name, dev, dev->be->arange != NULL)) return NULL;
-  bool ok = dev->be->arange(dev->index, y->dtype, pti_ptr(y), n, start, step, istart, istep);
+  if (!pti_has(op->name, dev, dev->kernels->arange != NULL)) return NULL;
+  bool ok = dev->kernels->arange(dev->index, y->dtype, pti_ptr(y), n, start, step, istart, istep);
   return ok ? y : NULL;
 }
 
@@ -61,11 +61,11 @@ pt_tensor *random_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   if (!check_distribution(op->name, kind, arg[1].s, x, a, b)) return NULL;
   const pti_device *dev = pti_home(x);
   if (x->numel == 0) return x;
-  if (!pti_has(op->name, dev, dev->be->random != NULL)) return NULL;
+  if (!pti_has(op->name, dev, dev->kernels->random != NULL)) return NULL;
   pti_generator *r = pti_default_generator();
   uint64_t ctr = pti_generator_take(r, x->numel);
-  bool ok = dev->be->random(dev->index, (pti_random_kind)kind, x->dtype, pti_ptr(x), x->numel,
-                            r->seed, r->stream, ctr, a, b);
+  bool ok = dev->kernels->random(dev->index, (pti_random_kind)kind, x->dtype, pti_ptr(x), x->numel,
+                                 r->seed, r->stream, ctr, a, b);
   return ok ? x : NULL;
 }
 

@@ -52,8 +52,8 @@ static pt_tensor *reduce(const char *op, pti_reduction kind, pt_tensor *x, const
                            {pti_ptr(x), x->dtype, x->nd, x->size, x->stride}};
   pti_iter it;
   pti_iter_init(&it, x->nd, x->size, operand, 2);
-  if (!pti_has(op, dev, dev->be->reduce != NULL)) return NULL;
-  return dev->be->reduce(dev->index, kind, &it, scale, pti_this.index_base) ? y : NULL;
+  if (!pti_has(op, dev, dev->kernels->reduce != NULL)) return NULL;
+  return dev->kernels->reduce(dev->index, kind, &it, scale, pti_this.index_base) ? y : NULL;
 }
 
 /* A reduced tensor at the shape it had with the reduced dims kept as 1, so that it broadcasts
@@ -215,11 +215,11 @@ static pt_tensor *extreme_dim(const pt_op *op, const pt_arg *arg, pt_tensor **mo
   pt_tensor *y = pti_new(p.size, p.nd, x->dtype, pti_dev(x));
   more[0] = pti_new(p.size, p.nd, PT_I64, pti_dev(x));
   const pti_device *dev = pti_home(x);
-  if (y == NULL || more[0] == NULL || !pti_has(op->name, dev, dev->be->extreme != NULL))
+  if (y == NULL || more[0] == NULL || !pti_has(op->name, dev, dev->kernels->extreme != NULL))
     return NULL;
   bool ok = y->numel == 0 ||
-            dev->be->extreme(dev->index, pti_rows_of(x, dim), max, pti_ptr(x), pti_ptr(y),
-                             (int64_t *)pti_ptr(more[0]), pti_this.index_base);
+            dev->kernels->extreme(dev->index, pti_rows_of(x, dim), max, pti_ptr(x), pti_ptr(y),
+                                  (int64_t *)pti_ptr(more[0]), pti_this.index_base);
   return ok ? y : NULL;
 }
 

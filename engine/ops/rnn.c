@@ -6,6 +6,7 @@
 #include "mem.h"
 #include "node.h"
 #include "ptlua_run.h"
+#include "slots.h"
 #include "tensor.h"
 
 enum { X, H0, C0, W_IH, W_HH, B_IH, B_HH, KIND, BATCH, REVERSE, NIN = KIND };
@@ -152,8 +153,8 @@ static pt_tensor *run(const call *c, pt_tensor **more) {
                     .y = pti_ptr(y)};
   reserve_at(c, more[2], &d);
   const pti_device *dev = pti_device_at(pti_dev(x));
-  if (dev->be->rnn == NULL) return pti_fail(PT_EDEVICE, "rnn: no kernel on %s", dev->name);
-  return dev->be->rnn(dev->index, p, &d) ? y : NULL;
+  if (dev->kernels->rnn == NULL) return pti_fail(PT_EDEVICE, "rnn: no kernel on %s", dev->name);
+  return dev->kernels->rnn(dev->index, p, &d) ? y : NULL;
 }
 
 pt_tensor *rnn_layer_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
@@ -207,7 +208,7 @@ static bool fused_gradient(pt_node *n, call *c, pt_tensor *const *g, pt_tensor *
                     .g_c0 = pti_ptr(dc)};
   reserve_at(c, reserve, &d);
   const pti_device *dev = pti_device_at(pti_dev(x));
-  if (!dev->be->rnn_grad(dev->index, p, &d)) return false;
+  if (!dev->kernels->rnn_grad(dev->index, p, &d)) return false;
   pt_tensor *before = pti_view(reserve, state, (int64_t[]){p->h, 1}, 2, reserve->offset, false);
   pt_tensor *w_ih = pti_cast(c->in[W_IH], p->dtype);
   bool ok = hand_over(n, H0, dh, gx) && (p->kind != PTI_LSTM || hand_over(n, C0, dc, gx)) &&

@@ -9,8 +9,9 @@ static pt_tensor *run(const pt_op *op, const pt_arg *arg, bool log) {
   pt_tensor *x = pti_dense_of(arg[0].t), *y = x ? pti_new_like(x, x->dtype) : NULL;
   if (y == NULL || y->numel == 0) return y;
   const pti_device *dev = pti_home(x);
-  if (!pti_has(op->name, dev, dev->be->softmax != NULL)) return NULL;
-  return dev->be->softmax(dev->index, pti_rows_of(x, dim), log, pti_ptr(x), pti_ptr(y)) ? y : NULL;
+  if (!pti_has(op->name, dev, dev->kernels->softmax != NULL)) return NULL;
+  return dev->kernels->softmax(dev->index, pti_rows_of(x, dim), log, pti_ptr(x), pti_ptr(y)) ? y
+                                                                                             : NULL;
 }
 
 /* softmax: y (g - sum(g y))    log_softmax: g - exp(y) sum(g) */
@@ -24,14 +25,14 @@ static bool vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx, bool log) {
   int dim;
   if (y == NULL || !pti_dim(n->op->name, n->arg[1].i, y->nd, &dim)) return false;
   const pti_device *dev = pti_home(y);
-  if (pt_grad_enabled() || dev->be->softmax_grad == NULL) {
+  if (pt_grad_enabled() || dev->kernels->softmax_grad == NULL) {
     return (gx[0] = composed(y, g[0], dim, log)) != NULL;
   }
   pt_tensor *dense = pti_dense_of(g[0]), *out = dense ? pti_new_like(y, y->dtype) : NULL;
   if (out == NULL) return false;
   gx[0] = out;
-  return out->numel == 0 || dev->be->softmax_grad(dev->index, pti_rows_of(y, dim), log, pti_ptr(y),
-                                                  pti_ptr(dense), pti_ptr(out));
+  return out->numel == 0 || dev->kernels->softmax_grad(dev->index, pti_rows_of(y, dim), log,
+                                                       pti_ptr(y), pti_ptr(dense), pti_ptr(out));
 }
 
 pt_tensor *softmax_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {

@@ -3,6 +3,7 @@
 
 #include "node.h"
 #include "ptlua_run.h"
+#include "slots.h"
 #include "tensor.h"
 
 /* A dense tensor as lines along dim. */
@@ -23,7 +24,7 @@ static const pti_device *device_of(const pt_op *op, const pt_tensor *x, bool has
 /* The first k of the sorted line. */
 static pt_tensor *sorted(const pt_op *op, pt_tensor *x, int dim, int64_t k, bool descending,
                          pt_tensor **index) {
-  const pti_device *dev = device_of(op, x, pti_be(pti_dev(x))->sort != NULL);
+  const pti_device *dev = device_of(op, x, pti_device_at(pti_dev(x))->kernels->sort != NULL);
   int64_t size[PT_MAX_DIM];
   memcpy(size, x->size, sizeof size);
   if (x->nd) size[dim] = k;
@@ -33,9 +34,9 @@ static pt_tensor *sorted(const pt_op *op, pt_tensor *x, int dim, int64_t k, bool
   if (!dev || !x || !y || !*index) return NULL;
   if (pti_is(x->dtype, PTI_COMPLEX))
     return pti_fail(PT_EDTYPE, "%s: complex numbers have no order", op->name);
-  bool ok =
-      y->numel == 0 || dev->be->sort(dev->index, lines(x, dim), descending, pti_ptr(x), k,
-                                     pti_ptr(y), (int64_t *)pti_ptr(*index), pti_this.index_base);
+  bool ok = y->numel == 0 ||
+            dev->kernels->sort(dev->index, lines(x, dim), descending, pti_ptr(x), k, pti_ptr(y),
+                               (int64_t *)pti_ptr(*index), pti_this.index_base);
   return ok ? y : NULL;
 }
 
@@ -79,15 +80,16 @@ bool topk_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 static pt_tensor *scan(const pt_op *op, pt_tensor *x, int64_t at, pti_scan kind, bool reverse,
                        pt_dtype dtype, pt_tensor **index) {
   int dim;
-  const pti_device *dev = device_of(op, x, pti_be(pti_dev(x))->scan != NULL);
+  const pti_device *dev = device_of(op, x, pti_device_at(pti_dev(x))->kernels->scan != NULL);
   if (!dev || !pti_dim(op->name, at, x->nd, &dim)) return NULL;
   static const pt_dtype wide[] = {PT_F32, PT_F64, PT_I64};
   pt_dtype compute = wide[pti_compute_of(dtype)];
   x = pti_dense_of(pti_cast(pti_cast(x, dtype), compute));
   pt_tensor *y = x ? pti_new_like(x, compute) : NULL;
   if (y == NULL || (index && !(*index = pti_new_like(x, PT_I64)))) return NULL;
-  if (y->numel && !dev->be->scan(dev->index, lines(x, dim), kind, reverse, pti_ptr(x), pti_ptr(y),
-                                 index ? (int64_t *)pti_ptr(*index) : NULL, pti_this.index_base)) {
+  if (y->numel &&
+      !dev->kernels->scan(dev->index, lines(x, dim), kind, reverse, pti_ptr(x), pti_ptr(y),
+                          index ? (int64_t *)pti_ptr(*index) : NULL, pti_this.index_base)) {
     return NULL;
   }
   return pti_cast(y, dtype);
@@ -171,13 +173,13 @@ pt_tensor *searchsorted_run(const pt_op *op, const pt_arg *arg, pt_tensor **more
   for (int i = 0; i < 2; i++) {
     if (!(both[i] = pti_dense_of(pti_cast(both[i], dtype)))) return NULL;
   }
-  const pti_device *dev = device_of(op, v, pti_be(pti_dev(v))->search != NULL);
+  const pti_device *dev = device_of(op, v, pti_device_at(pti_dev(v))->kernels->search != NULL);
   pt_tensor *y = pti_new_like(v, PT_I64);
   if (!dev || !y) return NULL;
   pti_rows r = lines(both[0], both[0]->nd - 1);
   int64_t per_line = v->nd ? v->size[v->nd - 1] : 1;
   bool ok = y->numel == 0 ||
-            dev->be->search(dev->index, r, arg[2].i, pti_ptr(both[0]), pti_ptr(both[1]), y->numel,
-                            per_line, (int64_t *)pti_ptr(y), pti_this.index_base);
+            dev->kernels->search(dev->index, r, arg[2].i, pti_ptr(both[0]), pti_ptr(both[1]),
+                                 y->numel, per_line, (int64_t *)pti_ptr(y), pti_this.index_base);
   return ok ? y : NULL;
 }

@@ -1,5 +1,5 @@
 /* cpu_backend.h: what the files of the CPU backend share: the slots (one function each, named after the slot of
-   backend.h), the engine's services, and the loops that are built once per CPU level.
+   slots.def), the engine's services, and the loops that are built once per CPU level.
 
    Loops that profit from wide vectors are not in the slots' own files. They stand in <folder>/<name>.inc.h, which
    tensor_loops.c includes. It is compiled once per level (-DPT_LEVEL=base, avx2, avx512) and exports one pti_cpu_loops
@@ -89,11 +89,23 @@ typedef void pti_draw_loop(uint64_t seed, uint64_t stream, uint64_t ctr, uint32_
 typedef void pti_random_loop(void *x, const pti_words *w, double a, double b, double top,
                              int64_t n);
 
+/* Rows whose values other kernels are made of. */
+typedef enum {
+  PTI_VALUE_EXP,
+  PTI_VALUE_LOG,
+  PTI_VALUE_SIGMOID,
+  PTI_VALUE_TANH,
+  PTI_VALUE_RELU,
+  PTI_NVALUE
+} pti_value;
+
+/* The rows of ops.def by number (PTI_EW_...). */
 typedef struct pti_cpu_elementwise {
-  pti_ew_loop
-      *loop[PTI_NEW][4][PTI_NCOMPUTE]; /* value and gradients; NULL where the row has none */
-  pti_ew_loop *small[PTI_NEW][2];      /* faster, for floats below 2^31; NULL for most rows */
-  bool gives_bool[PTI_NEW];            /* uint8_t is written, not the compute type */
+  pti_ew_loop *const (
+      *loop)[4][PTI_NCOMPUTE];    /* value and gradients; NULL where the row has none */
+  pti_ew_loop *const (*small)[2]; /* faster, for floats below 2^31; NULL for most rows */
+  const bool *gives_bool;         /* uint8_t is written, not the compute type */
+  pti_ew_loop *value[PTI_NVALUE][2];
 } pti_cpu_elementwise;
 extern const pti_cpu_elementwise pti_cpu_elementwise_base, pti_cpu_elementwise_avx2,
     pti_cpu_elementwise_avx512;
@@ -123,75 +135,5 @@ typedef struct pti_cpu_loops {
 extern const pti_cpu_loops pti_cpu_loops_base, pti_cpu_loops_avx2, pti_cpu_loops_avx512;
 /* The loops of the level in use. */
 const pti_cpu_loops *pti_cpu_now(void);
-
-bool pti_cpu_ew(int dev, int op, int which, pti_compute compute, const pti_iter *it,
-                const double *param);
-bool pti_cpu_copy(int dev, const pti_iter *it);
-bool pti_cpu_fill(int dev, const pti_iter *it, double value, int64_t ivalue);
-bool pti_cpu_reduce(int dev, pti_reduction kind, const pti_iter *it, double scale, int base);
-bool pti_cpu_extreme(int dev, pti_rows r, bool max, const void *x, void *value, int64_t *index,
-                     int base);
-bool pti_cpu_gemm(int dev, const pti_gemm *g);
-bool pti_cpu_factor(int dev, const pti_factor *f);
-bool pti_cpu_complex_mul(int dev, const pti_iter *it);
-bool pti_cpu_fft(int dev, const pti_fft *p, const void *x, void *y);
-bool pti_cpu_softmax(int dev, pti_rows r, bool log, const void *x, void *y);
-bool pti_cpu_softmax_grad(int dev, pti_rows r, bool log, const void *y, const void *g, void *gx);
-bool pti_cpu_index_select(int dev, pti_rows r, const void *x, const int64_t *id, int64_t k, void *y,
-                          int base, bool wrap);
-bool pti_cpu_index_add(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x,
-                       int base, bool wrap);
-bool pti_cpu_index_copy(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x,
-                        int base, bool wrap);
-bool pti_cpu_gather(int dev, pti_rows r, const void *x, const int64_t *id, int64_t k, void *y,
-                    int base);
-bool pti_cpu_scatter(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x,
-                     int base, bool add);
-bool pti_cpu_nonzero(int dev, int nd, const int64_t *size, const uint8_t *x, int64_t *count,
-                     int64_t *out, int base);
-bool pti_cpu_random(int dev, pti_random_kind kind, pt_dtype dtype, void *x, int64_t n,
-                    uint64_t seed, uint64_t stream, uint64_t ctr, double a, double b);
-bool pti_cpu_arange(int dev, pt_dtype dtype, void *x, int64_t n, double start, double step,
-                    int64_t istart, int64_t istep);
-bool pti_cpu_sgd(int dev, const pti_param *p, int n, const pti_sgd *h);
-bool pti_cpu_adam(int dev, const pti_param *p, int n, const pti_adam *h);
-bool pti_cpu_rule(int dev, const pti_param *p, int n, const pti_rule *h);
-bool pti_cpu_nll(int dev, pti_rows r, const void *logp, const int64_t *target, const void *weight,
-                 int64_t ignore, void *loss, void *w, int base);
-bool pti_cpu_nll_grad(int dev, pti_rows r, const int64_t *target, const void *gloss, const void *w,
-                      void *gx, int base);
-bool pti_cpu_ctc(int dev, const pti_ctc *p, const void *x, const int64_t *labels,
-                 const int64_t *steps, const int64_t *lengths, void *loss, void *gx);
-bool pti_cpu_conv(int dev, const pti_conv *p, const void *x, const void *w, const void *bias,
-                  void *y);
-bool pti_cpu_conv_data(int dev, const pti_conv *p, const void *g, const void *w, const void *bias,
-                       void *x);
-bool pti_cpu_conv_weight(int dev, const pti_conv *p, const void *x, const void *g, void *w);
-bool pti_cpu_norm(int dev, const pti_norm *p, const void *x, const void *w, const void *b, void *y,
-                  void *mean, void *rstd);
-bool pti_cpu_norm_grad(int dev, const pti_norm *p, const void *x, const void *w, const void *g,
-                       const void *mean, const void *rstd, void *gx, void *gw, void *gb);
-bool pti_cpu_max_pool(int dev, const pti_window *p, const void *x, void *y, int64_t *index,
-                      int base);
-bool pti_cpu_avg_pool(int dev, const pti_window *p, const void *x, void *y);
-bool pti_cpu_avg_pool_grad(int dev, const pti_window *p, const void *g, void *gx);
-bool pti_cpu_attention(int dev, const pti_attention *p, const void *q, const void *k, const void *v,
-                       void *y, void *lse);
-bool pti_cpu_attention_grad(int dev, const pti_attention *p, const void *q, const void *k,
-                            const void *v, const void *y, const void *lse, const void *g, void *gq,
-                            void *gk, void *gv);
-bool pti_cpu_sort(int dev, pti_rows r, bool descending, const void *x, int64_t k, void *y,
-                  int64_t *index, int base);
-bool pti_cpu_scan(int dev, pti_rows r, pti_scan kind, bool reverse, const void *x, void *y,
-                  int64_t *index, int base);
-bool pti_cpu_search(int dev, pti_rows r, bool right, const void *sorted, const void *values,
-                    int64_t count, int64_t per_line, int64_t *index, int base);
-bool pti_cpu_rnn(int dev, const pti_rnn *p, const pti_rnn_data *d);
-bool pti_cpu_rnn_grad(int dev, const pti_rnn *p, const pti_rnn_data *d);
-bool pti_cpu_channel_moments(int dev, pti_rows r, const void *x, void *mean, void *var);
-bool pti_cpu_channel_dots(int dev, pti_rows r, const void *g, const void *x, const void *mean,
-                          void *sum, void *dot);
-bool pti_cpu_channel_affine(int dev, pti_rows r, const void *a, const void *x, const void *b,
-                            const void *z, const void *c, void *y);
 
 #endif

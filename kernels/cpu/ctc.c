@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cpu_backend.h"
+#include "cpu_slots.h"
 
 typedef struct ctc_job {
   const pti_ctc *p;
@@ -36,9 +37,9 @@ static void read_step(const ctc_job *j, const sample *q, int64_t t) {
   for (int64_t s = 0; s < q->states; s++) q->logp[s] = load(j->p->dtype, j->x, place(j, q, t, s));
 }
 
-static void apply(int op, double *x, int64_t n) {
+static void apply(pti_value op, double *x, int64_t n) {
   const void *in[] = {x};
-  pti_cpu_now()->rows->loop[op][0][PTI_CF64](x, in, NULL, n);
+  pti_cpu_now()->rows->value[op][PTI_CF64](x, in, NULL, n);
 }
 
 /* sum = log(exp(way 1) + exp(way 2) + exp(way 3)); no way at all is -inf. */
@@ -52,9 +53,9 @@ static void add_ways(const sample *q) {
     a[s] -= top, b[s] -= top, c[s] -= top;
     q->sum[s] = top;
   }
-  apply(PTI_EW_exp, a, 3 * n);
+  apply(PTI_VALUE_EXP, a, 3 * n);
   for (int64_t s = 0; s < n; s++) a[s] += b[s] + c[s];
-  apply(PTI_EW_log, a, n);
+  apply(PTI_VALUE_LOG, a, n);
   for (int64_t s = 0; s < n; s++) q->sum[s] += a[s];
 }
 
@@ -88,7 +89,7 @@ static void backward(const ctc_job *j, const sample *q, double likelihood) {
     const double *alpha = q->alpha + t * n;
     memcpy(q->beta, q->sum, (size_t)n * sizeof *q->beta);
     for (int64_t s = 0; s < n; s++) q->ways[s] = alpha[s] + q->beta[s] - likelihood;
-    apply(PTI_EW_exp, q->ways, n);
+    apply(PTI_VALUE_EXP, q->ways, n);
     for (int64_t s = 0; s < n; s++) {
       int64_t at = place(j, q, t, s);
       if (j->p->dtype == PT_F64) ((double *)j->gx)[at] -= q->ways[s];

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cpu_backend.h"
+#include "cpu_slots.h"
 
 enum {
   STRIP = 64,           /* elements of `inner` that one piece of an addition has, at least */

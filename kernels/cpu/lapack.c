@@ -10,6 +10,7 @@
 
 #include "blas.h"
 #include "cpu_backend.h"
+#include "cpu_slots.h"
 
 enum {
   PIECE_FLOPS = 1 << 19,

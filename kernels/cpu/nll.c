@@ -1,6 +1,7 @@
 /* nll.c: the negative log likelihood of a class per position, and its gradient. Few numbers are
    touched, one per target, so these loops are gathers and not in tensor_loops.c. */
 #include "cpu_backend.h"
+#include "cpu_slots.h"
 
 typedef struct nll_job {
   pti_rows r;

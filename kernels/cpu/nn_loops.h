@@ -39,6 +39,8 @@ static inline void pti_reach(int64_t in, int64_t out, int64_t step, int64_t firs
   *hi = first >= in ? 0 : pti_min64(out, (in - 1 - first) / step + 1);
 }
 
+bool pti_cpu_gemm(int dev, const pti_gemm *g); /* the slot; loops need not see all of them */
+
 /* c (m, n) = alpha a b + beta c. */
 static inline void pti_product(pt_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k,
                                double alpha, const void *a, int64_t lda, const void *b, int64_t ldb,

@@ -3,6 +3,7 @@
 #define PT_EW_CUH
 
 #include "common.cuh"
+#include "ptlua_ew.h"
 
 /* Dense operands of one dtype, all aligned to 16 bytes. */
 struct flat {

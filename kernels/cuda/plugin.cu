@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "common.cuh"
+#include "ptlua_hash.h"
 #include "slots.cuh"
+#include "slots.h"
 
 #ifdef __CUDACC__
 #define NAME "cuda"
@@ -266,7 +268,13 @@ static bool find_devices(void) {
   return false;
 }
 
-#define FILL(slot) b.slot = pti_cuda_##slot;
+static pti_slots all_slots(void) {
+  pti_slots s = {};
+#define SLOT(name, ...) s.name = pti_cuda_##name;
+#define HOST_SLOT(...)
+#include "slots.def"
+  return s;
+}
 
 extern "C" __attribute__((visibility("default"))) const pt_backend *
 pt_backend_open(uint32_t abi, const pt_host *host) {
@@ -278,7 +286,7 @@ pt_backend_open(uint32_t abi, const pt_host *host) {
   if (!find_devices()) return NULL;
   b.abi = PT_BACKEND_ABI;
   b.name = NAME;
-  b.table_hash = PTI_TABLE_HASH;
+  b.hash = PTI_HASH;
 #ifndef __CUDACC__
   const char *cached = getenv("PT_SIM_CACHE");
   b.exact = !cached || !*cached || *cached == '0';
@@ -303,6 +311,7 @@ pt_backend_open(uint32_t abi, const pt_host *host) {
   b.mark_before = mark_before;
   b.mark_time = mark_time;
   b.mark_free = mark_free;
-  SLOTS(FILL)
+  static const pti_slots slots = all_slots();
+  b.slots = &slots;
   return &b;
 }

@@ -1,12 +1,13 @@
 -- opgen.lua: derives C from the op table, so that nothing about an op is said twice. A row at fault ends the build with
 -- its file, line and column.
--- usage: lua5.4 scripts/tools/opgen.lua engine/ops.def OUTDIR
+-- usage: lua5.4 scripts/tools/opgen.lua engine/ops.def OUTDIR [ROOT]
 --   ptlua_ops.h     prototypes of the public functions pt_<op>
 --   ptlua_table.c   the table of engine/op.h and the bodies of pt_<op>
 --   ptlua_run.h     prototypes of the functions that rows name: <op>_run, <op>_vjp, <op>_complex, <op>_shortcut
 --   ptlua_ids.h     PTI_OP_<op>, a row's place in the table
 --   ptlua_rows.h    the element-wise rows, for kernels: UNARY(exp, FLT, EXP(x), g * y) and so on
---   ptlua_ew.h      PTI_EW_<op>, the number of an element-wise kernel; a hash of the table
+--   ptlua_ew.h      PTI_EW_<op>, the number of an element-wise kernel
+--   ptlua_hash.h    PTI_HASH, of all that a plug-in must have been built from: element-wise rows, slots, arguments
 
 local here = arg[0]:match "^(.*)/" or "."
 package.path = ("%s/opgen/?.lua;%s/../pt/?.lua"):format(here, here)
@@ -49,6 +50,9 @@ local function limits_of(text)
   return { params = limit "PTI_MAX_ARG", outputs = limit "PTI_MAX_OUT", name = limit "PTI_MAX_NAME" - 1 }
 end
 
+-- What stands in C without comments and blanks.
+local function code(text) return (text:gsub("/%*.-%*/", ""):gsub("%s+", "")) end
+
 -- FNV-1a, in 64 bits: enough to tell one table from another.
 local function hash(text)
   local h = 0xcbf29ce484222325
@@ -58,7 +62,7 @@ end
 
 local path, out = arg[1], arg[2]
 local text = read(path)
-local root = here .. "/../.."
+local root = arg[3] or here .. "/../.."
 
 -- Ends with "FILE:LINE:COLUMN: message" where what runs raises { at, text }.
 local function guarded(run, ...)
@@ -101,5 +105,10 @@ write(out .. "/ptlua_run.h", table.concat(run))
 write(out .. "/ptlua_ids.h", note .. "enum {\n" .. table.concat(ids) .. "  PTI_NOPS\n};\n")
 write(out .. "/ptlua_rows.h", kernels)
 write(out .. "/ptlua_ew.h", table.concat {
-  note, "enum {\n", table.concat(numbers), ('  PTI_NEW\n};\n#define PTI_TABLE_HASH "%s"\n'):format(hash(kernels)),
+  note, "enum {\n", table.concat(numbers), "  PTI_NEW\n};\n",
 })
+local seen = { kernels }
+for _, name in ipairs { "slots.def", "backend.h", "iter.h", "dtype.h" } do
+  seen[#seen + 1] = code(read(root .. "/engine/" .. name))
+end
+write(out .. "/ptlua_hash.h", ('%s#define PTI_HASH "%s"\n'):format(note, hash(table.concat(seen))))

@@ -4,6 +4,7 @@
    number (row, column) of Philox, so the mask needs no memory either. q (b, h, lq, d) k (b, hk, lk,
    d) v (b, hk, lk, dv), dense; h / hk query heads share a key head. */
 #include "../nn_loops.h"
+#include "../cpu_slots.h"
 
 static bool run(attention_job *j, int64_t units, pti_range_loop *const loop[2]) {
   pti_cpu_host->parallel_for(units, 1, loop[j->p->dtype == PT_F64], j);

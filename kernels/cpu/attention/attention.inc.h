@@ -27,7 +27,7 @@ static T F(row_sum)(const T *x, int64_t n) {
 static void F(row_exp)(T *x, T shift, int64_t n) {
   for (int64_t i = 0; i < n; i++) x[i] -= shift;
   const void *in[] = {x};
-  pti_cpu_now()->rows->loop[PTI_EW_exp][0][COMPUTE](x, in, NULL, n);
+  pti_cpu_now()->rows->value[PTI_VALUE_EXP][COMPUTE](x, in, NULL, n);
 }
 
 /* Columns of the tile from k0 that row `i` may look at. */

@@ -8,6 +8,7 @@
 
    x (n, c, in...) w (o, c / groups, k...) y (n, o, out...), all dense. */
 #include "../nn_loops.h"
+#include "../cpu_slots.h"
 
 enum {
   SCRATCH = 512 * 1024,

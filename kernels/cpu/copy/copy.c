@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "../tile.h"
+#include "../cpu_slots.h"
 
 typedef struct copy_job {
   const pti_iter *it;

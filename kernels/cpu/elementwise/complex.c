@@ -1,6 +1,7 @@
 /* complex.c: products of complex numbers, element by element. All else that complex tensors can do
    goes through loops over their real parts. */
 #include "../tile.h"
+#include "../cpu_slots.h"
 
 typedef struct mul_job {
   const pti_iter *it;

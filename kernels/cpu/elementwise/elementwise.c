@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../tile.h"
+#include "../cpu_slots.h"
 
 static const pt_dtype storage[PTI_NCOMPUTE] = {PT_F32, PT_F64, PT_I64};
 static const int64_t width[PTI_NCOMPUTE] = {4, 8, 8};

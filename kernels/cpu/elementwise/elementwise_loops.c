@@ -2,6 +2,7 @@
    vectors, not -O3 as tensor_loops.c: there are a thousand loops, blocks are long, and the unrolled ends
    that -O3 writes for each of them doubled the library for no speed. */
 #include "../level.h"
+#include "ptlua_ew.h"
 
 #define DROP(...)
 #define KEEP(...) __VA_ARGS__
@@ -71,14 +72,13 @@
 #define COMPARE(name, dtypes, ...) [PTI_EW_##name] = {VALUE(name, dtypes)},
 #define TEST COMPARE
 
-const pti_cpu_elementwise GLUE(pti_cpu_elementwise_, PT_LEVEL) = {
-    .loop =
-        {
+static pti_ew_loop *const loops[PTI_NEW][4][PTI_NCOMPUTE] = {
 #include "ptlua_rows.h"
-        },
-    .small = {[PTI_EW_sin] = {small_sin_0, small_sin_1},
-              [PTI_EW_cos] = {small_cos_0, small_cos_1},
-              [PTI_EW_tan] = {small_tan_0}},
+};
+static pti_ew_loop *const small[PTI_NEW][2] = {[PTI_EW_sin] = {small_sin_0, small_sin_1},
+                                               [PTI_EW_cos] = {small_cos_0, small_cos_1},
+                                               [PTI_EW_tan] = {small_tan_0}};
+
 #undef UNARY
 #undef UNARYP
 #undef BINARY
@@ -91,8 +91,17 @@ const pti_cpu_elementwise GLUE(pti_cpu_elementwise_, PT_LEVEL) = {
 #define TERNARY(...)
 #define COMPARE(name, ...) [PTI_EW_##name] = true,
 #define TEST COMPARE
-    .gives_bool =
-        {
+static const bool gives_bool[PTI_NEW] = {
 #include "ptlua_rows.h"
-        },
+};
+
+const pti_cpu_elementwise GLUE(pti_cpu_elementwise_, PT_LEVEL) = {
+    .loop = loops,
+    .small = small,
+    .gives_bool = gives_bool,
+    .value = {[PTI_VALUE_EXP] = {exp_0_f32, exp_0_f64},
+              [PTI_VALUE_LOG] = {log_0_f32, log_0_f64},
+              [PTI_VALUE_SIGMOID] = {sigmoid_0_f32, sigmoid_0_f64},
+              [PTI_VALUE_TANH] = {tanh_0_f32, tanh_0_f64},
+              [PTI_VALUE_RELU] = {relu_0_f32, relu_0_f64}},
 };

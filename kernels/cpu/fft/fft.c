@@ -7,6 +7,7 @@
    Lines are shared among threads; a pass of a long single line is cut among them. Neither changes a
    bit. The arithmetic stands in fft.inc.h, once for float and once for double. */
 #include "../nn_loops.h"
+#include "../cpu_slots.h"
 
 bool pti_fft_factor(int64_t n, pti_radices *r) {
   static const int candidates[] = {4, 2, 3, 5, 7, 11, FFT_LARGEST};

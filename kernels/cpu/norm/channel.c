@@ -2,6 +2,7 @@
    inner), one number per channel. Sums run in lanes within a plane and in double over planes, in
    order. Units: channels or planes. */
 #include "../nn_loops.h"
+#include "../cpu_slots.h"
 
 bool pti_cpu_channel_moments(int dev, pti_rows r, const void *x, void *mean, void *var) {
   (void)dev;

@@ -3,6 +3,7 @@
    element (layer norm) or by channel within the row (group norm: `inner` elements a channel, rows
    taking turns with `period` groups). */
 #include "../nn_loops.h"
+#include "../cpu_slots.h"
 
 enum { PIECES = 32 /* of the rows, where they are summed apart */ };
 

@@ -3,6 +3,7 @@
    element is read and written once. The arithmetic is in sgd_adam.inc.h, built for each CPU level.
    Halves are stepped in float, block by block. */
 #include "../cpu_backend.h"
+#include "../cpu_slots.h"
 
 typedef struct optim_job {
   const pti_param *p;

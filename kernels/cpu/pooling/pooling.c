@@ -3,6 +3,7 @@
    dilation, or are adaptive: then they divide the input into `out` pieces. x (planes, in...) -> y
    (planes, out...), dense. Units: planes. */
 #include "../nn_loops.h"
+#include "../cpu_slots.h"
 
 static int64_t plane_grain(const pti_window *p) {
   int64_t n = pti_volume(p->in);

@@ -4,6 +4,7 @@
 #include <limits.h>
 
 #include "../blas.h"
+#include "../cpu_slots.h"
 #include "product.h"
 
 /* ---- complex products ---- */

@@ -9,6 +9,7 @@
 
 #include "../../draw.h"
 #include "../cpu_backend.h"
+#include "../cpu_slots.h"
 
 typedef struct random_job {
   pti_random_kind kind;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "../cpu_backend.h"
+#include "../cpu_slots.h"
 
 enum {
   TILE = 1024,

@@ -8,6 +8,7 @@
    keeps what the gradient needs: LSTM i f g o; GRU r z n and the recurrent part of n; RNN nothing
    beyond y. */
 #include "../nn_loops.h"
+#include "../cpu_slots.h"
 
 static int64_t row_grain(const pti_rnn *p) {
   return p->h >= 2048 ? 1 : 2048 / (p->h > 0 ? p->h : 1);

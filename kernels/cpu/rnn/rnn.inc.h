@@ -1,8 +1,8 @@
 /* rnn.inc.h: one step's rows for one element type T; F(name) names them. */
 
-static void F(squash)(T *x, int64_t n, int op) {
+static void F(squash)(T *x, int64_t n, pti_value op) {
   const void *in[] = {x};
-  pti_cpu_now()->rows->loop[op][0][COMPUTE](x, in, NULL, n);
+  pti_cpu_now()->rows->value[op][COMPUTE](x, in, NULL, n);
 }
 
 /* c' = f c + i g, h' = o tanh(c'). s: i f g o. */
@@ -11,13 +11,13 @@ static void F(lstm_row)(const rnn_job *j, int64_t r, const T *x, const T *pre, T
   T *c = (T *)j->d->cn + r * h, *y = (T *)j->d->y + row * h, *hn = (T *)j->d->hn + r * h;
   T *cells = (T *)j->d->cells + row * h, *before = (T *)j->d->c_before + row * h;
   for (int64_t i = 0; i < 4 * h; i++) s[i] = x[i] + pre[i];
-  F(squash)(s, 2 * h, PTI_EW_sigmoid);
-  F(squash)(s + 2 * h, h, PTI_EW_tanh);
-  F(squash)(s + 3 * h, h, PTI_EW_sigmoid);
+  F(squash)(s, 2 * h, PTI_VALUE_SIGMOID);
+  F(squash)(s + 2 * h, h, PTI_VALUE_TANH);
+  F(squash)(s + 3 * h, h, PTI_VALUE_SIGMOID);
   memcpy(before, c, (size_t)h * sizeof(T));
   for (int64_t i = 0; i < h; i++) c[i] = s[h + i] * c[i] + s[i] * s[2 * h + i];
   memcpy(cells, c, (size_t)h * sizeof(T)); /* tanh of the cell, which is all that backward reads */
-  F(squash)(cells, h, PTI_EW_tanh);
+  F(squash)(cells, h, PTI_VALUE_TANH);
   for (int64_t i = 0; i < h; i++) hn[i] = y[i] = s[3 * h + i] * cells[i];
 }
 
@@ -27,12 +27,12 @@ static void F(gru_row)(const rnn_job *j, int64_t r, const T *x, const T *pre, T 
   const T *b = (const T *)j->d->b_hh;
   T *y = (T *)j->d->y + row * h, *hn = (T *)j->d->hn + r * h;
   for (int64_t i = 0; i < 2 * h; i++) s[i] = x[i] + (pre[i] + (b ? b[i] : 0));
-  F(squash)(s, 2 * h, PTI_EW_sigmoid);
+  F(squash)(s, 2 * h, PTI_VALUE_SIGMOID);
   for (int64_t i = 0; i < h; i++) {
     s[3 * h + i] = pre[2 * h + i] + (b ? b[2 * h + i] : 0);
     s[2 * h + i] = x[2 * h + i] + s[i] * s[3 * h + i];
   }
-  F(squash)(s + 2 * h, h, PTI_EW_tanh);
+  F(squash)(s + 2 * h, h, PTI_VALUE_TANH);
   for (int64_t i = 0; i < h; i++) hn[i] = y[i] = (1 - s[h + i]) * s[2 * h + i] + s[h + i] * hn[i];
 }
 
@@ -51,7 +51,7 @@ static void F(rnn)(void *ctx, int64_t lo, int64_t hi) {
       F(gru_row)(j, r, x, pre, s);
     } else {
       for (int64_t i = 0; i < h; i++) y[i] = x[i] + pre[i];
-      F(squash)(y, h, j->p->kind == PTI_RNN_TANH ? PTI_EW_tanh : PTI_EW_relu);
+      F(squash)(y, h, j->p->kind == PTI_RNN_TANH ? PTI_VALUE_TANH : PTI_VALUE_RELU);
       memcpy(hn, y, (size_t)h * sizeof(T));
     }
   }

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "../cpu_backend.h"
+#include "../cpu_slots.h"
 
 enum { COLUMNS = 256, GRAIN = 8192 /* elements: an exponential costs more than a sum */ };
 

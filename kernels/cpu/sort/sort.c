@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../cpu_backend.h"
+#include "../cpu_slots.h"
 
 enum { SHORT = 48, RADIX_BITS = 11, BUCKETS = 1 << RADIX_BITS };
 
