@@ -68,7 +68,7 @@ typedef struct pt_op {
   pti_kind kind;
   /* First output, NULL on failure; further outputs in more[0..]. Arguments were checked against the
      signature: tensors on one device, none missing. Outputs are fresh (a composite may return an
-     argument). */
+     argument). Of structured rows, <op>_run with its arguments by name (ptlua_run.h). */
   pt_tensor *(*run)(const struct pt_op *op, const pt_arg *arg, pt_tensor **more);
   /* g[k]: gradient of output k or NULL; sets gx[i] for every input i that pti_wants. NULL: not
      differentiable. */

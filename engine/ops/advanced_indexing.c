@@ -145,17 +145,16 @@ static pt_tensor *in_order(const plan *p, pt_tensor *x) {
   return p->sorted ? x : pti_view_at(x, &q, false);
 }
 
-pt_tensor *index_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t;
+pt_tensor *index_run(const index_args *args) {
+  pt_tensor *x = args->x;
   plan p;
-  if (!plan_of(&p, op->name, x, &arg[1])) return NULL;
+  if (!plan_of(&p, args->op->name, x, args->indices)) return NULL;
   pt_tensor *y = pti_new(p.size, p.nd, x->dtype, pti_dev(x));
   if (y == NULL || y->numel == 0) return y;
   if (p.nindexed == 0) return pti_copy_into(y, x) ? y : NULL;
   x = pti_dense_of(in_order(&p, x));
   const pti_device *dev = pti_home(y);
-  if (x == NULL || !pti_has(op->name, dev, dev->kernels->index_select != NULL)) return NULL;
+  if (x == NULL || !pti_has(args->op->name, dev, dev->kernels->index_select != NULL)) return NULL;
   bool ok =
       dev->kernels->index_select(dev->index, p.rows, pti_ptr(x), (const int64_t *)pti_ptr(p.flat),
                                  p.flat->numel, pti_ptr(y), pti_this.index_base, true);
@@ -172,10 +171,11 @@ static bool saved_entries(pt_node *n, pt_tensor **entry) {
 }
 
 bool index_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  const index_args args = index_args_of(n->op, n->arg, NULL);
   pt_tensor *entry[PT_MAX_DIM];
   if (!saved_entries(n, entry)) return false;
   pt_arg arg[] = {{.t = pti_zeros_for(&n->in[0], g[0]), .given = true},
-                  {.list = entry, .n = n->arg[1].n, .given = true},
+                  {.list = entry, .n = args.indices->n, .given = true},
                   {.t = g[0], .given = true},
                   {.i = true, .given = true}};
   gx[0] = arg[0].t ? pti_call_inplace(pti_op_at(PTI_OP_index_put), arg) : NULL;
@@ -191,14 +191,13 @@ static pt_tensor *spread(const plan *p, const pt_tensor *x, pt_tensor *value) {
   return pti_dense_of(wide);
 }
 
-pt_tensor *index_put_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t;
+pt_tensor *index_put_run(const index_put_args *args) {
+  pt_tensor *x = args->x;
   plan p;
-  if (!plan_of(&p, op->name, x, &arg[1])) return NULL;
-  pt_tensor *value = spread(&p, x, arg[2].t);
+  if (!plan_of(&p, args->op->name, x, args->indices)) return NULL;
+  pt_tensor *value = spread(&p, x, args->value);
   if (value == NULL || value->numel == 0) return value ? x : NULL;
-  bool add = arg[3].i;
+  bool add = args->accumulate;
   if (p.nindexed == 0) { /* the whole of x is one entry */
     p.flat = pti_new(NULL, 0, PT_I64, pti_dev(x));
     if (p.flat == NULL || !pti_fill_value(p.flat, 0, pti_this.index_base)) return NULL;
@@ -208,7 +207,7 @@ pt_tensor *index_put_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   pt_tensor *part = in_order(&p, x), *y = pti_dense_of(part);
   const pti_device *dev = pti_home(x);
   bool have = add ? dev->kernels->index_add != NULL : dev->kernels->index_copy != NULL;
-  if (y == NULL || !pti_has(op->name, dev, have)) return NULL;
+  if (y == NULL || !pti_has(args->op->name, dev, have)) return NULL;
   if (p.flat->alias->storage == x->alias->storage && !(p.flat = pt_clone(p.flat))) return NULL;
   bool ok = (add ? dev->kernels->index_add : dev->kernels->index_copy)(
       dev->index, p.rows, pti_ptr(y), (const int64_t *)pti_ptr(p.flat), p.flat->numel,
@@ -218,9 +217,10 @@ pt_tensor *index_put_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
 }
 
 bool index_put_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  const index_put_args args = index_put_args_of(n->op, n->arg, NULL);
   pt_tensor *entry[PT_MAX_DIM];
-  int count = n->arg[1].n, value = 1 + count;
-  bool add = n->arg[3].i;
+  int count = args.indices->n, value = 1 + count;
+  bool add = args.accumulate;
   if (!saved_entries(n, entry)) return false;
   if (pti_wants(n, 0)) {
     gx[0] = add ? g[0] : pt_index_put(g[0], entry, count, pt_scalar(0), false);

@@ -8,10 +8,9 @@
 
 static pt_tensor *ready(pt_tensor *x, pt_dtype dtype) { return pti_dense_of(pti_cast(x, dtype)); }
 
-/* Arguments: q k v mask causal scale dropout. mask is additive, of the dtype that is computed in, (b, h, lq,
-   lk) or broadcast. */
+/* The tensors of args are not looked at: a gradient has them from elsewhere. */
 static bool read_call(pti_attention *p, const pt_tensor *q, const pt_tensor *k, const pt_tensor *v,
-                      const pt_arg *arg) {
+                      const attention_args *args) {
   bool fits = q->nd == 4 && k->nd == 4 && v->nd == 4 && q->size[0] == k->size[0] &&
               q->size[0] == v->size[0] && q->size[3] == k->size[3] && k->size[2] == v->size[2] &&
               k->size[1] == v->size[1] && k->size[1] > 0 && q->size[1] % k->size[1] == 0;
@@ -36,9 +35,9 @@ static bool read_call(pti_attention *p, const pt_tensor *q, const pt_tensor *k, 
                        .lk = k->size[2],
                        .d = q->size[3],
                        .dv = v->size[3],
-                       .causal = arg[4].i,
-                       .scale = arg[5].f,
-                       .dropout = arg[6].f};
+                       .causal = args->causal,
+                       .scale = args->scale,
+                       .dropout = args->dropout};
   if (p->dropout >= 0 && p->dropout < 1) return true;
   return pti_refuse(PT_EARG, "scaled_dot_product_attention: dropout_p is %g, but must be in [0, 1)",
                     p->dropout);
@@ -58,19 +57,18 @@ static bool set_mask(pti_attention *p, pt_tensor *mask) {
   return true;
 }
 
-pt_tensor *attention_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)op;
-  pt_tensor *q = arg[0].t, *k = arg[1].t, *v = arg[2].t;
+pt_tensor *attention_run(const attention_args *args) {
+  pt_tensor *q = args->query, *k = args->key, *v = args->value;
   pti_attention p;
-  if (!read_call(&p, q, k, v, arg) || !set_mask(&p, arg[3].t)) return NULL;
+  if (!read_call(&p, q, k, v, args) || !set_mask(&p, args->mask)) return NULL;
   pt_dtype dtype = q->dtype;
   int64_t size[4] = {p.b, p.h, p.lq, p.dv}, three = 3;
   pt_tensor *y = pti_new(size, 4, p.dtype, pti_dev(q));
-  more[0] = pti_new(size, 3, pti_computed(q), pti_dev(q));
-  more[1] = pti_new(&three, 1, PT_I64, 0);
-  if (!y || !more[0] || !more[1]) return NULL;
+  *args->lse = pti_new(size, 3, pti_computed(q), pti_dev(q));
+  *args->state = pti_new(&three, 1, PT_I64, 0);
+  if (!y || !*args->lse || !*args->state) return NULL;
   pti_generator *r = pti_default_generator();
-  int64_t *state = (int64_t *)pti_ptr(more[1]);
+  int64_t *state = (int64_t *)pti_ptr(*args->state);
   state[0] = (int64_t)(p.seed = r->seed);
   state[1] = (int64_t)(p.stream = r->stream);
   state[2] = (int64_t)(p.ctr = p.dropout > 0 ? pti_generator_take(r, p.b * p.h * p.lq * p.lk) : 0);
@@ -79,7 +77,7 @@ pt_tensor *attention_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   if (dev->kernels->attention == NULL)
     return pti_fail(PT_EDEVICE, "attention: no kernel on %s", dev->name);
   if (y->numel && !dev->kernels->attention(dev->index, &p, pti_ptr(q), pti_ptr(k), pti_ptr(v),
-                                           pti_ptr(y), pti_ptr(more[0]))) {
+                                           pti_ptr(y), pti_ptr(*args->lse))) {
     return NULL;
   }
   return pti_cast(y, dtype);
@@ -89,8 +87,9 @@ static bool fused_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
   pt_tensor *q = pti_saved(n, 0), *k = pti_saved(n, 1), *v = pti_saved(n, 2);
   pt_tensor *mask = n->in[3].size ? pti_saved(n, 3) : NULL, *y = pti_saved_out(n, 0);
   pt_tensor *lse = pti_saved_out(n, 1), *state = pti_saved_out(n, 2), *out[3];
+  const attention_args args = attention_args_of(n->op, n->arg, NULL);
   pti_attention p;
-  if (!q || !k || !v || !y || !lse || !state || !read_call(&p, q, k, v, n->arg) ||
+  if (!q || !k || !v || !y || !lse || !state || !read_call(&p, q, k, v, &args) ||
       !set_mask(&p, mask))
     return false;
   const int64_t *r = (const int64_t *)pti_ptr(state);
@@ -143,8 +142,9 @@ static bool composed_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
   static const int64_t last = 3;
   pt_tensor *q = pti_saved(n, 0), *k = pti_saved(n, 1), *v = pti_saved(n, 2);
   pt_tensor *mask = n->in[3].size ? pti_saved(n, 3) : NULL;
+  const attention_args args = attention_args_of(n->op, n->arg, NULL);
   pti_attention p;
-  if (!q || !k || !v || !read_call(&p, q, k, v, n->arg)) return false;
+  if (!q || !k || !v || !read_call(&p, q, k, v, &args)) return false;
   if (p.dropout > 0) {
     return pti_refuse(PT_EGRAD, "scaled_dot_product_attention: no second derivative with dropout");
   }
@@ -189,29 +189,29 @@ static pt_tensor *additive(pt_tensor *mask, pt_dtype dtype) {
   return pt_where(mask, zero, pt_scalar(-INFINITY));
 }
 
-pt_tensor *scaled_dot_product_attention_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *q = arg[0].t, *k = arg[1].t, *v = arg[2].t, *mask = arg[3].t, *x[3] = {q, k, v};
+pt_tensor *scaled_dot_product_attention_run(const scaled_dot_product_attention_args *args) {
+  pt_tensor *q = args->query, *k = args->key, *v = args->value, *mask = args->attn_mask,
+            *x[3] = {q, k, v};
   for (int i = 0; i < 3; i++) {
     if (x[i]->nd < 2 || x[i]->nd > 4 || x[i]->nd != q->nd) {
       return pti_fail(PT_ESHAPE,
                       "%s: query [%s], key [%s] and value [%s] must all have 2, 3 or 4 dims",
-                      op->name, pti_shape_text(q), pti_shape_text(k), pti_shape_text(v));
+                      args->op->name, pti_shape_text(q), pti_shape_text(k), pti_shape_text(v));
     }
   }
-  bool causal = arg[5].i, grouped = arg[7].i;
+  bool causal = args->is_causal, grouped = args->enable_gqa;
   if (q->nd == 4 && !grouped && q->size[1] != k->size[1]) {
     return pti_fail(PT_ESHAPE, "%s: query has %lld heads, key %lld; set enable_gqa to share them",
-                    op->name, (long long)q->size[1], (long long)k->size[1]);
+                    args->op->name, (long long)q->size[1], (long long)k->size[1]);
   }
   if (mask && causal)
-    return pti_fail(PT_EARG, "%s: give attn_mask or is_causal, not both", op->name);
-  double scale = arg[6].given ? arg[6].f : 1 / sqrt((double)q->size[q->nd - 1]);
+    return pti_fail(PT_EARG, "%s: give attn_mask or is_causal, not both", args->op->name);
+  double scale = args->scale->given ? args->scale->f : 1 / sqrt((double)q->size[q->nd - 1]);
   mask = additive(mask, q->dtype);
-  if (arg[3].t && mask == NULL) return NULL;
+  if (args->attn_mask && mask == NULL) return NULL;
   if (mask && q->nd == 3 && mask->nd == 3) mask = pt_unsqueeze(mask, 1);
   pt_tensor *y = pt_attention(four_dims(q), four_dims(k), four_dims(v), mask, causal, scale,
-                              arg[4].f, NULL, NULL);
+                              args->dropout_p, NULL, NULL);
   for (int nd = 4; y && nd > q->nd; nd--) y = pt_select(y, nd == 4 && q->nd == 3 ? 1 : 0, 0);
   return y;
 }

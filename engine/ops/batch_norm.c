@@ -58,28 +58,29 @@ static pt_tensor *affine(const pti_rows *r, pt_tensor *a, pt_tensor *x, pt_tenso
   return ok ? y : NULL;
 }
 
-static pt_tensor *run(const pti_rows *r, const pt_arg *arg, pt_tensor **more) {
-  pt_tensor *x = ready(arg[0].t, r->dtype), *w = arg[1].t, *b = arg[2].t;
-  for (int k = 0; k < 2; k++)
-    more[k] = pti_new(&r->n, 1, pti_computed(arg[0].t), pti_dev(arg[0].t));
-  if (!x || !more[0] || !more[1]) return NULL;
+static pt_tensor *run(const pti_rows *r, const batch_norm_train_args *args) {
+  pt_tensor *x = ready(args->x, r->dtype), *w = args->weight, *b = args->bias;
+  pt_tensor *mean = pti_new(&r->n, 1, pti_computed(args->x), pti_dev(args->x));
+  pt_tensor *var = pti_new(&r->n, 1, pti_computed(args->x), pti_dev(args->x));
+  if (!x || !mean || !var) return NULL;
   const pti_device *dev = pti_device_at(pti_dev(x));
   if (dev->kernels->channel_moments == NULL)
     return pti_fail(PT_EDEVICE, "batch_norm: no kernel on %s", dev->name);
-  if (r->n && !dev->kernels->channel_moments(dev->index, *r, pti_ptr(x), pti_ptr(more[0]),
-                                             pti_ptr(more[1])))
+  if (r->n &&
+      !dev->kernels->channel_moments(dev->index, *r, pti_ptr(x), pti_ptr(mean), pti_ptr(var)))
     return NULL;
-  pt_tensor *a = pt_rsqrt(pt_add(more[1], pt_scalar(arg[3].f)));
+  pt_tensor *a = pt_rsqrt(pt_add(var, pt_scalar(args->eps)));
   if (w) a = pt_mul(a, w);
-  pt_tensor *c = pt_neg(pt_mul(a, more[0]));
+  pt_tensor *c = pt_neg(pt_mul(a, mean));
   if (b) c = pt_add(c, b);
-  return pti_cast(affine(r, a, x, NULL, NULL, c), arg[0].t->dtype);
+  *args->mean = mean;
+  *args->var = var;
+  return pti_cast(affine(r, a, x, NULL, NULL, c), args->x->dtype);
 }
 
-pt_tensor *batch_norm_train_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)op;
+pt_tensor *batch_norm_train_run(const batch_norm_train_args *args) {
   pti_rows r;
-  const pt_tensor *x = arg[0].t, *vector[] = {arg[1].t, arg[2].t};
+  const pt_tensor *x = args->x, *vector[] = {args->weight, args->bias};
   if (!read_channels("batch_norm", x, vector, 2, &r)) return NULL;
   if (r.outer * r.inner < 2) {
     return pti_fail(PT_ESHAPE,
@@ -87,10 +88,12 @@ pt_tensor *batch_norm_train_run(const pt_op *op, const pt_arg *arg, pt_tensor **
                     pti_shape_text(x), (long long)(r.outer * r.inner));
   }
   bool was = pt_set_grad_enabled(false);
-  pt_tensor *y = run(&r, arg, more);
+  pt_tensor *y = run(&r, args);
   pt_set_grad_enabled(was);
   return y;
 }
+
+static double eps_of(const pt_node *n) { return batch_norm_train_args_of(n->op, n->arg, NULL).eps; }
 
 /* gx = a (g - sum(g) / m) - a xhat sum(g xhat) / m   gw = sum(g xhat)   gb = sum(g) */
 static bool fused_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
@@ -107,7 +110,7 @@ static bool fused_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
                                          pti_ptr(sum), pti_ptr(dot))) {
     return false;
   }
-  pt_tensor *rstd = pt_rsqrt(pt_add(var, pt_scalar(n->arg[3].f))), *a = w ? pt_mul(rstd, w) : rstd;
+  pt_tensor *rstd = pt_rsqrt(pt_add(var, pt_scalar(eps_of(n)))), *a = w ? pt_mul(rstd, w) : rstd;
   if (pti_wants(n, 0)) {
     pt_tensor *share = pt_scalar(-1.0 / (double)(r.outer * r.inner));
     pt_tensor *b = pt_mul(pt_mul(a, pt_square(rstd)), pt_mul(dot, share));
@@ -126,7 +129,7 @@ static bool composed_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
   pt_tensor *share = pt_scalar(1.0 / (double)(r.outer * r.inner));
   pt_tensor *centred = pt_sub(x, across(pt_mul(by_channel(x), share), x));
   pt_tensor *var = pt_mul(by_channel(pt_square(centred)), share);
-  pt_tensor *rstd = pt_rsqrt(pt_add(var, pt_scalar(n->arg[3].f)));
+  pt_tensor *rstd = pt_rsqrt(pt_add(var, pt_scalar(eps_of(n))));
   pt_tensor *xhat = pt_mul(centred, across(rstd, x));
   pt_tensor *sum = by_channel(g), *dot = by_channel(pt_mul(g, xhat));
   if (pti_wants(n, 0)) {

@@ -14,15 +14,14 @@
 static bool is_complex(const pt_tensor *x) { return x && pti_is(x->dtype, PTI_COMPLEX); }
 static pt_dtype part_of(pt_dtype d) { return d == PT_C128 || d == PT_F64 ? PT_F64 : PT_F32; }
 
-pt_tensor *view_as_real_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t;
+pt_tensor *view_as_real_run(const view_as_real_args *args) {
+  pt_tensor *x = args->x;
   if (!is_complex(x)) {
-    return pti_fail(PT_EDTYPE, "%s: x is %s, but must be complex", op->name,
+    return pti_fail(PT_EDTYPE, "%s: x is %s, but must be complex", args->op->name,
                     pt_dtype_name(x->dtype));
   }
   if (x->nd == PT_MAX_DIM)
-    return pti_fail(PT_ESHAPE, "%s: x [%s] has no room for one more dim", op->name,
+    return pti_fail(PT_ESHAPE, "%s: x [%s] has no room for one more dim", args->op->name,
                     pti_shape_text(x));
   pti_geometry q = pti_geometry_of(x);
   for (int d = 0; d < x->nd; d++) q.stride[d] *= 2;
@@ -38,17 +37,16 @@ static bool has_pairs(const pt_tensor *x) {
   return even || x->numel == 0;
 }
 
-pt_tensor *view_as_complex_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t;
+pt_tensor *view_as_complex_run(const view_as_complex_args *args) {
+  pt_tensor *x = args->x;
   pt_dtype d = x->dtype;
   if (d != PT_F32 && d != PT_F64) {
-    return pti_fail(PT_EDTYPE, "%s: x is %s, but must be float32 or float64", op->name,
+    return pti_fail(PT_EDTYPE, "%s: x is %s, but must be float32 or float64", args->op->name,
                     pt_dtype_name(d));
   }
   if (x->nd == 0 || x->size[x->nd - 1] != 2 || !has_pairs(x)) {
     return pti_fail(PT_ESHAPE, "%s: the last dim of x [%s] must be two neighbours in memory",
-                    op->name, pti_shape_text(x));
+                    args->op->name, pti_shape_text(x));
   }
   pti_geometry q = pti_geometry_of(x);
   for (int i = 0; i < x->nd - 1; i++) q.stride[i] /= 2;
@@ -89,43 +87,38 @@ static pt_tensor *to(pt_tensor *x, pt_dtype d) {
 /* x as real numbers with a last dim of one, to meet both parts of another. */
 static pt_tensor *both(pt_tensor *x, pt_dtype d) { return pt_unsqueeze(to(x, part_of(d)), -1); }
 
-pt_tensor *real_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)op, (void)more;
-  return is_complex(arg[0].t) ? re(arg[0].t) : pti_borrow(arg[0].t);
+pt_tensor *real_run(const real_args *args) {
+  return is_complex(args->x) ? re(args->x) : pti_borrow(args->x);
 }
-pt_tensor *imag_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  if (is_complex(arg[0].t)) return im(arg[0].t);
-  return pti_fail(PT_EDTYPE, "%s: x is %s, which has no imaginary part", op->name,
-                  pt_dtype_name(arg[0].t->dtype));
+pt_tensor *imag_run(const imag_args *args) {
+  if (is_complex(args->x)) return im(args->x);
+  return pti_fail(PT_EDTYPE, "%s: x is %s, which has no imaginary part", args->op->name,
+                  pt_dtype_name(args->x->dtype));
 }
 
-pt_tensor *conj_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)op, (void)more;
-  pt_tensor *x = arg[0].t;
+pt_tensor *conj_run(const conj_args *args) {
+  pt_tensor *x = args->x;
   if (!is_complex(x)) return pti_borrow(x);
   pt_tensor *sign = pt_ones((int64_t[]){2}, 1, part_of(x->dtype), 0);
   if (sign == NULL || !pti_fill_value(pt_select(sign, 0, 1), -1, -1)) return NULL;
   return pairs(pt_mul(pt_view_as_real(x), pti_to_device(sign, pti_dev(x))));
 }
 
-pt_tensor *complex_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x[] = {arg[0].t, arg[1].t};
+pt_tensor *complex_run(const complex_args *args) {
+  pt_tensor *x[] = {args->real, args->imag};
   int64_t size[PT_MAX_DIM];
   int nd;
-  if (!pti_same_dtype(op->name, "real", x[0], "imag", x[1])) return NULL;
+  if (!pti_same_dtype(args->op->name, "real", x[0], "imag", x[1])) return NULL;
   if (x[0]->dtype != PT_F32 && x[0]->dtype != PT_F64) {
-    return pti_fail(PT_EDTYPE, "%s: real is %s, but must be float32 or float64", op->name,
+    return pti_fail(PT_EDTYPE, "%s: real is %s, but must be float32 or float64", args->op->name,
                     pt_dtype_name(x[0]->dtype));
   }
-  if (!pti_broadcast(op->name, (const pt_tensor *const *)x, 2, size, &nd)) return NULL;
+  if (!pti_broadcast(args->op->name, (const pt_tensor *const *)x, 2, size, &nd)) return NULL;
   return join(pt_expand(x[0], size, nd), pt_expand(x[1], size, nd));
 }
 
-pt_tensor *angle_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)op, (void)more;
-  pt_tensor *x = arg[0].t;
+pt_tensor *angle_run(const angle_args *args) {
+  pt_tensor *x = args->x;
   if (is_complex(x)) return pt_atan2(im(x), re(x));
   if (!pti_is(x->dtype, PTI_FLOATS)) x = pt_to_dtype(x, (int)pti_default_dtype());
   pt_tensor *zero = pt_mul(x, pt_scalar_int(0)); /* NaN stays */
@@ -134,20 +127,19 @@ pt_tensor *angle_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
 
 /* ---- products ---- */
 
-pt_tensor *complex_mul_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x[] = {NULL, arg[0].t, arg[1].t};
+pt_tensor *complex_mul_run(const complex_mul_args *args) {
+  pt_tensor *x[] = {NULL, args->a, args->b};
   int64_t size[PT_MAX_DIM];
   int nd;
   if (!is_complex(x[1]) || !is_complex(x[2])) {
-    return pti_fail(PT_EDTYPE, "%s: a is %s and b is %s, but both must be complex", op->name,
+    return pti_fail(PT_EDTYPE, "%s: a is %s and b is %s, but both must be complex", args->op->name,
                     pt_dtype_name(x[1]->dtype), pt_dtype_name(x[2]->dtype));
   }
-  if (!pti_same_dtype(op->name, "a", x[1], "b", x[2])) return NULL;
-  if (!pti_broadcast(op->name, (const pt_tensor *const *)(x + 1), 2, size, &nd)) return NULL;
+  if (!pti_same_dtype(args->op->name, "a", x[1], "b", x[2])) return NULL;
+  if (!pti_broadcast(args->op->name, (const pt_tensor *const *)(x + 1), 2, size, &nd)) return NULL;
   const pti_device *dev = pti_home(x[1]);
   x[0] = pti_new(size, nd, x[1]->dtype, pti_dev(x[1]));
-  if (x[0] == NULL || !pti_has(op->name, dev, dev->kernels->complex_mul != NULL)) return NULL;
+  if (x[0] == NULL || !pti_has(args->op->name, dev, dev->kernels->complex_mul != NULL)) return NULL;
   pti_operand operand[3];
   for (int i = 0; i < 3; i++) {
     operand[i] = (pti_operand){pti_ptr(x[i]), x[i]->dtype, x[i]->nd, x[i]->size, x[i]->stride};
@@ -223,8 +215,9 @@ pt_tensor *reciprocal_complex(const pt_op *op, const pt_arg *arg) {
 static pt_tensor *polar(pt_tensor *abs, pt_tensor *angle) {
   return join(pt_mul(abs, pt_cos(angle)), pt_mul(abs, pt_sin(angle)));
 }
-pt_tensor *polar_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  pt_tensor *z = complex_run(op, arg, more); /* for its checks, and one shape */
+pt_tensor *polar_run(const polar_args *args) {
+  pt_tensor *z = complex_run(&(complex_args){
+      .op = args->op, .real = args->abs, .imag = args->angle}); /* for its checks, and one shape */
   return z ? polar(re(z), im(z)) : NULL;
 }
 

@@ -79,8 +79,9 @@ static bool check_channels(const geometry *q, const pt_tensor *x, const pt_tenso
   return true;
 }
 
-static bool read_geometry(geometry *q, const pt_tensor *x, const pt_tensor *w, const pt_arg *arg,
-                          bool transposed, int64_t *size) {
+static bool read_geometry(geometry *q, const convolution_args *args, int64_t *size) {
+  const pt_tensor *x = args->x, *w = args->weight;
+  bool transposed = args->transposed;
   q->nd = w->nd - 2;
   if (q->nd < 1 || q->nd > 3 || x->nd != w->nd) {
     return pti_refuse(PT_ESHAPE, "convolution: x [%s] (n, c, ...) and weight [%s] do not fit",
@@ -88,8 +89,9 @@ static bool read_geometry(geometry *q, const pt_tensor *x, const pt_tensor *w, c
   }
   q->transposed = transposed;
   q->name = name_of(q->nd, transposed);
-  if (!read_steps(q, &arg[3], &arg[4], &arg[5], arg[6].i) || !check_channels(q, x, w) ||
-      !read_list(q->name, "output_padding", &arg[8], q->nd, 0, 0, q->extra)) {
+  if (!read_steps(q, args->stride, args->padding, args->dilation, args->groups) ||
+      !check_channels(q, x, w) ||
+      !read_list(q->name, "output_padding", args->output_padding, q->nd, 0, 0, q->extra)) {
     return false;
   }
   if (x->dtype != w->dtype) {
@@ -120,13 +122,11 @@ static bool read_geometry(geometry *q, const pt_tensor *x, const pt_tensor *w, c
 
 static pt_tensor *ready(pt_tensor *x, pt_dtype dtype) { return pti_dense_of(pti_cast(x, dtype)); }
 
-pt_tensor *convolution_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)op;
-  (void)more;
+pt_tensor *convolution_run(const convolution_args *args) {
   geometry q = {0};
   int64_t size[PT_MAX_DIM];
-  pt_tensor *x = arg[0].t, *w = arg[1].t, *b = arg[2].t;
-  if (!read_geometry(&q, x, w, arg, arg[7].i, size)) return NULL;
+  pt_tensor *x = args->x, *w = args->weight, *b = args->bias;
+  if (!read_geometry(&q, args, size)) return NULL;
   if (!pti_is(x->dtype, PTI_FLOATS)) {
     return pti_fail(PT_EDTYPE, "%s: %s tensors are not supported", q.name, pt_dtype_name(x->dtype));
   }
@@ -154,28 +154,36 @@ pt_tensor *convolution_run(const pt_op *op, const pt_arg *arg, pt_tensor **more)
   return ok ? pti_cast(y, dtype) : NULL;
 }
 
+/* How windows lie: what both ops take. */
+typedef struct steps {
+  const pt_arg *stride, *padding, *dilation;
+  int64_t groups;
+} steps;
+
+static int64_t step_at(const pt_arg *list, int d, int64_t otherwise) {
+  return list->n > 0 ? list->ints[list->n == 1 ? 0 : d] : otherwise;
+}
+
 /* What a transposed convolution must add at its end to give `want` (spatial sizes) from `have`. */
-static void padding_for(const pt_arg *arg, const int64_t *k, const int64_t *want,
-                        const int64_t *have, int nd, int64_t *extra) {
+static void padding_for(const steps *q, const int64_t *k, const int64_t *want, const int64_t *have,
+                        int nd, int64_t *extra) {
   for (int d = 0; d < nd; d++) {
-    int64_t s = arg[0].n > 0 ? arg[0].ints[arg[0].n == 1 ? 0 : d] : 1;
-    int64_t p = arg[1].n > 0 ? arg[1].ints[arg[1].n == 1 ? 0 : d] : 0;
-    int64_t l = arg[2].n > 0 ? arg[2].ints[arg[2].n == 1 ? 0 : d] : 1;
+    int64_t s = step_at(q->stride, d, 1), p = step_at(q->padding, d, 0);
+    int64_t l = step_at(q->dilation, d, 1);
     extra[d] = want[d] - ((have[d] - 1) * s - 2 * p + l * (k[d] - 1) + 1);
   }
 }
 
-/* conv(x) or, transposed, the convolution back to spatial sizes `want`; step = stride, padding,
-   dilation, groups. */
-static pt_tensor *convolve(pt_tensor *x, pt_tensor *w, const pt_arg *step, bool transposed,
+/* conv(x) or, transposed, the convolution back to spatial sizes `want`. */
+static pt_tensor *convolve(pt_tensor *x, pt_tensor *w, const steps *q, bool transposed,
                            const int64_t *want) {
   if (x == NULL || w == NULL) return NULL;
   int64_t extra[3] = {0};
   int nd = w->nd - 2;
-  if (transposed) padding_for(step, w->size + 2, want + 2, x->size + 2, nd, extra);
-  pt_tensor *y =
-      pt_convolution(x, w, NULL, step[0].ints, step[0].n, step[1].ints, step[1].n, step[2].ints,
-                     step[2].n, step[3].i, transposed, extra, transposed ? nd : -1);
+  if (transposed) padding_for(q, w->size + 2, want + 2, x->size + 2, nd, extra);
+  pt_tensor *y = pt_convolution(x, w, NULL, q->stride->ints, q->stride->n, q->padding->ints,
+                                q->padding->n, q->dilation->ints, q->dilation->n, q->groups,
+                                transposed, extra, transposed ? nd : -1);
   for (int d = 2; y && d < nd + 2; d++) { /* windows that begin in what output_padding added */
     if (y->size[d] > want[d]) y = pt_narrow(y, d, 0, want[d]);
   }
@@ -183,21 +191,23 @@ static pt_tensor *convolve(pt_tensor *x, pt_tensor *w, const pt_arg *step, bool 
 }
 
 static pt_tensor *weight_gradient(pt_tensor *x, pt_tensor *g, const int64_t *size, int nd,
-                                  const pt_arg *step, bool transposed) {
-  return pt_convolution_weight(x, g, size, nd, step[0].ints, step[0].n, step[1].ints, step[1].n,
-                               step[2].ints, step[2].n, step[3].i, transposed);
+                                  const steps *q, bool transposed) {
+  return pt_convolution_weight(x, g, size, nd, q->stride->ints, q->stride->n, q->padding->ints,
+                               q->padding->n, q->dilation->ints, q->dilation->n, q->groups,
+                               transposed);
 }
 
 /* gx is the convolution of the other kind; gw correlates x and g; gb sums g over all but channels. */
 bool convolution_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
-  bool transposed = n->arg[7].i;
-  const pt_arg *step = &n->arg[3];
+  const convolution_args args = convolution_args_of(n->op, n->arg, NULL);
+  bool transposed = args.transposed;
+  const steps step = {args.stride, args.padding, args.dilation, args.groups};
   if (pti_wants(n, 0) &&
-      !(gx[0] = convolve(g[0], pti_saved(n, 1), step, !transposed, n->in[0].size)))
+      !(gx[0] = convolve(g[0], pti_saved(n, 1), &step, !transposed, n->in[0].size)))
     return false;
   if (pti_wants(n, 1)) {
     pt_tensor *x = pti_saved(n, 0);
-    if (!x || !(gx[1] = weight_gradient(x, g[0], n->in[1].size, n->in[1].nd, step, transposed)))
+    if (!x || !(gx[1] = weight_gradient(x, g[0], n->in[1].size, n->in[1].nd, &step, transposed)))
       return false;
   }
   if (n->nin > 2 && pti_wants(n, 2)) {
@@ -210,29 +220,27 @@ bool convolution_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 
 /* Gradient of the weight (size): of y = conv(x) with gradient g; transposed: of y =
    conv_transpose(x). */
-pt_tensor *convolution_weight_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)op;
-  (void)more;
-  bool transposed = arg[7].i;
-  pt_tensor *in = transposed ? arg[1].t : arg[0].t, *out = transposed ? arg[0].t : arg[1].t;
+pt_tensor *convolution_weight_run(const convolution_weight_args *args) {
+  bool transposed = args->transposed;
+  pt_tensor *in = transposed ? args->g : args->x, *out = transposed ? args->x : args->g;
   geometry q = {.nd = in->nd - 2, .transposed = transposed};
-  if (q.nd < 1 || q.nd > 3 || arg[2].n != in->nd || out->nd != in->nd) {
+  if (q.nd < 1 || q.nd > 3 || args->size->n != in->nd || out->nd != in->nd) {
     return pti_fail(PT_ESHAPE, "convolution_weight: x [%s], g [%s] and size [%s] do not fit",
-                    pti_shape_text(arg[0].t), pti_shape_text(arg[1].t),
-                    pti_sizes_text(arg[2].ints, arg[2].n));
+                    pti_shape_text(args->x), pti_shape_text(args->g),
+                    pti_sizes_text(args->size->ints, args->size->n));
   }
   q.name = name_of(q.nd, transposed);
-  if (!read_steps(&q, &arg[3], &arg[4], &arg[5], arg[6].i)) return NULL;
+  if (!read_steps(&q, args->stride, args->padding, args->dilation, args->groups)) return NULL;
   pti_conv *p = &q.p;
   pt_dtype dtype = in->dtype;
   p->dtype = in->dtype == out->dtype ? pti_working(in) : pti_computed(in);
   p->n = in->size[0];
   p->c = in->size[1];
   p->o = out->size[1];
-  spatial(arg[2].ints, q.nd, p->k);
+  spatial(args->size->ints, q.nd, p->k);
   spatial(in->size, q.nd, p->in);
   spatial(out->size, q.nd, p->out);
-  bool fits = arg[2].ints[0] == p->o && arg[2].ints[1] * p->groups == p->c &&
+  bool fits = args->size->ints[0] == p->o && args->size->ints[1] * p->groups == p->c &&
               out->size[0] == p->n && p->o % p->groups == 0;
   q.transposed = false;
   for (int d = 0; d < 3;
@@ -242,10 +250,10 @@ pt_tensor *convolution_weight_run(const pt_op *op, const pt_arg *arg, pt_tensor 
   }
   if (!fits) {
     return pti_fail(PT_ESHAPE, "convolution_weight: x [%s], g [%s] and size [%s] do not fit",
-                    pti_shape_text(arg[0].t), pti_shape_text(arg[1].t),
-                    pti_sizes_text(arg[2].ints, arg[2].n));
+                    pti_shape_text(args->x), pti_shape_text(args->g),
+                    pti_sizes_text(args->size->ints, args->size->n));
   }
-  pt_tensor *w = pti_new(arg[2].ints, arg[2].n, p->dtype, pti_dev(in));
+  pt_tensor *w = pti_new(args->size->ints, args->size->n, p->dtype, pti_dev(in));
   in = ready(in, p->dtype);
   out = ready(out, p->dtype);
   if (!in || !out || !w) return NULL;
@@ -260,13 +268,14 @@ pt_tensor *convolution_weight_run(const pt_op *op, const pt_arg *arg, pt_tensor 
 /* The weight's gradient is linear in x and in g: each derivative is a convolution with the incoming
    weight. */
 bool convolution_weight_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
-  bool transposed = n->arg[7].i;
-  const pt_arg *step = &n->arg[3];
+  const convolution_weight_args args = convolution_weight_args_of(n->op, n->arg, NULL);
+  bool transposed = args.transposed;
+  const steps step = {args.stride, args.padding, args.dilation, args.groups};
   if (pti_wants(n, 0) &&
-      !(gx[0] = convolve(pti_saved(n, 1), g[0], step, !transposed, n->in[0].size)))
+      !(gx[0] = convolve(pti_saved(n, 1), g[0], &step, !transposed, n->in[0].size)))
     return false;
   if (pti_wants(n, 1) &&
-      !(gx[1] = convolve(pti_saved(n, 0), g[0], step, transposed, n->in[1].size)))
+      !(gx[1] = convolve(pti_saved(n, 0), g[0], &step, transposed, n->in[1].size)))
     return false;
   return true;
 }

@@ -39,18 +39,17 @@ static pt_tensor *host_ids(const char *what, pt_tensor *x) {
   return pti_dense_of(pti_to_device(pti_ids("ctc_loss", what, x), 0));
 }
 
-pt_tensor *ctc_forward_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)op;
-  pt_tensor *x = arg[0].t;
-  pt_tensor *label = arg[1].t;
+pt_tensor *ctc_forward_run(const ctc_forward_args *args) {
+  pt_tensor *x = args->logp;
+  pt_tensor *label = args->labels;
   if (x->nd != 3 || label->nd != 2 || label->size[0] != x->size[1]) {
     return pti_fail(PT_ESHAPE,
                     "ctc_loss: x [%s] must be (steps, batch, classes), labels [%s] (batch, labels)",
                     pti_shape_text(x), pti_shape_text(label));
   }
   if (!pti_floating("ctc_loss", "x", x)) return NULL;
-  pt_tensor *steps = host_ids("input_lengths", arg[2].t);
-  pt_tensor *lengths = host_ids("target_lengths", arg[3].t);
+  pt_tensor *steps = host_ids("input_lengths", args->input_lengths);
+  pt_tensor *lengths = host_ids("target_lengths", args->target_lengths);
   label = host_ids("targets", label);
   if (!steps || !lengths || !label) return NULL;
   pti_ctc p = {.dtype = pti_computed(x),
@@ -58,7 +57,7 @@ pt_tensor *ctc_forward_run(const pt_op *op, const pt_arg *arg, pt_tensor **more)
                .n = x->size[1],
                .c = x->size[2],
                .longest = label->size[1],
-               .blank = arg[4].i,
+               .blank = args->blank,
                .base = pti_this.index_base};
   if (p.blank < 0 || p.blank >= p.c)
     return pti_fail(PT_EINDEX, "ctc_loss: blank %lld is not a class from %lld to %lld",
@@ -71,12 +70,13 @@ pt_tensor *ctc_forward_run(const pt_op *op, const pt_arg *arg, pt_tensor **more)
   int64_t none = 0;
   x = pti_dense_of(pti_cast(pti_to_device(x, 0), p.dtype));
   pt_tensor *loss = pti_new(&p.n, 1, p.dtype, 0);
-  pt_tensor *gx = arg[5].i ? x ? pti_new_like(x, p.dtype) : NULL : pti_new(&none, 1, p.dtype, 0);
+  pt_tensor *gx =
+      args->gradient ? x ? pti_new_like(x, p.dtype) : NULL : pti_new(&none, 1, p.dtype, 0);
   if (!x || !loss || !gx) return NULL;
   if (!pti_home(x)->kernels->ctc(0, &p, pti_ptr(x), ids_of(label), ids_of(steps), ids_of(lengths),
-                                 pti_ptr(loss), arg[5].i ? pti_ptr(gx) : NULL)) {
+                                 pti_ptr(loss), args->gradient ? pti_ptr(gx) : NULL)) {
     return NULL;
   }
-  more[0] = pti_cast(pti_to_device(gx, home), dtype);
-  return more[0] ? pti_cast(pti_to_device(loss, home), dtype) : NULL;
+  *args->gx = pti_cast(pti_to_device(gx, home), dtype);
+  return *args->gx ? pti_cast(pti_to_device(loss, home), dtype) : NULL;
 }

@@ -36,41 +36,41 @@ static pt_tensor *transform(const char *op, pt_tensor *x, int dim, pti_fft f, in
   return y->numel == 0 || dev->kernels->fft(dev->index, &f, pti_ptr(x), pti_ptr(y)) ? y : NULL;
 }
 
-pt_tensor *fft_complex_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t;
+pt_tensor *fft_complex_run(const fft_complex_args *args) {
+  pt_tensor *x = args->x;
   int dim;
-  if (!pti_dim(op->name, arg[1].i, x->nd, &dim) || !ready(op->name, x, true, dim)) return NULL;
-  pti_fft f = {.kind = PTI_FFT_COMPLEX, .n = x->size[dim], .inverse = arg[2].i, .scale = arg[3].f};
-  return transform(op->name, x, dim, f, f.n, x->dtype);
+  if (!pti_dim(args->op->name, args->dim, x->nd, &dim) || !ready(args->op->name, x, true, dim))
+    return NULL;
+  pti_fft f = {
+      .kind = PTI_FFT_COMPLEX, .n = x->size[dim], .inverse = args->inverse, .scale = args->scale};
+  return transform(args->op->name, x, dim, f, f.n, x->dtype);
 }
 bool fft_complex_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
-  gx[0] = pt_fft_complex(g[0], (int)n->arg[1].i, !n->arg[2].i, n->arg[3].f);
+  const fft_complex_args args = fft_complex_args_of(n->op, n->arg, NULL);
+  gx[0] = pt_fft_complex(g[0], (int)args.dim, !args.inverse, args.scale);
   return gx[0] != NULL;
 }
 
 /* ---- real numbers: the last dim, of which half a spectrum is kept ---- */
 
-pt_tensor *fft_from_real_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t;
+pt_tensor *fft_from_real_run(const fft_from_real_args *args) {
+  pt_tensor *x = args->x;
   int dim = x->nd - 1;
-  if (!ready(op->name, x, false, dim)) return NULL;
-  pti_fft f = {.kind = PTI_FFT_FROM_REAL, .n = x->size[dim], .scale = arg[1].f};
-  return transform(op->name, x, dim, f, f.n / 2 + 1, x->dtype == PT_F64 ? PT_C128 : PT_C64);
+  if (!ready(args->op->name, x, false, dim)) return NULL;
+  pti_fft f = {.kind = PTI_FFT_FROM_REAL, .n = x->size[dim], .scale = args->scale};
+  return transform(args->op->name, x, dim, f, f.n / 2 + 1, x->dtype == PT_F64 ? PT_C128 : PT_C64);
 }
 
-pt_tensor *fft_to_real_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t;
+pt_tensor *fft_to_real_run(const fft_to_real_args *args) {
+  pt_tensor *x = args->x;
   int dim = x->nd - 1;
-  pti_fft f = {.kind = PTI_FFT_TO_REAL, .n = arg[1].i, .scale = arg[2].f};
-  if (!ready(op->name, x, true, dim)) return NULL;
+  pti_fft f = {.kind = PTI_FFT_TO_REAL, .n = args->n, .scale = args->scale};
+  if (!ready(args->op->name, x, true, dim)) return NULL;
   if (f.n < 1 || x->size[dim] != f.n / 2 + 1) {
-    return pti_fail(PT_ESHAPE, "%s: %lld points come from %lld numbers, but x is [%s]", op->name,
-                    (long long)f.n, (long long)f.n / 2 + 1, pti_shape_text(x));
+    return pti_fail(PT_ESHAPE, "%s: %lld points come from %lld numbers, but x is [%s]",
+                    args->op->name, (long long)f.n, (long long)f.n / 2 + 1, pti_shape_text(x));
   }
-  return transform(op->name, x, dim, f, f.n, part_of(x->dtype));
+  return transform(args->op->name, x, dim, f, f.n, part_of(x->dtype));
 }
 
 /* g (..., n / 2 + 1) times `weight`, but for the numbers that stand for themselves alone: the first,
@@ -85,11 +85,13 @@ static pt_tensor *weighed(pt_tensor *g, int64_t n, double weight) {
 }
 
 bool fft_from_real_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  const fft_from_real_args args = fft_from_real_args_of(n->op, n->arg, NULL);
   int64_t points = n->in[0].size[n->in[0].nd - 1];
-  gx[0] = pt_fft_to_real(weighed(g[0], points, 0.5), points, n->arg[1].f);
+  gx[0] = pt_fft_to_real(weighed(g[0], points, 0.5), points, args.scale);
   return gx[0] != NULL;
 }
 bool fft_to_real_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
-  gx[0] = weighed(pt_fft_from_real(g[0], n->arg[2].f), n->arg[1].i, 2);
+  const fft_to_real_args args = fft_to_real_args_of(n->op, n->arg, NULL);
+  gx[0] = weighed(pt_fft_from_real(g[0], args.scale), args.n, 2);
   return gx[0] != NULL;
 }

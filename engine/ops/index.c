@@ -6,10 +6,10 @@
 
 /* ---- along one dim, by a row of ids: index_select, index_add, index_copy ---- */
 
-/* The dim and the checked ids of a call; ids are one row (or one id). */
-static bool read_row(const pt_op *op, const pt_arg *arg, int *dim, pt_tensor **id) {
-  pt_tensor *x = arg[0].t, *index = arg[2].t;
-  if (!pti_dim(op->name, arg[1].i, x->nd, dim)) return false;
+/* A dim of x as `at` has it, and the checked ids of a call; they are one row (or one id). */
+static bool read_row(const pt_op *op, const pt_tensor *x, int64_t at, pt_tensor *index, int *dim,
+                     pt_tensor **id) {
+  if (!pti_dim(op->name, at, x->nd, dim)) return false;
   if (index->nd > 1) {
     return pti_refuse(PT_ESHAPE, "%s: index [%s] must have one dim", op->name,
                       pti_shape_text(index));
@@ -18,17 +18,16 @@ static bool read_row(const pt_op *op, const pt_arg *arg, int *dim, pt_tensor **i
   return *id && pti_check_ids(op->name, "index", *id, x->nd ? x->size[*dim] : 1, false);
 }
 
-pt_tensor *index_select_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = pti_dense_of(arg[0].t), *id;
+pt_tensor *index_select_run(const index_select_args *args) {
+  pt_tensor *x = pti_dense_of(args->x), *id;
   int dim;
-  if (x == NULL || !read_row(op, arg, &dim, &id)) return NULL;
+  if (x == NULL || !read_row(args->op, x, args->dim, args->index, &dim, &id)) return NULL;
   int64_t size[PT_MAX_DIM];
   memcpy(size, x->size, sizeof size);
   size[dim] = id->numel;
   pt_tensor *y = pti_new(size, x->nd, x->dtype, pti_dev(x));
   const pti_device *dev = pti_home(x);
-  if (y == NULL || !pti_has(op->name, dev, dev->kernels->index_select != NULL)) return NULL;
+  if (y == NULL || !pti_has(args->op->name, dev, dev->kernels->index_select != NULL)) return NULL;
   bool ok = y->numel == 0 || dev->kernels->index_select(dev->index, pti_rows_of(x, dim), pti_ptr(x),
                                                         (const int64_t *)pti_ptr(id), id->numel,
                                                         pti_ptr(y), pti_this.index_base, false);
@@ -46,7 +45,8 @@ static pt_tensor *into_zeros(int id, const pti_edge *e, int64_t dim, pt_tensor *
 }
 
 bool index_select_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
-  gx[0] = into_zeros(PTI_OP_index_add, &n->in[0], n->arg[1].i, pti_saved(n, 1), g[0]);
+  const index_select_args args = index_select_args_of(n->op, n->arg, NULL);
+  gx[0] = into_zeros(PTI_OP_index_add, &n->in[0], args.dim, pti_saved(n, 1), g[0]);
   return gx[0] != NULL;
 }
 
@@ -65,11 +65,13 @@ static bool check_src(const pt_op *op, const pt_tensor *x, int dim, const pt_ten
                     pti_sizes_text(want, x->nd));
 }
 
-static pt_tensor *write_rows(const pt_op *op, const pt_arg *arg, bool add) {
-  pt_tensor *x = arg[0].t, *id, *src;
+static pt_tensor *write_rows(const index_add_args *args, bool add) {
+  const pt_op *op = args->op;
+  pt_tensor *x = args->x, *id, *src;
   int dim;
-  if (!read_row(op, arg, &dim, &id) || !check_src(op, x, dim, id, arg[3].t)) return NULL;
-  src = pti_dense_of(arg[3].t);
+  if (!read_row(op, x, args->dim, args->index, &dim, &id) || !check_src(op, x, dim, id, args->src))
+    return NULL;
+  src = pti_dense_of(args->src);
   const pti_device *dev = pti_home(x);
   bool have = add ? dev->kernels->index_add != NULL : dev->kernels->index_copy != NULL;
   if (src == NULL || !pti_has(op->name, dev, have)) return NULL;
@@ -80,41 +82,37 @@ static pt_tensor *write_rows(const pt_op *op, const pt_arg *arg, bool add) {
   return ok ? x : NULL;
 }
 
-pt_tensor *index_add_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  return write_rows(op, arg, true);
-}
+pt_tensor *index_add_run(const index_add_args *args) { return write_rows(args, true); }
 
 bool index_add_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  const index_add_args args = index_add_args_of(n->op, n->arg, NULL);
   if (pti_wants(n, 0)) gx[0] = g[0];
   if (!pti_wants(n, 2)) return true;
-  gx[2] = pt_index_select(g[0], (int)n->arg[1].i, pti_saved(n, 1));
+  gx[2] = pt_index_select(g[0], (int)args.dim, pti_saved(n, 1));
   return gx[2] != NULL;
 }
 
-pt_tensor *index_copy_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  return write_rows(op, arg, false);
-}
+pt_tensor *index_copy_run(const index_copy_args *args) { return write_rows(args, false); }
 
 bool index_copy_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  const index_copy_args args = index_copy_args_of(n->op, n->arg, NULL);
   pt_tensor *id = pti_saved(n, 1);
   const pti_edge *src = &n->in[2];
   if (id == NULL) return false;
   if (pti_wants(n, 0)) {
     pt_tensor *zero = pt_zeros(src->size, src->nd, g[0]->dtype, pti_dev(g[0]));
-    if (!(gx[0] = pt_index_copy(g[0], (int)n->arg[1].i, id, zero))) return false;
+    if (!(gx[0] = pt_index_copy(g[0], (int)args.dim, id, zero))) return false;
   }
-  return !pti_wants(n, 2) || (gx[2] = pt_index_select(g[0], (int)n->arg[1].i, id)) != NULL;
+  return !pti_wants(n, 2) || (gx[2] = pt_index_select(g[0], (int)args.dim, id)) != NULL;
 }
 
 /* ---- element by element along one dim: gather, scatter, scatter_add ---- */
 
 /* index has the dims of x and, but for `dim`, is nowhere larger: it speaks of the corner of x that
  * it covers. */
-static bool read_corner(const pt_op *op, const pt_arg *arg, int *dim, pt_tensor **id) {
-  const pt_tensor *x = arg[0].t, *index = arg[2].t;
-  if (!pti_dim(op->name, arg[1].i, x->nd, dim)) return false;
+static bool read_corner(const pt_op *op, const pt_tensor *x, int64_t at, pt_tensor *index, int *dim,
+                        pt_tensor **id) {
+  if (!pti_dim(op->name, at, x->nd, dim)) return false;
   bool fits = index->nd == x->nd || index->numel == 0 || (x->nd == 0 && index->nd == 1);
   for (int d = 0; d < x->nd && fits && index->numel; d++)
     fits = d == *dim || index->size[d] <= x->size[d];
@@ -124,7 +122,7 @@ static bool read_corner(const pt_op *op, const pt_arg *arg, int *dim, pt_tensor 
         "%s: index [%s] for x [%s]: it must have the same dims and, but for dim %lld, be no larger",
         op->name, pti_shape_text(index), pti_shape_text(x), pti_shown(*dim));
   }
-  *id = pti_ids(op->name, "index", arg[2].t);
+  *id = pti_ids(op->name, "index", index);
   return *id && pti_check_ids(op->name, "index", *id, x->nd ? x->size[*dim] : 1, false);
 }
 
@@ -135,16 +133,15 @@ static pt_tensor *corner(pt_tensor *x, const pt_tensor *like, int dim) {
   return pti_view_at(x, &q, false);
 }
 
-pt_tensor *gather_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
+pt_tensor *gather_run(const gather_args *args) {
   pt_tensor *id;
   int dim;
-  if (!read_corner(op, arg, &dim, &id)) return NULL;
-  pt_tensor *y = pti_new(id->size, id->nd, arg[0].t->dtype, pti_dev(arg[0].t));
+  if (!read_corner(args->op, args->x, args->dim, args->index, &dim, &id)) return NULL;
+  pt_tensor *y = pti_new(id->size, id->nd, args->x->dtype, pti_dev(args->x));
   if (y == NULL || y->numel == 0) return y;
-  pt_tensor *x = pti_dense_of(corner(arg[0].t, id, dim));
+  pt_tensor *x = pti_dense_of(corner(args->x, id, dim));
   const pti_device *dev = pti_home(y);
-  if (x == NULL || !pti_has(op->name, dev, dev->kernels->gather != NULL)) return NULL;
+  if (x == NULL || !pti_has(args->op->name, dev, dev->kernels->gather != NULL)) return NULL;
   bool ok = dev->kernels->gather(dev->index, pti_rows_of(x, dim), pti_ptr(x),
                                  (const int64_t *)pti_ptr(id), x->nd ? id->size[dim] : id->numel,
                                  pti_ptr(y), pti_this.index_base);
@@ -152,8 +149,9 @@ pt_tensor *gather_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
 }
 
 bool gather_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  const gather_args args = gather_args_of(n->op, n->arg, NULL);
   if (g[0]->numel == 0) return (gx[0] = pti_zeros_for(&n->in[0], g[0])) != NULL;
-  gx[0] = into_zeros(PTI_OP_scatter_add, &n->in[0], n->arg[1].i, pti_saved(n, 1), g[0]);
+  gx[0] = into_zeros(PTI_OP_scatter_add, &n->in[0], args.dim, pti_saved(n, 1), g[0]);
   return gx[0] != NULL;
 }
 
@@ -174,12 +172,13 @@ static pt_tensor *scattered(const pt_op *op, const pt_tensor *x, pt_tensor *src,
   return src && pti_same_dtype(op->name, "x", x, "src", src) ? corner(src, id, -1) : NULL;
 }
 
-static pt_tensor *scatter_into(const pt_op *op, const pt_arg *arg, bool add) {
-  pt_tensor *x = arg[0].t, *id;
+static pt_tensor *scatter_into(const scatter_args *args, bool add) {
+  const pt_op *op = args->op;
+  pt_tensor *x = args->x, *id;
   int dim;
-  if (!read_corner(op, arg, &dim, &id)) return NULL;
+  if (!read_corner(op, x, args->dim, args->index, &dim, &id)) return NULL;
   if (id->numel == 0) return x;
-  pt_tensor *src = pti_dense_of(scattered(op, x, arg[3].t, id)), *part = corner(x, id, dim);
+  pt_tensor *src = pti_dense_of(scattered(op, x, args->src, id)), *part = corner(x, id, dim);
   pt_tensor *y = pti_dense_of(part);
   const pti_device *dev = pti_home(x);
   if (src == NULL || y == NULL || !pti_has(op->name, dev, dev->kernels->scatter != NULL))
@@ -194,7 +193,7 @@ static pt_tensor *scatter_into(const pt_op *op, const pt_arg *arg, bool add) {
 /* The gradient of src: g at the ids, in the corner of src that they covered. */
 static pt_tensor *scattered_grad(pt_node *n, pt_tensor *g, pt_tensor *id) {
   const pti_edge *e = &n->in[2];
-  pt_tensor *part = pt_gather(g, (int)n->arg[1].i, id);
+  pt_tensor *part = pt_gather(g, (int)scatter_args_of(n->op, n->arg, NULL).dim, id);
   if (part == NULL) return NULL;
   if (e->nd != part->nd) return pti_grad_to(part, e); /* it was one number */
   bool whole = memcmp(part->size, e->size, e->nd * sizeof *e->size) == 0;
@@ -203,23 +202,17 @@ static pt_tensor *scattered_grad(pt_node *n, pt_tensor *g, pt_tensor *id) {
   return whole ? part : pti_embed(e, &q, part);
 }
 
-pt_tensor *scatter_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  return scatter_into(op, arg, false);
-}
+pt_tensor *scatter_run(const scatter_args *args) { return scatter_into(args, false); }
 
 bool scatter_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  const scatter_args args = scatter_args_of(n->op, n->arg, NULL);
   pt_tensor *id = pti_saved(n, 1);
   if (id == NULL) return false;
-  if (pti_wants(n, 0) && !(gx[0] = pt_scatter(g[0], (int)n->arg[1].i, id, pt_scalar(0))))
-    return false;
+  if (pti_wants(n, 0) && !(gx[0] = pt_scatter(g[0], (int)args.dim, id, pt_scalar(0)))) return false;
   return !pti_wants(n, 2) || (gx[2] = scattered_grad(n, g[0], id)) != NULL;
 }
 
-pt_tensor *scatter_add_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  return scatter_into(op, arg, true);
-}
+pt_tensor *scatter_add_run(const scatter_add_args *args) { return scatter_into(args, true); }
 
 bool scatter_add_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   if (pti_wants(n, 0)) gx[0] = g[0];
@@ -228,17 +221,16 @@ bool scatter_add_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 
 /* ---- masks ---- */
 
-pt_tensor *nonzero_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
+pt_tensor *nonzero_run(const nonzero_args *args) {
   bool was = pt_set_grad_enabled(false);
-  pt_tensor *x = arg[0].t->dtype == PT_BOOL ? arg[0].t : pt_ne(arg[0].t, pt_scalar_int(0));
+  pt_tensor *x = args->x->dtype == PT_BOOL ? args->x : pt_ne(args->x, pt_scalar_int(0));
   pt_set_grad_enabled(was);
   int64_t one = 1, count = 0;
-  int nd = arg[0].t->nd;
+  int nd = args->x->nd;
   x = pti_dense_of(x);
   if (x == NULL) return NULL;
   const pti_device *dev = pti_home(x);
-  if (!pti_has(op->name, dev, dev->kernels->nonzero != NULL)) return NULL;
+  if (!pti_has(args->op->name, dev, dev->kernels->nonzero != NULL)) return NULL;
   const int64_t *size = nd ? x->size : &one;
   const uint8_t *data = (const uint8_t *)pti_ptr(x);
   if (x->numel && !dev->kernels->nonzero(dev->index, nd ? nd : 1, size, data, &count, NULL, 0))
@@ -250,16 +242,15 @@ pt_tensor *nonzero_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   return ok ? y : NULL;
 }
 
-pt_tensor *masked_select_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t, *mask = arg[1].t;
+pt_tensor *masked_select_run(const masked_select_args *args) {
+  pt_tensor *x = args->x, *mask = args->mask;
   int64_t size[PT_MAX_DIM], flat = -1;
   int nd;
   if (mask->dtype != PT_BOOL) {
-    return pti_fail(PT_EDTYPE, "%s: mask is %s, but must be bool", op->name,
+    return pti_fail(PT_EDTYPE, "%s: mask is %s, but must be bool", args->op->name,
                     pt_dtype_name(mask->dtype));
   }
-  if (!pti_broadcast(op->name, (const pt_tensor *[]){x, mask}, 2, size, &nd)) return NULL;
+  if (!pti_broadcast(args->op->name, (const pt_tensor *[]){x, mask}, 2, size, &nd)) return NULL;
   x = pt_expand(x, size, nd);
   mask = pt_expand(mask, size, nd);
   if (x == NULL || mask == NULL) return NULL;

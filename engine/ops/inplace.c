@@ -1,4 +1,4 @@
-/* inplace.c: ops whose main use is their in-place twin. Each run edits arg[0].t, which is dense and
+/* inplace.c: ops whose main use is their in-place twin. Each run edits x, which is dense and
    the op's own; the gradient with respect to the old x is what is left of x in the result. */
 #include <math.h>
 
@@ -10,9 +10,8 @@ static bool no_gradient(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   return !pti_wants(n, 0) || gx[0] != NULL;
 }
 
-pt_tensor *zero_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)op, (void)more;
-  return pti_fill_value(arg[0].t, 0, 0) ? arg[0].t : NULL;
+pt_tensor *zero_run(const zero_args *args) {
+  return pti_fill_value(args->x, 0, 0) ? args->x : NULL;
 }
 bool zero_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) { return no_gradient(n, g, gx); }
 
@@ -31,12 +30,11 @@ static bool check_value(const char *op, const pt_tensor *x, const pt_tensor *val
                     pt_dtype_name(x->dtype));
 }
 
-pt_tensor *fill_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t, *value = arg[1].t;
+pt_tensor *fill_run(const fill_args *args) {
+  pt_tensor *x = args->x, *value = args->value;
   double f = 0;
   int64_t i = 0;
-  if (!check_value(op->name, x, value)) return NULL;
+  if (!check_value(args->op->name, x, value)) return NULL;
   if (pti_dev(value) != 0) return pti_copy_into(x, value) ? x : NULL;
   bool integer = pti_is(x->dtype, PTI_INTS);
   if (integer ? !pt_item_int(value, &i) : !pt_item(value, &f)) return NULL;
@@ -48,26 +46,24 @@ bool fill_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   return no_gradient(n, g, gx) && (!pti_wants(n, 1) || gx[1] != NULL);
 }
 
-pt_tensor *copy_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  if (pti_copy_into(arg[0].t, arg[1].t)) return arg[0].t;
-  pti_error_prefix(op->name);
+pt_tensor *copy_run(const copy_args *args) {
+  if (pti_copy_into(args->x, args->src)) return args->x;
+  pti_error_prefix(args->op->name);
   return NULL;
 }
 bool copy_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) { return fill_vjp(n, g, gx); }
 
 /* where(mask, value, x), written over x in one pass by the kernel of `where`. */
-pt_tensor *masked_fill_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t, *mask = arg[1].t, *value = arg[2].t;
+pt_tensor *masked_fill_run(const masked_fill_args *args) {
+  pt_tensor *x = args->x, *mask = args->mask, *value = args->value;
   if (mask->dtype != PT_BOOL) {
-    return pti_fail(PT_EDTYPE, "%s: mask is %s, but must be bool", op->name,
+    return pti_fail(PT_EDTYPE, "%s: mask is %s, but must be bool", args->op->name,
                     pt_dtype_name(mask->dtype));
   }
-  if (!check_value(op->name, x, value)) return NULL;
+  if (!check_value(args->op->name, x, value)) return NULL;
   mask = pti_expand_to(mask, x->size, x->nd);
   if (mask == NULL) {
-    pti_error_prefix(op->name);
+    pti_error_prefix(args->op->name);
     return NULL;
   }
   if (pti_dev(value) != pti_dev(x)) value = pti_to_device(value, pti_dev(x));

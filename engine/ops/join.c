@@ -45,16 +45,17 @@ static bool joined_size(const char *op, const pt_arg *x, int dim, int64_t *size)
   return true;
 }
 
-pt_tensor *cat_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  const pt_arg *x = &arg[0];
+pt_tensor *cat_run(const cat_args *args) {
+  const pt_arg *x = args->x;
   int64_t size[PT_MAX_DIM];
   int dim;
-  if (!check_list(op->name, x)) return NULL;
+  if (!check_list(args->op->name, x)) return NULL;
   const pt_tensor *m = model_of(x);
   if (m->nd == 0)
-    return pti_fail(PT_ESHAPE, "%s: tensors without dims cannot be joined; use stack", op->name);
-  if (!pti_dim(op->name, arg[1].i, m->nd, &dim) || !joined_size(op->name, x, dim, size))
+    return pti_fail(PT_ESHAPE, "%s: tensors without dims cannot be joined; use stack",
+                    args->op->name);
+  if (!pti_dim(args->op->name, args->dim, m->nd, &dim) ||
+      !joined_size(args->op->name, x, dim, size))
     return NULL;
   pt_tensor *y = pti_new(size, m->nd, pti_result_type(x->list, x->n), pti_dev(m));
   if (y == NULL) return NULL;
@@ -70,7 +71,8 @@ pt_tensor *cat_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
 
 /* Each input gets its part of the gradient, as a view. */
 bool cat_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
-  int dim = (int)(n->arg[1].i < 0 ? n->arg[1].i + g[0]->nd : n->arg[1].i);
+  const cat_args args = cat_args_of(n->op, n->arg, NULL);
+  int dim = (int)(args.dim < 0 ? args.dim + g[0]->nd : args.dim);
   int64_t at = 0;
   for (int i = 0; i < n->nin; i++) {
     const pti_edge *e = &n->in[i];
@@ -85,11 +87,11 @@ bool cat_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   return true;
 }
 
-pt_tensor *stack_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  const pt_arg *x = &arg[0];
+pt_tensor *stack_run(const stack_args *args) {
+  const pt_arg *x = args->x;
   int dim;
-  if (!check_list(op->name, x) || !pti_dim(op->name, arg[1].i, x->list[0]->nd + 1, &dim))
+  if (!check_list(args->op->name, x) ||
+      !pti_dim(args->op->name, args->dim, x->list[0]->nd + 1, &dim))
     return NULL;
   const pt_tensor *m = x->list[0];
   size_t bytes = (size_t)x->n * sizeof(pt_tensor *);
@@ -98,7 +100,7 @@ pt_tensor *stack_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   for (int i = 0; i < x->n; i++) {
     const pt_tensor *t = x->list[i];
     if (t->nd != m->nd || memcmp(t->size, m->size, m->nd * sizeof *m->size) != 0) {
-      pti_fail(PT_ESHAPE, "%s: x[%d] is [%s], x[%d] is [%s]", op->name, pti_this.index_base,
+      pti_fail(PT_ESHAPE, "%s: x[%d] is [%s], x[%d] is [%s]", args->op->name, pti_this.index_base,
                pti_shape_text(m), i + pti_this.index_base, pti_shape_text(t));
       goto done;
     }

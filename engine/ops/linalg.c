@@ -235,9 +235,9 @@ static bool phase_free(const pt_node *n, pt_tensor *p) {
 
 /* ---- Cholesky ---- */
 
-pt_tensor *linalg_cholesky_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  pt_tensor *x = arg[0].t;
-  if (!is_matrix(spoken(op), "x", x, true)) return NULL;
+pt_tensor *linalg_cholesky_run(const linalg_cholesky_args *args) {
+  pt_tensor *x = args->x;
+  if (!is_matrix(spoken(args->op), "x", x, true)) return NULL;
   x = pti_bare(x);
   pt_tensor *a = columns_of(symmetric(x)), *info = vectors(x, -1, PT_I32);
   if (a == NULL || info == NULL) return NULL;
@@ -245,10 +245,10 @@ pt_tensor *linalg_cholesky_run(const pt_op *op, const pt_arg *arg, pt_tensor **m
   f.a = pti_ptr(a);
   f.info = (int32_t *)(void *)pti_ptr(info);
   if (!run_factor(x, &f)) return NULL;
-  more[0] = info;
-  if (arg[1].i && !check_info(spoken(op), info,
-                              "x is not positive definite: its leading minor of order %d is not "
-                              "positive"))
+  *args->info = info;
+  if (args->check && !check_info(spoken(args->op), info,
+                                 "x is not positive definite: its leading minor of order %d is not "
+                                 "positive"))
     return NULL;
   return swapped(a, false);
 }
@@ -263,27 +263,26 @@ bool linalg_cholesky_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 
 /* ---- LU ---- */
 
-pt_tensor *linalg_lu_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  pt_tensor *x = arg[0].t;
-  if (!is_matrix(spoken(op), "x", x, false)) return NULL;
+pt_tensor *linalg_lu_run(const linalg_lu_args *args) {
+  pt_tensor *x = args->x;
+  if (!is_matrix(spoken(args->op), "x", x, false)) return NULL;
   pti_factor f = factor_of(PTI_LU, x);
   pt_tensor *a = columns_of(x);
-  more[0] = vectors(x, f.k, PT_I32);
-  more[1] = vectors(x, -1, PT_I32);
-  if (!a || !more[0] || !more[1]) return NULL;
+  *args->pivots = vectors(x, f.k, PT_I32);
+  *args->info = vectors(x, -1, PT_I32);
+  if (!a || !*args->pivots || !*args->info) return NULL;
   f.a = pti_ptr(a);
-  f.pivot = (int32_t *)(void *)pti_ptr(more[0]);
-  f.info = (int32_t *)(void *)pti_ptr(more[1]);
+  f.pivot = (int32_t *)(void *)pti_ptr(*args->pivots);
+  f.info = (int32_t *)(void *)pti_ptr(*args->info);
   return run_factor(x, &f) ? swapped(a, false) : NULL;
 }
 
-pt_tensor *linalg_rows_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *pivot = arg[0].t;
-  int64_t m = arg[1].i;
+pt_tensor *linalg_rows_run(const linalg_rows_args *args) {
+  pt_tensor *pivot = args->pivots;
+  int64_t m = args->m;
   if (pivot->dtype != PT_I32 || pivot->nd == 0 || pivot->size[pivot->nd - 1] > m) {
-    return pti_fail(PT_EARG, "%s: pivots [%s] (%s) are not those of linalg.lu_factor", spoken(op),
-                    pti_shape_text(pivot), pt_dtype_name(pivot->dtype));
+    return pti_fail(PT_EARG, "%s: pivots [%s] (%s) are not those of linalg.lu_factor",
+                    spoken(args->op), pti_shape_text(pivot), pt_dtype_name(pivot->dtype));
   }
   int64_t size[PT_MAX_DIM], k = pivot->size[pivot->nd - 1], base = pti_this.index_base;
   memcpy(size, pivot->size, sizeof size);
@@ -297,15 +296,16 @@ pt_tensor *linalg_rows_run(const pt_op *op, const pt_arg *arg, pt_tensor **more)
     for (int64_t i = 0; i < m; i++) at[i] = i;
     for (int64_t i = 0; i < k; i++) {
       if (p[i] < 1 || p[i] > m)
-        return pti_fail(PT_EINDEX, "%s: pivot %d is not from 1 to %lld", spoken(op), (int)p[i],
-                        (long long)m);
+        return pti_fail(PT_EINDEX, "%s: pivot %d is not from 1 to %lld", spoken(args->op),
+                        (int)p[i], (long long)m);
       int64_t was = at[i];
       at[i] = at[p[i] - 1];
       at[p[i] - 1] = was;
     }
-    for (int64_t i = 0; i < m; i++) to[arg[2].i ? at[i] : i] = (arg[2].i ? i : at[i]) + base;
+    for (int64_t i = 0; i < m; i++)
+      to[args->inverse ? at[i] : i] = (args->inverse ? i : at[i]) + base;
   }
-  return pti_dev(arg[0].t) == 0 ? y : pti_to_device(y, pti_dev(arg[0].t));
+  return pti_dev(args->pivots) == 0 ? y : pti_to_device(y, pti_dev(args->pivots));
 }
 
 /* x = P L U: gx = P L'^-1 (tril(L' gL, -1) + triu(gU U')) U'^-1. Square only. */
@@ -330,9 +330,9 @@ bool linalg_lu_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 
 /* ---- solutions ---- */
 
-pt_tensor *linalg_solve_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  pt_tensor *a = arg[0].t, *b = arg[1].t;
-  if (!is_system(spoken(op), a, b)) return NULL;
+pt_tensor *linalg_solve_run(const linalg_solve_args *args) {
+  pt_tensor *a = args->A, *b = args->B;
+  if (!is_system(spoken(args->op), a, b)) return NULL;
   pti_factor f = factor_of(PTI_LU, a);
   pt_tensor *lu = columns_of(a), *x = columns_of(b), *pivot = vectors(a, f.n, PT_I32),
             *info = vectors(a, -1, PT_I32);
@@ -341,9 +341,9 @@ pt_tensor *linalg_solve_run(const pt_op *op, const pt_arg *arg, pt_tensor **more
   f.pivot = (int32_t *)(void *)pti_ptr(pivot);
   f.info = (int32_t *)(void *)pti_ptr(info);
   if (!run_factor(a, &f)) return NULL;
-  more[0] = info;
-  if (arg[2].i &&
-      !check_info(spoken(op), info, "A is singular: entry %d on the diagonal of U is zero"))
+  *args->info = info;
+  if (args->check &&
+      !check_info(spoken(args->op), info, "A is singular: entry %d on the diagonal of U is zero"))
     return NULL;
   f.kind = PTI_LU_SOLVE;
   f.k = b->size[b->nd - 1];
@@ -359,23 +359,23 @@ bool linalg_solve_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   return gb != NULL && (!pti_wants(n, 0) || gx[0] != NULL);
 }
 
-pt_tensor *linalg_solve_triangular_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *a = arg[0].t, *b = arg[1].t;
-  if (!is_system(spoken(op), a, b)) return NULL;
+pt_tensor *linalg_solve_triangular_run(const linalg_solve_triangular_args *args) {
+  pt_tensor *a = args->A, *b = args->B;
+  if (!is_system(spoken(args->op), a, b)) return NULL;
   pt_tensor *ca = columns_of(a), *x = columns_of(b);
   if (ca == NULL || x == NULL) return NULL;
   pti_factor f = factor_of(PTI_TRIANGLE, a);
   f.k = b->size[b->nd - 1];
-  f.upper = arg[2].i;
-  f.unit = arg[3].i;
+  f.upper = args->upper;
+  f.unit = args->unit;
   f.a = pti_ptr(ca);
   f.b = pti_ptr(x);
   return run_factor(a, &f) ? swapped(x, false) : NULL;
 }
 
 bool linalg_solve_triangular_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
-  bool upper = n->arg[2].i, unit = n->arg[3].i;
+  const linalg_solve_triangular_args args = linalg_solve_triangular_args_of(n->op, n->arg, NULL);
+  bool upper = args.upper, unit = args.unit;
   pt_tensor *gb = pt_linalg_solve_triangular(tr(pti_saved(n, 0)), g[0], !upper, unit);
   gx[1] = gb;
   if (!pti_wants(n, 0)) return gb != NULL;
@@ -386,11 +386,11 @@ bool linalg_solve_triangular_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx
 
 /* ---- QR ---- */
 
-pt_tensor *linalg_qr_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  pt_tensor *x = arg[0].t;
-  if (!is_matrix(spoken(op), "x", x, false)) return NULL;
+pt_tensor *linalg_qr_run(const linalg_qr_args *args) {
+  pt_tensor *x = args->x;
+  if (!is_matrix(spoken(args->op), "x", x, false)) return NULL;
   pti_factor f = factor_of(PTI_QR, x);
-  f.full = arg[1].i;
+  f.full = args->complete;
   int64_t rows = f.full ? f.m : f.k;
   pt_tensor *a = columns_of(x), *r = columns(x, rows, f.n, f.dtype),
             *q = columns(x, f.m, rows, f.dtype);
@@ -399,7 +399,7 @@ pt_tensor *linalg_qr_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   f.b = pti_ptr(r);
   f.c = pti_ptr(q);
   if (!run_factor(x, &f)) return NULL;
-  more[0] = swapped(r, false);
+  *args->R = swapped(r, false);
   return swapped(q, false);
 }
 
@@ -411,10 +411,11 @@ static pt_tensor *qr_gradient(pt_tensor *q, pt_tensor *r, pt_tensor *gq, pt_tens
 }
 
 bool linalg_qr_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  const linalg_qr_args args = linalg_qr_args_of(n->op, n->arg, NULL);
   pt_tensor *q = pti_saved_out(n, 0), *r = pti_saved_out(n, 1);
   if (q == NULL || r == NULL) return false;
   int64_t m = q->size[q->nd - 2], c = r->size[r->nd - 1];
-  if (n->arg[1].i && m > c) {
+  if (args.complete && m > c) {
     return pti_refuse(PT_EGRAD, "%s: a complete QR of x [%s] has no gradient", spoken(n->op),
                       pti_sizes_text(n->in[0].size, n->in[0].nd));
   }
@@ -431,29 +432,31 @@ bool linalg_qr_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 
 /* ---- eigenvalues ---- */
 
-pt_tensor *linalg_eigh_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  pt_tensor *x = arg[0].t;
-  if (!is_matrix(spoken(op), "x", x, true) || !is_finite(spoken(op), x)) return NULL;
+pt_tensor *linalg_eigh_run(const linalg_eigh_args *args) {
+  pt_tensor *x = args->x;
+  if (!is_matrix(spoken(args->op), "x", x, true) || !is_finite(spoken(args->op), x)) return NULL;
   x = pti_bare(x);
   pti_factor f = factor_of(PTI_EIGH, x);
   pt_tensor *a = columns_of(symmetric(x)), *values = vectors(x, f.n, part_of(f.dtype)),
             *info = vectors(x, -1, PT_I32);
   if (!a || !values || !info) return NULL;
-  f.full = arg[1].i;
+  f.full = args->with_vectors;
   f.a = pti_ptr(a);
   f.b = pti_ptr(values);
   f.info = (int32_t *)(void *)pti_ptr(info);
-  if (!run_factor(x, &f) || !check_info(spoken(op), info, "the iteration did not converge (%d)"))
+  if (!run_factor(x, &f) ||
+      !check_info(spoken(args->op), info, "the iteration did not converge (%d)"))
     return NULL;
-  more[0] = swapped(a, false);
+  *args->vectors = swapped(a, false);
   return values;
 }
 
 /* gx = Q (diag(g) + (Q' gQ) / (L[j] - L[i])) Q' made symmetric. */
 bool linalg_eigh_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  const linalg_eigh_args args = linalg_eigh_args_of(n->op, n->arg, NULL);
   pt_tensor *values = pti_saved_out(n, 0), *q = pti_saved_out(n, 1), *inner = NULL;
   if (values == NULL || q == NULL) return false;
-  if (!n->arg[1].i) {
+  if (!args.with_vectors) {
     return pti_refuse(PT_EGRAD, "%s: eigenvalues without vectors have no gradient", spoken(n->op));
   }
   if (g[1]) {
@@ -466,9 +469,9 @@ bool linalg_eigh_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   return gx[0] != NULL;
 }
 
-pt_tensor *linalg_eig_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  pt_tensor *x = arg[0].t;
-  if (!is_matrix(spoken(op), "x", x, true) || !is_finite(spoken(op), x)) return NULL;
+pt_tensor *linalg_eig_run(const linalg_eig_args *args) {
+  pt_tensor *x = args->x;
+  if (!is_matrix(spoken(args->op), "x", x, true) || !is_finite(spoken(args->op), x)) return NULL;
   pti_factor f = factor_of(PTI_EIG, x);
   pt_dtype complex = part_of(f.dtype) == PT_F64 ? PT_C128 : PT_C64;
   pt_tensor *a = columns_of(x), *values = vectors(x, f.n, complex),
@@ -478,9 +481,10 @@ pt_tensor *linalg_eig_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) 
   f.b = pti_ptr(values);
   f.c = pti_ptr(v);
   f.info = (int32_t *)(void *)pti_ptr(info);
-  if (!run_factor(x, &f) || !check_info(spoken(op), info, "the iteration did not converge (%d)"))
+  if (!run_factor(x, &f) ||
+      !check_info(spoken(args->op), info, "the iteration did not converge (%d)"))
     return NULL;
-  more[0] = swapped(v, false);
+  *args->vectors = swapped(v, false);
   return values;
 }
 
@@ -504,12 +508,12 @@ bool linalg_eig_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 
 /* ---- singular values ---- */
 
-pt_tensor *linalg_svd_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  pt_tensor *x = arg[0].t;
-  if (!is_matrix(spoken(op), "x", x, false) || !is_finite(spoken(op), x)) return NULL;
+pt_tensor *linalg_svd_run(const linalg_svd_args *args) {
+  pt_tensor *x = args->x;
+  if (!is_matrix(spoken(args->op), "x", x, false) || !is_finite(spoken(args->op), x)) return NULL;
   pti_factor f = factor_of(PTI_SVD, x);
-  f.full = arg[1].i;
-  bool with = arg[2].i;
+  f.full = args->full;
+  bool with = args->with_vectors;
   int64_t r = !with ? 0 : f.full ? f.m : f.k, q = !with ? 0 : f.full ? f.n : f.k;
   pt_tensor *a = columns_of(x), *s = vectors(x, f.k, part_of(f.dtype)),
             *u = columns(x, f.m, r, f.dtype), *v = columns(x, q, f.n, f.dtype),
@@ -520,23 +524,26 @@ pt_tensor *linalg_svd_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) 
   f.c = with ? pti_ptr(u) : NULL;
   f.d = with ? pti_ptr(v) : NULL;
   f.info = (int32_t *)(void *)pti_ptr(info);
-  if (!run_factor(x, &f) || !check_info(spoken(op), info, "the iteration did not converge (%d)"))
+  if (!run_factor(x, &f) ||
+      !check_info(spoken(args->op), info, "the iteration did not converge (%d)"))
     return NULL;
-  more[0] = s;
-  more[1] = swapped(v, false);
+  *args->S = s;
+  *args->Vh = swapped(v, false);
   return swapped(u, false);
 }
 
 /* gx = U (skew(U' gU) / E S + S skew(V' gV) / E + diag(gS)) V', E = S[j]^2 - S[i]^2, and what leaves
    the spans of U and V; for complex matrices also the diagonal of skew(U' gU) / 2 S inside. */
 bool linalg_svd_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  const linalg_svd_args args = linalg_svd_args_of(n->op, n->arg, NULL);
   pt_tensor *u = pti_saved_out(n, 0), *s = pti_saved_out(n, 1), *vt = pti_saved_out(n, 2);
   if (!u || !s || !vt) return false;
   const pti_edge *e = &n->in[0];
   int64_t m = e->size[e->nd - 2], c = e->size[e->nd - 1], k = pti_min64(m, c);
-  if (!n->arg[2].i || (n->arg[1].i && m != c && (g[0] || g[2]))) {
+  if (!args.with_vectors || (args.full && m != c && (g[0] || g[2]))) {
     return pti_refuse(PT_EGRAD, "%s: %s have no gradient", spoken(n->op),
-                      n->arg[2].i ? "full matrices U and Vh" : "singular values without vectors");
+                      args.with_vectors ? "full matrices U and Vh"
+                                        : "singular values without vectors");
   }
   u = pt_narrow(u, -1, 0, k);
   vt = pt_narrow(vt, -2, 0, k);
@@ -575,12 +582,11 @@ static pt_tensor *pseudo_inverse(pt_tensor *x, double atol, double rtol) {
   return mm(pt_mul(tr(vt), row(inverse)), tr(u));
 }
 
-pt_tensor *linalg_pinv_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t;
-  if (!is_matrix(spoken(op), "x", x, false)) return NULL;
-  pt_tensor *y = pseudo_inverse(pti_bare(x), arg[1].f, arg[2].f);
-  if (y == NULL) pti_error_prefix(spoken(op));
+pt_tensor *linalg_pinv_run(const linalg_pinv_args *args) {
+  pt_tensor *x = args->x;
+  if (!is_matrix(spoken(args->op), "x", x, false)) return NULL;
+  pt_tensor *y = pseudo_inverse(pti_bare(x), args->atol, args->rtol);
+  if (y == NULL) pti_error_prefix(spoken(args->op));
   return y;
 }
 

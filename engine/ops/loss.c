@@ -21,14 +21,13 @@ static pt_tensor *reduced(pt_tensor *x, reduction r) {
 
 /* PyTorch warns where shapes differ and broadcasts, which is nearly always a mistake: here it is an
  * error. */
-pt_tensor *mse_loss_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t, *target = arg[1].t;
-  reduction r = reduction_of(op->name, arg[2].s);
+pt_tensor *mse_loss_run(const mse_loss_args *args) {
+  pt_tensor *x = args->x, *target = args->target;
+  reduction r = reduction_of(args->op->name, args->reduction);
   if (r == UNKNOWN) return NULL;
   if (x->nd != target->nd || memcmp(x->size, target->size, x->nd * sizeof *x->size) != 0) {
     return pti_fail(PT_ESHAPE, "%s: x [%s] and target [%s] differ in shape; reshape or expand one",
-                    op->name, pti_shape_text(x), pti_shape_text(target));
+                    args->op->name, pti_shape_text(x), pti_shape_text(target));
   }
   return reduced(pt_square(pt_sub(x, target)), r);
 }
@@ -80,19 +79,18 @@ static pt_tensor *checked_target(const char *op, const pt_tensor *x, pt_tensor *
 
 /* loss, total weight, and the weight of every target (0 where it is ignored): all that backward
  * needs. */
-pt_tensor *nll_loss_forward_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+pt_tensor *nll_loss_forward_run(const nll_loss_forward_args *args) {
   const char *name = "nll_loss";
-  pt_tensor *x = arg[0].t, *weight = arg[2].t;
-  int64_t ignore = arg[3].i;
-  (void)op;
-  reduction r = reduction_of(name, arg[4].s);
-  pt_tensor *target = r == UNKNOWN ? NULL : checked_target(name, x, arg[1].t, weight, ignore);
+  pt_tensor *x = args->logp, *weight = args->weight;
+  int64_t ignore = args->ignore_index;
+  reduction r = reduction_of(name, args->reduction);
+  pt_tensor *target = r == UNKNOWN ? NULL : checked_target(name, x, args->target, weight, ignore);
   if (target == NULL) return NULL;
   x = pti_dense_of(x);
   weight = pti_dense_of(weight);
-  pt_tensor *loss = pti_new_like(target, arg[0].t->dtype);
-  pt_tensor *w = pti_new_like(target, arg[0].t->dtype);
-  if (x == NULL || loss == NULL || w == NULL || (arg[2].t && weight == NULL)) return NULL;
+  pt_tensor *loss = pti_new_like(target, args->logp->dtype);
+  pt_tensor *w = pti_new_like(target, args->logp->dtype);
+  if (x == NULL || loss == NULL || w == NULL || (args->weight && weight == NULL)) return NULL;
   const pti_device *dev = pti_home(x);
   if (!pti_has(name, dev, dev->kernels->nll != NULL)) return NULL;
   if (target->numel &&
@@ -102,22 +100,23 @@ pt_tensor *nll_loss_forward_run(const pt_op *op, const pt_arg *arg, pt_tensor **
     return NULL;
   }
   bool was = pt_set_grad_enabled(false);
-  more[0] = pt_sum(w, NULL, -1, false, -1);
-  more[1] = w;
+  *args->total = pt_sum(w, NULL, -1, false, -1);
+  *args->w = w;
   if (r != NONE) loss = pt_sum(loss, NULL, -1, false, -1);
-  if (r == MEAN) loss = pt_div(loss, more[0]);
+  if (r == MEAN) loss = pt_div(loss, *args->total);
   pt_set_grad_enabled(was);
-  return more[0] ? loss : NULL;
+  return *args->total ? loss : NULL;
 }
 
 /* gx[i, t] = -w g for the target t of each i, and 0 elsewhere. */
 bool nll_loss_forward_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  const nll_loss_forward_args args = nll_loss_forward_args_of(n->op, n->arg, NULL);
   const pti_edge *e = &n->in[0];
   if (g[0] == NULL || !pti_wants(n, 0)) return true;
   pt_tensor *target = pti_saved(n, 1), *total = pt_detach(pti_saved_out(n, 1)),
             *w = pt_detach(pti_saved_out(n, 2));
   if (target == NULL || total == NULL || w == NULL) return false;
-  pt_tensor *each = reduction_of("nll_loss", n->arg[4].s) == MEAN ? pt_div(g[0], total) : g[0];
+  pt_tensor *each = reduction_of("nll_loss", args.reduction) == MEAN ? pt_div(g[0], total) : g[0];
   each = pt_expand(each, w->size, w->nd);
   target = pti_ids("nll_loss", "target", target);
   pt_tensor *out = pti_zeros_for(e, g[0]);
@@ -140,9 +139,9 @@ bool nll_loss_forward_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   return gx[0] != NULL;
 }
 
-pt_tensor *nll_loss_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)op, (void)more;
-  return pt_nll_loss_forward(arg[0].t, arg[1].t, arg[2].t, arg[3].i, arg[4].s, NULL, NULL);
+pt_tensor *nll_loss_run(const nll_loss_args *args) {
+  return pt_nll_loss_forward(args->x, args->target, args->weight, args->ignore_index,
+                             args->reduction, NULL, NULL);
 }
 
 /* ---- cross entropy ---- */
@@ -192,31 +191,30 @@ static pt_tensor *against_ids(const entropy *q) {
   return pt_add(pt_mul(nll, pt_scalar(1 - q->smoothing)), pt_mul(smooth, pt_scalar(share)));
 }
 
-pt_tensor *cross_entropy_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t;
-  entropy q = {.op = op->name,
-               .target = arg[1].t,
-               .weight = arg[2].t,
-               .ignore = arg[3].i,
-               .reduction = arg[4].s,
-               .smoothing = arg[5].f,
+pt_tensor *cross_entropy_run(const cross_entropy_args *args) {
+  pt_tensor *x = args->x;
+  entropy q = {.op = args->op->name,
+               .target = args->target,
+               .weight = args->weight,
+               .ignore = args->ignore_index,
+               .reduction = args->reduction,
+               .smoothing = args->label_smoothing,
                .dim = class_dim(x)};
-  q.r = reduction_of(op->name, q.reduction);
+  q.r = reduction_of(args->op->name, q.reduction);
   if (q.r == UNKNOWN) return NULL;
   if (!(q.smoothing >= 0 && q.smoothing <= 1)) {
-    return pti_fail(PT_EARG, "%s: label_smoothing %g is not between 0 and 1", op->name,
+    return pti_fail(PT_EARG, "%s: label_smoothing %g is not between 0 and 1", args->op->name,
                     q.smoothing);
   }
   bool probabilities = pti_is(q.target->dtype, PTI_FLOATS) && q.target->nd == x->nd && x->nd > 0;
   if (probabilities) {
     if (memcmp(x->size, q.target->size, x->nd * sizeof *x->size) != 0) {
       return pti_fail(PT_ESHAPE, "%s: x [%s] and class probabilities [%s] differ in shape",
-                      op->name, pti_shape_text(x), pti_shape_text(q.target));
+                      args->op->name, pti_shape_text(x), pti_shape_text(q.target));
     }
-    if (!check_input(op->name, x, q.weight)) return NULL;
+    if (!check_input(args->op->name, x, q.weight)) return NULL;
   } else {
-    q.target = checked_target(op->name, x, q.target, q.weight, q.ignore);
+    q.target = checked_target(args->op->name, x, q.target, q.weight, q.ignore);
     if (q.target == NULL) return NULL;
   }
   q.logp = pt_log_softmax(x, q.dim);

@@ -89,12 +89,11 @@ static bool has_dims(const char *op, const pt_tensor *x, int nx, const pt_tensor
 
 /* ---- mm, bmm ---- */
 
-pt_tensor *mm_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t, *y = arg[1].t;
-  if (!has_dims(op->name, x, 2, y, 2) || !inner_fits(op->name, x, y)) return NULL;
+pt_tensor *mm_run(const mm_args *args) {
+  pt_tensor *x = args->x, *y = args->y;
+  if (!has_dims(args->op->name, x, 2, y, 2) || !inner_fits(args->op->name, x, y)) return NULL;
   pt_tensor *z = pti_new((int64_t[]){x->size[0], y->size[1]}, 2, x->dtype, pti_dev(x));
-  return z && multiply(op->name, x, y, z, 0) ? z : NULL;
+  return z && multiply(args->op->name, x, y, z, 0) ? z : NULL;
 }
 
 bool mm_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
@@ -102,19 +101,18 @@ bool mm_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   return !pti_wants(n, 1) || (gx[1] = pt_mm(pt_t(pt_conj(pti_saved(n, 0))), g[0])) != NULL;
 }
 
-pt_tensor *bmm_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t, *y = arg[1].t;
-  if (!has_dims(op->name, x, 3, y, 3)) return NULL;
+pt_tensor *bmm_run(const bmm_args *args) {
+  pt_tensor *x = args->x, *y = args->y;
+  if (!has_dims(args->op->name, x, 3, y, 3)) return NULL;
   if (x->size[0] != y->size[0]) {
-    return pti_fail(PT_ESHAPE, "%s: x [%s] has %lld matrices, y [%s] has %lld", op->name,
+    return pti_fail(PT_ESHAPE, "%s: x [%s] has %lld matrices, y [%s] has %lld", args->op->name,
                     pti_shape_text(x), (long long)x->size[0], pti_shape_text(y),
                     (long long)y->size[0]);
   }
-  if (!inner_fits(op->name, x, y)) return NULL;
+  if (!inner_fits(args->op->name, x, y)) return NULL;
   int64_t size[] = {x->size[0], x->size[1], y->size[2]};
   pt_tensor *z = pti_new(size, 3, x->dtype, pti_dev(x));
-  return z && multiply(op->name, x, y, z, 0) ? z : NULL;
+  return z && multiply(args->op->name, x, y, z, 0) ? z : NULL;
 }
 
 bool bmm_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
@@ -152,10 +150,9 @@ static bool linear_fits(const char *op, const pt_tensor *x, const pt_tensor *w,
 }
 
 /* The bias is written first and the product added to it, so it costs no pass of its own. */
-pt_tensor *linear_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t, *w = arg[1].t, *b = arg[2].t;
-  if (!linear_fits(op->name, x, w, b)) return NULL;
+pt_tensor *linear_run(const linear_args *args) {
+  pt_tensor *x = args->x, *w = args->weight, *b = args->bias;
+  if (!linear_fits(args->op->name, x, w, b)) return NULL;
   int64_t size[PT_MAX_DIM], in = w->size[1], out = w->size[0];
   memcpy(size, x->size, sizeof size);
   size[x->nd - 1] = out;
@@ -173,7 +170,7 @@ pt_tensor *linear_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
     }
     rows = rows ? pti_view(rows, flat, stride, 2, rows->offset, false) : NULL;
   }
-  return rows && wt && multiply(op->name, rows, wt, y, b ? 1 : 0) ? y : NULL;
+  return rows && wt && multiply(args->op->name, rows, wt, y, b ? 1 : 0) ? y : NULL;
 }
 
 /* gx = g w    gw = g' x    gb = sum of the rows of g */
@@ -191,17 +188,15 @@ bool linear_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 
 /* ---- the rest is made of these ---- */
 
-pt_tensor *mv_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t, *y = arg[1].t;
-  if (!has_dims(op->name, x, 2, y, 1) || !inner_fits(op->name, x, y)) return NULL;
+pt_tensor *mv_run(const mv_args *args) {
+  pt_tensor *x = args->x, *y = args->y;
+  if (!has_dims(args->op->name, x, 2, y, 1) || !inner_fits(args->op->name, x, y)) return NULL;
   return pt_select(pt_mm(x, pt_unsqueeze(y, 1)), 1, 0);
 }
 
-pt_tensor *dot_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t, *y = arg[1].t;
-  if (!has_dims(op->name, x, 1, y, 1) || !inner_fits(op->name, x, y)) return NULL;
+pt_tensor *dot_run(const dot_args *args) {
+  pt_tensor *x = args->x, *y = args->y;
+  if (!has_dims(args->op->name, x, 1, y, 1) || !inner_fits(args->op->name, x, y)) return NULL;
   return pt_view(pt_mm(pt_unsqueeze(x, 0), pt_unsqueeze(y, 1)), NULL, 0);
 }
 
@@ -236,14 +231,13 @@ static pt_tensor *folded(pt_tensor *x, pt_tensor *y) {
   return pt_view(pt_mm(flat, y), size, x->nd);
 }
 
-pt_tensor *matmul_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t, *y = arg[1].t;
+pt_tensor *matmul_run(const matmul_args *args) {
+  pt_tensor *x = args->x, *y = args->y;
   if (x->nd == 0 || y->nd == 0) {
-    return pti_fail(PT_ESHAPE, "%s: %s is a single number; use mul", op->name,
+    return pti_fail(PT_ESHAPE, "%s: %s is a single number; use mul", args->op->name,
                     x->nd == 0 ? "x" : "y");
   }
-  if (!inner_fits(op->name, x, y)) return NULL;
+  if (!inner_fits(args->op->name, x, y)) return NULL;
   if (x->nd == 2 && y->nd == 2) return pt_mm(x, y);
   if (x->nd == 1 && y->nd == 1) return pt_dot(x, y);
   /* A vector is a row on the left and a column on the right, and gives no dim to the result. */
@@ -253,16 +247,15 @@ pt_tensor *matmul_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   if (x == NULL || y == NULL) return NULL;
   pt_tensor *z = x->nd == 2 && y->nd == 2 ? pt_mm(x, y)
                  : y->nd == 2             ? folded(x, y)
-                                          : batched(op->name, x, y);
+                                          : batched(args->op->name, x, y);
   if (row) z = pt_select(z, -2, 0);
   return column ? pt_select(z, -1, 0) : z;
 }
 
-pt_tensor *addmm_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[1].t, *y = arg[2].t;
-  if (!has_dims(op->name, x, 2, y, 2) || !inner_fits(op->name, x, y)) return NULL;
-  pt_tensor *z = pt_add(arg[0].t, pt_mm(x, y));
-  if (z == NULL) pti_error_prefix(op->name);
+pt_tensor *addmm_run(const addmm_args *args) {
+  pt_tensor *x = args->mat1, *y = args->mat2;
+  if (!has_dims(args->op->name, x, 2, y, 2) || !inner_fits(args->op->name, x, y)) return NULL;
+  pt_tensor *z = pt_add(args->x, pt_mm(x, y));
+  if (z == NULL) pti_error_prefix(args->op->name);
   return z;
 }

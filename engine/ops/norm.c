@@ -9,9 +9,12 @@ static pt_tensor *ready(pt_tensor *x, pt_dtype dtype) {
 
 /* row_norm: x is read as rows of n elements; see pti_norm. */
 static bool read_norm(pti_norm *p, const pt_tensor *x, const pt_tensor *w, const pt_tensor *b,
-                      const pt_arg *arg) {
-  *p = (pti_norm){
-      .n = arg[3].i, .inner = arg[4].i, .period = arg[5].i, .rms = arg[6].i, .eps = arg[7].f};
+                      const row_norm_args *args) {
+  *p = (pti_norm){.n = args->n,
+                  .inner = args->inner,
+                  .period = args->period,
+                  .rms = args->rms,
+                  .eps = args->eps};
   bool alike = (!w || w->dtype == x->dtype) && (!b || b->dtype == x->dtype);
   p->dtype = alike ? pti_working(x) : pti_computed(x);
   if (!pti_is(x->dtype, PTI_FLOATS)) {
@@ -30,33 +33,34 @@ static bool read_norm(pti_norm *p, const pt_tensor *x, const pt_tensor *w, const
                     pti_shape_text(x), (long long)p->n, w ? pti_shape_text(w) : "none");
 }
 
-pt_tensor *row_norm_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)op;
+pt_tensor *row_norm_run(const row_norm_args *args) {
   pti_norm p;
-  pt_tensor *x = arg[0].t, *w = arg[1].t, *b = arg[2].t;
-  if (!read_norm(&p, x, w, b, arg)) return NULL;
+  pt_tensor *x = args->x, *w = args->weight, *b = args->bias;
+  if (!read_norm(&p, x, w, b, args)) return NULL;
   pt_dtype dtype = x->dtype;
   pt_tensor *y = pti_new_like(x, p.dtype);
-  for (int k = 0; k < 2; k++) more[k] = pti_new(&p.rows, 1, pti_computed(x), pti_dev(x));
+  *args->mean = pti_new(&p.rows, 1, pti_computed(x), pti_dev(x));
+  *args->rstd = pti_new(&p.rows, 1, pti_computed(x), pti_dev(x));
   if (!(x = ready(x, p.dtype)) || (w && !(w = ready(w, p.dtype))) ||
       (b && !(b = ready(b, p.dtype))))
     return NULL;
-  if (!y || !more[0] || !more[1]) return NULL;
+  if (!y || !*args->mean || !*args->rstd) return NULL;
   const pti_device *dev = pti_device_at(pti_dev(x));
   if (dev->kernels->norm == NULL)
     return pti_fail(PT_EDEVICE, "row_norm: no kernel on %s", dev->name);
   bool ok =
       dev->kernels->norm(dev->index, &p, pti_ptr(x), w ? pti_ptr(w) : NULL, b ? pti_ptr(b) : NULL,
-                         pti_ptr(y), pti_ptr(more[0]), pti_ptr(more[1]));
+                         pti_ptr(y), pti_ptr(*args->mean), pti_ptr(*args->rstd));
   return ok ? pti_cast(y, dtype) : NULL;
 }
 
 /* The kernel's way: no graph of the gradient. */
 static bool fused_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
+  const row_norm_args args = row_norm_args_of(n->op, n->arg, NULL);
   pti_norm p;
   pt_tensor *x = pti_saved(n, 0), *w = n->in[1].size || n->in[1].nd ? pti_saved(n, 1) : NULL;
   pt_tensor *mean = pti_saved_out(n, 1), *rstd = pti_saved_out(n, 2);
-  if (!x || !mean || !rstd || !read_norm(&p, x, w, NULL, n->arg)) return false;
+  if (!x || !mean || !rstd || !read_norm(&p, x, w, NULL, &args)) return false;
   x = ready(x, p.dtype);
   g = ready(g, p.dtype);
   if (!x || !g || (w && !(w = ready(w, p.dtype)))) return false;
@@ -93,9 +97,10 @@ static pt_tensor *as_columns(pt_tensor *w, const pti_norm *p) {
    differentiated too. */
 static bool composed_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
   static const int64_t in_row[] = {2, 3}, batch[] = {0, 3};
+  const row_norm_args args = row_norm_args_of(n->op, n->arg, NULL);
   pti_norm p;
   pt_tensor *x = pti_saved(n, 0), *w = n->in[1].size || n->in[1].nd ? pti_saved(n, 1) : NULL;
-  if (!x || !read_norm(&p, x, w, NULL, n->arg)) return false;
+  if (!x || !read_norm(&p, x, w, NULL, &args)) return false;
   x = as_rows(x, &p);
   g = as_rows(g, &p);
   pt_tensor *centred = p.rms ? x : pt_sub(x, pt_mean(x, in_row, 2, true));

@@ -7,17 +7,17 @@
 #include "ops.h"
 #include "rng.h"
 
-pt_tensor *sequence_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  int64_t n = arg[0].i, istart = arg[1].i, istep = arg[2].i;
-  double start = arg[1].n ? (double)istart : arg[1].f, step = arg[2].n ? (double)istep : arg[2].f;
-  if (!arg[1].n) istart = fabs(start) < 9.2e18 ? (int64_t)start : 0;
-  if (!arg[2].n) istep = fabs(step) < 9.2e18 ? (int64_t)step : 0;
-  if (n < 0) return pti_fail(PT_EARG, "%s: %lld numbers", op->name, (long long)n);
-  pt_tensor *y = pti_new(&n, 1, arg[3].i, (int)arg[4].i);
+pt_tensor *sequence_run(const sequence_args *args) {
+  int64_t n = args->n, istart = args->start->i, istep = args->step->i;
+  double start = args->start->n ? (double)istart : args->start->f,
+         step = args->step->n ? (double)istep : args->step->f;
+  if (!args->start->n) istart = fabs(start) < 9.2e18 ? (int64_t)start : 0;
+  if (!args->step->n) istep = fabs(step) < 9.2e18 ? (int64_t)step : 0;
+  if (n < 0) return pti_fail(PT_EARG, "%s: %lld numbers", args->op->name, (long long)n);
+  pt_tensor *y = pti_new(&n, 1, args->dtype, (int)args->device);
   if (y == NULL || n == 0) return y;
   const pti_device *dev = pti_home(y);
-  if (!pti_has(op->name, dev, dev->kernels->arange != NULL)) return NULL;
+  if (!pti_has(args->op->name, dev, dev->kernels->arange != NULL)) return NULL;
   bool ok = dev->kernels->arange(dev->index, y->dtype, pti_ptr(y), n, start, step, istart, istep);
   return ok ? y : NULL;
 }
@@ -53,15 +53,14 @@ static bool check_distribution(const char *op, int kind, const char *name, const
   return whole || pti_floating(op, "x", x);
 }
 
-pt_tensor *random_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t;
-  double a = arg[2].f, b = arg[3].f;
-  int kind = kind_of(arg[1].s);
-  if (!check_distribution(op->name, kind, arg[1].s, x, a, b)) return NULL;
+pt_tensor *random_run(const random_args *args) {
+  pt_tensor *x = args->x;
+  double a = args->a, b = args->b;
+  int kind = kind_of(args->kind);
+  if (!check_distribution(args->op->name, kind, args->kind, x, a, b)) return NULL;
   const pti_device *dev = pti_home(x);
   if (x->numel == 0) return x;
-  if (!pti_has(op->name, dev, dev->kernels->random != NULL)) return NULL;
+  if (!pti_has(args->op->name, dev, dev->kernels->random != NULL)) return NULL;
   pti_generator *r = pti_default_generator();
   uint64_t ctr = pti_generator_take(r, x->numel);
   bool ok = dev->kernels->random(dev->index, (pti_random_kind)kind, x->dtype, pti_ptr(x), x->numel,
@@ -82,10 +81,9 @@ static int64_t below(int64_t n, const uint32_t *w, int64_t i) {
 }
 
 /* Fisher and Yates: each swap depends on those before it, so this is one thread's work. */
-pt_tensor *randperm_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  int64_t n = arg[0].i;
-  if (n < 0) return pti_fail(PT_EARG, "%s: n is %lld", op->name, (long long)n);
+pt_tensor *randperm_run(const randperm_args *args) {
+  int64_t n = args->n;
+  if (n < 0) return pti_fail(PT_EARG, "%s: n is %lld", args->op->name, (long long)n);
   pt_tensor *y = pti_new(&n, 1, PT_I64, 0);
   if (y == NULL) return NULL;
   int64_t *v = (int64_t *)pti_ptr(y);

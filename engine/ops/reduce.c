@@ -70,51 +70,50 @@ static pt_tensor *with_dims(pt_tensor *y, const pti_edge *e, const pt_arg *dims)
 
 /* ---- sum, mean ---- */
 
-pt_tensor *sum_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t;
+pt_tensor *sum_run(const sum_args *args) {
+  pt_tensor *x = args->x;
   plan p;
   bool whole = pti_is(x->dtype, PTI_INTS | PTI_BOOLS);
-  pt_dtype dtype = arg[3].given ? arg[3].i : whole ? PT_I64 : x->dtype;
-  if (!plan_of(op->name, x, &arg[1], arg[2].i, &p)) return NULL;
+  pt_dtype dtype = args->dtype->given ? args->dtype->i : whole ? PT_I64 : x->dtype;
+  if (!plan_of(args->op->name, x, args->dim, args->keepdim, &p)) return NULL;
   if (pti_compute_of(x->dtype) != pti_compute_of(dtype)) x = pti_cast(x, dtype);
-  return x ? reduce(op->name, PTI_SUM, x, &p, dtype, 1, 0) : NULL;
+  return x ? reduce(args->op->name, PTI_SUM, x, &p, dtype, 1, 0) : NULL;
 }
 
 bool sum_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  const sum_args args = sum_args_of(n->op, n->arg, NULL);
   const pti_edge *e = &n->in[0];
-  pt_tensor *wide = pti_grad_as(with_dims(g[0], e, &n->arg[1]), e);
+  pt_tensor *wide = pti_grad_as(with_dims(g[0], e, args.dim), e);
   gx[0] = wide ? pt_expand(wide, e->size, e->nd) : NULL;
   return gx[0] != NULL;
 }
 
-pt_tensor *mean_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
+pt_tensor *mean_run(const mean_args *args) {
   plan p;
-  if (!pti_floating(op->name, "x", arg[0].t)) return NULL;
-  if (!plan_of(op->name, arg[0].t, &arg[1], arg[2].i, &p)) return NULL;
+  if (!pti_floating(args->op->name, "x", args->x)) return NULL;
+  if (!plan_of(args->op->name, args->x, args->dim, args->keepdim, &p)) return NULL;
   double scale = p.count ? 1 / (double)p.count : 1;
-  return reduce(op->name, PTI_SUM, arg[0].t, &p, arg[0].t->dtype, scale, NAN);
+  return reduce(args->op->name, PTI_SUM, args->x, &p, args->x->dtype, scale, NAN);
 }
 
 bool mean_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  const mean_args args = mean_args_of(n->op, n->arg, NULL);
   const pti_edge *e = &n->in[0];
   int64_t numel = pti_edge_numel(e);
   double share = numel ? (double)g[0]->numel / (double)numel : 1;
-  pt_tensor *wide = with_dims(pt_mul(g[0], pt_scalar(share)), e, &n->arg[1]);
+  pt_tensor *wide = with_dims(pt_mul(g[0], pt_scalar(share)), e, args.dim);
   gx[0] = wide ? pt_expand(wide, e->size, e->nd) : NULL;
   return gx[0] != NULL;
 }
 
 /* ---- product ---- */
 
-pt_tensor *prod_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t;
+pt_tensor *prod_run(const prod_args *args) {
+  pt_tensor *x = args->x;
   plan p;
   pt_dtype dtype = pti_is(x->dtype, PTI_INTS | PTI_BOOLS) ? PT_I64 : x->dtype;
-  if (!plan_of(op->name, x, &arg[1], arg[2].i, &p)) return NULL;
-  return reduce(op->name, PTI_PROD, x, &p, dtype, 1, 1);
+  if (!plan_of(args->op->name, x, args->dim, args->keepdim, &p)) return NULL;
+  return reduce(args->op->name, PTI_PROD, x, &p, dtype, 1, 1);
 }
 
 /* y[:, i] = product of x[:, j] over all j < i (or j > i), by doubling the reach. */
@@ -156,70 +155,68 @@ static pt_tensor *product_of_others(pt_tensor *x, const bool *in) {
 }
 
 bool prod_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  const prod_args args = prod_args_of(n->op, n->arg, NULL);
   const pti_edge *e = &n->in[0];
   pt_tensor *x = pti_saved(n, 0), *y = pti_saved_out(n, 0);
   bool in[PT_MAX_DIM];
   double zeros;
-  pt_arg dims = n->arg[1];
+  pt_arg dims = *args.dim;
   dims.given = dims.given && dims.n > 0;
   if (x == NULL || y == NULL || !pti_dim_set(n->op->name, &dims, e->nd, in)) return false;
   if (x->numel == 0) return (gx[0] = pti_zeros_for(e, g[0])) != NULL;
   if (!pt_item(pt_any(pt_eq(x, pt_scalar(0)), NULL, -1, false), &zeros)) return false;
-  pt_tensor *wide = with_dims(g[0], e, &n->arg[1]);
+  pt_tensor *wide = with_dims(g[0], e, args.dim);
   if (zeros != 0) gx[0] = pt_mul(wide, product_of_others(x, in));
-  else gx[0] = pt_div(pt_mul(wide, with_dims(y, e, &n->arg[1])), x);
+  else gx[0] = pt_div(pt_mul(wide, with_dims(y, e, args.dim)), x);
   return gx[0] != NULL;
 }
 
 /* ---- extremes ---- */
 
-static pt_tensor *extreme(const pt_op *op, const pt_arg *arg, pti_reduction kind) {
+static pt_tensor *extreme(const amax_args *args, pti_reduction kind) {
+  const char *name = args->op->name;
   plan p;
-  if (!plan_of(op->name, arg[0].t, &arg[1], arg[2].i, &p) || !not_empty(op->name, arg[0].t, &p))
+  if (!plan_of(name, args->x, args->dim, args->keepdim, &p) || !not_empty(name, args->x, &p))
     return NULL;
-  return reduce(op->name, kind, arg[0].t, &p, arg[0].t->dtype, 1, 0);
+  return reduce(name, kind, args->x, &p, args->x->dtype, 1, 0);
 }
 
 /* Equal extremes share the gradient evenly. */
 static bool share_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   const pti_edge *e = &n->in[0];
-  pt_tensor *x = pti_saved(n, 0), *y = with_dims(pti_saved_out(n, 0), e, &n->arg[1]);
-  pt_tensor *wide = with_dims(g[0], e, &n->arg[1]), *hit = pt_to_dtype(pt_eq(x, y), e->dtype);
+  const pt_arg *dim = amax_args_of(n->op, n->arg, NULL).dim;
+  pt_tensor *x = pti_saved(n, 0), *y = with_dims(pti_saved_out(n, 0), e, dim);
+  pt_tensor *wide = with_dims(g[0], e, dim), *hit = pt_to_dtype(pt_eq(x, y), e->dtype);
   if (wide == NULL || hit == NULL) return false;
   pt_tensor *share = pt_div(wide, pti_sum_to(hit, wide->size, wide->nd));
   gx[0] = pt_mul(hit, share);
   return gx[0] != NULL;
 }
 
-pt_tensor *amax_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  return extreme(op, arg, PTI_MAX);
-}
+pt_tensor *amax_run(const amax_args *args) { return extreme(args, PTI_MAX); }
 bool amax_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) { return share_vjp(n, g, gx); }
 
-pt_tensor *amin_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  return extreme(op, arg, PTI_MIN);
-}
+pt_tensor *amin_run(const amin_args *args) { return extreme(args, PTI_MIN); }
 bool amin_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) { return share_vjp(n, g, gx); }
 
 /* The extreme along one dim and where the first of equals stands. */
-static pt_tensor *extreme_dim(const pt_op *op, const pt_arg *arg, pt_tensor **more, bool max) {
-  pt_tensor *x = pti_dense_of(arg[0].t);
+static pt_tensor *extreme_dim(const max_dim_args *args, bool max) {
+  const pt_op *op = args->op;
+  pt_tensor *x = pti_dense_of(args->x);
   int dim;
   plan p;
-  if (x == NULL || !pti_dim(op->name, arg[1].i, x->nd, &dim)) return NULL;
+  if (x == NULL || !pti_dim(op->name, args->dim, x->nd, &dim)) return NULL;
   int64_t only = dim;
   pt_arg dims = {.ints = &only, .n = 1, .given = x->nd > 0};
-  if (!plan_of(op->name, x, &dims, arg[2].i, &p) || !not_empty(op->name, x, &p)) return NULL;
+  if (!plan_of(op->name, x, &dims, args->keepdim, &p) || !not_empty(op->name, x, &p)) return NULL;
   pt_tensor *y = pti_new(p.size, p.nd, x->dtype, pti_dev(x));
-  more[0] = pti_new(p.size, p.nd, PT_I64, pti_dev(x));
+  *args->indices = pti_new(p.size, p.nd, PT_I64, pti_dev(x));
   const pti_device *dev = pti_home(x);
-  if (y == NULL || more[0] == NULL || !pti_has(op->name, dev, dev->kernels->extreme != NULL))
+  if (y == NULL || *args->indices == NULL || !pti_has(op->name, dev, dev->kernels->extreme != NULL))
     return NULL;
   bool ok = y->numel == 0 ||
             dev->kernels->extreme(dev->index, pti_rows_of(x, dim), max, pti_ptr(x), pti_ptr(y),
-                                  (int64_t *)pti_ptr(more[0]), pti_this.index_base);
+                                  (int64_t *)pti_ptr(*args->indices), pti_this.index_base);
   return ok ? y : NULL;
 }
 
@@ -229,8 +226,9 @@ static bool chosen_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   pt_tensor *at = pti_saved_out(n, 1);
   if (at == NULL) return false;
   if (e->nd == 0) return (gx[0] = g[0]) != NULL;
-  int dim = (int)(n->arg[1].i < 0 ? n->arg[1].i + e->nd : n->arg[1].i);
-  bool keepdim = n->arg[2].i;
+  const max_dim_args args = max_dim_args_of(n->op, n->arg, NULL);
+  int dim = (int)(args.dim < 0 ? args.dim + e->nd : args.dim);
+  bool keepdim = args.keepdim;
   pt_arg arg[] = {{.t = pti_zeros_for(e, g[0]), .given = true},
                   {.i = dim, .given = true},
                   {.t = keepdim ? at : pt_unsqueeze(at, dim), .given = true},
@@ -239,52 +237,37 @@ static bool chosen_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   return gx[0] != NULL;
 }
 
-pt_tensor *max_dim_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  return extreme_dim(op, arg, more, true);
-}
+pt_tensor *max_dim_run(const max_dim_args *args) { return extreme_dim(args, true); }
 bool max_dim_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) { return chosen_vjp(n, g, gx); }
 
-pt_tensor *min_dim_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  return extreme_dim(op, arg, more, false);
-}
+pt_tensor *min_dim_run(const min_dim_args *args) { return extreme_dim(args, false); }
 bool min_dim_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) { return chosen_vjp(n, g, gx); }
 
 /* The position alone; without a dim that in the elements in a row, for which they must lie in
  * order. */
-static pt_tensor *position(const pt_op *op, const pt_arg *arg, pti_reduction kind) {
-  pt_tensor *x = arg[0].t;
+static pt_tensor *position(const argmax_args *args, pti_reduction kind) {
+  const pt_op *op = args->op;
+  pt_tensor *x = args->x;
   int dim = 0;
   plan p;
-  if (arg[1].given && !pti_dim(op->name, arg[1].i, x->nd, &dim)) return NULL;
+  if (args->dim->given && !pti_dim(op->name, args->dim->i, x->nd, &dim)) return NULL;
   int64_t only = dim;
-  pt_arg dims = {.ints = &only, .n = 1, .given = arg[1].given && x->nd > 0};
-  if (!plan_of(op->name, x, &dims, arg[2].i, &p) || !not_empty(op->name, x, &p)) return NULL;
+  pt_arg dims = {.ints = &only, .n = 1, .given = args->dim->given && x->nd > 0};
+  if (!plan_of(op->name, x, &dims, args->keepdim, &p) || !not_empty(op->name, x, &p)) return NULL;
   if (!dims.given) x = pti_dense_of(x);
   return x ? reduce(op->name, kind, x, &p, PT_I64, 1, 0) : NULL;
 }
 
-pt_tensor *argmax_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  return position(op, arg, PTI_ARGMAX);
-}
-pt_tensor *argmin_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  return position(op, arg, PTI_ARGMIN);
-}
+pt_tensor *argmax_run(const argmax_args *args) { return position(args, PTI_ARGMAX); }
+pt_tensor *argmin_run(const argmin_args *args) { return position(args, PTI_ARGMIN); }
 
 /* ---- truth ---- */
 
-static pt_tensor *truth(const pt_op *op, const pt_arg *arg, pti_reduction kind, double neutral) {
+static pt_tensor *truth(const any_args *args, pti_reduction kind, double neutral) {
   plan p;
-  if (!plan_of(op->name, arg[0].t, &arg[1], arg[2].i, &p)) return NULL;
-  return reduce(op->name, kind, arg[0].t, &p, PT_BOOL, 1, neutral);
+  if (!plan_of(args->op->name, args->x, args->dim, args->keepdim, &p)) return NULL;
+  return reduce(args->op->name, kind, args->x, &p, PT_BOOL, 1, neutral);
 }
 
-pt_tensor *any_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  return truth(op, arg, PTI_ANY, 0);
-}
-pt_tensor *all_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  return truth(op, arg, PTI_ALL, 1);
-}
+pt_tensor *any_run(const any_args *args) { return truth(args, PTI_ANY, 0); }
+pt_tensor *all_run(const all_args *args) { return truth(args, PTI_ALL, 1); }

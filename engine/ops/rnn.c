@@ -9,7 +9,7 @@
 #include "slots.h"
 #include "tensor.h"
 
-enum { X, H0, C0, W_IH, W_HH, B_IH, B_HH, KIND, BATCH, REVERSE, NIN = KIND };
+enum { X, H0, C0, W_IH, W_HH, B_IH, B_HH, NIN };
 
 static const char *const kind_name[] = {"lstm", "gru", "tanh", "relu"};
 
@@ -64,17 +64,17 @@ static bool matrix(const call *c, int which, int64_t rows, int64_t columns, cons
                     (long long)rows, (long long)columns);
 }
 
-static bool read_call(call *c, pt_tensor *const *in, const pt_arg *arg) {
-  *c = (call){.p = {.reverse = arg[REVERSE].i}};
+static bool read_call(call *c, pt_tensor *const *in, const rnn_layer_args *args) {
+  *c = (call){.p = {.reverse = args->reverse}};
   memcpy(c->in, in, sizeof c->in);
   const pt_tensor *x = in[X];
-  if (!read_kind(arg[KIND].s, &c->p.kind)) return false;
+  if (!read_kind(args->kind, &c->p.kind)) return false;
   if (in[H0]->nd != 2)
     return pti_refuse(PT_ESHAPE, "rnn: h0 [%s] must be (batch, hidden)", pti_shape_text(in[H0]));
   c->p.dtype = x->dtype == PT_F64 ? PT_F64 : PT_F32;
   c->p.h = in[H0]->size[1];
   c->width = c->p.h * (c->p.kind == PTI_LSTM ? 4 : c->p.kind == PTI_GRU ? 3 : 1);
-  if (!read_steps(c, x, &arg[BATCH]) ||
+  if (!read_steps(c, x, args->batch) ||
       !matrix(c, W_IH, c->width, x->size[x->nd - 1], "weight_ih") ||
       !matrix(c, W_HH, c->width, c->p.h, "weight_hh")) {
     return false;
@@ -128,7 +128,7 @@ static pt_tensor *input_gates(const call *c) {
   return pt_linear(flat_rows(c->in[X], c->rows), c->in[W_IH], b);
 }
 
-static pt_tensor *run(const call *c, pt_tensor **more) {
+static pt_tensor *run(const call *c, const rnn_layer_args *args) {
   const pti_rnn *p = &c->p;
   pt_tensor *x = c->in[X];
   int64_t size[3], reserve = reserve_of(c);
@@ -140,34 +140,36 @@ static pt_tensor *run(const call *c, pt_tensor **more) {
   pt_tensor *b =
       p->kind == PTI_GRU && c->in[B_HH] ? pti_dense_of(pti_cast(c->in[B_HH], p->dtype)) : NULL;
   int64_t none = 0;
-  more[0] = fresh_copy(c->in[H0], p->dtype);
-  more[1] = p->kind == PTI_LSTM ? fresh_copy(c->in[C0], p->dtype)
-                                : pti_new(&none, 1, p->dtype, pti_dev(x));
-  more[2] = pti_new(&reserve, 1, p->dtype, pti_dev(x));
-  if (!gates || !w || !y || !more[0] || !more[1] || !more[2]) return NULL;
+  pt_tensor *hn = fresh_copy(c->in[H0], p->dtype);
+  pt_tensor *cn = p->kind == PTI_LSTM ? fresh_copy(c->in[C0], p->dtype)
+                                      : pti_new(&none, 1, p->dtype, pti_dev(x));
+  pt_tensor *kept = pti_new(&reserve, 1, p->dtype, pti_dev(x));
+  if (!gates || !w || !y || !hn || !cn || !kept) return NULL;
   pti_rnn_data d = {.x_gates = pti_ptr(gates),
                     .w_hh = pti_ptr(w),
                     .b_hh = b ? pti_ptr(b) : NULL,
-                    .hn = pti_ptr(more[0]),
-                    .cn = pti_ptr(more[1]),
+                    .hn = pti_ptr(hn),
+                    .cn = pti_ptr(cn),
                     .y = pti_ptr(y)};
-  reserve_at(c, more[2], &d);
+  reserve_at(c, kept, &d);
+  *args->hn = hn;
+  *args->cn = cn;
+  *args->reserve = kept;
   const pti_device *dev = pti_device_at(pti_dev(x));
   if (dev->kernels->rnn == NULL) return pti_fail(PT_EDEVICE, "rnn: no kernel on %s", dev->name);
   return dev->kernels->rnn(dev->index, p, &d) ? y : NULL;
 }
 
-pt_tensor *rnn_layer_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)op;
+pt_tensor *rnn_layer_run(const rnn_layer_args *args) {
   call c;
-  pt_tensor *in[NIN];
-  for (int i = 0; i < NIN; i++) in[i] = arg[i].t;
-  if (!read_call(&c, in, arg)) return NULL;
+  pt_tensor *in[NIN] = {
+      [X] = args->x,       [H0] = args->h0,     [C0] = args->c0,    [W_IH] = args->w_ih,
+      [W_HH] = args->w_hh, [B_IH] = args->b_ih, [B_HH] = args->b_hh};
+  if (!read_call(&c, in, args)) return NULL;
   bool was = pt_set_grad_enabled(false);
-  pt_tensor *y = run(&c, more);
-  for (int k = 0; k < 2 && y; k++) {
-    if (!(more[k] = pti_cast(more[k], in[X]->dtype))) y = NULL;
-  }
+  pt_tensor *y = run(&c, args);
+  if (y && !(*args->hn = pti_cast(*args->hn, in[X]->dtype))) y = NULL;
+  if (y && !(*args->cn = pti_cast(*args->cn, in[X]->dtype))) y = NULL;
   pt_set_grad_enabled(was);
   return pti_cast(y, in[X]->dtype);
 }
@@ -304,6 +306,7 @@ bool rnn_layer_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   for (int i = 0; i < NIN; i++) {
     if (n->in[i].size && !(in[i] = pti_saved(n, i))) return false;
   }
-  if (!read_call(&c, in, n->arg)) return false;
+  const rnn_layer_args args = rnn_layer_args_of(n->op, n->arg, NULL);
+  if (!read_call(&c, in, &args)) return false;
   return pt_grad_enabled() ? composed_gradient(n, &c, g, gx) : fused_gradient(n, &c, g, gx);
 }

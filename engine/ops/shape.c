@@ -38,18 +38,18 @@ static bool fill_in_sizes(const char *op, const pt_tensor *x, const pt_arg *arg,
   return true;
 }
 
-pt_tensor *view_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t;
+pt_tensor *view_run(const view_args *args) {
+  pt_tensor *x = args->x;
   int64_t size[PT_MAX_DIM], stride[PT_MAX_DIM];
-  if (!fill_in_sizes(op->name, x, &arg[1], size)) return NULL;
-  if (!pti_view_strides(x, size, arg[1].n, stride)) {
+  if (!fill_in_sizes(args->op->name, x, args->size, size)) return NULL;
+  if (!pti_view_strides(x, size, args->size->n, stride)) {
     return pti_fail(
         PT_ESHAPE,
-        "%s: x [%s] with strides [%s] cannot be seen as [%s] without a copy; use reshape", op->name,
-        pti_shape_text(x), pti_sizes_text(x->stride, x->nd), pti_sizes_text(size, arg[1].n));
+        "%s: x [%s] with strides [%s] cannot be seen as [%s] without a copy; use reshape",
+        args->op->name, pti_shape_text(x), pti_sizes_text(x->stride, x->nd),
+        pti_sizes_text(size, args->size->n));
   }
-  return pti_view(x, size, stride, arg[1].n, x->offset, true);
+  return pti_view(x, size, stride, args->size->n, x->offset, true);
 }
 
 bool view_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
@@ -57,23 +57,22 @@ bool view_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   return gx[0] != NULL;
 }
 
-pt_tensor *reshape_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t;
+pt_tensor *reshape_run(const reshape_args *args) {
+  pt_tensor *x = args->x;
   int64_t size[PT_MAX_DIM], stride[PT_MAX_DIM];
-  if (!fill_in_sizes(op->name, x, &arg[1], size)) return NULL;
-  if (!pti_view_strides(x, size, arg[1].n, stride)) x = pt_clone(x);
-  return pt_view(x, size, arg[1].n);
+  if (!fill_in_sizes(args->op->name, x, args->size, size)) return NULL;
+  if (!pti_view_strides(x, size, args->size->n, stride)) x = pt_clone(x);
+  return pt_view(x, size, args->size->n);
 }
 
-pt_tensor *flatten_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t;
+pt_tensor *flatten_run(const flatten_args *args) {
+  pt_tensor *x = args->x;
   int from, to, nd = 0;
-  if (!pti_dim(op->name, arg[1].i, x->nd, &from) || !pti_dim(op->name, arg[2].i, x->nd, &to))
+  if (!pti_dim(args->op->name, args->start_dim, x->nd, &from) ||
+      !pti_dim(args->op->name, args->end_dim, x->nd, &to))
     return NULL;
   if (from > to) {
-    return pti_fail(PT_EARG, "%s: start_dim %lld comes after end_dim %lld", op->name,
+    return pti_fail(PT_EARG, "%s: start_dim %lld comes after end_dim %lld", args->op->name,
                     pti_shown(from), pti_shown(to));
   }
   int64_t size[PT_MAX_DIM] = {1}, merged = 1;
@@ -85,11 +84,10 @@ pt_tensor *flatten_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   return pt_reshape(x, size, x->nd ? nd : 1);
 }
 
-pt_tensor *squeeze_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t;
+pt_tensor *squeeze_run(const squeeze_args *args) {
+  pt_tensor *x = args->x;
   bool drop[PT_MAX_DIM];
-  if (!pti_dim_set(op->name, &arg[1], x->nd, drop)) return NULL;
+  if (!pti_dim_set(args->op->name, args->dim, x->nd, drop)) return NULL;
   pti_geometry q = {.offset = x->offset};
   for (int d = 0; d < x->nd; d++) {
     if (drop[d] && x->size[d] == 1) continue;
@@ -100,14 +98,13 @@ pt_tensor *squeeze_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
 }
 bool squeeze_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) { return view_vjp(n, g, gx); }
 
-pt_tensor *unsqueeze_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t;
+pt_tensor *unsqueeze_run(const unsqueeze_args *args) {
+  pt_tensor *x = args->x;
   int dim;
-  if (!pti_dim(op->name, arg[1].i, x->nd + 1, &dim)) return NULL;
+  if (!pti_dim(args->op->name, args->dim, x->nd + 1, &dim)) return NULL;
   if (x->nd == PT_MAX_DIM) {
     return pti_fail(PT_ESHAPE, "%s: x [%s] has %d dims already, the most that are supported",
-                    op->name, pti_shape_text(x), PT_MAX_DIM);
+                    args->op->name, pti_shape_text(x), PT_MAX_DIM);
   }
   pti_geometry q = pti_geometry_of(x);
   size_t tail = (size_t)(x->nd - dim) * sizeof *q.size;
@@ -122,11 +119,11 @@ bool unsqueeze_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) { return vie
 
 /* ---- dims in another order ---- */
 
-pt_tensor *transpose_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t;
+pt_tensor *transpose_run(const transpose_args *args) {
+  pt_tensor *x = args->x;
   int a, b;
-  if (!pti_dim(op->name, arg[1].i, x->nd, &a) || !pti_dim(op->name, arg[2].i, x->nd, &b))
+  if (!pti_dim(args->op->name, args->dim0, x->nd, &a) ||
+      !pti_dim(args->op->name, args->dim1, x->nd, &b))
     return NULL;
   pti_geometry q = pti_geometry_of(x);
   if (x->nd) {
@@ -139,32 +136,31 @@ pt_tensor *transpose_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
 }
 
 bool transpose_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
-  gx[0] = pt_transpose(g[0], (int)n->arg[1].i, (int)n->arg[2].i);
+  const transpose_args args = transpose_args_of(n->op, n->arg, NULL);
+  gx[0] = pt_transpose(g[0], (int)args.dim0, (int)args.dim1);
   return gx[0] != NULL;
 }
 
-pt_tensor *t_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t;
+pt_tensor *t_run(const t_args *args) {
+  pt_tensor *x = args->x;
   if (x->nd > 2) {
-    return pti_fail(PT_ESHAPE, "%s: x [%s] is not a matrix; use transpose or permute", op->name,
-                    pti_shape_text(x));
+    return pti_fail(PT_ESHAPE, "%s: x [%s] is not a matrix; use transpose or permute",
+                    args->op->name, pti_shape_text(x));
   }
   return x->nd == 2 ? pt_transpose(x, 0, 1) : pti_borrow(x);
 }
 
-pt_tensor *permute_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t;
+pt_tensor *permute_run(const permute_args *args) {
+  pt_tensor *x = args->x;
   bool seen[PT_MAX_DIM];
-  if (!pti_dim_set(op->name, &arg[1], x->nd, seen)) return NULL;
-  if (arg[1].n != x->nd) {
-    return pti_fail(PT_EARG, "%s: %d dims given for x [%s] of %d", op->name, arg[1].n,
+  if (!pti_dim_set(args->op->name, args->dims, x->nd, seen)) return NULL;
+  if (args->dims->n != x->nd) {
+    return pti_fail(PT_EARG, "%s: %d dims given for x [%s] of %d", args->op->name, args->dims->n,
                     pti_shape_text(x), x->nd);
   }
   pti_geometry q = {.nd = x->nd, .offset = x->offset};
   for (int i = 0; i < x->nd; i++) {
-    int d = (int)(arg[1].ints[i] < 0 ? arg[1].ints[i] + x->nd : arg[1].ints[i]);
+    int d = (int)(args->dims->ints[i] < 0 ? args->dims->ints[i] + x->nd : args->dims->ints[i]);
     q.size[i] = x->size[d];
     q.stride[i] = x->stride[d];
   }
@@ -172,32 +168,32 @@ pt_tensor *permute_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
 }
 
 bool permute_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
-  int nd = n->arg[1].n;
+  const permute_args args = permute_args_of(n->op, n->arg, NULL);
+  int nd = args.dims->n;
   int64_t back[PT_MAX_DIM];
   for (int i = 0; i < nd; i++)
-    back[n->arg[1].ints[i] < 0 ? n->arg[1].ints[i] + nd : n->arg[1].ints[i]] = i;
+    back[args.dims->ints[i] < 0 ? args.dims->ints[i] + nd : args.dims->ints[i]] = i;
   gx[0] = pt_permute(g[0], back, nd);
   return gx[0] != NULL;
 }
 
 /* ---- repeated without memory ---- */
 
-pt_tensor *expand_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t;
-  pti_geometry q = {.nd = arg[1].n, .offset = x->offset};
+pt_tensor *expand_run(const expand_args *args) {
+  pt_tensor *x = args->x;
+  pti_geometry q = {.nd = args->size->n, .offset = x->offset};
   int lead = q.nd - x->nd;
   if (lead < 0 || q.nd > PT_MAX_DIM) {
-    return pti_fail(PT_ESHAPE, "%s: x [%s] has %d dims, size [%s] has %d", op->name,
-                    pti_shape_text(x), x->nd, pti_sizes_text(arg[1].ints, q.nd), q.nd);
+    return pti_fail(PT_ESHAPE, "%s: x [%s] has %d dims, size [%s] has %d", args->op->name,
+                    pti_shape_text(x), x->nd, pti_sizes_text(args->size->ints, q.nd), q.nd);
   }
   for (int d = 0; d < q.nd; d++) {
-    int64_t have = d < lead ? 1 : x->size[d - lead], want = arg[1].ints[d];
+    int64_t have = d < lead ? 1 : x->size[d - lead], want = args->size->ints[d];
     if (want == -1 && d >= lead) want = have;
     if (want < 0 || (have != want && have != 1)) {
       return pti_fail(PT_ESHAPE, "%s: x [%s] does not expand to [%s]: dim %lld has %lld entries",
-                      op->name, pti_shape_text(x), pti_sizes_text(arg[1].ints, q.nd), pti_shown(d),
-                      (long long)have);
+                      args->op->name, pti_shape_text(x), pti_sizes_text(args->size->ints, q.nd),
+                      pti_shown(d), (long long)have);
     }
     q.size[d] = want;
     q.stride[d] = have == want && d >= lead ? x->stride[d - lead] : 0;
@@ -213,18 +209,20 @@ bool expand_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 /* ---- a part of one dim ----
    Each of the three narrows a geometry in place: x's own in run, that of the dense input in vjp. */
 
-static bool part_of_dim(const char *op, const pt_arg *dim, pti_geometry *q, int *d) {
+static bool part_of_dim(const char *op, int64_t dim, const pti_geometry *q, int *d) {
   if (q->nd == 0) return pti_refuse(PT_ESHAPE, "%s: x has no dims", op);
-  return pti_dim(op, dim->i, q->nd, d);
+  return pti_dim(op, dim, q->nd, d);
 }
 
-static bool narrow_of(const char *op, const pt_arg *arg, pti_geometry *q) {
+static bool narrow_of(const narrow_args *args, pti_geometry *q) {
+  const char *op = args->op->name;
   int d;
-  if (!part_of_dim(op, &arg[1], q, &d)) return false;
-  int64_t n = q->size[d], start = arg[2].i < 0 ? arg[2].i + n : arg[2].i, length = arg[3].i;
+  if (!part_of_dim(op, args->dim, q, &d)) return false;
+  int64_t n = q->size[d], start = args->start < 0 ? args->start + n : args->start;
+  int64_t length = args->length;
   if (start < 0 || length < 0 || start > n - length) {
     return pti_refuse(PT_EINDEX, "%s: %lld entries from %lld on, but dim %lld of [%s] has %lld", op,
-                      (long long)length, pti_shown(arg[2].i), pti_shown(d),
+                      (long long)length, pti_shown(args->start), pti_shown(d),
                       pti_sizes_text(q->size, q->nd), (long long)n);
   }
   q->size[d] = length;
@@ -232,13 +230,14 @@ static bool narrow_of(const char *op, const pt_arg *arg, pti_geometry *q) {
   return true;
 }
 
-static bool select_of(const char *op, const pt_arg *arg, pti_geometry *q) {
+static bool select_of(const select_args *args, pti_geometry *q) {
+  const char *op = args->op->name;
   int d;
-  if (!part_of_dim(op, &arg[1], q, &d)) return false;
-  int64_t n = q->size[d], at = arg[2].i < 0 ? arg[2].i + n : arg[2].i;
+  if (!part_of_dim(op, args->dim, q, &d)) return false;
+  int64_t n = q->size[d], at = args->index < 0 ? args->index + n : args->index;
   if (at < 0 || at >= n) {
     return pti_refuse(PT_EINDEX, "%s: index %lld of dim %lld of [%s], which has %lld entries", op,
-                      pti_shown(arg[2].i), pti_shown(d), pti_sizes_text(q->size, q->nd),
+                      pti_shown(args->index), pti_shown(d), pti_sizes_text(q->size, q->nd),
                       (long long)n);
   }
   q->offset += at * q->stride[d];
@@ -250,17 +249,18 @@ static bool select_of(const char *op, const pt_arg *arg, pti_geometry *q) {
 }
 
 /* `stop` belongs to the slice; one that comes before `start` gives none. */
-static bool slice_of(const char *op, const pt_arg *arg, pti_geometry *q) {
+static bool slice_of(const slice_args *args, pti_geometry *q) {
+  const char *op = args->op->name;
   int d;
-  if (!part_of_dim(op, &arg[1], q, &d)) return false;
-  int64_t n = q->size[d], step = arg[4].i;
-  int64_t start = arg[2].i < 0 ? arg[2].i + n : arg[2].i,
-          stop = arg[3].i < 0 ? arg[3].i + n : arg[3].i;
-  if (arg[3].i == PTI_BEFORE_FIRST) stop = -1;
+  if (!part_of_dim(op, args->dim, q, &d)) return false;
+  int64_t n = q->size[d], step = args->step;
+  int64_t start = args->start < 0 ? args->start + n : args->start,
+          stop = args->stop < 0 ? args->stop + n : args->stop;
+  if (args->stop == PTI_BEFORE_FIRST) stop = -1;
   if (step < 1) return pti_refuse(PT_EARG, "%s: step %lld is not positive", op, (long long)step);
   if (start < 0 || start > n || stop < -1 || stop >= n) {
     return pti_refuse(PT_EINDEX, "%s: entries %lld to %lld of dim %lld of [%s], which has %lld", op,
-                      pti_shown(arg[2].i), pti_shown(arg[3].i), pti_shown(d),
+                      pti_shown(args->start), pti_shown(args->stop), pti_shown(d),
                       pti_sizes_text(q->size, q->nd), (long long)n);
   }
   q->size[d] = stop < start ? 0 : (stop - start) / step + 1;
@@ -269,42 +269,21 @@ static bool slice_of(const char *op, const pt_arg *arg, pti_geometry *q) {
   return true;
 }
 
-typedef bool part_fn(const char *op, const pt_arg *arg, pti_geometry *q);
-
-static pt_tensor *part_run(const pt_op *op, const pt_arg *arg, part_fn *part) {
-  pti_geometry q = pti_geometry_of(arg[0].t);
-  return part(op->name, arg, &q) ? pti_view_at(arg[0].t, &q, true) : NULL;
-}
-
-static bool part_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx, part_fn *part) {
-  pti_geometry q = pti_geometry_dense(n->in[0].size, n->in[0].nd);
-  gx[0] = part(n->op->name, n->arg, &q) ? pti_embed(&n->in[0], &q, g[0]) : NULL;
-  return gx[0] != NULL;
-}
-
-pt_tensor *narrow_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  return part_run(op, arg, narrow_of);
-}
-bool narrow_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
-  return part_vjp(n, g, gx, narrow_of);
-}
-
-pt_tensor *select_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  return part_run(op, arg, select_of);
-}
-bool select_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
-  return part_vjp(n, g, gx, select_of);
-}
-
-pt_tensor *slice_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  return part_run(op, arg, slice_of);
-}
-bool slice_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
-  return part_vjp(n, g, gx, slice_of);
-}
+/* The run and the vjp of such an op. */
+#define PART(name)                                                        \
+  pt_tensor *name##_run(const name##_args *args) {                        \
+    pti_geometry q = pti_geometry_of(args->x);                            \
+    return name##_of(args, &q) ? pti_view_at(args->x, &q, true) : NULL;   \
+  }                                                                       \
+  bool name##_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {      \
+    const name##_args args = name##_args_of(n->op, n->arg, NULL);         \
+    pti_geometry q = pti_geometry_dense(n->in[0].size, n->in[0].nd);      \
+    gx[0] = name##_of(&args, &q) ? pti_embed(&n->in[0], &q, g[0]) : NULL; \
+    return gx[0] != NULL;                                                 \
+  }
+PART(narrow)
+PART(select)
+PART(slice)
 
 /* ---- any geometry ---- */
 
@@ -327,19 +306,19 @@ static bool read_geometry(const char *op, const pt_arg *size, const pt_arg *stri
   return true;
 }
 
-pt_tensor *as_strided_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t;
+pt_tensor *as_strided_run(const as_strided_args *args) {
+  pt_tensor *x = args->x;
   pti_geometry q;
-  if (!read_geometry(op->name, &arg[1], &arg[2], arg[3].i, x->dtype, &q)) return NULL;
+  if (!read_geometry(args->op->name, args->size, args->stride, args->offset, x->dtype, &q))
+    return NULL;
   /* The gradient is laid out as x's elements, in order: strides of the input are not recorded. */
   if (pt_grad_enabled() && pti_needs_grad(x) && !pti_dense(x)) {
     return pti_fail(PT_EGRAD,
                     "%s: x [%s] needs a gradient but is not dense in memory; use x:contiguous()",
-                    op->name, pti_shape_text(x));
+                    args->op->name, pti_shape_text(x));
   }
   pt_tensor *y = pti_view_at(x, &q, true);
-  if (y == NULL) pti_error_prefix(op->name);
+  if (y == NULL) pti_error_prefix(args->op->name);
   return y;
 }
 
@@ -352,11 +331,12 @@ static pt_tensor *add_overlapping(pt_tensor *row, const pti_geometry *q, pt_tens
 }
 
 bool as_strided_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  const as_strided_args args = as_strided_args_of(n->op, n->arg, NULL);
   const pti_edge *e = &n->in[0];
   pti_geometry q;
-  int64_t lo, hi, have = pti_edge_numel(e), offset = n->arg[3].i - e->offset;
+  int64_t lo, hi, have = pti_edge_numel(e), offset = args.offset - e->offset;
   if (g[0]->numel == 0 || have == 0) return (gx[0] = pti_zeros_for(e, g[0])) != NULL;
-  if (!read_geometry(n->op->name, &n->arg[1], &n->arg[2], offset, e->dtype, &q)) return false;
+  if (!read_geometry(n->op->name, args.size, args.stride, offset, e->dtype, &q)) return false;
   if (!pti_extent(q.size, q.stride, q.nd, &lo, &hi))
     return false; /* the run has passed the same check */
   /* A row that holds x's elements and all others that the view reached in the storage. */
@@ -371,30 +351,31 @@ bool as_strided_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 }
 
 /* The geometry counts from the first element of x, as if x were dense. */
-pt_tensor *as_strided_scatter_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *x = arg[0].t, *src = arg[1].t;
+pt_tensor *as_strided_scatter_run(const as_strided_scatter_args *args) {
+  pt_tensor *x = args->x, *src = args->src;
   pti_geometry q;
-  if (!read_geometry(op->name, &arg[2], &arg[3], arg[4].i, x->dtype, &q)) return NULL;
+  if (!read_geometry(args->op->name, args->size, args->stride, args->offset, x->dtype, &q))
+    return NULL;
   pt_tensor *y = pti_new_like(x, x->dtype);
   if (!pti_copy_into(y, x)) return NULL;
   pt_tensor *at = pti_view_at(y, &q, false);
   if (at == NULL) {
-    pti_error_prefix(op->name);
+    pti_error_prefix(args->op->name);
     return NULL;
   }
   if (pti_overlaps_itself(at)) {
-    return pti_fail(PT_EARG, "%s: elements of size [%s] with strides [%s] share memory", op->name,
-                    pti_shape_text(at), pti_sizes_text(q.stride, q.nd));
+    return pti_fail(PT_EARG, "%s: elements of size [%s] with strides [%s] share memory",
+                    args->op->name, pti_shape_text(at), pti_sizes_text(q.stride, q.nd));
   }
   if (pti_copy_into(at, src)) return y;
-  pti_error_prefix(op->name);
+  pti_error_prefix(args->op->name);
   return NULL;
 }
 
 bool as_strided_scatter_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
-  const pt_arg *size = &n->arg[2], *stride = &n->arg[3];
-  int64_t offset = n->arg[4].i;
+  const as_strided_scatter_args args = as_strided_scatter_args_of(n->op, n->arg, NULL);
+  const pt_arg *size = args.size, *stride = args.stride;
+  int64_t offset = args.offset;
   if (pti_wants(n, 0)) {
     pt_tensor *zero = pt_zeros(size->ints, size->n, g[0]->dtype, pti_dev(g[0]));
     gx[0] = pt_as_strided_scatter(g[0], zero, size->ints, size->n, stride->ints, stride->n, offset);
@@ -412,20 +393,15 @@ bool as_strided_scatter_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 
 /* ---- copies ---- */
 
-pt_tensor *contiguous_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)op, (void)more;
-  return pti_dense(arg[0].t) ? pti_borrow(arg[0].t) : pt_clone(arg[0].t);
+pt_tensor *contiguous_run(const contiguous_args *args) {
+  return pti_dense(args->x) ? pti_borrow(args->x) : pt_clone(args->x);
 }
 
-pt_tensor *detach_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)op, (void)more;
-  return pti_bare(arg[0].t);
-}
+pt_tensor *detach_run(const detach_args *args) { return pti_bare(args->x); }
 
-pt_tensor *clone_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)op, (void)more;
-  pt_tensor *y = pti_new_like(arg[0].t, arg[0].t->dtype);
-  return pti_copy_into(y, arg[0].t) ? y : NULL;
+pt_tensor *clone_run(const clone_args *args) {
+  pt_tensor *y = pti_new_like(args->x, args->x->dtype);
+  return pti_copy_into(y, args->x) ? y : NULL;
 }
 
 bool clone_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
@@ -434,10 +410,9 @@ bool clone_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   return true;
 }
 
-pt_tensor *to_dtype_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)op, (void)more;
-  pt_tensor *y = pti_new_like(arg[0].t, arg[1].i);
-  return pti_copy_into(y, arg[0].t) ? y : NULL;
+pt_tensor *to_dtype_run(const to_dtype_args *args) {
+  pt_tensor *y = pti_new_like(args->x, args->dtype);
+  return pti_copy_into(y, args->x) ? y : NULL;
 }
 
 bool to_dtype_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
@@ -445,10 +420,11 @@ bool to_dtype_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   return gx[0] != NULL;
 }
 
-pt_tensor *to_device_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  if (arg[1].i == pti_dev(arg[0].t)) return clone_run(op, arg, more);
-  return arg[2].i ? pti_to_device_later(arg[0].t, (int)arg[1].i)
-                  : pti_to_device(arg[0].t, (int)arg[1].i);
+pt_tensor *to_device_run(const to_device_args *args) {
+  if (args->device == pti_dev(args->x))
+    return clone_run(&(clone_args){.op = args->op, .x = args->x});
+  return args->non_blocking ? pti_to_device_later(args->x, (int)args->device)
+                            : pti_to_device(args->x, (int)args->device);
 }
 
 bool to_device_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {

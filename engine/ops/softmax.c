@@ -2,14 +2,15 @@
    of the gradient is wanted it is the same formula in ops. */
 #include "ops.h"
 
-static pt_tensor *run(const pt_op *op, const pt_arg *arg, bool log) {
+static pt_tensor *run(const softmax_args *args, bool log) {
+  const char *name = args->op->name;
   int dim;
-  if (!pti_floating(op->name, "x", arg[0].t) || !pti_dim(op->name, arg[1].i, arg[0].t->nd, &dim))
+  if (!pti_floating(name, "x", args->x) || !pti_dim(name, args->dim, args->x->nd, &dim))
     return NULL;
-  pt_tensor *x = pti_dense_of(arg[0].t), *y = x ? pti_new_like(x, x->dtype) : NULL;
+  pt_tensor *x = pti_dense_of(args->x), *y = x ? pti_new_like(x, x->dtype) : NULL;
   if (y == NULL || y->numel == 0) return y;
   const pti_device *dev = pti_home(x);
-  if (!pti_has(op->name, dev, dev->kernels->softmax != NULL)) return NULL;
+  if (!pti_has(name, dev, dev->kernels->softmax != NULL)) return NULL;
   return dev->kernels->softmax(dev->index, pti_rows_of(x, dim), log, pti_ptr(x), pti_ptr(y)) ? y
                                                                                              : NULL;
 }
@@ -23,7 +24,8 @@ static pt_tensor *composed(pt_tensor *y, pt_tensor *g, int64_t dim, bool log) {
 static bool vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx, bool log) {
   pt_tensor *y = pti_saved_out(n, 0);
   int dim;
-  if (y == NULL || !pti_dim(n->op->name, n->arg[1].i, y->nd, &dim)) return false;
+  if (y == NULL || !pti_dim(n->op->name, softmax_args_of(n->op, n->arg, NULL).dim, y->nd, &dim))
+    return false;
   const pti_device *dev = pti_home(y);
   if (pt_grad_enabled() || dev->kernels->softmax_grad == NULL) {
     return (gx[0] = composed(y, g[0], dim, log)) != NULL;
@@ -35,16 +37,10 @@ static bool vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx, bool log) {
                                                        pti_ptr(y), pti_ptr(dense), pti_ptr(out));
 }
 
-pt_tensor *softmax_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  return run(op, arg, false);
-}
+pt_tensor *softmax_run(const softmax_args *args) { return run(args, false); }
 bool softmax_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) { return vjp(n, g, gx, false); }
 
-pt_tensor *log_softmax_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  return run(op, arg, true);
-}
+pt_tensor *log_softmax_run(const log_softmax_args *args) { return run(args, true); }
 bool log_softmax_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   return vjp(n, g, gx, true);
 }

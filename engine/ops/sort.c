@@ -40,11 +40,11 @@ static pt_tensor *sorted(const pt_op *op, pt_tensor *x, int dim, int64_t k, bool
   return ok ? y : NULL;
 }
 
-pt_tensor *sort_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+pt_tensor *sort_run(const sort_args *args) {
   int dim;
-  pt_tensor *x = arg[0].t;
-  if (!pti_dim(op->name, arg[1].i, x->nd, &dim)) return NULL;
-  return sorted(op, x, dim, x->nd ? x->size[dim] : 1, arg[2].i, &more[0]);
+  pt_tensor *x = args->x;
+  if (!pti_dim(args->op->name, args->dim, x->nd, &dim)) return NULL;
+  return sorted(args->op, x, dim, x->nd ? x->size[dim] : 1, args->descending, &*args->indices);
 }
 
 /* Gradients go back to where the values came from. */
@@ -56,23 +56,25 @@ static bool put_back(pt_node *n, pt_tensor *g, int64_t dim, pt_tensor **gx) {
 }
 
 bool sort_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
-  return put_back(n, g[0], n->arg[1].i, gx);
+  const sort_args args = sort_args_of(n->op, n->arg, NULL);
+  return put_back(n, g[0], args.dim, gx);
 }
 
-pt_tensor *topk_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
+pt_tensor *topk_run(const topk_args *args) {
   int dim;
-  pt_tensor *x = arg[0].t;
-  int64_t k = arg[1].i;
-  if (!pti_dim(op->name, arg[2].i, x->nd, &dim)) return NULL;
+  pt_tensor *x = args->x;
+  int64_t k = args->k;
+  if (!pti_dim(args->op->name, args->dim, x->nd, &dim)) return NULL;
   int64_t n = x->nd ? x->size[dim] : 1;
   if (k < 0 || k > n) {
     return pti_fail(PT_EARG, "topk: k is %lld, but dim %d of x [%s] has %lld entries", (long long)k,
                     dim + pti_this.index_base, pti_shape_text(x), (long long)n);
   }
-  return sorted(op, x, dim, k, arg[3].i, &more[0]);
+  return sorted(args->op, x, dim, k, args->largest, &*args->indices);
 }
 bool topk_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
-  return put_back(n, g[0], n->arg[2].i, gx);
+  const topk_args args = topk_args_of(n->op, n->arg, NULL);
+  return put_back(n, g[0], args.dim, gx);
 }
 
 /* ---- running sums and extremes ---- */
@@ -101,28 +103,30 @@ static pt_dtype sum_dtype(const pt_tensor *x, const pt_arg *dtype) {
   return pti_is(x->dtype, PTI_INTS | PTI_BOOLS) ? PT_I64 : x->dtype;
 }
 
-pt_tensor *cumsum_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  return scan(op, arg[0].t, arg[1].i, PTI_SCAN_SUM, arg[3].i, sum_dtype(arg[0].t, &arg[2]), NULL);
+pt_tensor *cumsum_run(const cumsum_args *args) {
+  return scan(args->op, args->x, args->dim, PTI_SCAN_SUM, args->reverse,
+              sum_dtype(args->x, args->dtype), NULL);
 }
 bool cumsum_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
-  pt_tensor *t = pt_cumsum(g[0], (int)n->arg[1].i, -1, !n->arg[3].i);
+  const cumsum_args args = cumsum_args_of(n->op, n->arg, NULL);
+  pt_tensor *t = pt_cumsum(g[0], (int)args.dim, -1, !args.reverse);
   if (t && t->dtype != n->in[0].dtype) t = pt_to_dtype(t, n->in[0].dtype);
   return (gx[0] = t) != NULL;
 }
 
-pt_tensor *cumprod_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  return scan(op, arg[0].t, arg[1].i, PTI_SCAN_PROD, false, sum_dtype(arg[0].t, &arg[2]), NULL);
+pt_tensor *cumprod_run(const cumprod_args *args) {
+  return scan(args->op, args->x, args->dim, PTI_SCAN_PROD, false, sum_dtype(args->x, args->dtype),
+              NULL);
 }
 
 /* gx[k] = sum over i >= k of g[i] times the product of x[0 .. i] without x[k]. Where no x is zero
    that is the sum of g y from the end over x; at and after a line's first zero the products are
    made anew, from x with a one in the place of that zero; after a second zero nothing is left. */
 bool cumprod_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  const cumprod_args args = cumprod_args_of(n->op, n->arg, NULL);
   pt_tensor *x = pti_saved(n, 0), *y = pti_saved_out(n, 0), *zero, *none = pt_scalar_int(0),
             *one = pt_scalar_int(1);
-  int dim = (int)n->arg[1].i;
+  int dim = (int)args.dim;
   if (x == NULL || y == NULL) return false;
   if (x->dtype != y->dtype) x = pt_to_dtype(x, y->dtype);
   zero = pt_eq(x, none);
@@ -139,25 +143,26 @@ bool cumprod_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   return (gx[0] = t) != NULL;
 }
 
-pt_tensor *cummax_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  return scan(op, arg[0].t, arg[1].i, PTI_SCAN_MAX, false, arg[0].t->dtype, &more[0]);
+pt_tensor *cummax_run(const cummax_args *args) {
+  return scan(args->op, args->x, args->dim, PTI_SCAN_MAX, false, args->x->dtype, &*args->indices);
 }
 bool cummax_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
-  return put_back(n, g[0], n->arg[1].i, gx);
+  const cummax_args args = cummax_args_of(n->op, n->arg, NULL);
+  return put_back(n, g[0], args.dim, gx);
 }
 
-pt_tensor *cummin_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  return scan(op, arg[0].t, arg[1].i, PTI_SCAN_MIN, false, arg[0].t->dtype, &more[0]);
+pt_tensor *cummin_run(const cummin_args *args) {
+  return scan(args->op, args->x, args->dim, PTI_SCAN_MIN, false, args->x->dtype, &*args->indices);
 }
 bool cummin_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
-  return put_back(n, g[0], n->arg[1].i, gx);
+  const cummin_args args = cummin_args_of(n->op, n->arg, NULL);
+  return put_back(n, g[0], args.dim, gx);
 }
 
 /* ---- search ---- */
 
-pt_tensor *searchsorted_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
-  (void)more;
-  pt_tensor *sorted_in = arg[0].t, *v = arg[1].t;
+pt_tensor *searchsorted_run(const searchsorted_args *args) {
+  pt_tensor *sorted_in = args->sorted, *v = args->values;
   bool lines_match = sorted_in->nd == 1 || (sorted_in->nd == v->nd && sorted_in->nd > 0);
   for (int d = 0; lines_match && sorted_in->nd > 1 && d < v->nd - 1; d++)
     lines_match = sorted_in->size[d] == v->size[d];
@@ -173,13 +178,14 @@ pt_tensor *searchsorted_run(const pt_op *op, const pt_arg *arg, pt_tensor **more
   for (int i = 0; i < 2; i++) {
     if (!(both[i] = pti_dense_of(pti_cast(both[i], dtype)))) return NULL;
   }
-  const pti_device *dev = device_of(op, v, pti_device_at(pti_dev(v))->kernels->search != NULL);
+  const pti_device *dev =
+      device_of(args->op, v, pti_device_at(pti_dev(v))->kernels->search != NULL);
   pt_tensor *y = pti_new_like(v, PT_I64);
   if (!dev || !y) return NULL;
   pti_rows r = lines(both[0], both[0]->nd - 1);
   int64_t per_line = v->nd ? v->size[v->nd - 1] : 1;
   bool ok = y->numel == 0 ||
-            dev->kernels->search(dev->index, r, arg[2].i, pti_ptr(both[0]), pti_ptr(both[1]),
+            dev->kernels->search(dev->index, r, args->right, pti_ptr(both[0]), pti_ptr(both[1]),
                                  y->numel, per_line, (int64_t *)pti_ptr(y), pti_this.index_base);
   return ok ? y : NULL;
 }

@@ -1,5 +1,6 @@
 -- op_table.lua: the rows as the constant table of engine/op.h, with everything a call wants to know worked out.
 
+local arguments = require "arguments"
 local formula = require "formula"
 
 local op_table = {}
@@ -112,7 +113,7 @@ local function entry(row, rows, out)
   field("sig", '"' .. row.sig .. '"')
   field("help", '"' .. row.help .. '"')
   field("kind", row.elementwise and "PTI_ELEMENTWISE" or row.kind == "COMP" and "PTI_COMPOSITE" or "PTI_STRUCTURED")
-  field("run", row.elementwise and "pti_ew_run" or row.name .. "_run")
+  field("run", row.elementwise and "pti_ew_run" or row.name .. "_call")
   flag("vjp", differentiable(row) or nil)
   field("complex", mode)
   flag("complex_call", complex)
@@ -144,14 +145,15 @@ end
 
 --- The functions that rows name, as { prototype, ... }; `kind` is "run", "vjp", "complex" or "shortcut".
 function op_table.functions(rows)
-  local list, seen = {}, {}
+  local list, seen, structs = {}, {}, {}
   local function add(name, text)
     if not seen[name] then list[#list + 1] = { name = name, text = text:format(name) } end
     seen[name] = true
   end
   for _, row in ipairs(rows) do
     if not row.elementwise then
-      add(row.name .. "_run", "pt_tensor *%s(const pt_op *op, const pt_arg *arg, pt_tensor **more);\n")
+      list[#list + 1] = { name = row.name .. "_args", text = arguments.struct(row, structs) }
+      add(row.name .. "_run", "pt_tensor *%s(const " .. row.name .. "_args *args);\n")
     end
     if row.kind == "FUNC" then
       add(row.name .. "_vjp", "bool %s(pt_node *n, pt_tensor *const *g, pt_tensor **gx);\n")
@@ -166,7 +168,10 @@ end
 --- The text of the table in C.
 function op_table.text(rows)
   local out, entries = { known = {}, count = 0, constants = {}, constant_at = {} }, {}
-  for i, row in ipairs(rows) do entries[i] = entry(row, rows, out) end
+  for i, row in ipairs(rows) do
+    if not row.elementwise then out[#out + 1] = arguments.call(row) end
+    entries[i] = entry(row, rows, out)
+  end
   return table.concat {
     table.concat(out), "const double pti_constants[] = {", table.concat(out.constants, ", "), "};\n",
     "const pt_op pti_table[PTI_NOPS] = {\n", table.concat(entries), "};\n",
