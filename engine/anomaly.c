@@ -31,17 +31,13 @@ static const char *place(const pt_tensor *x, int64_t n) {
 /* The place of the first NaN of x in row-major order, or -1. */
 static int64_t find_nan(pt_tensor *x) {
   if (x == NULL || x->numel == 0 || !pti_is(x->dtype, PTI_FLOATS)) return -1;
-  bool grad = pt_set_grad_enabled(false);
-  pti_this.anomaly = false;
-  int64_t at = -1;
   pt_scope s = pt_scope_begin();
-  pt_tensor *nan = pt_isnan(x);
+  const pt_op *isnan_op = pti_op_at(PTI_OP_isnan);
+  pt_tensor *nan = isnan_op->run(isnan_op, &(pt_arg){.t = x, .given = true}, NULL);
   if (nan && pti_dev(nan) != 0) nan = pti_to_device(nan, 0);
   const char *found = nan ? memchr(pti_ptr(nan), 1, (size_t)nan->numel) : NULL;
-  if (found) at = found - pti_ptr(nan);
+  int64_t at = found ? found - pti_ptr(nan) : -1;
   pt_scope_end(s);
-  pti_this.anomaly = true;
-  pt_set_grad_enabled(grad);
   return at;
 }
 
@@ -51,9 +47,9 @@ static void note_nan(const pt_node *n, pt_tensor *const *in, pt_tensor *y) {
     if (find_nan(in[i]) >= 0) return;
   }
   if (at < 0) return;
-  snprintf(first_nan, sizeof first_nan, "%s%s%s%s at element [%s] of its result [%s]",
-           pti_node_name(n), n->trace ? " (" : "", n->trace ? n->trace : "", n->trace ? ")" : "",
-           place(y, at), pti_shape_text(y));
+  snprintf(first_nan, sizeof first_nan, "%s%s%s%s at element [%s] of its result [%s]", n->name,
+           n->trace ? " (" : "", n->trace ? n->trace : "", n->trace ? ")" : "", place(y, at),
+           pti_shape_text(y));
 }
 
 bool pti_anomaly_record(pt_node *n, pt_tensor *const *in, pt_tensor *const *out) {
@@ -73,8 +69,7 @@ void pti_anomaly_explain(const pt_node *n) {
   char text[768];
   if (n->trace == NULL) return;
   snprintf(text, sizeof text, "%s", pt_error());
-  pti_fail(pt_error_code(), "%s; the forward call of %s was at %s", text, pti_node_name(n),
-           n->trace);
+  pti_fail(pt_error_code(), "%s; the forward call of %s was at %s", text, n->name, n->trace);
 }
 
 bool pti_anomaly_check(const pt_node *n, int i, pt_tensor *g) {
@@ -84,7 +79,7 @@ bool pti_anomaly_check(const pt_node *n, int i, pt_tensor *g) {
       PT_EGRAD,
       "backward of %s gave NaN in the gradient [%s] of its input %d, first at element "
       "[%s]%s%s%s%s",
-      pti_node_name(n), pti_shape_text(g), i + pti_this.index_base, place(g, at),
+      n->name, pti_shape_text(g), i + pti_this.index_base, place(g, at),
       n->trace ? "; its forward call was at " : "", n->trace ? n->trace : "",
       first_nan[0] ? "; the first NaN of the forward calls came from " : "", first_nan);
 }

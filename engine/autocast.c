@@ -1,6 +1,6 @@
 /* autocast.c: casts the inputs of ops while autocast is on. Which ops compute in lower precision and which in float32 is a
    column of ops.def, after PyTorch's lists; functions written in Lua name theirs where they are defined. */
-#include "node.h"
+#include "call.h"
 
 static bool eligible(const pt_tensor *x) {
   return x && !x->wrapped && pti_is(x->dtype, PTI_FLOATS) && x->dtype != PT_F64;
@@ -18,24 +18,24 @@ static pt_dtype target(const pt_op *op, const pt_arg *arg) {
   return d < 0 ? PT_F32 : d;
 }
 
-bool pti_autocast_call(const pt_op *op, pt_arg *arg, pt_tensor **out) {
+static pt_tensor *cast(pt_tensor *x, pt_dtype dtype) {
+  pt_arg arg[] = {{.t = x, .given = true}, {.i = dtype, .given = true}};
+  return pti_call_plain(PTI_OP_to_dtype, arg);
+}
+
+bool pti_autocast_inputs(const pt_op *op, pt_arg *arg) {
   if (op->cast == PTI_CAST_REFUSED) {
     return pti_refuse(PT_EDTYPE,
                       "%s: half precision cannot hold it, so autocast refuses; use %s_with_logits",
                       op->name, op->name);
   }
   pt_dtype dtype = target(op, arg);
-  bool was = pti_this.autocast;
-  pti_this.autocast = false; /* what the op is made of gets the right dtypes already */
-  bool ok = true;
-  for (int i = 0; ok && i < op->narg && op->cast != PTI_CAST_PLAIN; i++) {
+  for (int i = 0; i < op->narg && op->cast != PTI_CAST_PLAIN; i++) {
     char type = op->param[i].type;
     if ((type != 'T' && type != 'A') || !eligible(arg[i].t) || arg[i].t->dtype == dtype) continue;
-    ok = (arg[i].t = pt_to_dtype(arg[i].t, dtype)) != NULL;
+    if ((arg[i].t = cast(arg[i].t, dtype)) == NULL) return false;
   }
-  ok = ok && pti_call(op, arg, out);
-  pti_this.autocast = was;
-  return ok;
+  return true;
 }
 
 bool pt_set_autocast(bool on, pt_dtype dtype) {

@@ -246,7 +246,7 @@ static bool check_gradient(const pt_node *node, int i, const pt_tensor *g) {
   const pti_edge *e = &node->in[i];
   if (g->nd == e->nd && memcmp(g->size, e->size, e->nd * sizeof *e->size) == 0) return true;
   return pti_refuse(PT_EGRAD, "backward of %s gave a gradient [%s] for its input %d [%s]",
-                    pti_node_name(node), pti_shape_text(g), i + pti_this.index_base,
+                    node->name, pti_shape_text(g), i + pti_this.index_base,
                     pti_sizes_text(e->size, e->nd));
 }
 

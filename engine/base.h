@@ -42,6 +42,7 @@ typedef struct pti_thread {
   const char *line; /* of the script, where anomalies are looked for: "train.lua:12" */
   bool autocast;
   pt_dtype autocast_dtype : 8; /* the lower precision */
+  uint64_t last_node;          /* the highest id of a recorded call (node.h) */
   struct pti_worker *worker;   /* of a pool, whose thread this is, or NULL */
   _Atomic int *interrupt;      /* NULL, or a flag polled between chunks: nonzero stops the op */
 } pti_thread;

@@ -48,7 +48,7 @@ pt_checkpoint *pt_checkpoint_begin(bool (*recompute)(void *), void (*free)(void 
     return NULL;
   }
   *c = (pt_checkpoint){.refs = 1,
-                       .first = pti_next_node_id(),
+                       .first = pti_this.last_node + 1,
                        .recompute = recompute,
                        .free = free,
                        .ud = ud,
@@ -96,7 +96,7 @@ static bool redo(pt_checkpoint *c) {
   pt_checkpoint *was = current;
   bool grad = pt_set_grad_enabled(true);
   c->again = true;
-  c->first = pti_next_node_id();
+  c->first = pti_this.last_node + 1;
   current = c;
   bool ok = c->recompute(c->ud);
   current = was;

@@ -1,5 +1,5 @@
 /* device.h: the devices of this process. Device 0 is the CPU; others are backends found at run
-   time. Only device.c calls dlopen. */
+   time. */
 #ifndef PTI_DEVICE_H
 #define PTI_DEVICE_H
 

@@ -49,10 +49,6 @@ void pt_function_counts(const pt_node *n, int *nin, int *nsave, int *nout) {
 static const pt_op function_op = {
     .name = "function", .sig = "", .kind = PTI_STRUCTURED, .vjp = function_vjp};
 
-const char *pti_node_name(const pt_node *n) {
-  return n->op == &function_op && n->ctx ? ((const call *)n->ctx)->fn->name : n->op->name;
-}
-
 static void call_free(void *ctx) {
   call *c = ctx;
   if (c->fn->free) c->fn->free(c->ud);
@@ -150,6 +146,7 @@ bool pt_function_record(const pt_function *fn, void *ud, pt_tensor *const *in, i
   }
   n->ctx = c;
   n->ctx_free = call_free;
+  n->name = fn->name;
   ok = save_all(n, in, save, nsave, out, given);
   if (ok && pti_this.anomaly) ok = pti_anomaly_record(n, in, out);
   for (int k = 0; k < nout && ok; k++) {
@@ -168,7 +165,7 @@ bool pt_function_wants(const pt_node *n, int in) {
 
 pt_tensor *pt_function_saved(pt_node *n, int i) {
   if (i < 0 || i >= n->nsaved)
-    return pti_fail(PT_EINDEX, "%s: saved tensor %d of %d", pti_node_name(n), i, n->nsaved);
+    return pti_fail(PT_EINDEX, "%s: saved tensor %d of %d", n->name, i, n->nsaved);
   return pti_saved_slot_of(n, i);
 }
 

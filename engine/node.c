@@ -8,10 +8,6 @@
 #include "formula.h"
 #include "mem.h"
 
-static PTI_THREAD uint64_t last_id;
-
-uint64_t pti_next_node_id(void) { return last_id + 1; }
-
 static char *carve(char **at, size_t bytes) {
   char *p = *at;
   *at += (bytes + 7) & ~(size_t)7;
@@ -47,9 +43,10 @@ static void copy_arg(const pti_param_spec *p, pt_arg *to, const pt_arg *from, ch
 /* Above those of all inputs, also where another thread made them. */
 static uint64_t next_id(pt_tensor *const *in, int nin) {
   for (int i = 0; i < nin; i++) {
-    if (in[i] && in[i]->node && in[i]->node->id > last_id) last_id = in[i]->node->id;
+    if (in[i] && in[i]->node && in[i]->node->id > pti_this.last_node)
+      pti_this.last_node = in[i]->node->id;
   }
-  return ++last_id;
+  return ++pti_this.last_node;
 }
 
 static pt_node *node_new(const pt_op *op, const pt_arg *arg, pt_tensor *const *in, int nin,
@@ -66,6 +63,7 @@ static pt_node *node_new(const pt_op *op, const pt_arg *arg, pt_tensor *const *i
   char *at = (char *)(n + 1);
   *n = (pt_node){.id = next_id(in, nin),
                  .op = op,
+                 .name = op ? op->name : NULL,
                  .refs = 1,
                  .nout = (uint8_t)nout,
                  .nin = nin,
@@ -118,6 +116,7 @@ void pti_node_free_saved(pt_node *n) {
     n->ctx_free(n->ctx);
     n->ctx_free = NULL;
     n->ctx = NULL;
+    n->name = n->op->name;
     n->freed = true;
   }
 }
@@ -145,6 +144,21 @@ void pti_node_release(pt_node *n) {
 }
 
 /* ---- history of a tensor ---- */
+
+void pti_set_history(pt_tensor *x, pt_node *node, int out) {
+  pti_hook *h = x->retains_grad ? pti_hook_take(x->node, 0, x) : NULL;
+  pti_node_release(x->node);
+  x->node = node;
+  x->out = (uint16_t)out;
+  if (h == NULL) return;
+  if (node) {
+    h->out = out;
+    pti_hook_insert(node, h);
+  } else {
+    x->retains_grad = false;
+    pti_hook_free(h);
+  }
+}
 
 static bool stale(const pt_tensor *x) { return x->root && x->root->rebased != x->epoch; }
 
@@ -186,7 +200,7 @@ bool pti_save(pt_node *n, pt_tensor *x, int in, int out) {
     return pti_refuse(PT_EGRAD,
                       "%s: a tensor [%s] that was made under inference_mode cannot be saved for "
                       "backward; use a clone made outside of it",
-                      pti_node_name(n), pti_shape_text(x));
+                      n->name, pti_shape_text(x));
   }
   pti_saved_slot *slot = &n->saved[n->nsaved];
   bool ok = true;
@@ -241,7 +255,6 @@ bool pti_record(const pt_op *op, const pt_arg *arg, pt_tensor *const *in, int ni
     out[k]->node = pti_node_retain(n);
     out[k]->out = (uint16_t)k;
   }
-  if (ok && pti_this.anomaly) ok = pti_anomaly_record(n, in, out);
   if (ok && node) *node = n;
   else pti_node_release(n);
   return ok;
@@ -250,7 +263,6 @@ bool pti_record(const pt_op *op, const pt_arg *arg, pt_tensor *const *in, int ni
 bool pti_record_output(pt_node *n, pt_tensor *y) {
   unsigned save_in, save_out;
   what_to_save(n->op, n, &save_in, &save_out);
-  if (pti_this.anomaly && !pti_anomaly_record(n, NULL, &y)) return false;
   return !(save_out & 1) || pti_save(n, y, -1, 0);
 }
 
@@ -298,7 +310,7 @@ pt_tensor *pti_saved_slot_of(pt_node *n, int i) {
         PT_EGRAD,
         "backward through %s: a tensor [%s] that its gradient needs was edited in place by %s "
         "afterwards; edit a clone",
-        pti_node_name(n), pti_shape_text(x), x->alias->edit ? x->alias->edit : "the host");
+        n->name, pti_shape_text(x), x->alias->edit ? x->alias->edit : "the host");
   }
   if (!pt_grad_enabled()) return x;
   pt_tensor *t = pti_bare(x);
@@ -315,15 +327,14 @@ void *pti_used_up(const pt_node *n) {
       PT_EGRAD,
       "backward through %s a second time: what its gradient needs was freed by the first; give the "
       "first {retain_graph = true}",
-      pti_node_name(n));
+      n->name);
 }
 
 static pt_tensor *unsave(pt_node *n, int in, int out) {
   for (int i = 0; i < n->nsaved; i++) {
     if (n->saved[i].in == in && n->saved[i].out == out) return pti_saved_slot_of(n, i);
   }
-  return pti_fail(PT_EGRAD, "%s: its gradient reads a tensor that its row does not save",
-                  pti_node_name(n));
+  return pti_fail(PT_EGRAD, "%s: its gradient reads a tensor that its row does not save", n->name);
 }
 
 pt_tensor *pti_saved(pt_node *n, int in) { return unsave(n, in, -1); }
@@ -342,5 +353,5 @@ pt_tensor *pti_twin(pt_tensor *x) {
 const char *pti_made_by(pt_tensor *x) {
   bool ok = true;
   pt_node *n = x->requires_grad && x->node == NULL ? NULL : pti_node_of(x, &ok);
-  return n && n->op ? pti_node_name(n) : NULL;
+  return n && n->op ? n->name : NULL;
 }

@@ -43,7 +43,8 @@ typedef struct pti_hook {
 
 struct pt_node {
   uint64_t id;
-  const pt_op *op; /* NULL: the accumulating node of a leaf */
+  const pt_op *op;  /* NULL: the accumulating node of a leaf */
+  const char *name; /* for messages: of the op, or of a host's function */
   int refs;
   uint8_t nout;
   uint8_t queued; /* depth of the walk whose gradients are in g, or 0 */
@@ -81,8 +82,6 @@ bool pti_record(const pt_op *op, const pt_arg *arg, pt_tensor *const *in, int ni
 pt_node *pti_node_new(const pt_op *op, pt_tensor *const *in, int nin, int nout, int nsaved);
 /* Saves x as input `in` or output `out` of n. */
 bool pti_save(pt_node *n, pt_tensor *x, int in, int out);
-/* The name of what was recorded, for messages. */
-const char *pti_node_name(const pt_node *n);
 /* The output of a node that was recorded before an in-place edit: saved where the gradient reads
    it. */
 bool pti_record_output(pt_node *n, pt_tensor *y);
@@ -103,6 +102,11 @@ static inline bool pti_wants(const pt_node *n, int in) {
 
 /* x is now output `out` of `node` (owned by the caller until now); what waits for x's own gradient moves along. */
 void pti_set_history(pt_tensor *x, pt_node *node, int out);
+/* hook_list.c: after those of its kind and of the kinds before it. */
+void pti_hook_insert(pt_node *n, pti_hook *hook);
+/* Takes out the hook with this number, or the one that keeps the gradient of `keep`. */
+pti_hook *pti_hook_take(pt_node *n, int64_t id, const pt_tensor *keep);
+void pti_hook_free(pti_hook *h);
 /* x dies, or keeps its gradient no more. */
 void pti_forget_retained(pt_tensor *x);
 /* Frees the hooks of hosts; those that run now, when they are done. */
@@ -115,7 +119,6 @@ bool pti_checkpoint_takes(pti_saved_slot *slot, const pt_tensor *x, bool *ok);
 pt_tensor *pti_checkpoint_saved(const pti_saved_slot *slot, uint32_t *version);
 void pti_checkpoint_drop(pti_saved_slot *slot);
 void pti_checkpoint_release(pt_checkpoint *c);
-uint64_t pti_next_node_id(void);
 
 /* anomaly.c: the line of a call, and NaN among its results (in NULL: inputs are not looked at) and its gradients. */
 bool pti_anomaly_record(pt_node *n, pt_tensor *const *in, pt_tensor *const *out);

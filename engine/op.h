@@ -70,6 +70,8 @@ typedef struct pt_op {
      signature: tensors on one device, none missing. Outputs are fresh (a composite may return an
      argument). Of structured rows, <op>_run with its arguments by name (ptlua_run.h). */
   pt_tensor *(*run)(const struct pt_op *op, const pt_arg *arg, pt_tensor **more);
+  /* The same, written into arg[0].t; NULL where there is no such twin, or run itself edits. */
+  bool (*run_inplace)(const struct pt_op *op, const pt_arg *arg);
   /* g[k]: gradient of output k or NULL; sets gx[i] for every input i that pti_wants. NULL: not
      differentiable. */
   bool (*vjp)(pt_node *n, pt_tensor *const *g, pt_tensor **gx);
@@ -102,18 +104,12 @@ extern const double pti_constants[];
 static inline const pt_op *pti_op_at(int id) { return &pti_table[id]; }
 const pt_op *pti_op_find(const char *name); /* NULL where none has the name */
 
-/* Calls an op: checks, runs, records. out[0..nout-1] scope-owned. False on failure. */
+/* Calls an op: checks, casts, runs, records. out[0..nout-1] scope-owned. False on failure. */
 bool pti_call(const pt_op *op, pt_arg *arg, pt_tensor **out);
-/* The same under autocast, for an op with a policy. */
-bool pti_autocast_call(const pt_op *op, pt_arg *arg, pt_tensor **out);
 /* The same with the result written into arg[0].t, which is returned; for ops with an in-place twin. */
 pt_tensor *pti_call_inplace(const pt_op *op, pt_arg *arg);
 /* Whether the rules for in-place edits allow one of x now; messages begin with name and mark. */
 bool pti_editable(const char *name, const char *mark, pt_tensor *x);
-
-/* What an op means where an argument is complex (ops/complex.c). *done: it was made of other ops,
-   which recorded; else it runs as it is. False where complex numbers have no such op, or it failed. */
-bool pti_complex_call(const pt_op *op, const pt_arg *arg, pt_tensor **out, bool *done);
 
 /* The name of the op whose output x is; NULL for a leaf. */
 const char *pti_made_by(pt_tensor *x);

@@ -8,35 +8,11 @@
 #ifndef PTI_TENSOR_H
 #define PTI_TENSOR_H
 
-#include <stdatomic.h>
-
 #include "base.h"
 #include "device.h"
 #include "dtype.h"
 #include "iter.h"
-#include "stream.h"
-
-typedef struct pti_storage {
-  atomic_int refs;
-  atomic_bool shared;  /* writes are seen by all who hold it */
-  bool booked;         /* on the account of the thread that made it, until it crosses */
-  atomic_bool crossed; /* was handed to another thread: see storage_release */
-  int device;
-  _Atomic uint64_t told; /* threads whose collectors know of the bytes, a bit for each */
-  size_t bytes;
-  void *data;
-  pt_event *later; /* of pinned memory: a copy from or to it that may still be under way, or NULL */
-  union {
-    struct {                     /* on the CPU */
-      void (*release)(void *ud); /* of a host's own memory and of pinned memory, else NULL */
-      void *ud;
-    };
-    struct {            /* on a device */
-      void *stream;     /* in whose order the block is */
-      pti_users *users; /* other streams that used it, or NULL */
-    };
-  };
-} pti_storage;
+#include "storage.h"
 
 typedef struct pti_alias {
   int refs;
@@ -79,6 +55,9 @@ pt_tensor *pti_new(const int64_t *size, int nd, pt_dtype dtype, int device);
 static inline pt_tensor *pti_new_like(const pt_tensor *x, pt_dtype dtype) {
   return pti_new(x->size, x->nd, dtype, x->alias->storage->device);
 }
+/* Takes over the reference to a storage. NULL strides: row-major. */
+pt_tensor *pti_new_over(pti_storage *s, pt_dtype dtype, const int64_t *size, const int64_t *stride,
+                        int nd, int64_t offset, int64_t numel);
 /* The same memory under other geometry, without history; checked against the storage. `root` is set
    where `tracked`, so that in-place edits reach the base's history. */
 pt_tensor *pti_view(pt_tensor *x, const int64_t *size, const int64_t *stride, int nd,

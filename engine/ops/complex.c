@@ -480,36 +480,3 @@ pt_tensor *over_dims_complex(const pt_op *op, const pt_arg *arg) {
   real[0].t = pt_view_as_real(x);
   return real[0].t && pti_call(op, real, out) ? pairs(out[0]) : NULL;
 }
-
-static pt_tensor *tensor_at(const pt_op *op, const pt_arg *arg, int i) {
-  return op->param[i].type == 'T' || op->param[i].type == 'A' ? arg[i].t : NULL;
-}
-/* Numbers of the CPU (0-dim) go anywhere; as pairs they would be tensors like others, so they are moved first. */
-static bool move_numbers(const pt_op *op, const pt_arg *arg, pt_arg *moved) {
-  int device = 0;
-  memcpy(moved, arg, (size_t)op->narg * sizeof *arg);
-  for (int i = 0; i < op->narg; i++) {
-    pt_tensor *x = tensor_at(op, arg, i);
-    if (x && pti_dev(x)) device = pti_dev(x);
-  }
-  for (int i = 0; i < op->narg && device; i++) {
-    pt_tensor *x = tensor_at(op, arg, i);
-    if (x == NULL || pti_dev(x) == device) continue;
-    if ((moved[i].t = pt_to_device(x, device, false)) == NULL) return false;
-    moved[i].t->wrapped = x->wrapped;
-  }
-  return true;
-}
-
-bool pti_complex_call(const pt_op *op, const pt_arg *arg, pt_tensor **out, bool *done) {
-  pt_arg moved[PTI_MAX_ARG];
-  *done = op->complex == PTI_COMPLEX_CALL;
-  if (*done) return move_numbers(op, arg, moved) && (out[0] = op->complex_call(op, moved)) != NULL;
-  if (op->complex == PTI_COMPLEX_AS_IS) return true;
-  return pti_refuse(PT_EDTYPE,
-                    op->complex == PTI_COMPLEX_UNORDERED
-                        ? "%s: complex numbers have no order; x:abs() and x:real() have"
-                        : "%s: complex tensors are not supported; pt.view_as_real(x) gives "
-                          "their parts as real numbers",
-                    op->name);
-}
