@@ -171,6 +171,18 @@ bool pti_ew_run_inplace(const pt_op *op, const pt_arg *arg) {
 
 /* ---- backward ---- */
 
+pt_tensor *pti_sum_to(pt_tensor *g, const int64_t *size, int nd) {
+  if (g == NULL) return NULL;
+  int64_t dims[PT_MAX_DIM];
+  int n = 0, lead = g->nd - nd;
+  for (int d = 0; d < g->nd; d++) {
+    if (d < lead || (size[d - lead] == 1 && g->size[d] != 1)) dims[n++] = d;
+  }
+  if (n == 0) return g;
+  g = pt_sum(g, dims, n, true, -1);
+  return lead == 0 ? g : pt_view(g, size, nd);
+}
+
 /* The gradient of input i at the shape of the result, as recorded calls. */
 static pt_tensor *replay(pt_node *n, int i, pt_tensor *g) {
   const pti_formula *f = &n->op->grad[i];

@@ -1,18 +1,36 @@
 -- The layers of the tree: a file includes headers of its own layer and of those below, nothing else; a few
 -- powers belong to one file each.
 
-local engine_layers = {
-  { "ptlua", "base" },
-  { "mem", "cpu", "pool", "philox", "rng", "plugin", "transport" },
-  { "dtype", "iter", "backend", "slots", "device", "devmem", "stream", "pinned", "comm" },
-  { "tensor", "view" },
-  { "op", "node", "hook", "function", "checkpoint", "autocast", "anomaly", "formula", "elementwise" },
-  { "ops" },
-  { "backward", "optim", "io", "jobs" },
-}
--- An include that points upwards, and why.
+local function read(path)
+  local file = assert(io.open(path))
+  local text = file:read "a"
+  file:close()
+  return text
+end
+
+-- The picture in engine/README.md: place_of[name] = { layer, its place in the layer }, folders as "io".
+local place_of, drawn = {}, {}
+do
+  local layer, column
+  for line in (read "engine/README.md":match "## Layers.-```(.-)```"):gmatch "[^\n]+" do
+    local number, names = line:match "^([%d ]) | (%S.-) *|$"
+    if number == " " and not layer then names = nil end
+    if number and number ~= " " then layer, column = tonumber(number), 0 end
+    for name in (names or ""):gmatch "%S+" do
+      column = column + 1
+      place_of[name == "ops.def" and name or name:match "^[%w_]+"] = { layer, column }
+      drawn[#drawn + 1] = name
+    end
+  end
+end
+-- Includes and calls that point upwards, and why.
 local upwards = {
   ["engine/tensor.c node.h"] = "the last reference to a tensor drops the call that made it",
+}
+local upward_calls = {
+  ["tensor pti_node_release"] = "the last reference to a tensor drops the call that made it",
+  ["tensor pti_forget_retained"] = "the same for a tensor that keeps its gradient",
+  ["ops pt_grad_of"] = "the second gradient of a recurrent network is a walk through its steps",
 }
 -- The generated headers, and the headers whose layer they belong to.
 local generated = {
@@ -32,11 +50,6 @@ local bindings_see = {
   "comm/comm.h", -- ranks: jobs, groups, works
 }
 
-local layer_of = {}
-for layer, names in ipairs(engine_layers) do
-  for _, name in ipairs(names) do layer_of[name] = layer end
-end
-
 local function set(list)
   local out = {}
   for _, v in ipairs(list) do out[v] = true end
@@ -51,13 +64,6 @@ local function sources(room)
   return out
 end
 
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read "a"
-  file:close()
-  return text
-end
-
 --- The code of a C file without comments and strings.
 local function code(path)
   return (read(path):gsub("/%*.-%*/", " "):gsub('"[^"\n]*"', '""'))
@@ -69,7 +75,8 @@ end
 
 local function layer(path)
   local folder, name = path:match "^engine/(%a+)/", path:match "([%w_]+)%.%w+$"
-  return layer_of[folder or name]
+  local place = place_of[folder or name]
+  return place and place[1]
 end
 
 --- Whether `header`, as the file at `path` includes it, is a file of the same room.
@@ -86,7 +93,7 @@ describe("layers", function()
     local used = {}
     for _, path in ipairs(sources "engine") do
       local own = layer(path)
-      assert(own, path .. " has no layer: give it one in spec/layers_spec.lua")
+      assert(own, path .. " has no layer: give it one in engine/README.md")
       for header in includes(path) do
         local target = layer("engine/" .. (generated[header] or header))
         local key = path .. " " .. header
@@ -98,6 +105,47 @@ describe("layers", function()
       end
     end
     for key in pairs(upwards) do assert(used[key], "no longer needed: " .. key) end
+  end)
+
+  it("of engine/ hold what the picture shows", function()
+    for _, name in ipairs(drawn) do
+      local path = "engine/" .. name .. (name:find "[./]" and "" or ".c")
+      assert(os.rename(path, path), "engine/README.md draws " .. name .. ", which is not there")
+    end
+  end)
+
+  -- Calls, by the symbols of the objects. A folder is one place; the functions of ops.def are those of the built table,
+  -- whose own references are its rows.
+  it("of engine/ call downwards and to the left #plain", function()
+    local defined, wanted, place_by_path = {}, {}, { ptlua_table = "ops.def" }
+    local pipe = assert(io.popen "cd build && nm -A engine/*.o engine/*/*.o ptlua_table.o")
+    for line in pipe:lines() do
+      local path, kind, symbol = line:match "^([^:]+)%.o:%x* +(%a) (%S+)$"
+      local name = place_by_path[path]
+      if path and name == nil then
+        local source = io.open(path .. ".c") -- an object may be of a source that is gone
+        name = source and path:match "^engine/([%w_]+)" or false
+        if source then source:close() end
+        place_by_path[path] = name
+      end
+      if name and kind == "T" then defined[symbol] = name end
+      if name and kind == "U" and name ~= "ops.def" then wanted[#wanted + 1] = { name, symbol } end
+    end
+    pipe:close()
+    local used, n = {}, 0
+    for _, want in ipairs(wanted) do
+      local from, to = want[1], defined[want[2]]
+      if to and to ~= from then
+        n = n + 1
+        local a, b, key = place_of[from], place_of[to], from .. " " .. want[2]
+        local fine = b[1] < a[1] or (b[1] == a[1] and b[2] < a[2])
+        assert(fine or upward_calls[key], ("%s calls %s of %s, which stands above it or to its right"):format(from,
+          want[2], to))
+        if not fine then used[key] = true end
+      end
+    end
+    assert(n > 500, "the objects were not found")
+    for key in pairs(upward_calls) do assert(used[key], "no longer needed: " .. key) end
   end)
 
   it("let kernels/ see only what a device needs", function()

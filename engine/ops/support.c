@@ -138,18 +138,6 @@ pti_rows pti_rows_of(const pt_tensor *x, int dim) {
 
 /* ---- gradients ---- */
 
-pt_tensor *pti_sum_to(pt_tensor *g, const int64_t *size, int nd) {
-  if (g == NULL) return NULL;
-  int64_t dims[PT_MAX_DIM];
-  int n = 0, lead = g->nd - nd;
-  for (int d = 0; d < g->nd; d++) {
-    if (d < lead || (size[d - lead] == 1 && g->size[d] != 1)) dims[n++] = d;
-  }
-  if (n == 0) return g;
-  g = pt_sum(g, dims, n, true, -1);
-  return lead == 0 ? g : pt_view(g, size, nd);
-}
-
 int64_t pti_edge_numel(const pti_edge *e) {
   int64_t n = 1;
   for (int d = 0; d < e->nd; d++) n *= e->size[d];
