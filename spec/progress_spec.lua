@@ -73,6 +73,55 @@ describe("progress", function()
     assert.is_truthy(file.text:find "^7it %[", file.text)
   end)
 
+  it("takes a plain list, of which it gives the values", function()
+    local bar, file = made({ "a", "b", "c" }, {})
+    local got = {}
+    for value in bar do got[#got + 1] = value end
+    assert.same({ "a", "b", "c" }, got)
+    assert.is_truthy(file.text:find "^3/3 %[", file.text)
+  end)
+
+  it("stands below the bar around it while it lasts", function()
+    local file, now = sink(), 0
+    local function clock()
+      now = now + 1
+      return now
+    end
+    local outer = pt.progress(2, { file = file, width = 40, clock = clock, label = "outer" })
+    local inner = pt.progress(2, { file = file, width = 40, clock = clock, label = "inner" })
+    inner:update()
+    assert.is_truthy(file.text:find "^\n\r\27%[Kinner:.*\27%[1A$", file.text)
+    file.text = ""
+    inner:close()
+    assert.equal("\n\r\27[K\27[1A", file.text)
+    file.text = ""
+    outer:update()
+    assert.is_truthy(file.text:find "^\r\27%[Kouter:", file.text)
+    outer:close()
+    assert.equal("\n", file.text:sub(-1))
+  end)
+
+  it("within another is quiet in a pipe", function()
+    local file = sink()
+    local outer = pt.progress({ 1, 2 }, { file = file })
+    for _ in outer do
+      for _ in pt.progress({ 1, 2, 3 }, { file = file }) do end -- luacheck: ignore
+    end
+    local _, lines = file.text:gsub("\n", "")
+    assert.equal(1, lines)
+  end)
+
+  it("ends with the error that ends its loop", function()
+    local file = sink()
+    local bar = pt.progress({ 1, 2 }, { file = file, width = 40 })
+    pcall(function()
+      for _ in bar do error "x" end
+    end)
+    require("pt.progress").close_all()
+    assert.is_true(bar.closed)
+    assert.equal("\n", file.text:sub(-1))
+  end)
+
   it("takes an iterator that is a function", function()
     local bar, file = made(("a b c"):gmatch "%a", {})
     local got = {}

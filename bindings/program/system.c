@@ -2,10 +2,12 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "program.h"
@@ -47,9 +49,36 @@ static int make_executable(lua_State *L) {
   return done ? 1 : 2;
 }
 
+/* ask(question, last, milliseconds) -> what the terminal answers, up to the character `last`; "" where there is none */
+static int ask(lua_State *L) {
+  size_t n;
+  const char *question = luaL_checklstring(L, 1, &n), *last = luaL_checkstring(L, 2);
+  int most = (int)luaL_checkinteger(L, 3);
+  char reply[256];
+  size_t got = 0;
+  struct termios was, raw;
+  int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (fd >= 0 && tcgetattr(fd, &was) == 0) {
+    raw = was;
+    raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+    tcsetattr(fd, TCSANOW, &raw);
+    bool asked = write(fd, question, n) == (ssize_t)n;
+    struct pollfd from = {.fd = fd, .events = POLLIN};
+    while (asked && got < sizeof reply && poll(&from, 1, most) > 0 && read(fd, reply + got, 1) == 1)
+      if (reply[got++] == *last) break;
+    tcsetattr(fd, TCSANOW, &was);
+  }
+  if (fd >= 0) close(fd);
+  lua_pushlstring(L, reply, got);
+  return 1;
+}
+
 int open_system(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"probe", probe}, {"append", append}, {"make_executable", make_executable}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"probe", probe},
+                                       {"append", append},
+                                       {"make_executable", make_executable},
+                                       {"ask", ask},
+                                       {NULL, NULL}};
   luaL_newlib(L, functions);
   return 1;
 }

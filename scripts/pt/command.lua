@@ -17,8 +17,8 @@ local function protected(fn, ...)
   end
   local result = table.pack(xpcall(fn, handler, ...))
   if result[1] then return table.unpack(result, 2, result.n) end
-  local problem = result[2]
-  command.failure = problem
+  local problem, progress = result[2], package.loaded["pt.progress"]
+  if progress then progress.close_all() end
   error(type(problem) == "table" and problem:text() or tostring(problem), 0)
 end
 

@@ -109,95 +109,40 @@ end
 function History:close() self.path = nil end
 History.__close = History.close
 
--- The finite values of a column.
+-- The numbers of a column, and the steps at which they came.
 local function series(self, key)
-  local list = {}
-  for _, row in ipairs(self.rows) do
-    local v = row[key]
-    if type(v) == "number" and v == v and math.abs(v) < math.huge then list[#list + 1] = v end
-  end
-  if #list == 0 then fail("history: there are no numbers under '%s'", key) end
-  return list
-end
-
-local function range(list)
-  local low, high = math.huge, -math.huge
-  for _, v in ipairs(list) do low, high = math.min(low, v), math.max(high, v) end
-  if low == high then low, high = low - 0.5, high + 0.5 end
-  return low, high
-end
-
---- A column as a curve of text.
----@param key string
----@param options? {width: integer, height: integer}
----@return string
-function History:plot(key, options)
-  local width, height = options and options.width or 64, options and options.height or 12
-  local list = series(self, key)
-  local low, high = range(list)
-  local grid = {}
-  for y = 1, height do
-    grid[y] = {}
-    for x = 1, width do grid[y][x] = " " end
-  end
-  for x = 1, width do -- the mean of the values that fall into a column
-    local from = (x - 1) * #list // width + 1
-    local to = math.max(from, x * #list // width)
-    local sum = 0
-    for i = from, to do sum = sum + list[math.min(i, #list)] end
-    local y = math.floor((high - sum / (to - from + 1)) / (high - low) * (height - 1) + 0.5) + 1
-    grid[y][x] = "*"
-  end
-  local lines = {}
-  for y = 1, height do
-    local label = y == 1 and ("%10.4g"):format(high) or y == height and ("%10.4g"):format(low) or (" "):rep(10)
-    lines[y] = (label .. " |" .. table.concat(grid[y])):gsub("%s+$", "")
-  end
-  lines[height + 1] = (" "):rep(11) .. "+" .. ("-"):rep(width)
-  lines[height + 2] = (" "):rep(12) .. ("%s, %d values"):format(key, #list)
-  return table.concat(lines, "\n")
-end
-
-local colours = { "#1f77b4", "#d62728", "#2ca02c", "#ff7f0e", "#9467bd" }
-
--- Columns as curves of points in a picture of 640 x 400, each from its lowest to its highest value.
-local function curves(self, keys)
-  local made = {}
-  for k, key in ipairs(keys) do
-    local list, points = series(self, key), {}
-    local low, high = range(list)
-    for i, v in ipairs(list) do
-      points[i] = { 50 + 570 * (i - 1) / math.max(1, #list - 1), 360 - 340 * (v - low) / (high - low) }
+  local x, y = {}, {}
+  for i, row in ipairs(self.rows) do
+    if type(row[key]) == "number" then
+      y[#y + 1] = row[key]
+      x[#x + 1] = type(row.step) == "number" and row.step or i
     end
-    made[k] = { points = points, colour = colours[(k - 1) % #colours + 1],
-      label = ("%s: %.4g to %.4g"):format(key, low, high) }
   end
-  return made
+  if #y == 0 then fail("history: there are no numbers under '%s'", key) end
+  return { x = x, y = y, label = key }
 end
 
---- Columns as curves in an SVG file, each from its lowest to its highest value.
----@param path string
----@param keys string[]
-function History:svg(path, keys)
-  local parts = {
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 400" font-family="sans-serif" font-size="12">',
-    '<rect width="640" height="400" fill="white"/><path d="M50 20V360H620" fill="none" stroke="gray"/>',
-  }
-  for k, curve in ipairs(curves(self, keys)) do
-    local points = {}
-    for i, point in ipairs(curve.points) do points[i] = ("%.1f,%.1f"):format(point[1], point[2]) end
-    parts[#parts + 1] = ('<polyline fill="none" stroke="%s" points="%s"/>'):format(curve.colour,
-      table.concat(points, " "))
-    parts[#parts + 1] = ('<text x="60" y="%d" fill="%s">%s</text>'):format(20 + 16 * k, curve.colour,
-      curve.label:gsub("[<>&]", ""))
-  end
-  parts[#parts + 1] = "</svg>"
-  core.write_text("history", path, table.concat(parts, "\n") .. "\n")
+--- Columns as curves, in one figure: print it, or write it with :svg and :png.
+---@param keys string|string[]
+---@param options? table of pt.plot: logy, smooth, title, width, ...
+---@return pt.Figure
+function History:plot(keys, options)
+  local figure = { xlabel = self.rows[1] and self.rows[1].step and "step" or nil }
+  for name, value in pairs(options or {}) do figure[name] = value end
+  for i, key in ipairs(type(keys) == "table" and keys or { keys }) do figure[i] = series(self, key) end
+  return require "pt.plot"(figure)
 end
+
+--- The same in an SVG file.
+---@param path string
+---@param keys string|string[]
+---@param options? table
+function History:svg(path, keys, options) self:plot(keys, options):svg(path) end
 
 --- The same as a PNG, where this build has libpng.
 ---@param path string
----@param keys string[]
-function History:png(path, keys) require "pt.chart"(path, curves(self, keys)) end
+---@param keys string|string[]
+---@param options? table
+function History:png(path, keys, options) self:plot(keys, options):png(path) end
 
 return History

@@ -5,7 +5,7 @@
 ---     epoch 1:  43%|█████▏      | 27/63 [00:12<00:16, 3.5it/s, loss=0.31]
 ---
 --- On a terminal the line is redrawn at most ten times a second; elsewhere a plain line comes every 30 seconds and at
---- the end. NO_COLOR and TERM=dumb are respected.
+--- the end. NO_COLOR and TERM=dumb are respected. A bar within the loop of another stands below it while it lasts.
 
 local core = require "pt.core"
 local class = require "pt.class"
@@ -16,12 +16,29 @@ local REDRAW, PLAIN, SMOOTHING = 0.1, 30, 0.3
 ---@class pt.Progress
 local Progress = class("Progress")
 
---- `source` is what is looped over (anything that a `for` can call; with `#` the end is known), or the number of steps,
---- or nothing.
+local open = {} -- the outermost first
+
+-- The values of a plain list, one after the other.
+local function values_of(list)
+  local i = 0
+  return function()
+    i = i + 1
+    return list[i]
+  end
+end
+
+local function can_be_called(value)
+  local meta = getmetatable(value)
+  return type(value) == "function" or type(meta) == "table" and meta.__call ~= nil
+end
+
+--- `source` is what is looped over (anything that a `for` can call; with `#` the end is known; of a plain list the
+--- values), or the number of steps, or nothing.
 --- `leave = false` removes the bar at the end. `file`, `width` and `clock` are for tests.
 Progress.init = signature("progress", "source:a? label:s? leave:b=true file:a? width:i? clock:f?",
   function(self, source, label, leave, file, width, clock)
-    if type(source) ~= "number" then self.source = source end
+    if type(source) == "table" and not can_be_called(source) then self.source = values_of(source)
+    elseif type(source) ~= "number" then self.source = source end
     self.total = type(source) == "number" and source or type(source) == "table" and #source or nil
     self.label, self.leave, self.file = label, leave, file or io.stderr
     if not file and os.getenv("TERM") ~= "dumb" then self.width = core.terminal_width(2) end
@@ -30,6 +47,9 @@ Progress.init = signature("progress", "source:a? label:s? leave:b=true file:a? w
     self.count, self.fields, self.drawn = 0, "", 0
     self.started = self.clock()
     self.last = self.started
+    self.depth = 0
+    for _, other in ipairs(open) do self.depth = self.depth + (other.file == self.file and 1 or 0) end
+    open[#open + 1] = self
   end)
 
 local function time_text(seconds)
@@ -71,6 +91,15 @@ function Progress:_texts(now)
   return head, tail
 end
 
+-- Writes the bar's line, so many below the outermost bar's; the cursor stays in that one.
+function Progress:_put(text)
+  if self.depth == 0 then
+    self.file:write("\r\27[K", text)
+  else
+    self.file:write(("\n"):rep(self.depth), "\r\27[K", text, ("\27[%dA"):format(self.depth))
+  end
+end
+
 function Progress:_draw(now)
   local since = now - self.last
   if since > 0 and self.count > self.drawn then
@@ -82,12 +111,12 @@ function Progress:_draw(now)
   if not self.width then
     self.file:write(head, tail, "\n")
   elseif not self.total or self.total == 0 then
-    self.file:write("\r\27[K", head, tail)
+    self:_put(head .. tail)
   else
     local part = math.min(1, self.count / self.total)
     head = ("%s%3d%%|"):format(head, math.floor(part * 100))
-    local cells = math.max(0, self.width - 1 - #head - #tail - 2)
-    self.file:write("\r\27[K", head, bar_text(part, cells), "| ", tail)
+    local cells = math.max(0, self.width - 1 - (utf8.len(head) or #head) - (utf8.len(tail) or #tail) - 2)
+    self:_put(head .. bar_text(part, cells) .. "| " .. tail)
   end
   self.file:flush()
 end
@@ -113,27 +142,42 @@ function Progress:show(values)
   self.fields = table.concat(parts, ", ")
 end
 
---- Prints a line above the bar.
+--- Prints a line above the bar, and those around it.
 function Progress:print(...)
-  if self.width then self.file:write("\r\27[K") self.file:flush() end
+  if self.width then
+    self:_put ""
+    self.file:write "\r\27[K"
+    self.file:flush()
+  end
   print(...)
   io.stdout:flush()
-  if self.width and not self.closed then self:_draw(self.clock()) end
+  for _, bar in ipairs(self.width and open or {}) do
+    if bar.file == self.file then bar:_draw(bar.clock()) end
+  end
 end
 
 --- Ends the bar. A loop over it that runs to its end does this by itself.
 function Progress:close()
   if self.closed then return end
   self.closed = true
-  if self.leave then
+  for i = #open, 1, -1 do
+    if open[i] == self then table.remove(open, i) end
+  end
+  local long = not self.width and self.clock() - self.started >= PLAIN
+  if self.leave and (self.depth == 0 or long) then
     self.rate = nil -- the last line shows the mean
     self.last = self.clock()
     self:_draw(self.last)
-    if self.width then self.file:write("\n") end
+    if self.width then self.file:write "\n" end
   elseif self.width then
-    self.file:write("\r\27[K")
+    self:_put ""
   end
   self.file:flush()
+end
+
+--- Ends all bars, the innermost first: after an error, so that its text begins on a line of its own.
+function Progress.close_all()
+  for i = #open, 1, -1 do open[i]:close() end
 end
 
 function Progress.__close(self) self:close() end

@@ -118,6 +118,8 @@ end
 
 --- An error, as the prompt shows it.
 function Session:complain(failure)
+  local progress = package.loaded["pt.progress"]
+  if progress then progress.close_all() end
   self.failure = type(failure) == "table" and failure.frames and failure or self.failure
   if type(failure) ~= "table" then return self:print(tostring(failure)) end
   if failure.message:find "interrupted$" or failure.message:find "^interrupted" then
