@@ -229,7 +229,7 @@ local randint = signature("randint", "low:i high:i size:I*" .. DRAWN,
   end)
 
 --- Without low the size is a list: randint(6, {3}).
-define("randint", "low... high size options...",
+define("randint", "low... high... size... options...",
   "random integers from low (0) up to high, which is never drawn: randint(6, {3}), randint(1, 7, {3})",
   function(low, high, ...)
     if type(high) == "table" then return randint(nil, 0, low, high, ...) end

@@ -248,7 +248,7 @@ local function best_pair(terms, output, sizes)
   return best_i, best_j, best
 end
 
-define.lower("einsum", "equation operands...", "sums of products of tensors, as subscripts tell: \"bij,bjk->bik\"",
+define.lower("einsum", "equation... operands...", "sums of products of tensors, as subscripts tell: \"bij,bjk->bik\"",
   function(equation, first, ...)
     if type(equation) ~= "string" then fail("einsum: equation must be a string, got a %s", type(equation)) end
     local operands = { first, ... }

@@ -2,10 +2,11 @@
 --- and vmap read the signatures of functions.
 ---
 ---   signature := { parameter } [ "->" { output } ]
----   parameter := name ":" type [ "!" ] [ "?" ] [ "=" default ]  |  name "..."
+---   parameter := name ":" type [ "!" ] [ "?" | "*" ] [ "=" default ]  |  [ name ] [ ":" type ] [ "?" ] "..."
 ---   output    := name ":T" [ "~" ]
 ---
---- `!`: the op has a twin that edits this tensor in place. `?`: may be left out. `~`: an output without a gradient.
+--- `!`: the op has a twin that edits this tensor in place. `?`: may be left out. `*` (of lists, for functions in Lua):
+--- also one by one, as in tile(2, 1). `~`: an output without a gradient.
 --- `...`: the function reads its arguments itself, and this only names them.
 
 local grammar = {}
@@ -14,7 +15,7 @@ local grammar = {}
 grammar.types = {
   T = "tensor", A = "tensor or number", L = "list of tensors", d = "dim", D = "dim or dims", i = "integer",
   p = "position", I = "list of integers", n = "number", f = "number", b = "boolean", s = "string", y = "dtype",
-  v = "device", l = "list", F = "function", a = "any",
+  v = "device", S = "size or sizes", l = "list", F = "function", a = "any",
 }
 
 ---@class pt.Parameter
@@ -22,6 +23,7 @@ grammar.types = {
 ---@field type string? one letter of grammar.types; nil where the function reads its arguments itself
 ---@field inplace boolean the op has a twin that edits this tensor
 ---@field optional boolean it may be left out
+---@field spread boolean its entries may be given one by one
 ---@field default string? text of the value that it has then
 ---@field at integer position in the text
 
@@ -30,18 +32,21 @@ grammar.types = {
 ---@field outputs { name: string, aside: boolean, at: integer }[] empty where there is one without a name
 
 local function parameter(word, at)
-  local rest = word:match "^([%w_]*)%.%.%.$"
-  if rest then return { name = rest, inplace = false, optional = true, at = at } end
+  local rest, kind = word:match "^([%w_]*):?(%a?)%??%.%.%.$"
+  if rest then
+    return { name = rest, type = kind ~= "" and kind or nil, inplace = false, optional = true, spread = false, at = at }
+  end
   local name, mark = word:match "^([%a_][%w_]*)(.?)"
   if not name then return nil, ("'%s' does not begin with a name"):format(word) end
   if mark ~= ":" then return nil, ("'%s' lacks a colon and a type"):format(word) end
-  local type, inplace, optional, default = word:match("^(%a?)(!?)(%??)(.*)$", #name + 2)
+  local type, inplace, left_out, default = word:match("^(%a?)(!?)([?*]?)(.*)$", #name + 2)
   if not grammar.types[type] then
     return nil, ("'%s': no type is written '%s'"):format(word, type == "" and default:sub(1, 1) or type)
   end
   if default ~= "" and not default:find "^=." then return nil, ("'%s' ends in '%s'"):format(word, default) end
   return {
-    name = name, type = type, inplace = inplace ~= "", optional = optional ~= "" or default ~= "",
+    name = name, type = type, inplace = inplace ~= "", spread = left_out == "*",
+    optional = left_out ~= "" or default ~= "",
     default = default ~= "" and default:sub(2) or nil, at = at,
   }
 end
@@ -72,6 +77,14 @@ function grammar.signature(text)
     end
   end
   return signature
+end
+
+--- The same where the text is known to be right: a fault is an error of Lua.
+---@param text string
+---@return pt.Signature
+function grammar.parse(text)
+  local signature, message, at = grammar.signature(text)
+  return signature or error(("signature '%s', letter %d: %s"):format(text, at or 0, message), 0)
 end
 
 return grammar

@@ -2,15 +2,10 @@
 
 local core = require "pt.core"
 local docs = require "pt.define".docs
+local grammar = require "pt.grammar"
 local nearest = require "pt.nearest"
 
 local define, made = require "pt.define"()
-
-local types = {
-  T = "tensor", A = "tensor or number", L = "list of tensors", d = "dim", D = "dim or dims", i = "integer",
-  p = "position", I = "list of integers", n = "number", f = "number", b = "boolean", s = "string", y = "dtype",
-  v = "device", l = "list", a = "any",
-}
 
 local kinds = {
   FUNC = "op", COMP = "op made of others", PLAIN = "op", UNARY = "element-wise", UNARYP = "element-wise",
@@ -63,26 +58,25 @@ local function find(what)
   return twin, names
 end
 
--- "x:T dim:D? keepdim:b=false -> values:T indices:T" in words.
-local function call(op)
-  local inputs, outputs = op.sig:match "^(.-)%s*%->%s*(.*)$"
-  local words = {}
-  for word in (inputs or op.sig):gmatch "%S+" do
-    local name, default = word:match "^([%w_]+)[^=]*=?(.*)$"
-    if default and default ~= "" then name = name .. " = " .. default end
-    name = name or word
-    words[#words + 1] = word:find "[?]" and "[" .. name .. "]" or name
+-- "sum(x, [dim], keepdim = false)": a call in words.
+local function call(op, signature)
+  local words, outputs = {}, {}
+  for i, p in ipairs(signature.params) do
+    local word = p.default and p.name .. " = " .. p.default or p.name ~= "" and p.name or "..."
+    words[i] = p.type and p.optional and not p.default and "[" .. word .. "]" or word
   end
+  for k, output in ipairs(signature.outputs) do outputs[k] = output.name end
   if op.kind == "method" then table.remove(words, 1) end
   local text = ("%s(%s)"):format(op.name, table.concat(words, ", "))
-  return outputs and text .. " -> " .. outputs:gsub(":%w+", ""):gsub("%s+", ", ") or text
+  return #outputs > 0 and text .. " -> " .. table.concat(outputs, ", ") or text
 end
 
 -- What help prints about an op.
 function made.describe(op)
-  local lines = { (op.kind == "method" and "x:" or "pt.") .. call(op), "  " .. op.help }
-  for name, kind in op.sig:gsub("%->.*", ""):gmatch "([%w_]+):(%a)" do
-    lines[#lines + 1] = ("    %-14s %s"):format(name, types[kind])
+  local signature = grammar.parse(op.sig)
+  local lines = { (op.kind == "method" and "x:" or "pt.") .. call(op, signature), "  " .. op.help }
+  for _, p in ipairs(signature.params) do
+    if p.type then lines[#lines + 1] = ("    %-14s %s"):format(p.name, grammar.types[p.type]) end
   end
   local notes = { kinds[op.kind] or op.kind }
   if op.dtypes then notes[#notes + 1] = "dtypes: " .. op.dtypes end

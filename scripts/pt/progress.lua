@@ -35,7 +35,7 @@ end
 --- `source` is what is looped over (anything that a `for` can call; with `#` the end is known; of a plain list the
 --- values), or the number of steps, or nothing.
 --- `leave = false` removes the bar at the end. `file`, `width` and `clock` are for tests.
-Progress.init = signature("progress", "source:a? label:s? leave:b=true file:a? width:i? clock:f?",
+Progress.init = signature("progress", "source:a? label:s? leave:b=true file:a? width:i? clock:F?",
   function(self, source, label, leave, file, width, clock)
     if type(source) == "table" and not can_be_called(source) then self.source = values_of(source)
     elseif type(source) ~= "number" then self.source = source end

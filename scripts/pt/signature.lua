@@ -5,7 +5,7 @@
 --
 -- makes `Linear(16, 10)`, `Linear(16, 10, false)` and `Linear(16, 10, {bias = false})` the same call with
 -- checked values. Types: i integer, n number, b boolean, s string, T tensor, A tensor or number, I list of
--- integers, D dim or list of dims, S size or list of sizes, L list of tensors, y dtype, v device, l list, f function,
+-- integers, D dim or list of dims, S size or list of sizes, L list of tensors, y dtype, v device, l list, F function,
 -- a anything. After the type `?`: may be left out (or false, PyTorch's None); `=value`: the default; `*` (of I and L):
 -- also one by one, as in tile(2, 1), up to a last table.
 
@@ -13,6 +13,7 @@
 
 local core = require "pt.core"
 local fail = require "pt.fail"
+local grammar = require "pt.grammar"
 local nearest = require "pt.nearest"
 
 local is_tensor = core.is_tensor
@@ -47,7 +48,7 @@ local kinds = {
   s = { "a string", function(v) return type(v) == "string" end },
   T = { "a tensor", is_tensor },
   l = { "a list", function(v) return type(v) == "table" and not is_tensor(v) end },
-  f = { "a function", function(v) return type(v) == "function" or type(v) == "table" end },
+  F = { "a function", function(v) return type(v) == "function" or type(v) == "table" end },
   a = { "a value", function() return true end },
 }
 
@@ -58,16 +59,15 @@ end
 
 local function parse(text)
   local params, defaults = {}, {}
-  for word in text:gmatch("%S+") do
-    local name, kind, mark, default = word:match("^([%w_]+):(%a)([?*]?)=?(.*)$")
-    params[#params + 1] = {
-      name = name, kind = kind, check = kinds[kind][2], optional = mark ~= "" or default ~= "",
-      none = kind ~= "b" and mark == "?", -- false stands for nil
+  for i, p in ipairs(grammar.parse(text).params) do
+    params[i] = {
+      name = p.name, kind = p.type, check = kinds[p.type][2], optional = p.optional,
+      none = p.type ~= "b" and p.optional and not p.default and not p.spread, -- false stands for nil
     }
-    if default ~= "" then defaults[#params] = value_of(default) end
-    if mark == "*" then params.spread, defaults[#params] = #params, {} end
-    params[#params].default = defaults[#params]
-    params[name] = #params
+    if p.default then defaults[i] = value_of(p.default) end
+    if p.spread then params.spread, defaults[i] = i, {} end
+    params[i].default = defaults[i]
+    params[p.name] = i
   end
   return params, defaults
 end

@@ -7,6 +7,7 @@
 local pt = require "pt"
 local core = require "pt.core"
 local fail = require "pt.fail"
+local grammar = require "pt.grammar"
 
 local ops = {} -- by name: what core.ops tells
 for _, op in ipairs(core.ops()) do ops[op.name] = op end
@@ -74,10 +75,7 @@ function Sample.__unm(a) return Sample.__op("neg", a) end
 local function arrange(op, args)
   local out, at = { n = 0 }, {}
   local n = args.n
-  for name, kind in op.sig:gsub("%->.*", ""):gmatch "([%w_]+):(%a)" do
-    out.n = out.n + 1
-    at[name], at[out.n] = out.n, kind
-  end
+  for i, p in ipairs(grammar.parse(op.sig).params) do out.n, at[p.name], at[i] = i, i, p.type end
   local last = args[n]
   if n > 0 and type(last) == "table" and getmetatable(last) == nil and type(next(last)) == "string" then
     for name, value in pairs(last) do out[at[name] or fail("%s: unknown option '%s'", op.name, name)] = value end

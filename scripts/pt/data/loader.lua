@@ -35,8 +35,8 @@ end
 --- non_blocking = true} goes on while the loop does; `pin_memory_device` names another device than "cuda".
 --- persistent_workers is taken as PyTorch's scripts give it, and changes nothing: workers are threads.
 DataLoader.init = signature("DataLoader",
-  "dataset:a batch_size:i=1 shuffle:b=false sampler:a? batch_sampler:a? num_workers:i=0 collate_fn:f? "
-    .. "drop_last:b=false prefetch_factor:i=2 worker_init_fn:f? seed:i? pin_memory:b=false "
+  "dataset:a batch_size:i=1 shuffle:b=false sampler:a? batch_sampler:a? num_workers:i=0 collate_fn:F? "
+    .. "drop_last:b=false prefetch_factor:i=2 worker_init_fn:F? seed:i? pin_memory:b=false "
     .. "persistent_workers:b=false pin_memory_device:s?",
   function(self, dataset, batch_size, shuffle, sample_by, batch_by, workers, collate, drop_last, prefetch, init, seed,
     pin, _, pin_device)

@@ -328,7 +328,7 @@ end
 
 --- Up and down between base_lr and max_lr.
 local CyclicLR = define("CyclicLR",
-  "base_lr:a max_lr:a step_size_up:n=2000 step_size_down:n? mode:s=triangular gamma:n=1 scale_fn:f? scale_mode:s=cycle "
+  "base_lr:a max_lr:a step_size_up:n=2000 step_size_down:n? mode:s=triangular gamma:n=1 scale_fn:F? scale_mode:s=cycle "
     .. "cycle_momentum:b=true base_momentum:a=0.8 max_momentum:a=0.9",
   function(self)
     local total = self.step_size_up + (self.step_size_down or self.step_size_up)

@@ -28,7 +28,7 @@ end
 local AveragedModel = class("AveragedModel", module.Module)
 swa.AveragedModel = AveragedModel
 
-AveragedModel.init = signature("AveragedModel", "model:a device:s? avg_fn:f? use_buffers:b=false",
+AveragedModel.init = signature("AveragedModel", "model:a device:s? avg_fn:F? use_buffers:b=false",
   function(self, model, device, avg_fn, use_buffers)
     if not module.is_module(model) then fail("AveragedModel: expected a module, got a %s", type(model)) end
     self.module = model:clone()

@@ -142,7 +142,7 @@ local function check_signature(row, limits)
   for i, param in ipairs(signature.params) do
     local here = place(param.at)
     check_name(param, "parameter")
-    if not param.type or not in_c:find(param.type, 1, true) then
+    if not param.type or param.spread or not in_c:find(param.type, 1, true) then
       fault(here, "%s: an op cannot take %s", row.name, param.name)
     end
     if param.inplace and (i > 1 or param.type ~= "T") then
