@@ -43,6 +43,12 @@ function GradScaler:scale(x)
   return list
 end
 
+local function check_optimizer(op, optimizer)
+  if type(optimizer) ~= "table" or type(optimizer.param_groups) ~= "table" then
+    fail("%s: optimizer must be an optimizer, got %s", op, signature.describe(optimizer))
+  end
+end
+
 local function each_grad(optimizer)
   local list = {}
   for _, group in ipairs(optimizer.param_groups) do
@@ -65,6 +71,7 @@ end
 --- Divides the gradients of the optimizer's parameters by the scale, once before each step, so that they can be
 --- clipped.
 function GradScaler:unscale_(optimizer)
+  check_optimizer("unscale_", optimizer)
   if not self.enabled then return end
   local state = state_of(self, optimizer)
   if state.stage == "unscaled" then fail("unscale_: was called for this optimizer since the last update") end
@@ -82,6 +89,7 @@ end
 
 --- optimizer:step(...), with unscaled gradients; left out where one of them is not finite.
 function GradScaler:step(optimizer, ...)
+  check_optimizer("step", optimizer)
   if not self.enabled then return optimizer:step(...) end
   if select("#", ...) > 0 then fail("step: a closure cannot be used with GradScaler") end
   local state = state_of(self, optimizer)
@@ -142,5 +150,12 @@ function GradScaler:load_state_dict(state)
   self.factor, self.growth_factor, self.backoff_factor = state.scale, state.growth_factor, state.backoff_factor
   self.growth_interval, self.growth_tracker = state.growth_interval, state.growth_tracker
 end
+
+signature.methods(GradScaler, "scaler", {
+  scale = "outputs:a", unscale_ = "optimizer:t", update = "new_scale:A?", get_scale = "",
+  is_enabled = "", get_growth_factor = "", set_growth_factor = "new_factor:n", get_backoff_factor = "",
+  set_backoff_factor = "new_factor:n", get_growth_interval = "", set_growth_interval = "new_interval:i",
+  state_dict = "",
+})
 
 return amp

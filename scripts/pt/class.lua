@@ -3,6 +3,8 @@
 -- A class is a callable table and the metatable of its instances; an instance is a plain table. Nothing hides in
 -- closures, so both can be sent to a worker.
 
+local fail = require "pt.fail"
+
 local function new(self_class, ...)
   local self = setmetatable({}, self_class)
   self:init(...)
@@ -13,6 +15,10 @@ end
 ---@param base? table
 ---@return table
 local function class(name, base)
+  if type(name) ~= "string" then fail("class: name must be a string, got a %s", type(name)) end
+  if base ~= nil and (type(base) ~= "table" or base.__index == nil) then
+    fail("class: the base of %s must be a class, got a %s", name, type(base))
+  end
   local made = { init = not base and function() end or nil }
   for key, value in pairs(base or {}) do -- Lua looks metamethods up in the class itself: they are copied
     if type(key) == "string" and key:sub(1, 2) == "__" then made[key] = value end

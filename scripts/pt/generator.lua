@@ -11,6 +11,8 @@ local core = require "pt.core"
 local class = require "pt.class"
 local fail = require "pt.fail"
 
+local methods = require "pt.signature".methods
+
 local define, made = require "pt.define"()
 local functions = made.functions
 
@@ -19,9 +21,6 @@ local functions = made.functions
 local Generator = class "Generator"
 
 function Generator:init(device)
-  if device ~= nil and type(device) ~= "string" then
-    fail("Generator: device must be a string, got a %s", type(device))
-  end
   self.device = device or "cpu"
   self:manual_seed(67280421310721) -- PyTorch's default seed
 end
@@ -29,7 +28,6 @@ end
 ---@param seed integer
 ---@return pt.Generator self
 function Generator:manual_seed(seed)
-  if math.type(seed) ~= "integer" then fail("manual_seed: seed must be an integer, got %s", tostring(seed)) end
   self.first, self.place = seed, { seed, 0, 0 }
   return self
 end
@@ -64,6 +62,10 @@ function Generator:set_state(state)
 end
 
 function Generator:__tostring() return ("Generator(seed=%d)"):format(self.first) end
+
+methods(Generator, "generator", {
+  init = "device:v?", manual_seed = "seed:i", seed = "", initial_seed = "", get_state = "", set_state = "state:T",
+})
 
 -- ---- draws ----
 

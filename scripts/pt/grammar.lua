@@ -15,7 +15,7 @@ local grammar = {}
 grammar.types = {
   T = "tensor", A = "tensor or number", L = "list of tensors", d = "dim", D = "dim or dims", i = "integer",
   p = "position", I = "list of integers", n = "number", f = "number", b = "boolean", s = "string", y = "dtype",
-  v = "device", S = "size or sizes", l = "list", F = "function", a = "any",
+  v = "device", S = "size or sizes", l = "list", t = "table", F = "function", a = "any",
 }
 
 ---@class pt.Parameter
@@ -23,6 +23,7 @@ grammar.types = {
 ---@field type string? one letter of grammar.types; nil where the function reads its arguments itself
 ---@field inplace boolean the op has a twin that edits this tensor
 ---@field optional boolean it may be left out
+---@field none boolean? it has the mark `?`: nil is a value of it
 ---@field spread boolean its entries may be given one by one
 ---@field default string? text of the value that it has then
 ---@field at integer position in the text
@@ -45,7 +46,7 @@ local function parameter(word, at)
   end
   if default ~= "" and not default:find "^=." then return nil, ("'%s' ends in '%s'"):format(word, default) end
   return {
-    name = name, type = type, inplace = inplace ~= "", spread = left_out == "*",
+    name = name, type = type, inplace = inplace ~= "", none = left_out == "?", spread = left_out == "*",
     optional = left_out ~= "" or default ~= "",
     default = default ~= "" and default:sub(2) or nil, at = at,
   }

@@ -4,8 +4,9 @@
 ---@param made table what is there from the start
 ---@param parts string[] files that return tables of fields, loaded one after the other until the name is there
 ---@param files table<string, string> fields that are what one file returns
+---@param finish? fun(value: any) called with every field of a file
 ---@return table made
-local function lazy(made, parts, files)
+local function lazy(made, parts, files, finish)
   local at = 0
   local function index(_, name)
     if files[name] then
@@ -14,7 +15,10 @@ local function lazy(made, parts, files)
     end
     while at < #parts and rawget(made, name) == nil do
       at = at + 1
-      for key, value in pairs(require(parts[at])) do made[key] = value end
+      for key, value in pairs(require(parts[at])) do
+        if finish then finish(value) end
+        made[key] = value
+      end
     end
     return rawget(made, name)
   end

@@ -252,6 +252,7 @@ end
 local function data_parallel(model, inputs, options)
   local parallel <close> = DataParallel(model, options)
   if core.is_tensor(inputs) then inputs = { inputs } end
+  if type(inputs) ~= "table" then fail("data_parallel: inputs must be a tensor or a list, got a %s", type(inputs)) end
   return parallel(table.unpack(inputs))
 end
 

@@ -9,6 +9,7 @@
 
 local core = require "pt.core"
 local class = require "pt.class"
+local fail = require "pt.fail"
 local signature = require "pt.signature"
 
 local REDRAW, PLAIN, SMOOTHING = 0.1, 30, 0.3
@@ -38,7 +39,11 @@ end
 Progress.init = signature("progress", "source:a? label:s? leave:b=true file:a? width:i? clock:F?",
   function(self, source, label, leave, file, width, clock)
     if type(source) == "table" and not can_be_called(source) then self.source = values_of(source)
-    elseif type(source) ~= "number" then self.source = source end
+    elseif type(source) == "function" or type(source) == "table" then self.source = source
+    elseif source ~= nil and type(source) ~= "number" then
+      fail("progress: source must be a list, a loader, an iterator or a number of steps, got %s",
+        signature.describe(source))
+    end
     self.total = type(source) == "number" and source or type(source) == "table" and #source or nil
     self.label, self.leave, self.file = label, leave, file or io.stderr
     if not file and os.getenv("TERM") ~= "dumb" then self.width = core.terminal_width(2) end
@@ -124,7 +129,7 @@ end
 --- Counts n more steps (default 1).
 ---@param n? integer
 function Progress:update(n)
-  self.count = self.count + (n or 1)
+  self.count = self.count + n
   local now = self.clock()
   if now - self.last >= (self.width and REDRAW or PLAIN) then self:_draw(now) end
 end
@@ -133,11 +138,14 @@ end
 ---@param values table<string, number|string>
 function Progress:show(values)
   local names, parts = {}, { "" }
-  for name in pairs(values) do names[#names + 1] = name end
+  for name in pairs(values) do
+    if type(name) == "string" then names[#names + 1] = name end
+  end
   table.sort(names)
   for _, name in ipairs(names) do
     local value = values[name]
-    parts[#parts + 1] = ("%s=%s"):format(name, math.type(value) == "float" and ("%.3g"):format(value) or value)
+    value = math.type(value) == "float" and ("%.3g"):format(value) or tostring(value)
+    parts[#parts + 1] = ("%s=%s"):format(name, value)
   end
   self.fields = table.concat(parts, ", ")
 end
@@ -189,8 +197,11 @@ end
 
 -- As a loop's iterator: forwards to the source. A step counts when the next one is asked for.
 function Progress.__call(self, state, control)
-  if control ~= nil then self:update() end
+  if not self.source then fail("progress: nothing to loop over: pt.progress(loader)") end
+  if control ~= nil then self:update(1) end
   return pass(self, self.source(state, control))
 end
+
+signature.methods(Progress, "bar", { update = "n:n=1", show = "values:t", close = "" })
 
 return Progress

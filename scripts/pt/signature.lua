@@ -5,9 +5,9 @@
 --
 -- makes `Linear(16, 10)`, `Linear(16, 10, false)` and `Linear(16, 10, {bias = false})` the same call with
 -- checked values. Types: i integer, n number, b boolean, s string, T tensor, A tensor or number, I list of
--- integers, D dim or list of dims, S size or list of sizes, L list of tensors, y dtype, v device, l list, F function,
--- a anything. After the type `?`: may be left out (or false, PyTorch's None); `=value`: the default; `*` (of I and L):
--- also one by one, as in tile(2, 1), up to a last table.
+-- integers, D dim or list of dims, S size or list of sizes, L list of tensors, y dtype, v device, l list, t table,
+-- F function, a anything. After the type `?`: may be left out (or false, PyTorch's None); `=value`: the default;
+-- `*` (of I and L): also one by one, as in tile(2, 1), up to a last table.
 
 -- signature.of(fn) tells the text that fn was made with.
 
@@ -34,6 +34,17 @@ end
 local function is_integers(v) return is_list_of(is_integer, v) end
 local function is_dtype(v) return core.dtypes[v] ~= nil or type(v) == "userdata" and core.dtypes[tostring(v)] == v end
 
+-- Whether a table is an object of a class; one of sizes, x.shape, is a list.
+local function is_object(v)
+  local class = getmetatable(v)
+  return type(class) == "table" and class.__name ~= "pt.Sizes" and class.__name ~= nil
+end
+
+local function calls(v)
+  local class = getmetatable(v)
+  return type(class) == "table" and class.__call ~= nil
+end
+
 local kinds = {
   i = { "an integer", is_integer },
   n = { "a number", is_number },
@@ -47,8 +58,9 @@ local kinds = {
   b = { "true or false", function(v) return type(v) == "boolean" end },
   s = { "a string", function(v) return type(v) == "string" end },
   T = { "a tensor", is_tensor },
-  l = { "a list", function(v) return type(v) == "table" and not is_tensor(v) end },
-  F = { "a function", function(v) return type(v) == "function" or type(v) == "table" end },
+  l = { "a list", function(v) return type(v) == "table" and not is_tensor(v) and not is_object(v) end },
+  t = { "a table", function(v) return type(v) == "table" and not is_tensor(v) end },
+  F = { "a function", function(v) return type(v) == "function" or type(v) == "table" and calls(v) end },
   a = { "a value", function() return true end },
 }
 
@@ -62,7 +74,7 @@ local function parse(text)
   for i, p in ipairs(grammar.parse(text).params) do
     params[i] = {
       name = p.name, kind = p.type, check = kinds[p.type][2], optional = p.optional,
-      none = p.type ~= "b" and p.optional and not p.default and not p.spread, -- false stands for nil
+      none = p.type ~= "b" and p.none, -- false stands for nil
     }
     if p.default then defaults[i] = value_of(p.default) end
     if p.spread then params.spread, defaults[i] = i, {} end
@@ -106,7 +118,9 @@ local function wrong(owner, param, value)
       if not kind[3](value[i]) then got = ("%s at entry %d"):format(describe(value[i]), i) break end
     end
   end
-  fail("%s: %s must be %s, got %s", owner, param.name, kind[1], got)
+  local class = type(value) == "table" and getmetatable(value)
+  local hint = param.name == "params" and class and class.__ptmodule and "; pass model:parameters()" or ""
+  fail("%s: %s must be %s, got %s%s", owner, param.name, kind[1], got, hint)
 end
 
 local function unknown(owner, params, name)
@@ -123,7 +137,7 @@ end
 local function is_options(table, param, params)
   if type(table) ~= "table" or getmetatable(table) ~= nil then return false end
   local key = next(table)
-  if not (param and param.kind:find "[laIDSL]") then return true end
+  if not (param and param.kind:find "[ltaIDSL]") then return true end
   return type(key) == "string" and (params[key] ~= nil or param.kind:find "[IDSL]" ~= nil)
 end
 
@@ -182,7 +196,7 @@ local quick = {
   i = 'math_type(%s) == "integer"', n = 'type(%s) == "number"', b = 'type(%s) == "boolean"',
   s = 'type(%s) == "string"', v = 'type(%s) == "string"', T = "is_tensor(%s)",
   A = '(type(%s) == "number" or is_tensor(%s))', D = 'math_type(%s) == "integer"', S = 'math_type(%s) == "integer"',
-  I = "is_integers(%s)", f = 'type(%s) == "function"', a = 'type(%s) ~= "table" and %s ~= false',
+  I = "is_integers(%s)", F = 'type(%s) == "function"', a = 'type(%s) ~= "table" and %s ~= false',
 }
 
 -- What a function returns goes through here, so that the frame of its caller stays while it runs: messages look for it.
@@ -193,6 +207,7 @@ local function pass(...) return ... end
 local function source(params, head, keep)
   local names, conditions, fills = {}, { 'select("#", ...) == 0' }, {}
   if head == "tensor" then conditions[2] = "is_tensor(self)" end
+  if type(head) == "table" then conditions[2] = "is_a(self, class)" end
   for i, param in ipairs(params) do
     local name = "a" .. i
     local condition = (quick[param.kind] or "false"):gsub("%%s", name)
@@ -207,7 +222,7 @@ local function source(params, head, keep)
   local comma = #names > 0 and ", " or ""
   local result = ("fn(%s)"):format(given)
   return ([[
-local fn, slow, defaults, pass, is_tensor, is_integers, math_type, type, select = ...
+local fn, slow, defaults, pass, class, is_a, is_tensor, is_integers, math_type, type, select = ...
 return function(%s...)
   if %s then
     %s
@@ -227,6 +242,17 @@ local function all_integers(given, n)
   return n > 0
 end
 
+-- Whether a value is an object of a class, or of one that was made from it.
+local function is_a(value, class)
+  local at = getmetatable(value)
+  while at ~= class do
+    local meta = type(at) == "table" and getmetatable(at)
+    at = type(meta) == "table" and meta.__index
+    if type(at) ~= "table" then return false end
+  end
+  return true
+end
+
 -- The first argument is no tensor.
 local function no_tensor(owner, name, value)
   local module = module_name(value)
@@ -240,7 +266,8 @@ local texts = setmetatable({}, { __mode = "k" }) -- of the functions made here
 ---@param owner string the name for messages
 ---@param text string
 ---@param fn fun(self, ...)
----@param head? "self"|"tensor"|false self is passed on (the default); it must be a tensor; there is none
+---@param head? "self"|"tensor"|table|false self is passed on (the default); it must be a tensor; it must be an object
+--- of this class; there is none
 ---@param keep? boolean whether the frame of the call stays while fn runs
 ---@param first? string what messages call self
 ---@return fun(self, ...) call
@@ -256,9 +283,12 @@ local function signature(owner, text, fn, head, keep, first)
 
   local function slow(self, ...)
     if head == "tensor" and not is_tensor(self) then no_tensor(owner, first or "x", self) end
+    if type(head) == "table" and not is_a(self, head) then
+      fail("%s: called with '.'; write %s:%s(...)", owner, first or "object", owner)
+    end
     local given, n = { ... }, select("#", ...)
     while n > 0 and given[n] == nil do n = n - 1 end -- the fast path passes what it was not given
-    if spread == 1 and all_integers(given, n) then
+    if spread == 1 and params[1].kind == "I" and all_integers(given, n) then
       given = table.move(defaults, 2, count, 2, { given })
     else
       given = arrange(owner, params, defaults, given, n)
@@ -269,13 +299,46 @@ local function signature(owner, text, fn, head, keep, first)
 
   local code = source(params, head, keep)
   chunks[code] = chunks[code] or assert(load(code, "=[pt]/signature.lua", "t"))
-  local call = chunks[code](fn, slow, defaults, pass, is_tensor, is_integers, math.type, type, select)
+  local call = chunks[code](fn, slow, defaults, pass, head, is_a, is_tensor, is_integers, math.type, type, select)
   texts[call] = text
   return call, slow
 end
 
 local function text_of(fn) return texts[fn] end
 
-return setmetatable({ of = text_of, describe = describe, module_name = module_name }, {
+local guarded = setmetatable({}, { __mode = "k" }) -- methods that check self
+
+local function guard(class, object, name, fn)
+  local function call(self, ...)
+    if not is_a(self, class) then fail("%s: called with '.'; write %s:%s(...)", name, object, name) end
+    return fn(self, ...)
+  end
+  return call
+end
+
+--- Methods of a class with their arguments, and self, checked:
+---
+---     methods(Optimizer, "optimizer", { step = "closure:f?", zero_grad = "set_to_none:b=true" })
+---
+--- makes `optimizer.step()` raise "step: called with '.'; write optimizer:step(...)". Methods that are not listed (but
+--- for init and those whose names begin with _) read their arguments themselves; their self is checked all the same.
+---@param class table
+---@param object string what messages call an object of the class
+---@param signatures? table<string, string> by the names of methods
+local function methods(class, object, signatures)
+  for name, text in pairs(signatures or {}) do
+    class[name] = signature(name, text, class[name], name == "init" and "self" or class, false, object)
+    guarded[class[name]] = true
+  end
+  for name, fn in next, class do
+    local own = type(fn) == "function" and type(name) == "string" and name:sub(1, 1) ~= "_" and name ~= "init"
+    if own and not guarded[fn] and debug.getlocal(fn, 1) == "self" then
+      class[name] = guard(class, object, name, fn)
+      guarded[class[name]] = true
+    end
+  end
+end
+
+return setmetatable({ of = text_of, describe = describe, module_name = module_name, methods = methods, is_a = is_a }, {
   __call = function(_, ...) return signature(...) end,
 })

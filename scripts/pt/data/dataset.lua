@@ -118,6 +118,7 @@ function ConcatDataset:len() return self.ends[#self.ends] end
 
 function ConcatDataset:get(i)
   local before = 0
+  if math.type(i) ~= "integer" then fail("ConcatDataset: a sample has a number, got a %s", type(i)) end
   for k, last in ipairs(self.ends) do
     if i <= last and i > before then return table.unpack(sample(self.datasets[k], i - before)) end
     before = last
@@ -144,7 +145,12 @@ function MapDataset:get(i) return self.fn(table.unpack(sample(self.dataset, i)))
 -- How many samples each part gets: `lengths` are counts, or shares that add up to 1.
 local function counts(lengths, n)
   local total = 0
-  for _, length in ipairs(lengths) do total = total + length end
+  for i, length in ipairs(lengths) do
+    if type(length) ~= "number" or length < 0 or length ~= length then
+      fail("random_split: length %d must be a number, 0 or more, got %s", i, tostring(length))
+    end
+    total = total + length
+  end
   if math.abs(total - 1) > 1e-6 then
     if total ~= n then fail("random_split: the lengths add up to %s, the dataset has %d samples", total, n) end
     return lengths

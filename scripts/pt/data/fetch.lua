@@ -5,6 +5,7 @@
 
 local pt = require "pt"
 local core = require "pt.core"
+local fail = require "pt.fail"
 local sample = require("pt.data.dataset").sample
 
 local fetch = {}
@@ -14,6 +15,9 @@ local fetch = {}
 ---@param values any[]
 ---@return any
 function fetch.default_collate(values)
+  if type(values) ~= "table" or pt.is_tensor(values) then
+    fail("default_collate: expected a list of samples, got a %s", type(values))
+  end
   local first = values[1]
   local kind = type(first)
   if pt.is_tensor(first) then return pt.stack(values) end

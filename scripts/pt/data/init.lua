@@ -1,11 +1,17 @@
 --- pt.data: datasets, samplers, loaders, readers, tokenizers; data.transforms for images.
 
 local class = require "pt.class"
+local methods = require "pt.signature".methods
 
 local data = { default_collate = require("pt.data.loader").default_collate }
 
+local objects = { tokenizers = "tokenizer", images = "dataset" } -- what messages call those of a file
+
 for _, part in ipairs { "dataset", "sampler", "loader", "readers", "images", "tokenizers" } do
-  for name, value in pairs(require("pt.data." .. part)) do data[name] = value end
+  for name, value in pairs(require("pt.data." .. part)) do
+    if type(value) == "table" and value.__index then methods(value, objects[part] or part) end
+    data[name] = value
+  end
 end
 data.sample, data.permutation, data.new_seed = nil, nil, nil
 

@@ -22,7 +22,7 @@ end
 local function join(name, ids, pieces)
   local out = {}
   for i, id in ipairs(ids_of(name, ids)) do
-    out[i] = pieces[id] or fail("%s: id %d is %s; ids go from 1 to %d", name, i, id, #pieces)
+    out[i] = pieces[id] or fail("%s: id %d is %s; ids go from 1 to %d", name, i, tostring(id), #pieces)
   end
   return table.concat(out)
 end
@@ -121,16 +121,23 @@ local function most_bytes(n) return (64 << 20) + 256 * n end
 ---@param merges table
 ---@param order? integer[] the bytes in the order of their ids; default 0 to 255
 function BPE:init(merges, order)
+  if order ~= nil and type(order) ~= "table" then
+    fail("BPETokenizer: order must be a list of bytes, got a %s", type(order))
+  end
   if type(merges) ~= "table" then fail("BPETokenizer: expected a list of pairs, got a %s", type(merges)) end
   self.merges, self.rank, self.cache = merges, {}, {}
   self.pieces, self.id_of_byte = {}, {}
   for i = 1, 256 do
     local byte = order and order[i] or i - 1
+    if math.type(byte) ~= "integer" or byte < 0 or byte > 255 then
+      fail("BPETokenizer: entry %d of order is %s, which is no byte", i, tostring(byte))
+    end
     self.pieces[i], self.id_of_byte[byte] = string.char(byte), i
   end
   local bytes = 0
   for k, pair in ipairs(merges) do
-    local a, b = pair[1], pair[2]
+    if type(pair) ~= "table" then fail("BPETokenizer: pair %d must be a list of two ids, got a %s", k, type(pair)) end
+    local a, b = pair[1] or "nothing", pair[2] or "nothing"
     if not (self.pieces[a] and self.pieces[b]) then
       fail("BPETokenizer: pair %d joins %s and %s, which are not made before it", k, a, b)
     end
@@ -282,6 +289,7 @@ function BPE:decode(ids) return join("decode", ids, self.pieces) end
 --- Writes the pairs as text, one a line; of a tokenizer whose bytes are in order (train makes such).
 ---@param path string
 function BPE:save(path)
+  check_text("save", path)
   if self.pieces[1] ~= "\0" then fail("save: this tokenizer came from GPT-2's file; keep that") end
   local lines = { "ptlua-bpe 1" }
   for i, pair in ipairs(self.merges) do lines[i + 1] = ("%d %d"):format(pair[1], pair[2]) end

@@ -61,6 +61,12 @@ local Compose = class("Compose")
 T.Compose = Compose
 function Compose:init(list)
   if type(list) ~= "table" then fail("Compose: expected a list of transforms, got a %s", type(list)) end
+  for i, transform in ipairs(list) do
+    local meta = type(transform) == "table" and getmetatable(transform) or {}
+    if type(transform) ~= "function" and not meta.__call then
+      fail("Compose: transform %d must be a function, got a %s", i, type(transform))
+    end
+  end
   self.list = list
 end
 function Compose.__call(self, x, ...)
@@ -79,6 +85,7 @@ end)
 -- Numbers for each colour, against (..., c, h, w).
 local function by_colour(name, value, x)
   if type(value) == "number" then return value end
+  if type(value) ~= "table" then fail("%s: expected a number or one for each colour, got a %s", name, type(value)) end
   if x.ndim < 3 or #value ~= x:size(-3) then fail("%s: %d numbers for an image %s", name, #value, x.shape) end
   return pt.tensor(value, { dtype = x.dtype }):reshape(#value, 1, 1)
 end

@@ -91,7 +91,10 @@ local function dict(name, put)
   function made:update(entries)
     if type(entries) ~= "table" then fail("%s: expected a table, got a %s", name, type(entries)) end
     if entries[1] ~= nil then
-      for _, pair in ipairs(entries) do self:set(pair[1], pair[2]) end
+      for i, pair in ipairs(entries) do
+        if type(pair) ~= "table" then fail("%s: pair %d must be {name, value}, got a %s", name, i, type(pair)) end
+        self:set(pair[1], pair[2])
+      end
       return self
     end
     local keys = {}

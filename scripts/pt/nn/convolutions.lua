@@ -4,6 +4,7 @@ local pt = require "pt"
 local F = require "pt.nn.functional"
 local define = require "pt.nn.define"
 local fail = require "pt.fail"
+local signature = require "pt.signature"
 local init = require "pt.nn.initial"
 local Parameter = require("pt.nn.module").Parameter
 
@@ -175,6 +176,7 @@ for nd = 1, 3 do
   local function pad(name, mode, options)
     name = name:format(nd)
     made[name] = define(name, options, function(self, x)
+      if not pt.is_tensor(x) then fail("%s: x must be a tensor, got %s", name, signature.describe(x)) end
       if x.ndim ~= nd + 1 and x.ndim ~= nd + 2 then
         fail("%s: x %s must have %d dims, or %d without a batch", name, x.shape, nd + 2, nd + 1)
       end

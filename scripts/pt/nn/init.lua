@@ -3,12 +3,16 @@
 local class = require "pt.class"
 local fail = require "pt.fail"
 local lazy = require "pt.lazy"
+local methods = require "pt.signature".methods
 local module = require "pt.nn.module"
 
 local nn = lazy({ Module = module.Module, Parameter = module.Parameter }, {
   "pt.nn.layers", "pt.nn.containers", "pt.nn.losses", "pt.nn.activations", "pt.nn.convolutions", "pt.nn.norms",
   "pt.nn.recurrent", "pt.nn.attention", "pt.parallel",
-}, { functional = "pt.nn.functional", init = "pt.nn.initial", utils = "pt.nn.utils", parallel = "pt.parallel" })
+}, { functional = "pt.nn.functional", init = "pt.nn.initial", utils = "pt.nn.utils", parallel = "pt.parallel" },
+  function(value)
+    if type(value) == "table" and value.__ptmodule then methods(value, "layer") end
+  end)
 
 --- A new kind of module. Define `init`, which makes parameters and layers by assigning them to fields, and `forward`:
 ---

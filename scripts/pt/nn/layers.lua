@@ -34,7 +34,7 @@ Linear.init = signature("Linear", "in_features:i out_features:i bias:b=true",
     if bias then self.bias = module.Parameter(init.uniform_(pt.empty(out_features), -bound, bound)) end
   end)
 
-function Linear:forward(x) return (x:linear(self.weight, self.bias)) end
+function Linear:forward(x) return (pt.linear(x, self.weight, self.bias)) end
 function Linear:describe() return ("Linear %d -> %d"):format(self.in_features, self.out_features) end
 function Linear:extra_repr()
   return ("in_features=%d, out_features=%d, bias=%s"):format(self.in_features, self.out_features, self.bias ~= nil)
@@ -146,13 +146,13 @@ Flatten.init = signature("Flatten", "start_dim:i=2 end_dim:i=-1", function(self,
   self.start_dim, self.end_dim = start_dim, end_dim
 end)
 
-function Flatten:forward(x) return (x:flatten(self.start_dim, self.end_dim)) end
+function Flatten:forward(x) return (pt.flatten(x, self.start_dim, self.end_dim)) end
 function Flatten:extra_repr() return ("start_dim=%d, end_dim=%d"):format(self.start_dim, self.end_dim) end
 
 --- One dim as several: the opposite of Flatten.
 ---@class pt.nn.Unflatten: pt.nn.Module
 layers.Unflatten = define("Unflatten", "dim:i unflattened_size:I",
-  function(self, x) return (x:unflatten(self.dim, self.unflattened_size)) end)
+  function(self, x) return (pt.unflatten(x, self.dim, self.unflattened_size)) end)
 
 --- Returns its argument; takes any options, as a stand-in for another layer.
 ---@class pt.nn.Identity: pt.nn.Module

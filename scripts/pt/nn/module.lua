@@ -28,6 +28,7 @@ local marked = setmetatable({}, { __mode = "k" }) -- tensors that nn.Parameter m
 ---@param requires_grad? boolean default true
 ---@return pt.Tensor
 local function Parameter(x, requires_grad)
+  if not pt.is_tensor(x) then fail("Parameter: data must be a tensor, got %s", signature.describe(x)) end
   local p = x:detach():requires_grad_(requires_grad ~= false)
   marked[p] = true
   return p
@@ -210,11 +211,10 @@ end
 ---@param name string
 ---@param x? pt.Tensor
 ---@param options? {persistent: boolean} false keeps it out of state dicts
-Module.register_buffer = signature("register_buffer", "name:s x:T? persistent:b=true",
-  function(self, name, x, persistent)
-    note(self, name, persistent and "buffer" or "transient")
-    rawset(self, name, x or false)
-  end)
+function Module:register_buffer(name, x, persistent)
+  note(self, name, persistent and "buffer" or "transient")
+  rawset(self, name, x or false)
+end
 
 ---@param name string
 ---@param module pt.nn.Module
@@ -250,7 +250,7 @@ local function same_shape(x, y) return tostring(x.shape) == tostring(y.shape) en
 local function differences(own, state)
   local lines, missing, unexpected, spare = {}, {}, {}, {}
   for name in pairs(state) do
-    if own[name] == nil then unexpected[#unexpected + 1] = name end
+    if own[name] == nil then unexpected[#unexpected + 1] = tostring(name) end
   end
   for name, x in pairs(own) do
     local y = state[name]
@@ -261,7 +261,8 @@ local function differences(own, state)
   end
   for _, name in ipairs(unexpected) do
     local close = nearest(name, spare)
-    lines[#lines + 1] = ("unexpected: %s %s%s"):format(name, state[name].shape,
+    local shape = pt.is_tensor(state[name]) and tostring(state[name].shape) or "a " .. type(state[name])
+    lines[#lines + 1] = ("unexpected: %s %s%s"):format(name, shape,
       close and ("; did you mean %s?"):format(close) or "")
   end
   return lines, missing, unexpected
@@ -269,14 +270,16 @@ end
 
 --- Copies a state dict into the module: all of it, or nothing and an error that lists every difference.
 ---@param state table<string, pt.Tensor>
----@param options? {strict: boolean} false: names that only one side has are left alone
+---@param strict? boolean|{strict: boolean} false: names that only one side has are left alone; pt.load's second result,
+--- what else stands in the file, may stand here
 ---@return string[] missing
 ---@return string[] unexpected
-function Module:load_state_dict(state, options)
-  if type(state) ~= "table" then fail("load_state_dict: expected a state dict, got a %s", type(state)) end
+function Module:load_state_dict(state, strict)
+  if type(state) ~= "table" then fail("load_state_dict: expected a state dict, got %s", signature.describe(state)) end
+  if type(strict) == "table" then strict = strict.strict end
   local own = self:state_dict()
   local lines, missing, unexpected = differences(own, state)
-  if options and options.strict == false then lines = {} end
+  if strict == false then lines = {} end
   for name, x in pairs(own) do
     local y = state[name]
     if y ~= nil and not pt.is_tensor(y) then
@@ -300,7 +303,7 @@ end
 --- Training mode (the default) or not: what Dropout and batch normalisation look at.
 ---@param mode? boolean default true
 function Module:train(mode)
-  for _, module in ipairs(tree(self)) do rawset(module, "training", mode ~= false) end
+  for _, module in ipairs(tree(self)) do rawset(module, "training", mode) end
   return self
 end
 
@@ -308,9 +311,9 @@ function Module:eval() return self:train(false) end
 
 --- Clears the gradients of all parameters.
 ---@param options? {set_to_none: boolean} false: fills them with zeros instead
-Module.zero_grad = signature("zero_grad", "set_to_none:b=true", function(self, set_to_none)
+function Module:zero_grad(set_to_none)
   core.zero_grad(self:parameters(), set_to_none)
-end)
+end
 
 --- Calls fn with every module of the tree, children before their parents.
 ---@param fn fun(module: pt.nn.Module)
@@ -322,7 +325,7 @@ end
 
 ---@param on? boolean default true
 function Module:requires_grad_(on)
-  for _, p in ipairs(self:parameters()) do p:requires_grad_(on ~= false) end
+  for _, p in ipairs(self:parameters()) do p:requires_grad_(on) end
   return self
 end
 
@@ -495,6 +498,20 @@ function Module.__tostring(self)
   if #lines == 0 then return ("%s(%s)"):format(name_of(self), self:extra_repr()) end
   return ("%s(\n%s\n)"):format(name_of(self), table.concat(lines, "\n"))
 end
+
+signature.methods(Module, "model", {
+  parameters = "", named_parameters = "prefix:s?", buffers = "", named_buffers = "prefix:s?", children = "",
+  named_children = "", modules = "", named_modules = "prefix:s?", get_submodule = "target:s",
+  get_parameter = "target:s",
+  get_buffer = "target:s", register_parameter = "name:s param:T?",
+  register_buffer = "name:s tensor:T? persistent:b=true",
+  add_module = "name:s module:a", register_module = "name:s module:a", state_dict = "prefix:s?",
+  train = "mode:b=true", eval = "", zero_grad = "set_to_none:b=true",
+  apply = "fn:F", requires_grad_ = "requires_grad:b=true", share_memory = "", clone = "", float = "",
+  double = "", half = "", bfloat16 = "", cpu = "", cuda = "", describe = "", extra_repr = "",
+  register_forward_pre_hook = "hook:F", register_forward_hook = "hook:F", register_full_backward_hook = "hook:F",
+  register_full_backward_pre_hook = "hook:F",
+})
 
 return {
   Module = Module, Parameter = Parameter, is_module = is_module,

@@ -4,6 +4,7 @@ local pt = require "pt"
 local F = require "pt.nn.functional"
 local define = require "pt.nn.define"
 local fail = require "pt.fail"
+local signature = require "pt.signature"
 local Parameter = require("pt.nn.module").Parameter
 
 local made = {}
@@ -44,6 +45,7 @@ local function count_batch(self)
 end
 
 local function check_dims(self, x, least, most)
+  if not pt.is_tensor(x) then fail("%s: x must be a tensor, got %s", name_of(self), signature.describe(x)) end
   if x.ndim >= least and x.ndim <= most then return end
   fail("%s: x %s must have %s dims: (batch, channels%s)", name_of(self), x.shape,
     least == most and tostring(least) or ("%d to %d"):format(least, most), most > 2 and ", ..." or "")

@@ -241,4 +241,6 @@ function LBFGS:load_state_dict(dict)
   for key, value in pairs(memory) do self.memory[key] = copied(value) end
 end
 
+signature.methods(LBFGS, "optimizer")
+
 return LBFGS

@@ -6,6 +6,7 @@
 -- entered at epoch 0 in the middle (SequentialLR).
 
 local class = require "pt.class"
+local core = require "pt.core"
 local fail = require "pt.fail"
 local signature = require "pt.signature"
 
@@ -153,9 +154,12 @@ local function check_lambdas(self, name)
   local fns = self.lr_lambda
   if type(fns) == "function" then
     self.lr_lambda = each(self, function() return fns end)
-  elseif type(fns) ~= "table" or #fns ~= #self.optimizer.param_groups then
+  elseif type(fns) ~= "table" or core.is_tensor(fns) or #fns ~= #self.optimizer.param_groups then
     fail("%s: lr_lambda must be a function of the epoch, or a list of one for each of the %d groups", name,
       #self.optimizer.param_groups)
+  end
+  for i, fn in ipairs(self.lr_lambda) do
+    if type(fn) ~= "function" then fail("%s: lr_lambda %d must be a function, got a %s", name, i, type(fn)) end
   end
 end
 
@@ -567,5 +571,11 @@ function Plateau:step(metric)
   end
   self.last_lr = rates(self)
 end
+
+signature.methods(LRScheduler, "scheduler", {
+  init = "optimizer:a last_epoch:i=-1", initial_step = "", update = "epoch:i?", get_lr = "", step = "epoch:i?",
+  get_last_lr = "", state_dict = "",
+})
+for _, made in pairs(schedulers) do signature.methods(made, "scheduler") end
 
 return schedulers

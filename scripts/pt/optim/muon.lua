@@ -73,4 +73,6 @@ function Muon.update(params, state, group)
   end
 end
 
+signature.methods(Muon, "optimizer", { add_param_group = "param_group:t" })
+
 return Muon

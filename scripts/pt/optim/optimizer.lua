@@ -47,8 +47,11 @@ function Optimizer:init(params, defaults)
   if params[1] == nil then
     fail("%s: the list of parameters is empty; pass model:parameters()", name_of(self))
   end
-  if type(params[1]) ~= "table" then params = { { params = params } } end
-  for _, group in ipairs(params) do self:add_param_group(group) end
+  if type(params[1]) ~= "table" or pt.is_tensor(params[1]) then params = { { params = params } } end
+  for i, group in ipairs(params) do
+    if type(group) ~= "table" then fail("%s: group %d must be a table, got a %s", name_of(self), i, type(group)) end
+    self:add_param_group(group)
+  end
 end
 
 ---@param group table `{params = {...}, lr = ...}`
@@ -77,9 +80,9 @@ end
 
 --- Clears the gradients.
 ---@param options? {set_to_none: boolean} false: fills them with zeros instead
-Optimizer.zero_grad = signature("zero_grad", "set_to_none:b=true", function(self, set_to_none)
+function Optimizer:zero_grad(set_to_none)
   for _, group in ipairs(self.param_groups) do core.zero_grad(group.params, set_to_none) end
-end)
+end
 
 --- One update of every parameter that has a gradient.
 ---@param closure? fun(): any computes the loss (and its gradients) anew; step returns what it returns
@@ -124,9 +127,10 @@ local function check_state(self, dict)
     fail("load_state_dict: %s has %d groups, the state dict %d", name, #self.param_groups, #dict.param_groups)
   end
   for g, group in ipairs(self.param_groups) do
-    local ids = dict.param_groups[g].params
+    local ids = type(dict.param_groups[g]) == "table" and dict.param_groups[g].params
     if type(ids) ~= "table" or #ids ~= #group.params then
-      fail("load_state_dict: group %d of %s has %d parameters, the state dict %d", g, name, #group.params, #(ids or {}))
+      fail("load_state_dict: group %d of %s has %d parameters, the state dict %d", g, name, #group.params,
+        type(ids) == "table" and #ids or 0)
     end
     for i, p in ipairs(group.params) do
       for slot, value in pairs(dict.state[ids[i]] or {}) do
@@ -170,5 +174,10 @@ function Optimizer.__tostring(self)
   end
   return ("%s (\n%s\n)"):format(name_of(self), table.concat(lines, "\n"))
 end
+
+signature.methods(Optimizer, "optimizer", {
+  init = "params:l defaults:t", add_param_group = "param_group:t", zero_grad = "set_to_none:b=true",
+  step = "closure:F?", state_dict = "",
+})
 
 return Optimizer

@@ -61,4 +61,6 @@ function SparseAdam.update(params, state, group)
   end
 end
 
+signature.methods(SparseAdam, "optimizer", { add_param_group = "param_group:t" })
+
 return SparseAdam

@@ -13,6 +13,7 @@ local swa = { SWALR = require("pt.optim.lr_scheduler").SWALR }
 ---@return fun(average: pt.Tensor, new: pt.Tensor, count: integer): pt.Tensor
 function swa.get_ema_avg_fn(decay)
   decay = decay or 0.999
+  if type(decay) ~= "number" then fail("get_ema_avg_fn: decay must be a number, got %s", signature.describe(decay)) end
   if not (decay >= 0 and decay <= 1) then fail("get_ema_avg_fn: decay must be between 0 and 1, got %s", decay) end
   return function(average, new) return average * decay + new * (1 - decay) end
 end
@@ -55,6 +56,9 @@ function AveragedModel:update_parameters(model)
       if x:is_floating_point() then x:copy_(self.avg_fn(x, from[i], count)) else x:copy_(from[i]) end
     end
   end
+  if not module.is_module(model) then
+    fail("update_parameters: model must be a module, got %s", signature.describe(model))
+  end
   take(self.module:parameters(), model:parameters())
   if self.use_buffers then
     take(self.module:buffers(), model:buffers())
@@ -68,6 +72,7 @@ end
 ---@param loader table
 ---@param model pt.nn.Module
 function swa.update_bn(loader, model)
+  if not module.is_module(model) then fail("update_bn: model must be a module, got %s", signature.describe(model)) end
   local norms, training = {}, model.training
   for _, m in ipairs(model:modules()) do
     if m.reset_running_stats and m.running_mean then

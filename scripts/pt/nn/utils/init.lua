@@ -13,6 +13,13 @@ local function define(name, text, fn)
   utils[name] = function(x, ...) return call(x, ...) end
 end
 
+local function check_list(name, list)
+  if type(list) ~= "table" then fail("%s: expected a list of tensors, got a %s", name, type(list)) end
+  for i, x in ipairs(list) do
+    if not pt.is_tensor(x) then fail("%s: entry %d must be a tensor, got a %s", name, i, type(x)) end
+  end
+end
+
 -- ---- gradients ----
 
 local function gradients(name, parameters)
@@ -56,7 +63,9 @@ define("clip_grad_norm_", "max_norm:n norm_type:n=2 error_if_nonfinite:b=false",
 --- The norm of all gradients together.
 define("get_total_norm", "norm_type:n=2", function(tensors, p)
   local _ <close> = pt.no_grad()
-  return total_norm(pt.is_tensor(tensors) and { tensors } or tensors, p)
+  local list = pt.is_tensor(tensors) and { tensors } or tensors
+  check_list("get_total_norm", list)
+  return total_norm(list, p)
 end)
 
 --- Holds every element of the gradients between -clip_value and clip_value.
@@ -71,6 +80,7 @@ end)
 ---@param parameters pt.Tensor[]
 ---@return pt.Tensor
 function utils.parameters_to_vector(parameters)
+  check_list("parameters_to_vector", parameters)
   local parts = {}
   for i, p in ipairs(parameters) do parts[i] = p:reshape(-1) end
   if #parts == 0 then fail("parameters_to_vector: the list is empty") end
@@ -81,6 +91,7 @@ end
 ---@param vector pt.Tensor
 ---@param parameters pt.Tensor[]
 function utils.vector_to_parameters(vector, parameters)
+  check_list("vector_to_parameters", parameters)
   local total = 0
   for _, p in ipairs(parameters) do total = total + p:numel() end
   if not pt.is_tensor(vector) or vector.ndim ~= 1 or vector:numel() ~= total then
@@ -125,6 +136,7 @@ end
 
 -- Makes the computed field a parameter again.
 local function settle(m, name, kind, parts)
+  if not module.is_module(m) then fail("remove_%s: expected a module, got a %s", kind, type(m)) end
   local hooks = rawget(m, "_remade")
   local key = kind .. "." .. name
   if not (hooks and hooks[key]) then fail("remove_%s: '%s' of %s is not made so", kind, name, m:describe()) end
