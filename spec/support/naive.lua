@@ -1,8 +1,8 @@
--- naive.lua: what ops mean, written as plainly as possible over Lua lists; slow and obviously right. An op that
--- is not here is checked by the other specs only.
+-- naive.lua: what ops mean, written as plainly as possible over Lua lists; slow and obviously right. naive.law[op]
+-- checks outputs that are not unique, or random.
 --
 -- An array is {shape = {...}, list = {... row-major ...}}. Dims and ids count from 1.
-local naive = { scalar = {}, array = {} }
+local naive = { scalar = {}, array = {}, law = {} }
 
 local scalar, array = naive.scalar, naive.array
 
@@ -357,5 +357,9 @@ function array.mse_loss(x, y, reduction)
   local e = naive.map(function(a, b) return (a - b) ^ 2 end, x, y)
   return reduction == "none" and e or array[reduction or "mean"](e)
 end
+
+naive.new, naive.at, naive.with, naive.copy = new, at, with, copy
+require "spec.support.naive_structured"(naive)
+require "spec.support.naive_networks"(naive)
 
 return naive
