@@ -148,7 +148,8 @@ static pt_tensor *backwards(pt_tensor *x, int d, const entry *e) {
   if (d >= x->nd || e->stop == PTI_BEFORE_FIRST) return pt_slice(x, d, 0, PTI_BEFORE_FIRST, 1);
   int64_t n = x->size[d], step = -e->step, high = e->start < 0 ? e->start + n : e->start;
   int64_t low = e->stop < 0 ? e->stop + n : e->stop;
-  if (high < 0 || high >= n || low < 0 || low >= n) return pt_slice(x, d, e->start, e->stop, 1);
+  high = high < n ? high : n - 1; /* what lies beyond the ends is cut off */
+  low = low > 0 ? low : 0;
   low = high < low ? high + 1 : high - (high - low) / step * step;
   pt_tensor *y = pt_slice(x, d, low, high < low ? PTI_BEFORE_FIRST : high, step);
   if (y == NULL) return NULL;

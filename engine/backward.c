@@ -46,6 +46,7 @@ typedef struct walk {
   pt_tensor *const *x; /* wanted inputs, or NULL */
   int nx;
   pt_tensor **gx;
+  bool *met;   /* which of the wanted inputs the outputs lead to */
   list former; /* of former */
   list aside;  /* of aside * */
 } walk;
@@ -250,11 +251,52 @@ static bool check_gradient(const pt_node *node, int i, const pt_tensor *g) {
                     pti_sizes_text(e->size, e->nd));
 }
 
+/* ---- gradients that depend on an input in steps alone ----
+   The gradient of relu depends on x: by the sign of it, so its own gradient for x is zero everywhere. It gets an edge to
+   what x came from, over which nothing flows; a walk that was asked for the gradient of x and finds no other way to it
+   gives zeros, as PyTorch does, and not nothing. */
+
+static bool steps_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  (void)n;
+  gx[0] = g[0];
+  return true;
+}
+static const pt_op steps_op = {
+    .name = "a gradient's steps", .sig = "", .kind = PTI_STRUCTURED, .vjp = steps_vjp};
+
+static bool goes_by_steps(const pt_op *op, int i) {
+  if (op->kind != PTI_ELEMENTWISE) {
+    return op == pti_op_at(PTI_OP_max_pool) || op == pti_op_at(PTI_OP_avg_pool) ||
+           op == pti_op_at(PTI_OP_nll_loss_forward);
+  }
+  const pti_formula *f = &op->grad[i];
+  for (int s = 0; s < f->n; s++) {
+    if (f->step[s].kind == PTI_STEP_CALL && f->step[s].at == PTI_OP_where) return true;
+  }
+  return false;
+}
+
+/* g, as something that depends on input i of the node too. */
+static pt_tensor *with_steps(const pt_node *node, int i, pt_tensor *g) {
+  bool ok = true;
+  pt_tensor *y = pti_bare(g), *in[] = {g, g};
+  if (y == NULL || (pti_node_of(g, &ok) == NULL && !ok)) return NULL;
+  pt_node *n = pti_node_new(&steps_op, in, 2, 1, 0);
+  if (n == NULL) return NULL;
+  pti_node_release(n->in[1].node);
+  n->in[1].node = pti_node_retain(node->in[i].node);
+  n->in[1].out = node->in[i].out;
+  pti_set_history(y, n, 0);
+  return y;
+}
+
 static bool vjp(pt_node *node, pt_tensor **gx) {
   bool ok = node->op->vjp(node, node->g, gx);
   for (int i = 0; ok && i < node->nin; i++) {
     if (gx[i] == NULL || !pti_wants(node, i)) gx[i] = NULL;
     else ok = check_gradient(node, i, gx[i]);
+    if (ok && gx[i] && pt_grad_enabled() && goes_by_steps(node->op, i))
+      ok = (gx[i] = with_steps(node, i, gx[i])) != NULL;
   }
   if (!pti_this.anomaly) return ok;
   if (!ok) pti_anomaly_explain(node);
@@ -394,6 +436,11 @@ typedef struct turn {
   int next; /* input to look at */
 } turn;
 
+/* An edge leads to a wanted input. */
+static void meet(walk *w, const pti_edge *e) {
+  for (int i = 0; i < w->nx; i++) w->met[i] |= w->x[i]->node == e->node && w->x[i]->out == e->out;
+}
+
 /* Marks the nodes that lead to no wanted input, older ones first. */
 static bool mark_from(walk *w, list *stack, pt_node *root) {
   turn *t = NULL;
@@ -405,7 +452,9 @@ static bool mark_from(walk *w, list *stack, pt_node *root) {
     t = (turn *)(void *)stack->v + stack->n - 1;
     pt_node *node = t->node, *older = NULL;
     while (t->next < node->nin && !older) {
-      older = node->in[t->next++].node;
+      const pti_edge *e = &node->in[t->next++];
+      older = e->node;
+      if (older && w->x && older->wanted == w->depth) meet(w, e);
       if (older && older->seen) older = NULL;
       if (older && older->id < w->oldest) {
         if (!remember(w, older)) return false;
@@ -513,30 +562,48 @@ bool pt_backward_with(pt_tensor *const *y, pt_tensor *const *grad, int n, int fl
 }
 bool pt_backward(pt_tensor *y) { return pt_backward_with(&y, NULL, 1, 0); }
 
-bool pt_grad_of(pt_tensor *const *y, pt_tensor *const *grad, int ny, pt_tensor *const *x, int nx,
-                int flags, pt_tensor **gx) {
-  walk w = {.flags = flags, .x = x, .nx = nx, .gx = gx, .oldest = UINT64_MAX};
+/* What the walk did not bring: zeros where the outputs lead to the input, nothing where they do not. */
+static bool fill_in(const walk *w, int i, int flags) {
+  const pt_tensor *x = w->x[i];
+  if (w->gx[i]) w->gx[i] = pti_scoped(w->gx[i]);
+  else if (w->met[i])
+    return (w->gx[i] = pt_zeros(x->size, x->nd, (pt_dtype)x->dtype, pti_dev(x))) != NULL;
+  else if (!(flags & PT_ALLOW_UNUSED)) {
+    return pti_refuse(
+        PT_EGRAD,
+        "grad: input %d [%s] is not used by the outputs; set allow_unused to get nil for it",
+        i + pti_this.index_base, pti_shape_text(x));
+  }
+  return true;
+}
+
+static bool grad_of(walk *w, pt_tensor *const *y, pt_tensor *const *grad, int ny) {
   bool ok = true;
-  for (int i = 0; i < nx; i++) {
-    pt_node *node = x[i] ? pti_node_of(x[i], &ok) : NULL;
-    if (x[i] == NULL || !ok) return false;
-    gx[i] = NULL;
+  for (int i = 0; i < w->nx; i++) {
+    pt_node *node = w->x[i] ? pti_node_of(w->x[i], &ok) : NULL;
+    if (w->x[i] == NULL || !ok) return false;
+    w->gx[i] = NULL;
     if (node == NULL) {
       return pti_refuse(PT_EGRAD, "grad: input %d [%s] does not require grad",
-                        i + pti_this.index_base, pti_shape_text(x[i]));
+                        i + pti_this.index_base, pti_shape_text(w->x[i]));
     }
-    if (node->id < w.oldest) w.oldest = node->id;
+    if (node->id < w->oldest) w->oldest = node->id;
   }
-  ok = walk_from(&w, y, grad, ny);
-  for (int i = 0; i < nx; i++) {
-    if (gx[i]) gx[i] = pti_scoped(gx[i]);
-    else if (ok && !(flags & PT_ALLOW_UNUSED)) {
-      ok = pti_refuse(
-          PT_EGRAD,
-          "grad: input %d [%s] is not used by the outputs; set allow_unused to get nil for it",
-          i + pti_this.index_base, pti_shape_text(x[i]));
-    }
+  ok = walk_from(w, y, grad, ny);
+  for (int i = 0; i < w->nx; i++) {
+    if (ok || w->gx[i]) ok = fill_in(w, i, w->flags) && ok;
   }
+  return ok;
+}
+
+bool pt_grad_of(pt_tensor *const *y, pt_tensor *const *grad, int ny, pt_tensor *const *x, int nx,
+                int flags, pt_tensor **gx) {
+  size_t bytes = (size_t)nx + 1;
+  walk w = {.flags = flags, .x = x, .nx = nx, .gx = gx, .oldest = UINT64_MAX};
+  if ((w.met = pti_alloc(bytes)) == NULL) return false;
+  memset(w.met, 0, bytes);
+  bool ok = grad_of(&w, y, grad, ny);
+  pti_free(w.met, bytes);
   return ok;
 }
 

@@ -141,6 +141,12 @@ bool pow_shortcut(const pt_arg *arg, pt_tensor **out) {
   return out[0] != NULL;
 }
 
+/* Bools are counted as integers, as PyTorch has it. */
+bool square_shortcut(const pt_arg *arg, pt_tensor **out) {
+  if (arg[0].t->dtype != PT_BOOL) return true;
+  return (out[0] = pt_square(pt_to_dtype(arg[0].t, PT_I64))) != NULL;
+}
+
 bool pti_ew_run_inplace(const pt_op *op, const pt_arg *arg) {
   pt_tensor *x[1 + MAX_ARITY], *y = arg[0].t;
   double param[PTI_MAX_ARG];

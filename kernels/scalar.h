@@ -585,18 +585,20 @@ PT_FN double pt_zeta(double s, double x) {
   }
   return y;
 }
-/* Below zero only the first derivative is known, by reflection. */
+/* n! times the sum of 1 / (x + k)^(n + 1) over all k >= 0, with the sign of (-1)^(n + 1). Below zero the terms left of 0
+   are a sum of their own, mirrored: from d, the nearest one, to -x. */
 PT_FN double PT_NAME(polygamma, d)(double n, double x) {
   if (n == 0) return PT_NAME(digamma, d)(x);
   if (!(n > 0) || n != floor(n) || x != x) return (double)NAN;
-  if (x <= 0 && x == floor(x)) return HUGE_VAL;
+  bool even = fmod(n, 2.0) == 0;
+  if (x <= 0 && x == floor(x)) return even ? -HUGE_VAL : HUGE_VAL;
+  double p = x < 0 ? x - floor(x) : x, sum = pt_zeta(n + 1, p);
   if (x < 0) {
-    if (n > 1) return (double)NAN;
-    double s = sin(3.14159265358979323846 * (x - floor(x)));
-    return 9.86960440108935861883 / (s * s) - pt_zeta(2, 1 - x);
+    double mirrored = pt_zeta(n + 1, 1 - p) - pt_zeta(n + 1, 1 - x);
+    sum += even ? -mirrored : mirrored;
   }
-  double y = tgamma(n + 1) * pt_zeta(n + 1, x);
-  return fmod(n, 2.0) == 0 ? -y : y;
+  double y = tgamma(n + 1) * sum;
+  return even ? -y : y;
 }
 PT_FN float PT_NAME(polygamma, f)(float n, float x) {
   return (float)PT_NAME(polygamma, d)((double)n, (double)x);

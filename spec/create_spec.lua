@@ -185,7 +185,7 @@ describe("help", function()
 
   for _, case in ipairs {
     { "sum", "^pt%.sum%(x, %[dim%], keepdim = false, %[dtype%]%)\n" },
-    { "var", "^pt%.var%(x, %[dim%], correction = 1, keepdim = false%)\n  variance" },
+    { "var", "^pt%.var%(x, %[dim%], correction = 1, keepdim = false, %[unbiased%]%)\n  variance" },
     { "sort", "%-> values, indices\n" },
     { "summ", "^no function 'summ'; did you mean 'sum'%?" },
     { "tensor_splti", "did you mean 'tensor_split'%?" },

@@ -316,7 +316,7 @@ local function no_second(op, sample)
 end
 
 -- The gradient of these is zero everywhere.
-local constant = set { "sign", "floor", "ceil", "round", "trunc", "zero", "fill", "random" }
+local constant = set { "sign", "floor", "ceil", "round", "trunc", "zero", "fill", "random", "floor_divide" }
 
 describe("second gradients", function()
   it("are missing for steps and for values that come from nowhere, and for nothing else", function()

@@ -127,7 +127,7 @@ local results = {
   { "std", "f32 f64 f16 b16 - - - - - -" },
   { "amax", "f32 f64 f16 b16 i64 i32 i16 i8 u8 bool" },
   { "argmax", "i64 i64 i64 i64 i64 i64 i64 i64 i64 -" },
-  { "any", "bool bool bool bool bool bool bool bool bool bool" },
+  { "any", "bool bool bool bool bool bool bool bool u8 bool" },
   { "neg", "f32 f64 f16 b16 i64 i32 i16 i8 u8 -" },
   { "abs", "f32 f64 f16 b16 i64 i32 i16 i8 u8 -" },
   { "sqrt", "f32 f64 f16 b16 f32 f32 f32 f32 f32 f32" },

@@ -189,21 +189,73 @@ static pt_tensor *additive(pt_tensor *mask, pt_dtype dtype) {
   return pt_where(mask, zero, pt_scalar(-INFINITY));
 }
 
+/* Whether query, key and value agree in the dims before the last two. */
+static bool same_lead(pt_tensor *const *x) {
+  for (int i = 1; i < 3; i++) {
+    if (x[i]->nd != x[0]->nd) return false;
+    for (int d = 0; d < x[0]->nd - 2; d++) {
+      if (x[i]->size[d] != x[0]->size[d]) return false;
+    }
+  }
+  return true;
+}
+
+/* The dims of x before the last two expanded to `lead`, and folded into one. */
+static pt_tensor *folded(pt_tensor *x, const int64_t *lead, int nlead) {
+  int64_t size[PT_MAX_DIM], flat[] = {1, 1, x->size[x->nd - 2], x->size[x->nd - 1]};
+  for (int d = 0; d < nlead; d++) flat[0] *= size[d] = lead[d];
+  memcpy(size + nlead, flat + 2, 2 * sizeof *size);
+  return pt_reshape(pt_expand(x, size, nlead + 2), flat, 4);
+}
+
+/* Leading dims that broadcast: the same over folded ones. */
+static pt_tensor *broadcast_attention(const scaled_dot_product_attention_args *args) {
+  pt_tensor *x[] = {args->query, args->key, args->value, args->attn_mask}, lead[4];
+  const pt_tensor *each[4];
+  int64_t size[PT_MAX_DIM];
+  int n = 0, nd;
+  for (int i = 0; i < 4; i++) {
+    if (x[i] == NULL || x[i]->nd < 2) continue;
+    lead[n] = *x[i]; /* only nd and size are read */
+    lead[n].nd = (uint8_t)(x[i]->nd - 2);
+    each[n] = &lead[n];
+    n++;
+  }
+  if (!pti_broadcast(args->op->name, each, n, size, &nd)) return NULL;
+  for (int i = 0; i < 4; i++) {
+    if (x[i] == NULL || x[i]->nd < 2) continue;
+    if ((x[i] = folded(x[i], size, nd)) == NULL) return NULL;
+  }
+  double scale = args->scale->given ? args->scale->f
+                                    : 1 / sqrt((double)args->query->size[args->query->nd - 1]);
+  pt_tensor *y = pt_scaled_dot_product_attention(x[0], x[1], x[2], x[3], args->dropout_p,
+                                                 args->is_causal, scale, false);
+  if (y == NULL) return NULL;
+  size[nd] = y->size[2];
+  size[nd + 1] = y->size[3];
+  return pt_reshape(y, size, nd + 2);
+}
+
 pt_tensor *scaled_dot_product_attention_run(const scaled_dot_product_attention_args *args) {
   pt_tensor *q = args->query, *k = args->key, *v = args->value, *mask = args->attn_mask,
             *x[3] = {q, k, v};
+  const char *name = args->op->name;
   for (int i = 0; i < 3; i++) {
-    if (x[i]->nd < 2 || x[i]->nd > 4 || x[i]->nd != q->nd) {
-      return pti_fail(PT_ESHAPE,
-                      "%s: query [%s], key [%s] and value [%s] must all have 2, 3 or 4 dims",
-                      args->op->name, pti_shape_text(q), pti_shape_text(k), pti_shape_text(v));
+    if (x[i]->nd < 2 || x[i]->nd > PT_MAX_DIM - 2) {
+      return pti_fail(PT_ESHAPE, "%s: query [%s], key [%s] and value [%s] must have 2 dims or more",
+                      name, pti_shape_text(q), pti_shape_text(k), pti_shape_text(v));
     }
   }
   bool causal = args->is_causal, grouped = args->enable_gqa;
-  if (q->nd == 4 && !grouped && q->size[1] != k->size[1]) {
-    return pti_fail(PT_ESHAPE, "%s: query has %lld heads, key %lld; set enable_gqa to share them",
-                    args->op->name, (long long)q->size[1], (long long)k->size[1]);
+  bool four = q->nd == 4 && k->nd == 4;
+  if (grouped ? !four || v->nd != 4
+              : four && q->size[1] != k->size[1] && q->size[1] != 1 && k->size[1] != 1) {
+    return pti_fail(
+        PT_ESHAPE,
+        "%s: query [%s], key [%s]: their heads differ; enable_gqa shares those of 4-d keys", name,
+        pti_shape_text(q), pti_shape_text(k));
   }
+  if (!grouped && (q->nd > 4 || !same_lead(x))) return broadcast_attention(args);
   if (mask && causal)
     return pti_fail(PT_EARG, "%s: give attn_mask or is_causal, not both", args->op->name);
   double scale = args->scale->given ? args->scale->f : 1 / sqrt((double)q->size[q->nd - 1]);

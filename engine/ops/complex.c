@@ -341,6 +341,67 @@ pt_tensor *lerp_complex(const pt_op *op, const pt_arg *arg) {
   return pt_add(arg[0].t, pt_mul(arg[2].t, pt_sub(arg[1].t, arg[0].t)));
 }
 
+pt_tensor *exp2_complex(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  return pt_exp(times(arg[0].t, 0.69314718055994530942));
+}
+pt_tensor *silu_complex(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  return pt_mul(arg[0].t, pt_sigmoid(arg[0].t));
+}
+pt_tensor *softsign_complex(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  return pt_div(arg[0].t, plus(pt_abs(arg[0].t), 1));
+}
+pt_tensor *tanhshrink_complex(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  return pt_sub(arg[0].t, pt_tanh(arg[0].t));
+}
+pt_tensor *sinc_complex(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  pt_tensor *one = pt_scalar_int(1), *zero = pt_eq(arg[0].t, pt_scalar_int(0));
+  pt_tensor *x = times(pt_where(zero, one, arg[0].t), 3.14159265358979323846);
+  return pt_where(zero, one, pt_div(pt_sin(x), x));
+}
+/* From the one with the larger real part. */
+pt_tensor *logaddexp_complex(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  pt_dtype d = pti_result_type((pt_tensor *[]){arg[0].t, arg[1].t}, 2);
+  pt_tensor *a = to(arg[0].t, d), *b = to(arg[1].t, d);
+  pt_tensor *less = pt_lt(re(a), re(b));
+  pt_tensor *large = pt_where(less, b, a), *small = pt_where(less, a, b);
+  return pt_add(large, pt_log(plus(pt_exp(pt_sub(small, large)), 1)));
+}
+
+pt_tensor *linear_complex(const pt_op *op, const pt_arg *arg) {
+  pt_tensor *x = arg[0].t, *w = arg[1].t, *b = arg[2].t;
+  if (!pti_same_dtype(op->name, "x", x, "weight", w)) return NULL;
+  if (b && !pti_same_dtype(op->name, "x", x, "bias", b)) return NULL;
+  pt_tensor *y = pt_matmul(x, w->nd == 2 ? pt_t(w) : w);
+  return b ? pt_add(y, b) : y;
+}
+
+/* (a + ib) * (c + id) by four real ones. */
+pt_tensor *convolution_complex(const pt_op *op, const pt_arg *arg) {
+  pt_tensor *x = arg[0].t, *w = arg[1].t, *bias = arg[2].t, *part[4];
+  if (!pti_same_dtype(op->name, "x", x, "weight", w)) return NULL;
+  for (int i = 0; i < 4; i++) {
+    pt_arg real[PTI_MAX_ARG];
+    pt_tensor *out[PTI_MAX_OUT];
+    memcpy(real, arg, (size_t)op->narg * sizeof *arg);
+    real[0].t = i & 1 ? im(x) : re(x);
+    real[1].t = i & 2 ? im(w) : re(w);
+    real[2] = (pt_arg){0};
+    if (!real[0].t || !real[1].t || !pti_call(op, real, out)) return NULL;
+    part[i] = out[0];
+  }
+  pt_tensor *y = join(pt_sub(part[0], part[3]), pt_add(part[1], part[2]));
+  int64_t shape[PT_MAX_DIM];
+  if (bias == NULL || y == NULL) return y;
+  for (int d = 0; d < y->nd; d++) shape[d] = d == 1 ? -1 : 1;
+  return pt_add(y, pt_reshape(bias, shape, y->nd));
+}
+
 /* Ops that ask what is zero: any, all, nonzero, logical_not, ... */
 pt_tensor *truth_complex(const pt_op *op, const pt_arg *arg) {
   pt_arg asked[PTI_MAX_ARG];

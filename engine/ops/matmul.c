@@ -149,6 +149,21 @@ static bool linear_fits(const char *op, const pt_tensor *x, const pt_tensor *w,
   return pti_same_dtype(op, "x", x, "weight", w) && (!b || pti_same_dtype(op, "x", x, "bias", b));
 }
 
+/* A weight that is a vector gives one feature, without a dim of its own. */
+bool linear_shortcut(const pt_arg *arg, pt_tensor **out) {
+  pt_tensor *w = arg[1].t, *b = arg[2].t;
+  const pt_tensor *x = arg[0].t;
+  if (w->nd != 1) return true;
+  if (x->nd == 0 || x->size[x->nd - 1] != w->size[0]) {
+    return pti_refuse(PT_ESHAPE, "linear: x [%s] has %lld features, weight wants %lld",
+                      pti_shape_text(x), (long long)(x->nd ? x->size[x->nd - 1] : 0),
+                      (long long)w->size[0]);
+  }
+  out[0] = pt_matmul(arg[0].t, w);
+  if (b) out[0] = pt_add(out[0], b);
+  return out[0] != NULL;
+}
+
 /* The bias is written first and the product added to it, so it costs no pass of its own. */
 pt_tensor *linear_run(const linear_args *args) {
   pt_tensor *x = args->x, *w = args->weight, *b = args->bias;
@@ -176,7 +191,9 @@ pt_tensor *linear_run(const linear_args *args) {
 /* gx = g w    gw = g' x    gb = sum of the rows of g */
 bool linear_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   const pti_edge *e = &n->in[0];
-  pt_tensor *rows = as_rows(g[0]);
+  int64_t count = 1;
+  for (int d = 0; d < e->nd - 1; d++) count *= e->size[d];
+  pt_tensor *rows = pt_reshape(g[0], (int64_t[]){count, g[0]->size[e->nd - 1]}, 2);
   if (pti_wants(n, 0)) {
     gx[0] = pt_mm(rows, pti_saved(n, 1));
     if (e->nd != 2) gx[0] = pt_reshape(gx[0], e->size, e->nd);

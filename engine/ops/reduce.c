@@ -263,10 +263,12 @@ pt_tensor *argmin_run(const argmin_args *args) { return position(args, PTI_ARGMI
 
 /* ---- truth ---- */
 
+/* Of uint8 it is uint8: PyTorch's bool of old. */
 static pt_tensor *truth(const any_args *args, pti_reduction kind, double neutral) {
   plan p;
   if (!plan_of(args->op->name, args->x, args->dim, args->keepdim, &p)) return NULL;
-  return reduce(args->op->name, kind, args->x, &p, PT_BOOL, 1, neutral);
+  pt_tensor *y = reduce(args->op->name, kind, args->x, &p, PT_BOOL, 1, neutral);
+  return args->x->dtype == PT_U8 ? pti_cast(y, PT_U8) : y;
 }
 
 pt_tensor *any_run(const any_args *args) { return truth(args, PTI_ANY, 0); }

@@ -248,7 +248,7 @@ static bool select_of(const select_args *args, pti_geometry *q) {
   return true;
 }
 
-/* `stop` belongs to the slice; one that comes before `start` gives none. */
+/* `stop` belongs to the slice; one that comes before `start` gives none. What lies beyond the ends is cut off. */
 static bool slice_of(const slice_args *args, pti_geometry *q) {
   const char *op = args->op->name;
   int d;
@@ -258,11 +258,8 @@ static bool slice_of(const slice_args *args, pti_geometry *q) {
           stop = args->stop < 0 ? args->stop + n : args->stop;
   if (args->stop == PTI_BEFORE_FIRST) stop = -1;
   if (step < 1) return pti_refuse(PT_EARG, "%s: step %lld is not positive", op, (long long)step);
-  if (start < 0 || start > n || stop < -1 || stop >= n) {
-    return pti_refuse(PT_EINDEX, "%s: entries %lld to %lld of dim %lld of [%s], which has %lld", op,
-                      pti_shown(args->start), pti_shown(args->stop), pti_shown(d),
-                      pti_sizes_text(q->size, q->nd), (long long)n);
-  }
+  start = pti_min64(pti_max64(start, 0), n);
+  stop = pti_min64(pti_max64(stop, -1), n - 1);
   q->size[d] = stop < start ? 0 : (stop - start) / step + 1;
   q->offset += q->size[d] ? start * q->stride[d] : 0;
   if (q->size[d] > 1) q->stride[d] *= step;
@@ -411,6 +408,8 @@ bool clone_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 }
 
 pt_tensor *to_dtype_run(const to_dtype_args *args) {
+  if (args->dtype == PT_BOOL && pti_is(args->x->dtype, PTI_COMPLEX))
+    return pt_ne(args->x, pt_scalar_int(0));
   pt_tensor *y = pti_new_like(args->x, args->dtype);
   return pti_copy_into(y, args->x) ? y : NULL;
 }

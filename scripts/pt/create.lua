@@ -172,26 +172,44 @@ define("range", "start:n stop:n? step:n=1" .. OPTIONS,
     return with_grad(sequence(math.max(0, n), first, step, dtype, device or "cpu"), requires_grad)
   end)
 
--- `steps` numbers from a to b as floats.
+-- A number, or the number in a tensor of one element.
+local function number_of(v) return core.is_tensor(v) and v:item() or v end
+
+local function truncated(v) return math.tointeger(v < 0 and math.ceil(v) or math.floor(v)) or v end
+
+local function is_whole(dtype) return not dtype.is_floating_point and not dtype.is_complex end
+
+-- `steps` numbers from a to b as floats: counted from the nearer end, so that they are symmetric and both ends exact.
+-- What becomes integers is computed in float64 from whole ends.
 local function evenly(name, a, b, steps, dtype, device)
+  a, b = number_of(a), number_of(b)
   finite(name, { start = a, ["end"] = b })
   if steps < 0 then fail("%s: steps is %d, but must be 0 or more", name, steps) end
+  if dtype.is_complex then dtype = dtype == core.dtypes.complex64 and core.dtypes.float32 or core.dtypes.float64 end
+  if is_whole(dtype) then a, b, dtype = truncated(a), truncated(b), core.dtypes.float64 end
+  device = device or "cpu"
   local step = steps > 1 and (b - a) / (steps - 1) or 0
-  local x = sequence(steps, a, step, dtype or core.get_default_dtype(), device or "cpu")
-  if steps > 1 then x:narrow(1, steps, 1):fill_(b) end -- exactly, in spite of rounding
+  local x = sequence(steps, a, step, dtype, device)
+  if steps < 2 then return x end
+  local rest = steps - steps // 2
+  x:narrow(1, steps // 2 + 1, rest):copy_(sequence(rest, b - (rest - 1) * step, step, dtype, device))
+  x:narrow(1, steps, 1):fill_(b)
   return x
 end
 
-define("linspace", "start:n stop:n steps:i" .. OPTIONS, "steps numbers from start to stop, evenly spaced",
+define("linspace", "start:A stop:A steps:i" .. OPTIONS, "steps numbers from start to stop, evenly spaced",
   function(first, last, steps, dtype, device, requires_grad)
-    return with_grad(evenly("linspace", first, last, steps, dtype, device), requires_grad)
+    dtype = core.dtypes[dtype] or dtype or core.get_default_dtype()
+    local x = evenly("linspace", first, last, steps, dtype, device)
+    return with_grad(x.dtype == dtype and x or x:to_dtype(dtype), requires_grad)
   end)
 
-define("logspace", "start:n stop:n steps:i base:n=10" .. OPTIONS, "base (10) to evenly spaced powers",
+define("logspace", "start:A stop:A steps:i base:n=10" .. OPTIONS, "base (10) to evenly spaced powers",
   function(first, last, steps, base, dtype, device, requires_grad)
-    local powers = evenly("logspace", first, last, steps, core.dtypes.float64, device)
-    local x = core.tensor(base, core.dtypes.float64, device):pow(powers)
-    return with_grad(x:to_dtype(dtype or core.get_default_dtype()), requires_grad)
+    dtype = core.dtypes[dtype] or dtype or core.get_default_dtype()
+    local powers = evenly("logspace", first, last, steps, is_whole(dtype) and dtype or core.dtypes.float64, device)
+    local x = core.tensor(base + 0.0, core.dtypes.float64, device):pow(powers)
+    return with_grad(x:to_dtype(dtype), requires_grad)
   end)
 
 -- ---- windows ----

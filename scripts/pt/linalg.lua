@@ -63,9 +63,14 @@ end
 
 local function needs_grad(x) return x.requires_grad and core.grad_enabled() end
 
--- x with the triangle that does not count replaced by the other one; gradients go to x as it is, as PyTorch's do.
+-- x with the triangle that does not count replaced by the other one, and a real diagonal; gradients go to x as it is,
+-- as PyTorch's do.
 local function symmetric(x, upper)
   local kept = upper and x:triu() or x:tril()
+  if x.dtype.is_complex then -- (d - conj(d)) / 2 is the imaginary part of the diagonal
+    local d = kept:diagonal(0, -2, -1)
+    kept = kept - ((d - d:conj()) / 2):diag_embed()
+  end
   local whole = (kept + adjoint_of(upper and x:triu(1) or x:tril(-1))):detach()
   return needs_grad(x) and x + (whole - x):detach() or whole
 end
@@ -274,8 +279,7 @@ end)
 
 add("slogdet", "x:T", "the sign of the determinant, and the logarithm of its absolute value", function(x)
   local sign, diagonal = factored("slogdet", x)
-  local signs = x.dtype.is_complex and diagonal:sgn() or diagonal:sign():detach()
-  return sign * signs:prod(-1), diagonal:abs():log():sum(-1)
+  return sign * diagonal:sgn():prod(-1), diagonal:abs():log():sum(-1)
 end)
 
 -- ---- pseudo-inverse, least squares, rank ----
@@ -285,25 +289,56 @@ local function epsilon(x) return is_double(x) and 2.0 ^ -52 or 2.0 ^ -23 end
 
 -- What counts as zero: PyTorch's defaults where nothing was given.
 local function tolerances(x, atol, rtol)
-  if not rtol then rtol = atol and atol > 0 and 0 or epsilon(x) * math.max(x:size(-1), x:size(-2)) end
+  local default = epsilon(x) * math.max(x:size(-1), x:size(-2))
+  if not rtol then
+    if core.is_tensor(atol) then rtol = Tensor.where(atol:gt(0), 0, default)
+    else rtol = atol and atol > 0 and 0 or default end
+  end
   return atol or 0, rtol
 end
 
-add("pinv", "x:T atol:n? rtol:n? hermitian:b=false",
-  "the pseudo-inverse; singular values up to max(atol, rtol times the largest) count as 0",
+-- A tolerance as a number, where it is one, or as a function of the number of a matrix in a batch.
+local function tolerance_of(v, x)
+  if not core.is_tensor(v) then return v end
+  if v:numel() == 1 then return v:item() end
+  local list = v:expand(leading(x, 2)):reshape(-1):tolist()
+  return function(i) return list[i] end
+end
+
+-- fn(x, atol, rtol), for each matrix of its own where there is a tolerance for each.
+local function each_tolerance(x, atol, rtol, call)
+  atol, rtol = tolerance_of(atol, x), tolerance_of(rtol, x)
+  if type(atol) ~= "function" and type(rtol) ~= "function" then return call(x, tolerances(x, atol, rtol)) end
+  local matrices, results = x:reshape(-1, x:size(-2), x:size(-1)), {}
+  for i = 1, matrices:size(1) do
+    local function of(v) if type(v) == "function" then return v(i) end return v end
+    results[i] = call(matrices:select(1, i), tolerances(x, of(atol), of(rtol)))
+  end
+  local y = fn "stack"(results)
+  return y:reshape(table.move(y.shape, 2, y.ndim, x.ndim - 1, leading(x, 2)))
+end
+
+add("pinv", "x:T atol:A? rtol:A? hermitian:b=false",
+  "the pseudo-inverse; singular values up to max(atol, rtol times the largest) count as 0; tensors: for each matrix",
   function(x, atol, rtol, hermitian)
     need_matrix("pinv", x)
-    return fn "linalg_pinv"(hermitian and symmetric(x) or x, tolerances(x, atol, rtol))
+    if hermitian then
+      x = symmetric(x)
+      if needs_grad(x) then x = (x + adjoint_of(x)) / 2 end
+    end
+    return each_tolerance(x, atol, rtol, fn "linalg_pinv")
   end)
 
-add("matrix_rank", "x:T atol:n? rtol:n? hermitian:b=false", "how many singular values are not zero",
+add("matrix_rank", "x:T atol:A? rtol:A? hermitian:b=false", "how many singular values are not zero",
   function(x, atol, rtol, hermitian)
     need_matrix("matrix_rank", x)
+    if type(rtol) == "boolean" then rtol, hermitian = nil, rtol end -- (x, tol, hermitian), an older form
     x = x:detach()
     if x:numel() == 0 then return core.empty(leading(x, 2), core.dtypes.int64, x.device):zero_() end
     local s = hermitian and linalg.eigvalsh(x):abs() or linalg.svdvals(x)
     atol, rtol = tolerances(x, atol, rtol)
-    return s:gt((s:amax(-1, true) * rtol):maximum(atol)):sum(-1)
+    local function of(v) return core.is_tensor(v) and v:unsqueeze(-1) or v end
+    return s:gt((s:amax(-1, true) * of(rtol)):maximum(of(atol))):sum(-1)
   end)
 
 add("lstsq", "A:T B:T rcond:n? driver:s=gelsy",
@@ -321,11 +356,12 @@ add("lstsq", "A:T B:T rcond:n? driver:s=gelsy",
     rcond = rcond or epsilon(a) * math.max(m, n)
     local x = fn "linalg_pinv"(a, 0, rcond):matmul(b)
     local s = linalg.svdvals(a:detach())
-    local rank = linalg.matrix_rank(a, { rtol = rcond })
+    local rank = driver ~= "gels" and linalg.matrix_rank(a, { rtol = rcond })
     local residuals = core.empty({ 0 }, s.dtype, a.device)
-    local full = m > n and driver ~= "gelsy" and rank:eq(n):all():item()
+    local full = m > n and driver ~= "gelsy" and (not rank or rank:eq(n):all():item())
     if full then residuals = (a:matmul(x) - b):abs():square():sum(-2) end
     if driver ~= "gelsd" and driver ~= "gelss" then s = core.empty({ 0 }, s.dtype, a.device) end
+    rank = rank or core.empty({ 0 }, core.dtypes.int64, a.device) -- gels takes it to be full
     return vector and x:squeeze(-1) or x, residuals, rank, s
   end)
 
@@ -406,7 +442,10 @@ end)
 add("matrix_power", "x:T n:i", "x times itself n times; negative n: its inverse", function(x, n)
   need_matrix("matrix_power", x, true)
   if n < 0 then x, n = linalg.inv(x), -n end
-  if n == 0 then return identity(x:size(-1), x):expand(x.shape):clone() end
+  if n == 0 then
+    local y = identity(x:size(-1), x):expand(x.shape):clone()
+    return needs_grad(x) and y + x:zero() or y
+  end
   local result
   while true do
     if n % 2 == 1 then result = result and result:matmul(x) or x end
@@ -469,6 +508,7 @@ add("matrix_exp", "x:T", "e to the power of a matrix", function(x)
   need_matrix("matrix_exp", x, true)
   local n = x:size(-1)
   if x:numel() == 0 then return x:clone() end
+  if x.dtype.itemsize == 2 then return linalg.matrix_exp(x:to_dtype(core.dtypes.float32)):to_dtype(x.dtype) end
   local norm = x:detach():abs():sum(-2):amax():item()
   if norm ~= norm or norm == math.huge then return x * (0 / 0) end
   local limit, halvings = is_double(x) and 5.37 or 3.9, 0
@@ -542,7 +582,14 @@ add("vecdot", "x:T y:T dim:i=-1", "inner products of vectors along dim", functio
   return (x * y):sum(dim)
 end)
 
-for _, name in ipairs { "cross", "matmul", "diagonal", "vander" } do
+add("vander", "x:T N:i?", "powers 0 to N - 1 (by default as many as its entries) of vectors (..., n) as columns",
+  function(x, n)
+    if x.ndim < 1 then fail("linalg.vander: x %s has no dims", tostring(x.shape)) end
+    local powers = fn "sequence"(n or x:size(-1), 0, 1, core.dtypes.int64, x.device)
+    return x:unsqueeze(-1):pow(powers)
+  end)
+
+for _, name in ipairs { "cross", "matmul", "diagonal" } do
   linalg[name] = Tensor[name]
   also("linalg", name, name, linalg[name])
 end

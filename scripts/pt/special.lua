@@ -21,6 +21,7 @@ add("gammaln", "lgamma")
 add("psi", "digamma")
 
 special.ndtri = require "pt.define"()("special.ndtri", "p:T", "the inverse of ndtr, for probabilities p", function(p)
+  if not p:is_floating_point() then p = p:to_dtype(pt.get_default_dtype()) end
   return (p * 2 - 1):erfinv() * math.sqrt(2)
 end)
 

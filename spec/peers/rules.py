@@ -14,7 +14,7 @@ DIMS_OF = {
 IDS_OF = {
     "index": {"select", "select_scatter", "index_select", "gather", "scatter", "scatter_add", "scatter_reduce", "index_add",
               "index_copy", "index_fill", "index_reduce", "take", "put", "put_"},
-    "indices": {"take_along_dim", "index_put", "nn.functional.max_unpool1d", "nn.functional.max_unpool2d",
+    "indices": {"take_along_dim", "index_put", "hsplit", "vsplit", "dsplit", "nn.functional.max_unpool1d", "nn.functional.max_unpool2d",
                 "nn.functional.max_unpool3d", "tensor_split"},
     "indices_or_sections": {"tensor_split", "hsplit", "vsplit", "dsplit"},
     "tensor_indices_or_sections": {"tensor_split"},
@@ -24,7 +24,7 @@ IDS_OF = {
     "targets": {"nn.functional.ctc_loss"},
     "blank": {"nn.functional.ctc_loss"},
     "input": {"nn.functional.embedding", "nn.functional.embedding_bag", "nn.functional.one_hot", "bincount"},
-    "self": {"one_hot", "bincount"},
+    "self": {"nn.functional.one_hot", "bincount"},
     "padding_idx": {"nn.functional.embedding", "nn.functional.embedding_bag"},
     "offsets": {"nn.functional.embedding_bag"},
 }
@@ -37,6 +37,14 @@ ID_RESULTS = {
        nn.functional.max_pool2d nn.functional.max_pool3d nanmedian median max min""".split()},
     "unique": (2,), "unique_consecutive": (2,), "where": (1, 2, 3, 4),
 }
+# They are positions in some calls only: the test of the call's arguments.
+ID_RESULTS_IF = {
+    "unique": lambda args, kwargs: kwargs.get("return_inverse", len(args) > 2 and args[2]),
+    "unique_consecutive": lambda args, kwargs: kwargs.get("return_inverse", len(args) > 1 and args[1]),
+    "where": lambda args, kwargs: len(args) == 1,
+}
+# Parameters of PyTorch's past.
+PAST = {"size_average", "reduce", "_stacklevel"}
 
 # Functions that draw: their results agree in dtype and shape alone.
 RANDOM = {
@@ -64,7 +72,9 @@ ENDS = {("slice", "end"), ("slice_scatter", "end")}
 
 
 def is_dim(name, parameter):
-    return parameter in DIMS and not (name in ("tensordot", "linalg.tensordot")) or name in DIMS_OF.get(parameter, ())
+    if parameter == "dims" and name in ("tile", "repeat", "tensordot"):  # counts; of tensordot dims where they are lists
+        return False
+    return parameter in DIMS or name in DIMS_OF.get(parameter, ())
 
 
 def is_id(name, parameter):

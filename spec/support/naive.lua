@@ -73,6 +73,11 @@ function scalar.hardshrink(x) return math.abs(x) > 0.5 and x or 0.0 end
 function scalar.softshrink(x) return x > 0.5 and x - 0.5 or x < -0.5 and x + 0.5 or 0.0 end
 function scalar.threshold(x, least, value) return x > least and x or value end
 function scalar.softsign(x) return x / (1 + math.abs(x)) end
+function scalar.prelu_each(a, b) return a > 0 and a or a * b end
+function scalar.bce_each(a, b)
+  return -b * math.max(math.log(a), -100) - (1 - b) * math.max(math.log(1 - a), -100)
+end
+function scalar.bce_logits_each(a, b) return math.log(1 + math.exp(a)) - a * b end
 function scalar.tanhshrink(x) return x - scalar.tanh(x) end
 scalar.fmax, scalar.fmin, scalar.fmod = math.max, math.min, math.fmod
 function scalar.copysign(a, b) return b < 0 and -math.abs(a) or math.abs(a) end

@@ -10,6 +10,7 @@ define("det", "x:T", "the determinant of matrices (..., n, n)", linalg "det")
 define("slogdet", "x:T", "the sign of the determinant, and the logarithm of its absolute value", linalg "slogdet")
 define("logdet", "x:T", "the logarithm of the determinant; NaN where it is negative", function(x)
   local sign, log = require "pt.linalg".slogdet(x)
+  if x.dtype.is_complex then return sign:log() + log end
   return log.where(sign:ge(0), log, 0 / 0)
 end)
 define("inverse", "x:T", "the inverse of matrices (..., n, n)", linalg "inv")

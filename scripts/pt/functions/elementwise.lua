@@ -81,8 +81,10 @@ inplace "bitwise_not"
 
 -- ---- powers of two and ten ----
 
-define("float_power", "x:A exponent:A", "x to the power exponent in float64", function(x, exponent)
-  local function wide(v) return core.is_tensor(v) and v:to_dtype(core.dtypes.float64) or v end
+define("float_power", "x:A exponent:A", "x to the power exponent in float64, or complex128", function(x, exponent)
+  local function is_complex(v) return core.is_tensor(v) and v.dtype.is_complex end
+  local dtype = (is_complex(x) or is_complex(exponent)) and core.dtypes.complex128 or core.dtypes.float64
+  local function wide(v) return core.is_tensor(v) and v:to_dtype(dtype) or v end
   if not core.is_tensor(x) then
     if not core.is_tensor(exponent) then fail("float_power: x or exponent must be a tensor") end
     x = core.tensor(x, core.dtypes.float64, exponent.device)
@@ -172,7 +174,10 @@ test("isinf", "whether elements are infinite", function(x) return x:abs():eq(mat
 test("isposinf", "whether elements are infinity", function(x) return x:eq(math.huge) end, false)
 test("isneginf", "whether elements are minus infinity", function(x) return x:eq(-math.huge) end, false)
 test("isfinite", "whether elements are neither infinite nor NaN", function(x) return x:abs():lt(math.huge) end, true)
-define("isreal", "x:T", "whether elements are real numbers", function(x) return x:eq(x):logical_or(x:ne(x)) end)
+define("isreal", "x:T", "whether elements are real numbers: without an imaginary part", function(x)
+  if x.dtype.is_complex then return x:imag():eq(0) end
+  return x:new_full(x.shape, true, { dtype = core.dtypes.bool })
+end)
 
 define("isclose", "x:T y:T rtol:n=1e-05 atol:n=1e-08 equal_nan:b=false", "whether |x - y| <= atol + rtol * |y|",
   function(x, y, rtol, atol, equal_nan)

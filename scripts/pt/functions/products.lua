@@ -7,11 +7,21 @@ local dims = require "pt.dims"
 local define, made, alias, inplace = require "pt.define"()
 local functions = made.functions
 
--- beta x + alpha y, without the products that change nothing.
+-- beta x + alpha y, without the products that change nothing. Integers are multiplied by whole numbers, and stay what
+-- they are. With beta 0 nothing of x comes through, NaN neither, but it has a gradient: zeros.
 local function blend(x, y, beta, alpha)
+  local whole = not x.dtype.is_floating_point and not x.dtype.is_complex
+  if whole then
+    local function truncated(v) return math.tointeger(v < 0 and -(-v // 1) or v // 1) end
+    beta, alpha = truncated(beta), truncated(alpha)
+  end
   if alpha ~= 1 then y = y * alpha end
-  if beta == 0 then return y end
-  return (beta == 1 and x or x * beta) + y
+  if beta == 0 then
+    if core.grad_enabled() and x.requires_grad then y = x:zero() + y end
+  else
+    y = (beta == 1 and x or x * beta) + y
+  end
+  return whole and not y.dtype.is_floating_point and y:to_dtype(x.dtype) or y
 end
 
 local plain_addmm = core.fn "addmm"
@@ -39,7 +49,9 @@ define("outer", "x:T y:T", "all products of an element of x and one of y", funct
   return x:unsqueeze(2) * y:unsqueeze(1)
 end)
 alias("ger", "outer")
-alias("vdot", "dot")
+define("vdot", "x:T y:T", "inner product of two vectors, the first of which is conjugated", function(x, y)
+  return x:conj():dot(y)
+end)
 
 define("inner", "x:T y:T", "sums of products along the last dims", function(x, y)
   if x.ndim == 0 or y.ndim == 0 then return x * y end
@@ -116,7 +128,7 @@ end)
 define("vander", "x:T N:i? increasing:b=false", "powers of a vector as columns", function(x, n, increasing)
   n = n or x:numel()
   local powers = core.fn "sequence"(n, increasing and 0 or n - 1, increasing and 1 or -1, core.dtypes.int64, x.device)
-  return x:unsqueeze(2):pow(powers)
+  return x:unsqueeze(-1):pow(powers)
 end)
 
 -- ---- distances and similarities ----

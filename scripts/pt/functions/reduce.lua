@@ -37,37 +37,15 @@ end)
 
 -- ---- spread ----
 
--- Variance, and the mean with its dims kept.
-local function spread(op, x, dim, correction, keepdim)
-  local n = dims.count(op, x, dim)
-  local mean = x:mean(dim, true)
-  return (x - mean):square():sum(dim, keepdim) / math.max(0, n - correction), mean
+-- Halves hold neither the squares of what they hold nor small differences: what is made of several ops computes in
+-- float32 and rounds once.
+local function is_half(x) return x.dtype.is_floating_point and x.dtype.itemsize == 2 end
+
+-- The squares of absolute values, which are real.
+local function squared(x)
+  if not x.dtype.is_complex then return x:square() end
+  return x:view_as_real():square():sum(-1)
 end
-
-local function shaped(mean, dim, keepdim)
-  if keepdim then return mean end
-  return dim and mean:squeeze(dim) or mean:reshape({})
-end
-
-define.plain("var", "x:T dim:D? correction:n=1 keepdim:b=false", "variance over dims: squares over n - correction",
-  function(x, dim, correction, keepdim) return (spread("var", x, dim, correction, keepdim)) end)
-
-define.plain("std", "x:T dim:D? correction:n=1 keepdim:b=false", "standard deviation over dims",
-  function(x, dim, correction, keepdim) return (spread("std", x, dim, correction, keepdim)):sqrt() end)
-
-define.plain("var_mean", "x:T dim:D? correction:n=1 keepdim:b=false", "variance and mean over dims",
-  function(x, dim, correction, keepdim)
-    local var, mean = spread("var_mean", x, dim, correction, keepdim)
-    return var, shaped(mean, dim, keepdim)
-  end)
-
-define.plain("std_mean", "x:T dim:D? correction:n=1 keepdim:b=false", "standard deviation and mean over dims",
-  function(x, dim, correction, keepdim)
-    local var, mean = spread("std_mean", x, dim, correction, keepdim)
-    return var:sqrt(), shaped(mean, dim, keepdim)
-  end)
-
--- ---- norms ----
 
 -- The root of a sum of squares, whose gradient at 0 is 0.
 local function root(squares)
@@ -75,21 +53,78 @@ local function root(squares)
   return squares:masked_fill(zero, 1):sqrt():masked_fill(zero, 0)
 end
 
--- Halves hold neither the squares of what they hold nor small differences: what is made of several ops computes in
--- float32 and rounds once.
-local function is_half(x) return x.dtype.is_floating_point and x.dtype.itemsize == 2 end
+-- Variance, and the mean with its dims kept.
+local function spread(op, x, dim, correction, keepdim)
+  if type(dim) == "table" and #dim == 0 then dim = nil end
+  local n = dims.count(op, x, dim)
+  local mean = x:mean(dim, true)
+  return squared(x - mean):sum(dim, keepdim) / math.max(0, n - correction), mean
+end
 
-define.float32("norm", "x:T p:a=fro dim:D? keepdim:b=false",
-  "the p-norm over dims (2 by default; math.huge, 0 and any p)",
-  function(x, p, dim, keepdim)
+local function shaped(mean, dim, keepdim)
+  if keepdim then return mean end
+  return dim and mean:squeeze(dim) or mean:reshape({})
+end
+
+-- PyTorch's older form says `unbiased` where it now says correction 1 or 0: x:std(false), x:std(1, false).
+local function define_spread(name, help, fn)
+  local call = define.plain(name, "x:T dim:D? correction:n=1 keepdim:b=false unbiased:b?", help,
+    function(x, dim, correction, keepdim, unbiased)
+      if unbiased ~= nil then correction = unbiased and 1 or 0 end
+      if not is_half(x) then return fn(x, dim, correction, keepdim) end
+      local a, b = fn(x:to_dtype(core.dtypes.float32), dim, correction, keepdim)
+      return a:to_dtype(x.dtype), b and b:to_dtype(x.dtype)
+    end)
+  local function either(x, ...)
+    local first, second = ...
+    if type(first) == "boolean" then return call(x, { unbiased = first }) end
+    if type(second) == "boolean" then return call(x, first, second and 1 or 0, select(3, ...)) end
+    return call(x, ...)
+  end
+  functions[name], made.methods[name] = either, either
+end
+
+define_spread("var", "variance over dims: squares over n - correction",
+  function(x, dim, correction, keepdim) return (spread("var", x, dim, correction, keepdim)) end)
+
+define_spread("std", "standard deviation over dims",
+  function(x, dim, correction, keepdim) return root((spread("std", x, dim, correction, keepdim))) end)
+
+define_spread("var_mean", "variance and mean over dims", function(x, dim, correction, keepdim)
+  local var, mean = spread("var_mean", x, dim, correction, keepdim)
+  return var, shaped(mean, dim, keepdim)
+end)
+
+define_spread("std_mean", "standard deviation and mean over dims", function(x, dim, correction, keepdim)
+  local var, mean = spread("std_mean", x, dim, correction, keepdim)
+  return root(var), shaped(mean, dim, keepdim)
+end)
+
+-- ---- norms ----
+
+-- The root of a sum of powers of sizes. Elements that are 0 take no part in the gradient, nor does a norm of 0: there
+-- it is 0, as PyTorch has it.
+local function power_norm(sizes, p, dim, keepdim)
+  local zero = sizes:eq(0)
+  local sum = sizes:masked_fill(zero, 1):pow(p):masked_fill(zero, p > 0 and 0 or math.huge):sum(dim, keepdim)
+  local edge = sum:eq(0):logical_or(sum:eq(math.huge))
+  return where(edge, sum:detach():pow(1 / p), sum:masked_fill(edge, 1):pow(1 / p))
+end
+
+define.float32("norm", "x:T p:a=fro dim:D? keepdim:b=false dtype:y?",
+  "the p-norm over dims (2 by default; math.huge, 0 and any p; nuc: the nuclear norm of matrices)",
+  function(x, p, dim, keepdim, dtype)
+    if dtype then x = x:to_dtype(dtype) end
     if is_half(x) then return functions.norm(x:to_dtype(core.dtypes.float32), p, dim, keepdim):to_dtype(x.dtype) end
-    if p == "fro" or p == 2 then return root(x:square():sum(dim, keepdim)) end
-    if type(p) ~= "number" then fail("norm: p must be a number or 'fro', got %s", tostring(p)) end
-    if p == math.huge then return x:abs():amax(dim, keepdim) end
-    if p == -math.huge then return x:abs():amin(dim, keepdim) end
-    if p == 0 then return x:ne(0):sum(dim, keepdim):to_dtype(x.dtype) end
-    if p == 1 then return x:abs():sum(dim, keepdim) end
-    return x:abs():pow(p):sum(dim, keepdim):pow(1 / p)
+    if p == "nuc" then return require "pt.linalg".matrix_norm(x, "nuc", dim or { 1, 2 }, keepdim) end
+    if p == "fro" or p == 2 then return root(squared(x):sum(dim, keepdim)) end
+    if type(p) ~= "number" then fail("norm: p must be a number, 'fro' or 'nuc', got %s", tostring(p)) end
+    local sizes = x:abs()
+    if p == math.huge then return sizes:amax(dim, keepdim) end
+    if p == -math.huge then return sizes:amin(dim, keepdim) end
+    if p == 0 then return (x:ne(0):to_dtype(sizes.dtype) + sizes:zero()):sum(dim, keepdim) end
+    if p == 1 then return sizes:sum(dim, keepdim) end
+    return power_norm(sizes, p, dim, keepdim)
   end)
 
 define.float32("dist", "x:T y:T p:n=2", "the p-norm of x - y", function(x, y, p) return functions.norm(x - y, p) end)
@@ -98,9 +133,10 @@ define.float32("dist", "x:T y:T p:n=2", "the p-norm of x - y", function(x, y, p)
 
 define.float32("logsumexp", "x:T dim:D keepdim:b=false", "log of the sum of exp(x) over dims, without overflow",
   function(x, dim, keepdim)
-    if not x:is_floating_point() then x = x:to_dtype(core.get_default_dtype()) end
+    local complex = x.dtype.is_complex
+    if not complex and not x:is_floating_point() then x = x:to_dtype(core.get_default_dtype()) end
     if dims.count("logsumexp", x, dim) == 0 then return x:exp():sum(dim, keepdim):log() end
-    local top = x:detach():amax(dim, true)
+    local top = (complex and x:detach():real() or x:detach()):amax(dim, true)
     top = top:masked_fill(top:abs():eq(math.huge), 0)
     local y = (x - top):exp():sum(dim, keepdim):log()
     return y + (keepdim and top or top:squeeze(dim))
@@ -141,15 +177,21 @@ end
 local NARROW = 600 -- numbers that differ by less have exponentials that float64 holds side by side
 
 define.plain("logcumsumexp", "x:T dim:i", "log of the running sums of exp(x) along dim", function(x, dim)
-  if not x.dtype.is_floating_point then x = x:to_dtype(core.get_default_dtype()) end
+  local complex = x.dtype.is_complex
+  if not complex and not x.dtype.is_floating_point then x = x:to_dtype(core.get_default_dtype()) end
   dim = dims.at("logcumsumexp", dim, x.ndim)
   if x.ndim == 0 or x:numel() == 0 then return x:clone() end
-  local wide = x:to_dtype(core.dtypes.float64)
-  local seen = wide:detach()
+  local wide = x:to_dtype(complex and core.dtypes.complex128 or core.dtypes.float64)
+  local seen = complex and wide:detach():real() or wide:detach()
+  local nothing = seen:eq(-math.huge) -- its exponential adds nothing, wherever the others are
   local top = seen:amax(dim, true)
-  local apart = (top - seen:amin(dim, true)):amax():item()
+  top = top:masked_fill(top:eq(-math.huge), 0)
+  local apart = (top - where(nothing, top, seen):amin(dim, true)):amax():item()
   if apart >= NARROW or apart ~= apart then return doubled(x, dim) end -- NaN: where some are not finite
-  return ((wide - top):exp():cumsum(dim):log() + top):to_dtype(x.dtype)
+  local sums = (wide - top):masked_fill(nothing, 0):exp():masked_fill(nothing, 0):cumsum(dim)
+  local empty = nothing:logical_not():cumsum(dim):eq(0)
+  local y = (sums:masked_fill(empty, 1):log() + top):masked_fill(empty, -math.huge)
+  return y:to_dtype(x.dtype)
 end)
 
 inplace "cumsum"
@@ -189,10 +231,10 @@ define("cov", "x:T correction:i=1", "covariances of variables (rows) over observ
   function(x, correction)
     if is_half(x) then return functions.cov(x:to_dtype(core.dtypes.float32), correction):to_dtype(x.dtype) end
     if x.ndim > 2 then fail("cov: x %s has more than 2 dims", tostring(x.shape)) end
-    if not x:is_floating_point() then x = x:to_dtype(core.get_default_dtype()) end
+    if not x.dtype.is_complex and not x:is_floating_point() then x = x:to_dtype(core.get_default_dtype()) end
     local rows = x.ndim == 2 and x or x:reshape(1, -1)
     local centred = rows - rows:mean(2, true)
-    local y = centred:mm(centred:t()) / math.max(0, rows:size(2) - correction)
+    local y = centred:mm(centred:t():conj()) / math.max(0, rows:size(2) - correction)
     return rows:size(1) ~= 1 and y or y:reshape({})
   end)
 
@@ -200,8 +242,9 @@ define("corrcoef", "x:T", "correlations of variables (rows) over observations (c
   if is_half(x) then return functions.corrcoef(x:to_dtype(core.dtypes.float32)):to_dtype(x.dtype) end
   local c = functions.cov(x)
   if c.ndim == 0 then return c / c end
-  local deviation = c:diagonal():sqrt()
+  local deviation = c:diagonal():real():sqrt()
   local y = c / deviation:unsqueeze(2) / deviation:unsqueeze(1)
+  if y.dtype.is_complex then return y:view_as_real():clamp(-1, 1):view_as_complex() end
   return y:clamp(-1, 1)
 end)
 

@@ -120,6 +120,9 @@ define("index_reduce", "x:T dim:i index:T src:T reduce:s include_self:b=true",
   "x with entries of src combined in the entries index of dim: by prod, mean, amax or amin",
   function(x, dim, index, src, kind, include_self)
     local at = dims.at("index_reduce", dim, x.ndim)
+    if x.ndim == 0 then
+      return reduce("index_reduce", x, at, index:reshape({}), src:reshape({}), kind, include_self)
+    end
     if index.ndim ~= 1 or src.ndim ~= x.ndim or index:numel() ~= src:size(at) then
       fail("index_reduce: index %s must name each of the %d entries of src %s in dim %d", tostring(index.shape),
         src.shape[at] or 0, tostring(src.shape), at)

@@ -30,12 +30,12 @@ define("argwhere", "x:T", "positions of the nonzero elements, (count, ndim)", fu
 
 define("masked_scatter", "x:T mask:T source:T", "x with the elements of source, in order, where mask is true",
   function(x, mask, source)
-    mask = mask:expand(x.shape)
+    x, mask = table.unpack(require "pt.functions.shape".functions.broadcast_tensors(x, mask))
     local count = mask:sum():item()
     if count > source:numel() then
       fail("masked_scatter: mask has %d true elements, but source only %d", count, source:numel())
     end
-    if count == 0 then return x:clone() end
+    if source:numel() == 0 then return x:clone() end
     local at = mask:reshape(-1):cumsum(1, { dtype = core.dtypes.int64 }):maximum(1)
     at = at:minimum(source:numel())
     return choose(mask, source:reshape(-1):index_select(1, at):reshape(x.shape), x)
@@ -44,25 +44,30 @@ inplace "masked_scatter"
 
 -- ---- ids ----
 
-define("take", "x:T index:T", "elements of x read as a row, by id", function(x, index)
-  return x:reshape(-1):index_select(1, index:reshape(-1)):reshape(index.shape)
+-- Ids among n entries with those counted from the end counted from the start.
+local function from_start(index, n) return choose(index:lt(0), index + (n + 1), index) end
+
+define("take", "x:T index:T", "elements of x read as a row, by id; -1 is the last", function(x, index)
+  return x:reshape(-1):index_select(1, from_start(index:reshape(-1), x:numel())):reshape(index.shape)
 end)
 
-define("take_along_dim", "x:T index:T dim:i?", "gather that broadcasts; without dim, take", function(x, index, dim)
-  if not dim then return functions.take(x, index) end
-  dim = dims.at("take_along_dim", dim, x.ndim)
-  local from, by = x.shape, index.shape
-  for d = 1, x.ndim do
-    if d ~= dim then
-      from[d] = math.max(from[d], by[d])
-      by[d] = from[d]
+define("take_along_dim", "x:T index:T dim:i?", "gather that broadcasts; without dim, of x and index read as rows",
+  function(x, index, dim)
+    if not dim then return functions.take(x, index:reshape(-1)) end
+    dim = dims.at("take_along_dim", dim, x.ndim)
+    local from, by = x.shape, index.shape
+    for d = 1, x.ndim do
+      if d ~= dim then
+        from[d] = math.max(from[d], by[d])
+        by[d] = from[d]
+      end
     end
-  end
-  return x:expand(from):gather(dim, index:expand(by))
-end)
+    return x:expand(from):gather(dim, from_start(index:expand(by), from[dim]))
+  end)
 
 define("index_fill", "x:T dim:i index:T value:A", "x with value in the entries index of dim",
   function(x, dim, index, value)
+    if x.ndim == 0 then return functions.index_fill(x:reshape(1), dim, index, value):reshape({}) end
     local shape = x.shape
     shape[dims.at("index_fill", dim, x.ndim)] = index:numel()
     local fill = core.is_tensor(value) and value:to_dtype(x.dtype) or core.tensor(value, x.dtype, x.device)

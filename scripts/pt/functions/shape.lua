@@ -85,9 +85,20 @@ local function split_at(op, x, at, dim)
   return pieces(x, dim, lengths)
 end
 
-define("tensor_split", "x:T indices_or_sections:D dim:i=1",
-  "pieces along dim: how many, or the positions at which new ones begin",
-  function(x, at, dim) return split_at("tensor_split", x, at, dim) end)
+define("tensor_split", "x:T indices_or_sections:a dim:i=1",
+  "pieces along dim: how many, or the positions at which new ones begin (numbers, or a tensor of them)",
+  function(x, at, dim)
+    if core.is_tensor(at) then at = at:tolist() end
+    local fits = math.tointeger(at) ~= nil
+    if type(at) == "table" then
+      fits = true
+      for i = 1, #at do fits = fits and math.type(at[i]) == "integer" end
+    end
+    if not fits then
+      fail("tensor_split: indices_or_sections must be an integer or a list of positions, got a %s", type(at))
+    end
+    return split_at("tensor_split", x, at, dim)
+  end)
 
 -- hsplit, vsplit and dsplit: as tensor_split, but pieces must be of one size.
 local function split_evenly(op, x, at, dim, least)
@@ -348,6 +359,7 @@ end)
 method("unfold", "x:T dimension:i size:i step:i",
   "windows of size entries along dim, step apart, in a new last dim; a view", function(x, dim, size, step)
   dim = dims.at("unfold", dim, x.ndim)
+  if x.ndim == 0 then x = x:reshape(1) end
   local n = x:size(dim)
   if size < 0 or size > n or step < 1 then
     fail("unfold: windows of %d in steps of %d do not fit dim %d of %s", size, step, dim, tostring(x.shape))

@@ -6,7 +6,7 @@ local fail = require "pt.fail"
 
 local define, made = require "pt.define" "nn.functional"
 local functions = made.functions
-local where = core.fn "where"
+local prelu_each = core.fn "prelu_each"
 
 -- ---- element by element: rows of the table, with PyTorch's `inplace` ----
 
@@ -52,7 +52,7 @@ define.lower("prelu", "x:T weight:T", "x, or weight times x below 0; one weight,
       for d = 1, x.ndim do view[d] = d == 2 and n or 1 end
       weight = weight:reshape(view)
     end
-    return where(x:gt(0), x, x * weight)
+    return (prelu_each(x, weight))
   end)
 
 -- ---- along a dim ----

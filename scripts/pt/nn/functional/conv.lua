@@ -7,10 +7,20 @@ local fail = require "pt.fail"
 local pad = require "pt.nn.functional.pad".pad
 
 local define, made = require "pt.define" "nn.functional"
-local convolution, sequence = core.fn "convolution", core.fn "sequence"
+local convolve, sequence = core.fn "convolution", core.fn "sequence"
 local each, text = common.each, common.text
 
 -- ---- convolution ----
+
+-- Integers are convolved in float64, which holds them up to 2^53 exactly.
+local function convolution(x, weight, bias, ...)
+  local dtype = x.dtype
+  if dtype.is_floating_point or dtype.is_complex or dtype == core.dtypes.bool or weight.dtype ~= dtype then
+    return (convolve(x, weight, bias, ...))
+  end
+  local wide = core.dtypes.float64
+  return convolve(x:to_dtype(wide), weight:to_dtype(wide), bias and bias:to_dtype(wide), ...):to_dtype(dtype)
+end
 
 -- Padding on both sides by dim; 'same' may want one more at the end of a dim, which `more` lists as F.pad does.
 local function padding_of(op, padding, weight, stride, dilation, nd)

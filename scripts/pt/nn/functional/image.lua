@@ -146,6 +146,10 @@ define.plain("interpolate",
     if antialias and not (how.kernel and nd == 2) then
       fail("interpolate: antialias is for bilinear and bicubic, not for '%s'", mode)
     end
+    if x.dtype == core.dtypes.uint8 and (how.kernel or mode == "area") then -- computed as floats, and rounded
+      local y = functions.interpolate(x:to_dtype(core.dtypes.float32), size, factor, mode, align, recompute, antialias)
+      return y:round():clamp(0, 255):to_dtype(x.dtype)
+    end
     local out, scale = target(x, nd, size, factor, recompute)
     if mode == "area" then return (pool[("adaptive_avg_pool%dd"):format(nd)](x, out)) end
     for d = 1, nd do
@@ -233,7 +237,7 @@ local function taps_of(v, n, mode, padding, align)
   v = brought_in(v, n, padding, align)
   if mode == "nearest" then
     local at = v:detach():round()
-    return { { at, at * 0 + 1 } }
+    return { { at, v:zero() + 1 } }
   end
   local low = v:detach():floor()
   return { { low, low + 1 - v }, { low + 1, v - low } }

@@ -8,7 +8,7 @@ local norm = require "pt.nn.functional.norm"
 
 local define, made = require "pt.define" "nn.functional"
 local functions = made.functions
-local where = core.fn "where"
+local where, bce_each, bce_logits_each = core.fn "where", core.fn "bce_each", core.fn "bce_logits_each"
 local reduced, same_shape, floating = common.reduced, common.same_shape, common.floating
 local softplus, logsigmoid = core.fn "softplus", core.fn "logsigmoid"
 
@@ -59,7 +59,11 @@ define.float32("gaussian_nll_loss", "x:T target:T var:A full:b=false eps:n=1e-06
   "negative log likelihood of targets under normal distributions with means x and variances var",
   function(x, target, var, full, eps, reduction)
     if not core.is_tensor(var) then var = x:new_full({}, var) end
-    if var.ndim == x.ndim - 1 and var.ndim > 0 and var:size(-1) ~= x:size(-1) then var = var:unsqueeze(-1) end
+    if var.ndim == x.ndim - 1 then -- one for each row
+      local rows = var.ndim > 0
+      for d = 1, var.ndim do rows = rows and var:size(d) == x:size(d) end
+      if rows then var = var:unsqueeze(-1) end
+    end
     if var:numel() > 0 and var:amin():item() < 0 then fail("gaussian_nll_loss: var has negative entries") end
     -- The clamp takes no part in gradients, as in PyTorch.
     var = var + (var:clamp_min(eps) - var):detach()
@@ -70,9 +74,6 @@ define.float32("gaussian_nll_loss", "x:T target:T var:A full:b=false eps:n=1e-06
 
 -- ---- probabilities ----
 
--- Logs of 0 count as -100, so that a loss stays finite; their gradient is that of the largest finite slope.
-local function log_of(p) return p:log():clamp_min(-100) end
-
 define.refused("binary_cross_entropy", "x:T target:T weight:T? reduction:s=mean",
   "cross entropy of probabilities x against targets between 0 and 1; logs are held at -100 or above",
   function(x, target, weight, reduction)
@@ -82,7 +83,7 @@ define.refused("binary_cross_entropy", "x:T target:T weight:T? reduction:s=mean"
       fail("binary_cross_entropy: x has entries outside of 0 to 1; for logits there is "
         .. "binary_cross_entropy_with_logits")
     end
-    local loss = (target - 1) * log_of(1 - x) - target * log_of(x)
+    local loss = bce_each(x, target)
     if weight then loss = loss * weight end
     return reduced("binary_cross_entropy", loss, reduction)
   end)
@@ -92,9 +93,12 @@ define.float32("binary_cross_entropy_with_logits", "x:T target:T weight:T? reduc
   function(x, target, weight, reduction, pos_weight)
     same_shape("binary_cross_entropy_with_logits", "x", x, "target", target)
     floating("binary_cross_entropy_with_logits", "x", x)
-    local sure = logsigmoid(x)
-    if pos_weight then sure = sure * ((pos_weight - 1) * target + 1) end
-    local loss = x - x * target - sure
+    local loss
+    if pos_weight then
+      loss = x - x * target - logsigmoid(x) * ((pos_weight - 1) * target + 1)
+    else
+      loss = bce_logits_each(x, target)
+    end
     if weight then loss = loss * weight end
     return reduced("binary_cross_entropy_with_logits", loss, reduction)
   end)
@@ -167,6 +171,7 @@ define.float32("triplet_margin_loss",
 
 -- x and target as (n, c) and (n) or (n, c); whether they came without a batch.
 local function batch_of(op, x, target, same)
+  if x.ndim == 0 then x, target = x:reshape(1), target.ndim == 0 and same and target:reshape(1) or target end
   local single = x.ndim == 1
   if single then x, target = x:unsqueeze(1), target:unsqueeze(1) end
   local want = same and 2 or 1

@@ -55,6 +55,11 @@ define("batch_norm",
   "x:T running_mean:T? running_var:T? weight:T? bias:T? training:b=false momentum:n=0.1 eps:n=1e-05",
   "x (batch, channels, ...) normalised by channel: by its own statistics in training, else by the running ones",
   function(x, running_mean, running_var, weight, bias, training, momentum, eps)
+    if x:numel() == 0 and (x.ndim < 2 or training) then -- there is nothing to normalise
+      local y = x:clone()
+      if weight and weight:numel() > 0 then y = y * weight:select(1, 1) end
+      return bias and bias:numel() > 0 and y + bias:select(1, 1) or y
+    end
     if x.ndim < 2 then
       fail("batch_norm: x %s must have dims (batch, channels, ...)", tostring(x.shape))
     end
@@ -120,7 +125,7 @@ local function check_shape(op, x, shape, weight, bias)
       fail("%s: %s %s, but it must have the shape %s", op, name, tostring(v.shape), text(shape))
     end
   end
-  common.floating(op, "x", x)
+  if op ~= "rms_norm" or not x.dtype.is_complex then common.floating(op, "x", x) end
 end
 
 define.float32("layer_norm", "x:T normalized_shape:D weight:T? bias:T? eps:n=1e-05",
@@ -138,6 +143,13 @@ define.float32("rms_norm", "x:T normalized_shape:D weight:T? eps:n?",
     shape = dims.numbers(shape)
     check_shape("rms_norm", x, shape, weight)
     local n = product(shape, 1)
+    if x.dtype.is_complex then
+      local over = {}
+      for d = 1, #shape do over[d] = -d end
+      local part = x.dtype == core.dtypes.complex64 and "float32" or "float64"
+      local scale = (x:view_as_real():square():sum(-1):mean(over, true) + (eps or epsilon[part])):rsqrt()
+      return weight and x * scale * weight or x * scale
+    end
     return (row_norm(x, weight, nil, n, 1, 1, true, eps or epsilon[tostring(x.dtype)]))
   end)
 

@@ -25,7 +25,7 @@ local function constant(x, before, after, value)
   local y = x:new_full(shape, value)
   local offset, stride = 0, y:stride()
   for d = 1, x.ndim do offset = offset + math.max(before[d], 0) * stride[d] end
-  if inner:numel() == 0 then return y end
+  if inner:numel() == 0 then return x.requires_grad and y + inner:sum() or y end
   return y:as_strided_scatter(inner, inner.shape, stride, offset)
 end
 

@@ -9,6 +9,18 @@ local functions = made.functions
 local max_pool, avg_pool = core.fn "max_pool", core.fn "avg_pool"
 local each = common.each
 
+-- The stride, which is the kernel's size by default, or where the list is empty.
+local function stride_of(op, stride, kernel, nd)
+  if not stride or type(stride) == "table" and #stride == 0 then return kernel end
+  return each(op, "stride", stride, nd)
+end
+
+-- Integers are pooled in float64, which holds them up to 2^53 exactly.
+local function is_whole(x)
+  return not x.dtype.is_floating_point and not x.dtype.is_complex and x.dtype ~= core.dtypes.bool
+end
+local function as_float(x) return is_whole(x) and x:to_dtype(core.dtypes.float64) or x end
+
 local function check(op, x, nd)
   if x.ndim ~= nd + 1 and x.ndim ~= nd + 2 then common.batched(op, x, nd) end
 end
@@ -39,9 +51,10 @@ for nd = 1, 3 do
     function(x, kernel, stride, padding, dilation, ceil_mode, return_indices)
       check(max, x, nd)
       kernel = each(max, "kernel_size", kernel, nd)
-      stride = stride and each(max, "stride", stride, nd) or kernel
+      stride = stride_of(max, stride, kernel, nd)
       padding, dilation = each(max, "padding", padding, nd), each(max, "dilation", dilation, nd)
-      local y, indices = max_pool(x, kernel, stride, padding, dilation, ceil_mode)
+      local y, indices = max_pool(as_float(x), kernel, stride, padding, dilation, ceil_mode)
+      if is_whole(x) then y = y:to_dtype(x.dtype) end
       if return_indices then return y, indices end
       return y
     end)
@@ -62,7 +75,7 @@ for nd = 1, 3 do
       check(unpool, x, nd)
       common.same_shape(unpool, "x", x, "indices", indices)
       kernel = each(unpool, "kernel_size", kernel, nd)
-      stride = stride and each(unpool, "stride", stride, nd) or kernel
+      stride = stride_of(unpool, stride, kernel, nd)
       padding = each(unpool, "padding", padding, nd)
       local lead, shape, plane = x.ndim - nd, x.shape, 1
       for d = 1, nd do
@@ -87,9 +100,10 @@ for nd = 1, 3 do
       check(avg, x, nd)
       if divisor == 0 then fail("%s: divisor_override is 0", avg) end
       kernel = each(avg, "kernel_size", kernel, nd)
-      stride = stride and each(avg, "stride", stride, nd) or kernel
-      return (avg_pool(x, kernel, stride, each(avg, "padding", padding, nd), ceil_mode, count_include_pad,
-        divisor or 0))
+      stride = stride_of(avg, stride, kernel, nd)
+      local y = avg_pool(as_float(x), kernel, stride, each(avg, "padding", padding, nd), ceil_mode, count_include_pad,
+        divisor or 0)
+      return is_whole(x) and y:to_dtype(x.dtype) or y
     end)
 
   local adaptive_avg = ("adaptive_avg_pool%dd"):format(nd)
