@@ -71,7 +71,7 @@ OBJ := $(ENGINE:%.c=$(BUILD)/%.o) $(KERNELS:%.c=$(BUILD)/%.o) $(BINDINGS:%.c=$(B
        $(foreach l,$(LEVELS),$(BY_LEVEL:%.c=$(BUILD)/%_$l.o)) $(BUILD)/ptlua_table.o $(BUILD)/scripts.o
 MAIN := $(PROGRAM:%.c=$(BUILD)/%.o)
 # The generated files serve every build, whatever its flags.
-GEN  := $(addprefix build/gen/,ptlua_ops.h ptlua_table.c ptlua_run.h ptlua_ids.h ptlua_rows.h ptlua_ew.h ptlua_hash.h)
+GEN  := $(addprefix build/gen/,ptlua_ops.h ptlua_calls.h ptlua_table.c ptlua_run.h ptlua_ids.h ptlua_rows.h ptlua_ew.h ptlua_hash.h)
 SCRIPTS := $(shell find scripts/pt -name '*.lua' 2>/dev/null)
 PAGES := docs/pytorch.md
 TARGETS := $(addprefix $(BUILD)/,ptlua libptlua.so libptlua.a pt.so)
@@ -141,9 +141,10 @@ $(BUILD)/%.o: build/gen/%.c
 
 # opgen leaves files alone that would not change: not every row added rebuilds the world.
 OPGEN := scripts/tools/opgen.lua scripts/pt/grammar.lua $(wildcard scripts/tools/opgen/*.lua)
-build/gen/stamp: $(addprefix engine/,ops.def op.h slots.def backend.h iter.h dtype.h) kernels/scalar.h $(OPGEN)
+CALLERS := $(wildcard engine/*.[ch] engine/*/*.[ch] bindings/*.[ch] bindings/*/*.[ch])
+build/gen/stamp: engine/ops.def engine/slots.def kernels/scalar.h $(CALLERS) $(OPGEN)
 	@mkdir -p $(@D)
-	$(call say,gen)$(LUA) scripts/tools/opgen.lua engine/ops.def $(@D)
+	$(call say,gen)$(LUA) scripts/tools/opgen.lua engine/ops.def $(@D) . $(CALLERS)
 	@touch $@
 $(GEN): build/gen/stamp ;
 # FILES changes when a script comes or goes.

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "binding.h"
+#include "ptlua_ids.h"
 #include "tensor.h"
 
 enum kind { SELECT, SLICE, KEEP, INSERT, FILL, GATHER };

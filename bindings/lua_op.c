@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "binding.h"
+#include "ptlua_ids.h"
 #include "tensor.h"
 
 /* ---- calls ---- */

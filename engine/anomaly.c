@@ -5,6 +5,7 @@
 
 #include "mem.h"
 #include "node.h"
+#include "ptlua_ids.h"
 
 /* The first NaN of the calls since detection was switched on: "log (train.lua:8) at element [1]"; "" where none. */
 static PTI_THREAD char first_nan[256];

@@ -1,6 +1,7 @@
 /* autocast.c: casts the inputs of ops while autocast is on. Which ops compute in lower precision and which in float32 is a
    column of ops.def, after PyTorch's lists; functions written in Lua name theirs where they are defined. */
 #include "call.h"
+#include "ptlua_ids.h"
 
 static bool eligible(const pt_tensor *x) {
   return x && !x->wrapped && pti_is(x->dtype, PTI_FLOATS) && x->dtype != PT_F64;

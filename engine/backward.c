@@ -6,6 +6,7 @@
 
 #include "mem.h"
 #include "node.h"
+#include "ptlua_ids.h"
 
 enum { MAX_DEPTH = 30 };
 static PTI_THREAD int depth; /* of walks within walks */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "ptlua_ids.h"
 
 static pt_tensor *to_device(pt_tensor *x, int device) {
   pt_arg arg[] = {{.t = x, .given = true}, {.i = device, .given = true}, {.i = false}};

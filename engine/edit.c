@@ -3,6 +3,7 @@
 
 #include "call.h"
 #include "formula.h"
+#include "ptlua_ids.h"
 
 bool pti_editable(const char *name, const char *mark, pt_tensor *x) {
   if (pti_this.no_grad) return true;

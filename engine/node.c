@@ -7,6 +7,7 @@
 
 #include "formula.h"
 #include "mem.h"
+#include "ptlua_ids.h"
 
 static char *carve(char **at, size_t bytes) {
   char *p = *at;

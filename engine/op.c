@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "ptlua_ids.h"
 
 const pt_op *pti_op_find(const char *name) {
   for (int i = 0; i < PTI_NOPS; i++) {

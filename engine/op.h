@@ -100,7 +100,7 @@ typedef struct pt_op {
 /* The table, in the order of ops.def, and the constants of its formulas: build/gen/ptlua_table.c. */
 extern const pt_op pti_table[];
 extern const double pti_constants[];
-#include "ptlua_ids.h" /* enum { PTI_OP_abs, ... } */
+/* The op PTI_OP_<name> of ptlua_ids.h, which who names one includes: its numbers change with each new row. */
 static inline const pt_op *pti_op_at(int id) { return &pti_table[id]; }
 const pt_op *pti_op_find(const char *name); /* NULL where none has the name */
 

@@ -351,7 +351,11 @@ PT_API void pt_vm_interrupt(pt_vm *vm); /* from any thread or signal handler */
 PT_API void *pt_vm_lua(pt_vm *vm);
 
 /* ---- the ops, one prototype for each row of engine/ops.def ---- */
+#ifdef PT_BUILD
+#include "ptlua_calls.h" /* those that the library itself calls */
+#else
 #include "ptlua_ops.h"
+#endif
 
 #ifdef __cplusplus
 }

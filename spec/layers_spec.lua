@@ -34,7 +34,8 @@ local upward_calls = {
 }
 -- The generated headers, and the headers whose layer they belong to.
 local generated = {
-  ["ptlua_ops.h"] = "ptlua.h", ["ptlua_ew.h"] = "backend.h", ["ptlua_ids.h"] = "op.h", ["ptlua_run.h"] = "op.h",
+  ["ptlua_ops.h"] = "ptlua.h", ["ptlua_calls.h"] = "ptlua.h",
+  ["ptlua_ew.h"] = "backend.h", ["ptlua_ids.h"] = "op.h", ["ptlua_run.h"] = "op.h",
   ["ptlua_hash.h"] = "backend.h",
 }
 -- What the other rooms may see of the engine.
@@ -44,6 +45,7 @@ local kernels_see = {
   "cpu.h", -- which loops this machine runs
 }
 local bindings_see = {
+  "ptlua_ids.h",
   "ptlua.h", "op.h", "base.h", "tensor.h", "optim.h",
   "mem.h", -- booking a state's tensors, idle memory
   "rng.h", "jobs/jobs.h", "jobs/channel.h", -- workers: a random stream for each task, queues

@@ -2,6 +2,7 @@
    bool mask, or nothing for the whole dim. All ids together become one row of ids over the indexed
    dims, so that the kernels of index_select, index_copy and index_add do the work. */
 #include "ops.h"
+#include "ptlua_ids.h"
 
 typedef struct plan {
   const char *op;

@@ -8,6 +8,7 @@
    complex tensors as they are, all others are refused. */
 #include "elementwise.h"
 #include "ops.h"
+#include "ptlua_ids.h"
 
 /* ---- the two views ---- */
 

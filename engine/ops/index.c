@@ -3,6 +3,7 @@
    Kernels work on dense tensors seen as (outer, n, inner); what is not, is copied there and back.
  */
 #include "ops.h"
+#include "ptlua_ids.h"
 
 /* ---- along one dim, by a row of ids: index_select, index_add, index_copy ---- */
 

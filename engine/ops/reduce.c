@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "ops.h"
+#include "ptlua_ids.h"
 
 /* Which dims are reduced, and what is left. */
 typedef struct plan {

@@ -1,7 +1,8 @@
 -- opgen.lua: derives C from the op table, so that nothing about an op is said twice. A row at fault ends the build with
 -- its file, line and column.
--- usage: lua5.4 scripts/tools/opgen.lua engine/ops.def OUTDIR [ROOT]
+-- usage: lua5.4 scripts/tools/opgen.lua engine/ops.def OUTDIR [ROOT [SOURCES...]]
 --   ptlua_ops.h     prototypes of the public functions pt_<op>
+--   ptlua_calls.h   those of them that SOURCES, the library's own files in C, mention
 --   ptlua_table.c   the table of engine/op.h and the bodies of pt_<op>
 --   ptlua_run.h     prototypes of the functions that rows name: <op>_run, <op>_vjp, <op>_complex, <op>_shortcut
 --   ptlua_ids.h     PTI_OP_<op>, a row's place in the table
@@ -79,10 +80,17 @@ local note = "/* Made from engine/ops.def by scripts/tools/opgen.lua. */\n"
 local words, limits = words_of(read(root .. "/kernels/scalar.h")), limits_of(read(root .. "/engine/op.h"))
 local list = guarded(rows.read, text, words, limits)
 
-local prototypes, bodies, ids, numbers, kernels = { note }, {}, {}, {}, { note }
+-- What the library itself calls: a row that nobody calls yet does not rebuild its files.
+local mentioned = {}
+for i = 4, #arg do
+  for name in read(arg[i]):gmatch "%f[%w_]pt_([%w_]+)" do mentioned[name] = true end
+end
+
+local prototypes, called, bodies, ids, numbers, kernels = { note }, { note }, {}, {}, {}, { note }
 for i, row in ipairs(list) do
   local prototype, body = calls.of(row)
   prototypes[i + 1], bodies[i] = "PT_API " .. prototype .. ";\n", body
+  if mentioned[row.name] then called[#called + 1] = prototypes[i + 1] end
   ids[i] = ("  PTI_OP_%s,\n"):format(row.name)
   if row.elementwise then
     numbers[#numbers + 1] = ("  PTI_EW_%s,\n"):format(row.name)
@@ -96,9 +104,10 @@ for _, fn in ipairs(op_table.functions(list)) do run[#run + 1] = fn.text end
 kernels = table.concat(kernels)
 
 write(out .. "/ptlua_ops.h", table.concat(prototypes))
+write(out .. "/ptlua_calls.h", table.concat(called))
 write(out .. "/ptlua_table.c", table.concat {
-  note, "#include <limits.h>\n#include <math.h>\n\n",
-  '#include "elementwise.h"\n#include "formula.h"\n#include "ptlua_ew.h"\n#include "ptlua_run.h"\n\n',
+  note, "#include <limits.h>\n#include <math.h>\n\n", '#include "elementwise.h"\n#include "formula.h"\n',
+  '#include "ptlua_ew.h"\n#include "ptlua_ids.h"\n#include "ptlua_ops.h"\n#include "ptlua_run.h"\n\n',
   guarded(op_table.text, list), table.concat(bodies),
 })
 write(out .. "/ptlua_run.h", table.concat(run))
