@@ -107,7 +107,7 @@ end)
 local function power_norm(sizes, p, dim, keepdim)
   local zero = sizes:eq(0)
   local sum = sizes:masked_fill(zero, 1):pow(p):masked_fill(zero, p > 0 and 0 or math.huge):sum(dim, keepdim)
-  local edge = sum:eq(0):logical_or(sum:eq(math.huge))
+  local edge = p > 0 and sum:eq(0) or sum:eq(math.huge)
   return where(edge, sum:detach():pow(1 / p), sum:masked_fill(edge, 1):pow(1 / p))
 end
 

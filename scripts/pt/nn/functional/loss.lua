@@ -110,7 +110,7 @@ define.float32("kl_div", "x:T target:T reduction:s=mean log_target:b=false",
     if log_target then
       loss = target:exp() * (target - x)
     else
-      local some = target:gt(0)
+      local some = target:ne(0)
       local log = where(some, target, 1):log()
       loss = target * log - target * x
     end
@@ -125,7 +125,7 @@ local function positive(v) return v:clamp_min(0) end
 define.float32("hinge_embedding_loss", "x:T target:T margin:n=1 reduction:s=mean",
   "x where the target is 1, margin - x above 0 where it is -1", function(x, target, margin, reduction)
     same_shape("hinge_embedding_loss", "x", x, "target", target)
-    local loss = where(target:eq(1), x, 0) + where(target:eq(-1), positive(margin - x), 0)
+    local loss = where(target:ne(-1), x, 0) + where(target:ne(1), positive(margin - x), 0)
     return reduced("hinge_embedding_loss", loss, reduction)
   end)
 
