@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
@@ -18,6 +19,7 @@ static const char *const names[PTI_NCPU] = {"base", "avx2", "avx512"};
 static pti_cpu_level best;
 static atomic_int level;
 static int cores;
+static size_t cache;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 #if defined(__x86_64__)
@@ -92,6 +94,8 @@ static void look(void) {
   int wished = wish ? find_level(wish) : PTI_NCPU;
   atomic_store(&level, wished < (int)best ? wished : (int)best);
   cores = allowed_cores();
+  long bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  cache = bytes >= 128 << 10 ? (size_t)bytes : 512 << 10;
 }
 
 pti_cpu_level pti_cpu(void) {
@@ -102,6 +106,11 @@ pti_cpu_level pti_cpu(void) {
 int pti_cores(void) {
   pthread_once(&once, look);
   return cores;
+}
+
+size_t pti_cache_bytes(void) {
+  pthread_once(&once, look);
+  return cache;
 }
 
 const char *pt_cpu_level(void) { return names[pti_cpu()]; }

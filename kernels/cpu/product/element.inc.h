@@ -14,11 +14,17 @@ static __attribute__((noinline)) V G(load)(const S *x) {
   return y;
 }
 #endif
+#if defined(PART_AT)
+static inline __attribute__((always_inline)) V G(load_part)(const S *x, int64_t n) {
+  return PART_AT(x, n);
+}
+#else
 static __attribute__((noinline)) V G(load_part)(const S *x, int64_t n) {
   S y[LANES] = {0};
   memcpy(y, x, (size_t)n * sizeof(S));
   return G(load)(y);
 }
+#endif
 
 /* LANES rows of the panel from step l on. */
 static inline __attribute__((always_inline)) void
@@ -54,6 +60,8 @@ static void G(pack_along)(T *restrict to, int64_t width, const S *restrict from,
                           int64_t count, int64_t kn) {
   int64_t last = (width - 1) / LANES * LANES, part = count - last;
   for (int64_t l = 0; l < kn; l++, from += k_step, to += width) {
+    __builtin_prefetch(from + 8 * k_step);
+    __builtin_prefetch(from + 8 * k_step + width - 1);
     *(VU *)(to + last) = part == LANES ? G(load)(from + last)
                          : part > 0    ? G(load_part)(from + last, part)
                                        : (V){0};
@@ -120,3 +128,4 @@ static void G(finish)(const product *p, void *sum, int64_t problem, int64_t i, i
 #undef GET
 #undef PUT
 #undef VECTOR_AT
+#undef PART_AT

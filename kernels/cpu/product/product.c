@@ -7,27 +7,28 @@
 
 enum {
   PACKED = 16 << 20,    /* bytes of b that are packed at a time */
-  UNIT_FLOPS = 1 << 20, /* what a unit does at least, where there are several: 5 us */
-  MOST_UNITS = 64,      /* that a product is cut into for the sake of threads */
-  UNIT_ROWS = 256,      /* of a unit at most: its block of a fits the second-level cache */
-  SUMS_COLS = 512,      /* of a unit at most, where its sums are kept in scratch */
-  PACK_PIECE = 8192,    /* elements to pack that are worth a thread's attention */
-  SMALL_B = 64 << 10,   /* bytes of b that need no packing where it is stored as panels are */
-  FEW_ROWS = 2          /* panels of a that are too few for packing such a b */
+  UNIT_FLOPS = 1 << 20, /* what a unit does at least, where there are several: 6 us */
+  UNITS = 8,            /* that a product is cut into for the sake of threads */
+  BLOCK_A =
+      192
+      << 10, /* bytes of a that a unit packs at a time, unless half the second-level cache is less */
+  SUMS_COLS = 512,   /* of a unit at most, where its sums are kept in scratch */
+  PACK_PIECE = 8192, /* elements to pack that are worth a thread's attention */
+  FEW_PANELS = 2     /* of a, for which a copy of b does not pay */
 };
 
 typedef struct job {
   const product *p;
   const product_loops *loops;
-  size_t size;                /* of a number of the compute type */
-  int64_t cols, depth;        /* of a panel of b; of a block of k */
-  int64_t panels_a, panels_b; /* of all rows; of the strip's columns */
-  int64_t down, across;       /* units of the strip, for each problem */
-  int64_t first, strip;       /* the strip's first panel of b; panels of a strip */
-  int64_t problem;            /* the first of the units' problems */
-  char *shared;               /* the strip's panels of b, packed for all units, or NULL */
-  bool in_place;              /* b is read where it lies */
-  bool plain;                 /* sums are kept in c itself */
+  size_t size;                 /* of a number of the compute type */
+  int64_t cols, depth;         /* of a panel of b; of a block of k */
+  int64_t panels_a, panels_b;  /* of all rows; of the strip's columns */
+  int64_t down, across;        /* units of the strip, for each problem */
+  int64_t first, strip;        /* the strip's first panel of b; panels of a strip */
+  int64_t problem;             /* the first of the units' problems */
+  char *shared;                /* the strip's panels of b, packed for all units, or NULL */
+  bool a_in_place, b_in_place; /* read where they lie */
+  bool plain;                  /* sums are kept in c itself */
   atomic_bool failed;
 } job;
 
@@ -112,7 +113,7 @@ typedef struct unit {
 
 /* Elements of each of a unit's scratches. */
 static int64_t scratch_a(const job *j) {
-  if (j->p->a.packed) return 0;
+  if (j->p->a.packed || j->a_in_place) return 0;
   return round_up(pieces(j->panels_a, j->down) * j->loops->rows * j->depth + j->loops->lanes, 16);
 }
 static int64_t scratch_b(const job *j) { return j->shared ? 0 : j->cols * j->depth; }
@@ -130,7 +131,7 @@ static const char *panel_of_b(const job *j, const unit *u, int64_t panel, int64_
   *ldb = width;
   if (b->packed) return (const char *)b->packed + (panel * pitch_b(j) + width * k0) * size;
   if (j->shared) return j->shared + ((panel - j->first) * pitch_b(j) + width * k0) * size;
-  if (j->in_place && n == width) {
+  if (j->b_in_place && n == width) {
     *ldb = b->k_step;
     return (const char *)b->data + (u->problem * b->batch_step + k0 * b->k_step + at) * size;
   }
@@ -139,7 +140,7 @@ static const char *panel_of_b(const job *j, const unit *u, int64_t panel, int64_
 }
 
 static void pack_block_of_a(const job *j, const unit *u, int64_t k0, int64_t kn) {
-  if (j->p->a.packed) return;
+  if (j->p->a.packed || j->a_in_place) return;
   int64_t row0 = first_row(j, u->p0);
   for (int64_t panel = u->p0; panel < u->p1; panel++) {
     int64_t at = first_row(j, panel), h = first_row(j, panel + 1) - at;
@@ -166,10 +167,20 @@ static void run_panel(const job *j, const unit *u, int64_t panel, int64_t k0, in
   const char *b = panel_of_b(j, u, panel, k0, kn, &ldb);
   product_micro *const *micro = j->loops->micro[n > j->loops->lanes];
   double alpha = j->plain ? p->end.alpha : 1;
+  /* The panel of b that comes after this one is fetched while this one is used. */
+  const char *next = j->shared || p->b.packed ? b + pitch_b(j) * size : b;
+  if (panel + 1 == u->q1) next = b;
+  const char *end = next + (next == b ? 0 : kn * j->cols * size);
   for (int64_t q = u->p0; q < u->p1; q++) {
     int64_t row = first_row(j, q), h = first_row(j, q + 1) - row, ldc;
-    const char *a = p->a.packed ? (const char *)p->a.packed + (q * pitch_a(j) + h * k0) * size
-                                : u->a + (row - row0) * kn * size;
+    int64_t a_row = 1, a_step = h;
+    const char *a = u->a + (row - row0) * kn * size;
+    if (p->a.packed) a = (const char *)p->a.packed + (q * pitch_a(j) + h * k0) * size;
+    if (j->a_in_place) {
+      a_row = p->a.step, a_step = p->a.k_step;
+      a = (const char *)p->a.data +
+          (u->problem * p->a.batch_step + row * a_row + k0 * a_step) * size;
+    }
     char *c = sums_at(j, u, row, col, &ldc);
     const char *from = c;
     int64_t ldf = ldc;
@@ -177,7 +188,8 @@ static void run_panel(const job *j, const unit *u, int64_t panel, int64_t k0, in
       from = j->plain && p->end.bias ? (const char *)p->end.bias + col * size : NULL;
       ldf = 0;
     }
-    micro[h](kn, a, b, ldb, c, ldc, from, ldf, alpha, n);
+    micro[h](kn, a, a_row, a_step, b, ldb, c, ldc, from, ldf, alpha, n, next);
+    next = next + kn * PRODUCT_AHEAD < end ? next + kn * PRODUCT_AHEAD : b;
   }
 }
 
@@ -226,15 +238,25 @@ static void run_units(void *ctx, int64_t lo, int64_t hi) {
 
 /* ---- the plan ---- */
 
-/* Into how many units a strip is cut: rows first, as what a unit packs of a is its own then. */
+/* Into how many units a strip is cut. What a unit packs is its own if it has all columns, or all rows: where only b is
+   packed, units are columns, which saves the threads waiting for all of b, and else rows. */
 static void cut_units(job *j, int64_t parts) {
   const product *p = j->p;
-  int64_t columns = pti_min64(p->n, j->strip * j->cols);
+  int64_t columns = pti_min64(p->n, j->strip * j->cols), size = (int64_t)j->size;
   double flops = 2.0 * (double)p->m * (double)columns * (double)p->k;
   parts = pti_min64(parts, power_below((int64_t)(flops / UNIT_FLOPS)));
-  j->down = pti_min64(parts, power_below(p->m / (2 * j->loops->rows)));
-  j->across = pti_min64(pti_max64(1, parts / j->down), power_below(columns / (4 * j->cols)));
-  j->down = pti_max64(j->down, pti_min64(j->panels_a, pieces(p->m, UNIT_ROWS)));
+  int64_t most_down = power_below(p->m / (2 * j->loops->rows));
+  int64_t most_across = power_below(columns / j->cols);
+  if (j->a_in_place && !j->b_in_place && !p->b.packed) {
+    j->across = pti_min64(parts, most_across);
+    j->down = pti_min64(parts / j->across, most_down);
+  } else {
+    int64_t cache = pti_min64(BLOCK_A, (int64_t)pti_cache_bytes() / 2);
+    int64_t rows = pti_max64(j->loops->rows, cache / size / j->depth);
+    j->down = pti_min64(parts, most_down);
+    j->across = pti_min64(parts / j->down, most_across);
+    while (j->down < most_down && p->m > j->down * rows && !j->a_in_place) j->down *= 2;
+  }
   if (!j->plain) j->across = pti_max64(j->across, pieces(columns, SUMS_COLS));
 }
 
@@ -244,12 +266,19 @@ static bool is_plain(const product *p, size_t size) {
          !e->residual && (e->beta == 0 || (e->beta == 1 && !e->bias)) && !(e->bias && e->bias_rows);
 }
 
-/* Whether b lies in memory as panels do, and is small or read too few times for a copy to pay. */
-static bool reads_in_place(const job *j) {
-  const product_side *b = &j->p->b;
-  if (b->packed || b->pack || b->index || b->step != 1 || b->dtype != j->p->dtype || !j->plain)
-    return false;
-  return j->panels_a <= FEW_ROWS || j->p->k * j->p->n * (int64_t)j->size <= SMALL_B;
+static bool is_matrix(const job *j, const product_side *s) {
+  return !s->packed && !s->pack && !s->index && s->dtype == j->p->dtype && j->plain;
+}
+
+/* Whether an operand that the micro-kernel can read where it lies is small enough for that, or read too few times for a
+   copy to pay: a if its steps are far apart, or its rows; b if it lies in memory as panels do. */
+static void choose_in_place(job *j) {
+  const product *p = j->p;
+  int64_t cache = (int64_t)pti_cache_bytes(), size = (int64_t)j->size;
+  j->a_in_place =
+      is_matrix(j, &p->a) && p->m * p->k * size <= (p->a.k_step == 1 ? cache / 2 : cache / 8);
+  j->b_in_place = is_matrix(j, &p->b) && p->b.step == 1 &&
+                  (j->panels_a <= FEW_PANELS || p->n * p->k * size <= cache / 8);
 }
 
 static void pack_shared(void *ctx, int64_t lo, int64_t hi) {
@@ -261,7 +290,7 @@ static void pack_shared(void *ctx, int64_t lo, int64_t hi) {
 /* One strip of one problem, or of all of them where they are small. */
 static bool run_strip(job *j, int64_t problems) {
   size_t bytes = (size_t)(j->panels_b * pitch_b(j)) * j->size;
-  bool shares = j->down > 1 && !j->in_place && !j->p->b.packed;
+  bool shares = j->down > 1 && !j->b_in_place && !j->p->b.packed;
   j->shared = NULL;
   if (shares && (j->shared = pti_cpu_host->alloc(bytes)) == NULL) return false;
   if (shares)
@@ -281,12 +310,12 @@ bool pti_product_run(const product *p) {
   job j = {0};
   set_geometry(&j, p);
   j.plain = is_plain(p, j.size);
-  j.in_place = reads_in_place(&j);
+  choose_in_place(&j);
   int64_t all = j.panels_b, fit = PACKED / (int64_t)j.size / pti_max64(1, pitch_b(&j));
-  if (!p->b.packed && !j.in_place) j.strip = pti_min64(all, pti_max64(16, fit));
+  if (!p->b.packed && !j.b_in_place) j.strip = pti_min64(all, pti_max64(16, fit));
   /* Several problems keep the threads busy without being cut themselves. */
-  cut_units(&j, p->batch >= MOST_UNITS / 4 ? 1 : pti_max64(1, MOST_UNITS / p->batch));
-  bool together = j.down == 1 || j.in_place || p->b.packed;
+  cut_units(&j, pti_max64(1, UNITS / p->batch));
+  bool together = j.down == 1 || j.b_in_place || p->b.packed;
   bool ok = true;
   for (j.first = 0; j.first < all && ok; j.first += j.strip) {
     j.panels_b = pti_min64(j.strip, all - j.first);

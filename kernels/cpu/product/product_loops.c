@@ -54,18 +54,20 @@ enum { VECTOR = 16, ROWS = 6 };
 #define STORE_8(y, v, n) _mm256_maskstore_epi64((long long *)(y), FIRST_8(n), (__m256i)(v))
 #endif
 
-/* ---- conversions of a vector of halves ---- */
+/* ---- conversions of a vector of halves, or of its first n lanes ---- */
 
 #if defined(__AVX512F__)
-#define HALVES(x) _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(x)))
-#define BRAINS(x)      \
-  _mm512_castsi512_ps( \
-      _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(x))), 16))
+#define HALF_16(x) _mm256_loadu_si256((const __m256i *)(x))
+#define FIRST_16(x, n) _mm256_maskz_loadu_epi16((__mmask16)((1u << (n)) - 1), x)
+#define TO_BRAIN(v) _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(v), 16))
+#define HALVES(x) _mm512_cvtph_ps(HALF_16(x))
+#define HALVES_PART(x, n) _mm512_cvtph_ps(FIRST_16(x, n))
+#define BRAINS(x) TO_BRAIN(HALF_16(x))
+#define BRAINS_PART(x, n) TO_BRAIN(FIRST_16(x, n))
 #elif defined(__AVX2__)
-#define HALVES(x) _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(x)))
-#define BRAINS(x)      \
-  _mm256_castsi256_ps( \
-      _mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(x))), 16))
+#define HALF_16(x) _mm_loadu_si128((const __m128i *)(x))
+#define HALVES(x) _mm256_cvtph_ps(HALF_16(x))
+#define BRAINS(x) _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(HALF_16(x)), 16))
 #endif
 
 /* ---- transposes: in each round row i is interleaved with row i + lanes / 2 ---- */
@@ -103,6 +105,7 @@ enum { VECTOR = 16, ROWS = 6 };
 #define GET SAME
 #define PUT SAME
 #define VECTOR_AT(x) (*(const VU *)(x))
+#define PART_AT F(load_part)
 #include "element.inc.h"
 #define S uint16_t
 #define G(name) name##_f32_bf16
@@ -111,6 +114,9 @@ enum { VECTOR = 16, ROWS = 6 };
 #if defined(BRAINS)
 #define VECTOR_AT BRAINS
 #endif
+#if defined(BRAINS_PART)
+#define PART_AT BRAINS_PART
+#endif
 #include "element.inc.h"
 #define S uint16_t
 #define G(name) name##_f32_f16
@@ -118,6 +124,9 @@ enum { VECTOR = 16, ROWS = 6 };
 #define PUT pti_f16_store
 #if defined(HALVES)
 #define VECTOR_AT HALVES
+#endif
+#if defined(HALVES_PART)
+#define PART_AT HALVES_PART
 #endif
 #include "element.inc.h"
 #include "type_end.inc.h"
@@ -133,6 +142,7 @@ enum { VECTOR = 16, ROWS = 6 };
 #define GET SAME
 #define PUT SAME
 #define VECTOR_AT(x) (*(const VU *)(x))
+#define PART_AT F(load_part)
 #include "element.inc.h"
 #include "type_end.inc.h"
 
@@ -146,6 +156,7 @@ enum { VECTOR = 16, ROWS = 6 };
 #define GET SAME
 #define PUT SAME
 #define VECTOR_AT(x) (*(const VU *)(x))
+#define PART_AT F(load_part)
 #include "element.inc.h"
 #define S int16_t
 #define G(name) name##_i32_i16
@@ -180,6 +191,7 @@ enum { VECTOR = 16, ROWS = 6 };
 #define GET SAME
 #define PUT SAME
 #define VECTOR_AT(x) (*(const VU *)(x))
+#define PART_AT F(load_part)
 #include "element.inc.h"
 #include "type_end.inc.h"
 

@@ -5,12 +5,14 @@
 
 #include "product.h"
 
-enum { PRODUCT_MAX_ROWS = 14, PRODUCT_MAX_COLS = 32, PRODUCT_MAX_LANES = 16 };
+enum { PRODUCT_MAX_ROWS = 14, PRODUCT_AHEAD = 32 };
 
 /* c (h, n) = alpha a b + from, where `from` has rows ldf apart and may be c, or NULL for zeros; n <= the kernel's columns.
-   a is a panel of h rows, the row of b for step l begins at b + l ldb. */
-typedef void product_micro(int64_t k, const void *a, const void *b, int64_t ldb, void *c,
-                           int64_t ldc, const void *from, int64_t ldf, double alpha, int64_t n);
+   For step l row i of a has the number a[i row + l step], and the row of b begins at b + l ldb. Meanwhile PRODUCT_AHEAD bytes from `next` on are
+   fetched to the second-level cache for each step: what is needed next. */
+typedef void product_micro(int64_t k, const void *a, int64_t row, int64_t step, const void *b,
+                           int64_t ldb, void *c, int64_t ldc, const void *from, int64_t ldf,
+                           double alpha, int64_t n, const char *next);
 /* n elements of row i of c, from column j on, out of their sums, which are spoilt; alpha is not in them yet. */
 typedef void product_finish(const product *p, void *sum, int64_t problem, int64_t i, int64_t j,
                             int64_t n);

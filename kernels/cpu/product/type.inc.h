@@ -41,10 +41,13 @@ static inline __attribute__((always_inline)) void F(transpose)(V *v) {
   }
 }
 
+/* Numbers of a are reached from every third row's address: 14 addresses and what else a step needs are more than there are
+   registers. */
 static inline __attribute__((always_inline)) void F(tile)(const int h, const int w, int64_t k,
-                                                          const T *a, const T *b, int64_t ldb, T *c,
+                                                          const char *a, int64_t row, int64_t step,
+                                                          const T *b, int64_t ldb, T *c,
                                                           int64_t ldc, const T *from, int64_t ldf,
-                                                          T alpha, int64_t n) {
+                                                          T alpha, int64_t n, const char *next) {
   V s[ROWS][2];
   UNROLLED
   for (int i = 0; i < h; i++) s[i][0] = s[i][1] = (V){0};
@@ -54,17 +57,26 @@ static inline __attribute__((always_inline)) void F(tile)(const int h, const int
     __builtin_prefetch(y, 1);
     __builtin_prefetch(y + n - 1, 1);
   }
-  for (int64_t l = 0; l < k; l++, a += h, b += ldb) {
+  const char *at[(ROWS + 2) / 3];
+  UNROLLED
+  for (int i = 0; i < h; i += 3, a += 3 * row) at[i / 3] = a;
+  for (int64_t l = 0; l < k; l++, b += ldb) {
     V b0 = *(const VU *)b, b1 = {0};
     if (w == 2) b1 = *(const VU *)(b + LANES);
+    __builtin_prefetch(next, 0, 2);
+    next += PRODUCT_AHEAD;
     UNROLLED
     for (int i = 0; i < h; i++) {
-      s[i][0] += a[i] * b0;
-      if (w == 2) s[i][1] += a[i] * b1;
+      T x = *(const T *)(at[i / 3] + i % 3 * row);
+      s[i][0] += x * b0;
+      if (w == 2) s[i][1] += x * b1;
+      if (i % 3 == 2 || i == h - 1) {
+        at[i / 3] += step;
+        HIDE(at[i / 3]);
+      }
     }
   }
-  HIDE(
-      c); /* gcc would keep the addresses of the rows in vector registers meanwhile, which the sums need */
+  HIDE(c); /* or gcc keeps addresses of rows in vector registers meanwhile, which the sums need */
   int64_t part = n - (w - 1) * LANES; /* of the last vector */
   UNROLLED
   for (int i = 0; i < h; i++) {
@@ -86,10 +98,12 @@ static inline __attribute__((always_inline)) void F(tile)(const int h, const int
 }
 
 #define MICRO(h, w)                                                                             \
-  static void F(micro_##h##_##w)(int64_t k, const void *a, const void *b, int64_t ldb, void *c, \
-                                 int64_t ldc, const void *from, int64_t ldf, double alpha,      \
-                                 int64_t n) {                                                   \
-    F(tile)(h, w, k, a, b, ldb, c, ldc, from, ldf, FROM_DOUBLE(alpha), n);                      \
+  static void F(micro_##h##_##w)(                                                               \
+      int64_t k, const void *a, int64_t row, int64_t step, const void *b, int64_t ldb, void *c, \
+      int64_t ldc, const void *from, int64_t ldf, double alpha, int64_t n, const char *next) {  \
+    F(tile)                                                                                     \
+    (h, w, k, a, row * BYTES, step * BYTES, b, ldb, c, ldc, from, ldf, FROM_DOUBLE(alpha), n,   \
+     next);                                                                                     \
   }
 #define BOTH_WIDTHS(h) MICRO(h, 1) MICRO(h, 2)
 EACH_HEIGHT(BOTH_WIDTHS)
