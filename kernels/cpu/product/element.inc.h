@@ -123,6 +123,88 @@ static void G(finish)(const product *p, void *sum, int64_t problem, int64_t i, i
   for (int64_t q = 0; q < n; q++) c[q] = (S)PUT(s[q]);
 }
 
+/* ---- products of few rows: sums along k, LANES at a time ---- */
+
+#if defined(DOTS)
+/* h rows of x times c rows of w, added to sums. */
+static inline __attribute__((always_inline)) void G(dots_tile)(const int h, const int c, int64_t k,
+                                                               const T *x, int64_t ldx, const S *w,
+                                                               int64_t ldw, T *sums,
+                                                               int64_t pitch) {
+  V s[8][4];
+  UNROLLED
+  for (int i = 0; i < h; i++) s[i][0] = s[i][1] = s[i][2] = s[i][3] = (V){0};
+  int64_t l = 0, rest = k % LANES;
+  for (; l + LANES <= k; l += LANES) {
+    V v[4];
+    UNROLLED
+    for (int q = 0; q < c; q++) {
+      v[q] = G(load)(w + q * ldw + l);
+      __builtin_prefetch((const char *)(w + q * ldw + l) + 1024);
+    }
+    UNROLLED
+    for (int i = 0; i < h; i++) {
+      V u = *(const VU *)(x + i * ldx + l);
+      UNROLLED
+      for (int q = 0; q < c; q++) s[i][q] += u * v[q];
+    }
+  }
+  if (rest > 0) {
+    V v[4];
+    UNROLLED
+    for (int q = 0; q < c; q++) v[q] = G(load_part)(w + q * ldw + l, rest);
+    UNROLLED
+    for (int i = 0; i < h; i++) {
+      V u = F(load_part)(x + i * ldx + l, rest);
+      UNROLLED
+      for (int q = 0; q < c; q++) s[i][q] += u * v[q];
+    }
+  }
+  UNROLLED
+  for (int i = 0; i < h; i++) {
+    UNROLLED
+    for (int q = 0; q < c; q++) sums[i * pitch + q] += F(lane_sum)(s[i][q]);
+  }
+}
+
+#define DOTS_OF(h, c)                                                                        \
+  static void G(dots_##h)(int64_t k, const T *x, int64_t ldx, const S *w, int64_t ldw,       \
+                          int64_t count, T *sums, int64_t pitch) {                           \
+    int64_t q = 0;                                                                           \
+    for (; q + c <= count; q += c)                                                           \
+      G(dots_tile)(h, c, k, x, ldx, w + q * ldw, ldw, sums + q, pitch);                      \
+    for (; q < count; q++) G(dots_tile)(h, 1, k, x, ldx, w + q * ldw, ldw, sums + q, pitch); \
+  }
+DOTS_OF(1, 4)
+DOTS_OF(2, 4)
+DOTS_OF(4, DOT_4)
+#if DOT_4 == 4
+DOTS_OF(8, 3)
+#endif
+#undef DOTS_OF
+
+static void G(dots)(int64_t k, const void *rows, int64_t ldx, int64_t h, const void *w, int64_t ldw,
+                    int64_t count, void *to) {
+  const T *x = rows;
+  T *sums = to;
+  memset(sums, 0, (size_t)(h * count) * sizeof(T));
+  for (int64_t l = 0; l < k; l += DOT_DEPTH) {
+    int64_t kn = pti_min64(DOT_DEPTH, k - l);
+    const S *wl = (const S *)w + l;
+    int64_t i = 0;
+#if DOT_4 == 4
+    for (; i + 8 <= h; i += 8)
+      G(dots_8)(kn, x + i * ldx + l, ldx, wl, ldw, count, sums + i * count, count);
+#endif
+    for (; i + 4 <= h; i += 4)
+      G(dots_4)(kn, x + i * ldx + l, ldx, wl, ldw, count, sums + i * count, count);
+    for (; i + 2 <= h; i += 2)
+      G(dots_2)(kn, x + i * ldx + l, ldx, wl, ldw, count, sums + i * count, count);
+    for (; i < h; i++) G(dots_1)(kn, x + i * ldx + l, ldx, wl, ldw, count, sums + i * count, count);
+  }
+}
+#endif
+
 #undef S
 #undef G
 #undef GET

@@ -5,16 +5,19 @@
 
 #include "product_loops.h"
 
+/* Bytes of b that are packed at a time; what a unit does at least, where there are several: 6 us; units that a product is
+   cut into for the sake of threads; bytes of a that a unit packs at a time, unless half the second-level cache is less;
+   columns of a unit at most where its sums are kept in scratch; elements to pack that are worth a thread's attention;
+   steps of a block of k that take less time than its sums; panels of a for which a copy of b does not pay. */
 enum {
-  PACKED = 16 << 20,    /* bytes of b that are packed at a time */
-  UNIT_FLOPS = 1 << 20, /* what a unit does at least, where there are several: 6 us */
-  UNITS = 8,            /* that a product is cut into for the sake of threads */
-  BLOCK_A =
-      192
-      << 10, /* bytes of a that a unit packs at a time, unless half the second-level cache is less */
-  SUMS_COLS = 512,   /* of a unit at most, where its sums are kept in scratch */
-  PACK_PIECE = 8192, /* elements to pack that are worth a thread's attention */
-  FEW_PANELS = 2     /* of a, for which a copy of b does not pay */
+  PACKED = 16 << 20,
+  UNIT_FLOPS = 1 << 20,
+  UNITS = 8,
+  BLOCK_A = 192 << 10,
+  SUMS_COLS = 512,
+  PACK_PIECE = 8192,
+  SHALLOW = 32,
+  FEW_PANELS = 2
 };
 
 typedef struct job {
@@ -159,8 +162,9 @@ static char *sums_at(const job *j, const unit *u, int64_t row, int64_t col, int6
   return u->sums + ((row - first_row(j, u->p0)) * *pitch + col - u->q0 * j->cols) * size;
 }
 
-/* One panel of b times the unit's block of a. */
-static void run_panel(const job *j, const unit *u, int64_t panel, int64_t k0, int64_t kn) {
+/* One panel of b times panels p0 .. p1 - 1 of the unit's block of a. */
+static void run_panel(const job *j, const unit *u, int64_t panel, int64_t p0, int64_t p1,
+                      int64_t k0, int64_t kn) {
   const product *p = j->p;
   int64_t col = panel * j->cols, n = pti_min64(j->cols, p->n - col), size = (int64_t)j->size;
   int64_t ldb, row0 = first_row(j, u->p0);
@@ -171,7 +175,7 @@ static void run_panel(const job *j, const unit *u, int64_t panel, int64_t k0, in
   const char *next = j->shared || p->b.packed ? b + pitch_b(j) * size : b;
   if (panel + 1 == u->q1) next = b;
   const char *end = next + (next == b ? 0 : kn * j->cols * size);
-  for (int64_t q = u->p0; q < u->p1; q++) {
+  for (int64_t q = p0; q < p1; q++) {
     int64_t row = first_row(j, q), h = first_row(j, q + 1) - row, ldc;
     int64_t a_row = 1, a_step = h;
     const char *a = u->a + (row - row0) * kn * size;
@@ -193,6 +197,17 @@ static void run_panel(const job *j, const unit *u, int64_t panel, int64_t k0, in
   }
 }
 
+/* The unit's block at k0. A shallow one takes less time than its sums take to and from memory: those are gone through row
+   by row then, if no panel of b is packed on the way. */
+static void run_block(const job *j, const unit *u, int64_t k0, int64_t kn) {
+  bool by_rows = kn <= SHALLOW && (j->b_in_place || j->shared || j->p->b.packed);
+  for (int64_t q = u->p0; q < u->p1 && by_rows; q++) {
+    for (int64_t panel = u->q0; panel < u->q1; panel++) run_panel(j, u, panel, q, q + 1, k0, kn);
+  }
+  for (int64_t panel = u->q0; panel < u->q1 && !by_rows; panel++)
+    run_panel(j, u, panel, u->p0, u->p1, k0, kn);
+}
+
 static void finish_unit(const job *j, const unit *u) {
   int64_t col = u->q0 * j->cols, n = pti_min64(u->q1 * j->cols, j->p->n) - col, pitch;
   int64_t end = first_row(j, u->p1);
@@ -207,7 +222,7 @@ static void run_unit(const job *j, const unit *u) {
   do {
     int64_t kn = pti_min64(j->depth, k - k0);
     pack_block_of_a(j, u, k0, kn);
-    for (int64_t panel = u->q0; panel < u->q1; panel++) run_panel(j, u, panel, k0, kn);
+    run_block(j, u, k0, kn);
     k0 += j->depth;
   } while (k0 < k);
   if (!j->plain) finish_unit(j, u);
@@ -307,6 +322,7 @@ static bool run_strip(job *j, int64_t problems) {
 
 bool pti_product_run(const product *p) {
   if (p->batch == 0 || p->m == 0 || p->n == 0) return true;
+  if (pti_product_is_skinny(p)) return pti_product_skinny(p);
   job j = {0};
   set_geometry(&j, p);
   j.plain = is_plain(p, j.size);

@@ -22,20 +22,26 @@
    them with AVX-512, 16 before. */
 #if defined(__AVX512F__)
 enum { VECTOR = 64, ROWS = 14 };
+#define DOT_4 4
 #define LANES_4 16
 #define LANES_8 8
 #define EACH_HEIGHT(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
 #elif defined(__AVX2__)
 enum { VECTOR = 32, ROWS = 6 };
+#define DOT_4 2
 #define LANES_4 8
 #define LANES_8 4
 #define EACH_HEIGHT(X) X(1) X(2) X(3) X(4) X(5) X(6)
 #else
 enum { VECTOR = 16, ROWS = 6 };
+#define DOT_4 2
 #define LANES_4 4
 #define LANES_8 2
 #define EACH_HEIGHT(X) X(1) X(2) X(3) X(4) X(5) X(6)
 #endif
+
+/* Elements of each of the few rows of a skinny product that stay in the first-level cache. */
+enum { DOT_DEPTH = 1024 };
 
 /* ---- the first n lanes of a vector, 0 < n <= lanes, for numbers of 4 and of 8 bytes ---- */
 
@@ -94,11 +100,16 @@ enum { VECTOR = 16, ROWS = 6 };
 #define AS_WORD(x) ((uint32_t)(int64_t)(x))
 #define AS_LONG(x) ((uint64_t)(int64_t)(x))
 
+#define DOTS
+
 #define T float
 #define F(name) name##_f32
 #define BYTES 4
 #define FROM_DOUBLE AS_FLOAT
 #define COMPUTE PTI_CF32
+#if defined(__AVX512F__)
+#define SUM_LANES(v) _mm512_reduce_add_ps(v)
+#endif
 #include "type.inc.h"
 #define S float
 #define G(name) name##_f32_f32
@@ -136,6 +147,9 @@ enum { VECTOR = 16, ROWS = 6 };
 #define BYTES 8
 #define FROM_DOUBLE AS_DOUBLE
 #define COMPUTE PTI_CF64
+#if defined(__AVX512F__)
+#define SUM_LANES(v) _mm512_reduce_add_pd(v)
+#endif
 #include "type.inc.h"
 #define S double
 #define G(name) name##_f64_f64
@@ -146,10 +160,15 @@ enum { VECTOR = 16, ROWS = 6 };
 #include "element.inc.h"
 #include "type_end.inc.h"
 
+#undef DOTS
+
 #define T uint32_t
 #define F(name) name##_i32
 #define BYTES 4
 #define FROM_DOUBLE AS_WORD
+#if defined(__AVX512F__)
+#define SUM_LANES(v) (uint32_t) _mm512_reduce_add_epi32((__m512i)v)
+#endif
 #include "type.inc.h"
 #define S uint32_t
 #define G(name) name##_i32_i32
@@ -185,6 +204,9 @@ enum { VECTOR = 16, ROWS = 6 };
 #define BYTES 8
 #define FROM_DOUBLE AS_LONG
 #define COMPUTE PTI_CI64
+#if defined(__AVX512F__)
+#define SUM_LANES(v) (uint64_t) _mm512_reduce_add_epi64((__m512i)v)
+#endif
 #include "type.inc.h"
 #define S uint64_t
 #define G(name) name##_i64_i64
@@ -211,11 +233,12 @@ enum { VECTOR = 16, ROWS = 6 };
 #define TABLE(t, size) \
   .rows = ROWS, .lanes = VECTOR / size, .depth = 1536 / size, .micro = {MICROS(1, t), MICROS(2, t)}
 #define ELEMENT(dtype, t, s) .pack[dtype] = pack_##t##_##s, .finish[dtype] = finish_##t##_##s
+#define REAL(dtype, t, s) ELEMENT(dtype, t, s), .dots[dtype] = dots_##t##_##s
 
 const product_loops GLUE(pti_product_loops_, PT_LEVEL)[PRODUCT_TYPES] = {
-    [PRODUCT_F32] = {TABLE(f32, 4), ELEMENT(PT_F32, f32, f32), ELEMENT(PT_BF16, f32, bf16),
-                     ELEMENT(PT_F16, f32, f16)},
-    [PRODUCT_F64] = {TABLE(f64, 8), ELEMENT(PT_F64, f64, f64)},
+    [PRODUCT_F32] = {TABLE(f32, 4), REAL(PT_F32, f32, f32), REAL(PT_BF16, f32, bf16),
+                     REAL(PT_F16, f32, f16)},
+    [PRODUCT_F64] = {TABLE(f64, 8), REAL(PT_F64, f64, f64)},
     [PRODUCT_I32] = {TABLE(i32, 4), ELEMENT(PT_I32, i32, i32), ELEMENT(PT_I16, i32, i16),
                      ELEMENT(PT_I8, i32, i8), ELEMENT(PT_U8, i32, u8), ELEMENT(PT_BOOL, i32, bool)},
     [PRODUCT_I64] = {TABLE(i64, 8), ELEMENT(PT_I64, i64, i64)},

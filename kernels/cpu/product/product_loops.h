@@ -5,14 +5,18 @@
 
 #include "product.h"
 
-enum { PRODUCT_MAX_ROWS = 14, PRODUCT_AHEAD = 32 };
+enum { PRODUCT_MAX_ROWS = 14, PRODUCT_AHEAD = 32, PRODUCT_DOTS = 8 };
 
 /* c (h, n) = alpha a b + from, where `from` has rows ldf apart and may be c, or NULL for zeros; n <= the kernel's columns.
-   For step l row i of a has the number a[i row + l step], and the row of b begins at b + l ldb. Meanwhile PRODUCT_AHEAD bytes from `next` on are
-   fetched to the second-level cache for each step: what is needed next. */
+   For step l row i of a has the number a[i row + l step], and the row of b begins at b + l ldb. Meanwhile
+   what is needed next is fetched to the second-level cache, from `next` on, PRODUCT_AHEAD bytes for each step. */
 typedef void product_micro(int64_t k, const void *a, int64_t row, int64_t step, const void *b,
                            int64_t ldb, void *c, int64_t ldc, const void *from, int64_t ldf,
                            double alpha, int64_t n, const char *next);
+/* sums[i * count + q], for i < h <= PRODUCT_DOTS and q < count: the sum over l of x[i * ldx + l], numbers of the compute
+   type, times w[q * ldw + l], elements of a dtype. */
+typedef void product_dots(int64_t k, const void *x, int64_t ldx, int64_t h, const void *w,
+                          int64_t ldw, int64_t count, void *sums);
 /* n elements of row i of c, from column j on, out of their sums, which are spoilt; alpha is not in them yet. */
 typedef void product_finish(const product *p, void *sum, int64_t problem, int64_t i, int64_t j,
                             int64_t n);
@@ -24,11 +28,16 @@ typedef struct product_loops {
       *micro[2][PRODUCT_MAX_ROWS + 1]; /* for panels of b one and two vectors wide, by height */
   product_packer *pack[PT_NDTYPE];     /* for matrices of a dtype; NULL: not of this type */
   product_finish *finish[PT_NDTYPE];
+  product_dots *dots[PT_NDTYPE];
 } product_loops;
 
 extern const product_loops pti_product_loops_base[PRODUCT_TYPES],
     pti_product_loops_avx2[PRODUCT_TYPES], pti_product_loops_avx512[PRODUCT_TYPES];
 /* The loops of the level in use. */
 const product_loops *pti_product_loops_now(product_type type);
+
+/* skinny.c: whether p is of its kind, and the product. */
+bool pti_product_is_skinny(const product *p);
+bool pti_product_skinny(const product *p);
 
 #endif

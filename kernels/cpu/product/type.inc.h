@@ -27,6 +27,20 @@ static inline __attribute__((always_inline)) void F(store_part)(T *y, V v, int64
 #endif
 }
 
+/* By halves: lanes 0 and 8, 1 and 9, .. first. */
+static inline __attribute__((always_inline)) T F(lane_sum)(V v) {
+#if defined(SUM_LANES)
+  return SUM_LANES(v);
+#else
+  UNROLLED
+  for (int half = LANES / 2; half > 0; half /= 2) {
+    UNROLLED
+    for (int q = 0; q < half; q++) v[q] += v[q + half];
+  }
+  return v[0];
+#endif
+}
+
 static inline __attribute__((always_inline)) void F(transpose)(V *v) {
   V u[LANES];
   UNROLLED

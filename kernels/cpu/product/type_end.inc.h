@@ -7,3 +7,4 @@
 #undef LANES
 #undef V
 #undef VU
+#undef SUM_LANES
