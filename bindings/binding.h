@@ -117,6 +117,7 @@ void pl_open_optim(lua_State *L);  /* sgd_step adam_step zero_grad */
 void pl_open_io(lua_State *L);     /* files, images, folders */
 void pl_open_system(lua_State *L); /* clock, threads, seeds, memory, terminal */
 void pl_open_signal(lua_State *L); /* Ctrl-C put off */
+void pl_open_listen(lua_State *L); /* the socket of `ptlua --attach` */
 void pl_open_device(lua_State *L); /* devices other than the CPU */
 void pl_open_stream(lua_State *L); /* their streams and events */
 void pl_open_worker(lua_State *L); /* what pool.lua is made of */
@@ -143,6 +144,13 @@ lua_State *pl_open_lazy_state(const pt_vm_config *config);
 void pl_book_tensors(lua_State *L);
 /* For lua_pcall: an error object as it is, or a string with the traceback kept in the registry. */
 int pl_traceback(lua_State *L);
+
+/* The vm that runs in this thread; NULL in a stock Lua. */
+pt_vm *pl_current_vm(void);
+/* From any thread: job(L) is done in the thread of the vm's script, between two instructions of what runs there, once.
+   Without a vm, in the main coroutine of that state. */
+typedef void (*pl_errand)(lua_State *L);
+void pl_post(pt_vm *vm, lua_State *main, pl_errand job);
 
 /* The module. `package.loaded.pt` and the scripts' searchers are set up by it. */
 PT_API int luaopen_pt(lua_State *L);

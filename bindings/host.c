@@ -17,6 +17,7 @@ struct pt_vm {
   _Atomic(const void *) thread; /* the thread that is inside: the address of its `current` */
   _Atomic int interrupt;
   int stopped; /* interrupts of this run that were raised */
+  _Atomic(pl_errand) posted;
   size_t memory_limit;
   void (*on_error)(void *ud, pt_status code, const char *message, const char *traceback);
   void *ud;
@@ -36,6 +37,8 @@ static void stop(lua_State *L, lua_Debug *ar) {
   (void)ar;
   bool insist = current && current->stopped >= INSISTENT;
   if (!insist) lua_sethook(L, NULL, 0, 0);
+  pl_errand job = current ? atomic_exchange(&current->posted, NULL) : NULL;
+  if (job) job(L);
   if (current == NULL || !(atomic_exchange(&current->interrupt, 0) || insist)) return;
   current->stopped += !insist;
   pti_fail(PT_EINTERRUPT, "interrupted");
@@ -46,6 +49,14 @@ static void stop_soon(lua_State *L) {
   lua_sethook(L, stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
+static _Atomic(pl_errand) posted_anywhere;
+static void do_posted(lua_State *L, lua_Debug *ar) {
+  (void)ar;
+  lua_sethook(L, NULL, 0, 0);
+  pl_errand job = atomic_exchange(&posted_anywhere, NULL);
+  if (job) job(L);
+}
+
 /* A hook that is always there would make every script slower; like lua.c, this sets one from the outside, which Lua
    allows. Only lock-free atomics and lua_sethook: safe in a signal handler. */
 void pt_vm_interrupt(pt_vm *vm) {
@@ -54,6 +65,20 @@ void pt_vm_interrupt(pt_vm *vm) {
   atomic_store(&vm->interrupt, 1);
   stop_soon(L);
 }
+
+/* The same for a job that is to be done by the thread of the script. */
+void pl_post(pt_vm *vm, lua_State *main, pl_errand job) {
+  if (vm == NULL) { /* a stock Lua: its main coroutine will do it */
+    atomic_store(&posted_anywhere, job);
+    lua_sethook(main, do_posted, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+    return;
+  }
+  atomic_store(&vm->posted, job);
+  lua_State *L = atomic_load(&vm->running);
+  if (L) stop_soon(L);
+}
+
+pt_vm *pl_current_vm(void) { return current; }
 
 /* Calls the library's coroutine.resume (first upvalue) with all that is on the stack, and notes who runs. */
 static int resume(lua_State *L) {
@@ -67,7 +92,8 @@ static int resume(lua_State *L) {
   int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
   if (vm) {
     atomic_store(&vm->running, before);
-    if (atomic_load(&vm->interrupt)) stop_soon(L); /* it came as the coroutine ended */
+    if (atomic_load(&vm->interrupt) || atomic_load(&vm->posted))
+      stop_soon(L); /* it came as the coroutine ended */
   }
   return status == LUA_OK ? lua_gettop(L) : lua_error(L);
 }

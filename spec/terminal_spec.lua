@@ -15,7 +15,11 @@ local function prompt(environment, words)
   local all = { HOME = home, LC_ALL = "C.UTF-8", TERM = "screen", PTLUA_HISTORY = "" }
   for name, value in pairs(environment or {}) do all[name] = value end
   local t = terminal.open(ptlua .. " " .. (words or ""), all)
-  t:wait "\n[%d]*>$"
+  local ready, screen = pcall(t.wait, t, "\n[%d]*>$")
+  if not ready then
+    t:close()
+    error(screen, 0)
+  end
   return t
 end
 

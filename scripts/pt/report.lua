@@ -202,6 +202,8 @@ local function message_of(value)
   return ("an error value: %s"):format(tostring(value))
 end
 
+report.is_ours = is_ours
+
 --- A report of what was raised, for a handler of xpcall.
 ---@param value any
 ---@param bottom function? the function that xpcall runs: what called it is not part of the report

@@ -236,6 +236,11 @@ define("reset", "%reset", "forgets all variables of the session", function(self)
   collectgarbage()
 end)
 
+define("stop", "%stop", "ends the script that this prompt is attached to, as Ctrl-C does", function(self)
+  if not self.stop then return self:print "this prompt is attached to no script" end
+  self.stop()
+end)
+
 define("help", "%help", "this list", function(self)
   self:print [[
 Lua, with the library in `pt`. What an expression gives is printed (a `;` at its end keeps it quiet), `_` is the last

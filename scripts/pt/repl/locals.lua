@@ -17,11 +17,12 @@ local TOO_LONG = 1 << 20 -- nobody types this: it was pasted, and is not looked 
 ---@class pt.repl.Locals
 ---@field cells table<string, {get: function, attribute: string?}>
 ---@field names string[] in the order of their declarations
+---@field frames pt.repl.Frames? of the script that the session is attached to
 local Locals = {}
 Locals.__index = Locals
 
 ---@return pt.repl.Locals
-function Locals.new() return setmetatable({ cells = {}, names = {}, closing = {} }, Locals) end
+function Locals.new() return setmetatable({ cells = {}, names = {}, closing = {}, borrowed = {} }, Locals) end
 
 -- ---- what an input declares ----
 
@@ -96,8 +97,32 @@ end
 
 -- ---- compiling ----
 
+-- A new cell with a value in it.
+local function cell(value) return { get = function() return value end } end
+
+-- A variable of the script that the session is attached to: an upvalue is shared; a local is read, and set afterwards.
+local function join_outer(self, fn, i, place)
+  if place.func then
+    debug.upvaluejoin(fn, i, place.func, place.upvalue)
+  else
+    local value = self.frames:get(place)
+    local get = cell(value).get
+    debug.upvaluejoin(fn, i, get, 1)
+    self.borrowed[#self.borrowed + 1] = { place = place, get = get, value = value }
+  end
+end
+
+--- Variables of the script that inputs have changed get their new values.
+function Locals:write_back()
+  for _, one in ipairs(self.borrowed) do
+    local value = one.get()
+    if not rawequal(value, one.value) then self.frames:set(one.place, value) end
+  end
+  self.borrowed = {}
+end
+
 -- Joins the upvalues of fn that are variables of the session to their cells.
-local function join(self, fn, keep)
+local function join(self, fn, keep, found)
   for i = 1, 255 do
     local name = debug.getupvalue(fn, i)
     if not name then break end
@@ -105,12 +130,11 @@ local function join(self, fn, keep)
       debug.upvaluejoin(fn, i, function() return keep end, 1)
     elseif self.cells[name] then
       debug.upvaluejoin(fn, i, self.cells[name].get, 1)
+    elseif found.outer[name] then
+      join_outer(self, fn, i, found.outer[name])
     end
   end
 end
-
--- A new cell with a value in it.
-local function cell(value) return { get = function() return value end, set = function(v) value = v end } end
 
 local function declare(self, name, get, attribute)
   if not self.cells[name] then self.names[#self.names + 1] = name end
@@ -149,6 +173,7 @@ local function prefix(self, found)
       parts[#parts + 1] = "local " .. name .. attribute
     end
   end
+  for name in pairs(found.outer) do parts[#parts + 1] = "local " .. name .. " " end
   parts[#parts + 1] = "return function(...) "
   return table.concat(parts)
 end
@@ -219,7 +244,11 @@ function Locals:compile(text, name)
   local long = #text > TOO_LONG
   local found = long and { declarations = {}, mentioned = {} } or scan(text)
   if not chunk and not message:find "const variable" then return nil, message end
-  if #found.declarations == 0 and not next(self.cells) then return chunk, message end
+  found.outer = {} -- names that are variables of the script, where the session is attached to one
+  for word in pairs(self.frames and found.mentioned or {}) do
+    if not self.cells[word] then found.outer[word] = self.frames:find(word) end
+  end
+  if #found.declarations == 0 and not next(self.cells) and not next(found.outer) then return chunk, message end
   local function build(form)
     local body, keep = text .. "\n", nil
     if #found.declarations > 0 then body, keep = form(self, text, found) end
@@ -230,7 +259,7 @@ function Locals:compile(text, name)
     local outer, why = compile(prefix(self, found) .. body .. " end", name, _G)
     if not outer then return nil, why end
     local fn = outer()
-    join(self, fn, keep or function() end)
+    join(self, fn, keep or function() end, found)
     return fn
   end
   local fn, why = build(catching)

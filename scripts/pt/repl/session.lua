@@ -27,12 +27,12 @@ local function names_of_globals()
   return names
 end
 
----@param options? {write: fun(text: string), width: (fun(): integer), frame: table?}
+---@param options? {write: fun(text: string), width: (fun(): integer), stop: fun()?}
 ---@return pt.repl.Session
 function Session.new(options)
   options = options or {}
   return setmetatable({
-    count = 0, locals = Locals.new(), inputs = {}, known = names_of_globals(), frame = options.frame,
+    count = 0, locals = Locals.new(), inputs = {}, known = names_of_globals(), stop = options.stop,
     write = options.write or function(text) io.write(text) io.flush() end,
     width = options.width or function() return 80 end,
   }, Session)
@@ -190,10 +190,14 @@ local function question(text)
   return name and "help", name
 end
 
+--- After an input of a session that is attached: the script's variables get what the input gave them.
+function Session:write_back() self.locals:write_back() end
+
 --- Runs one input and shows what it gives.
 ---@param text string
 function Session:run(text)
   if not text:find "%S" then return end
+  self.locals.frames = self.frames
   self.count = self.count + 1
   local command, rest = text:match "^%s*%%(%a+)%s*(.-)%s*$"
   if command then return require("pt.repl.commands").run(self, command, rest) end
@@ -216,6 +220,8 @@ end
 function Session:lookup(name)
   local value, found = self.locals:get(name)
   if found then return value, true end
+  local place = self.frames and self.frames:find(name)
+  if place then return self.frames:get(place), true end
   value = rawget(_G, name)
   if value == nil and name == "pt" then value = _G.pt end
   return value, value ~= nil
@@ -227,7 +233,7 @@ function Session:expand(line, cursor)
   return complete.expand(line, cursor, {
     lookup = function(name) return self:lookup(name) end,
     names = function()
-      local names = {}
+      local names = self.frames and self.frames:names() or {}
       for name in pairs(_G) do
         if type(name) == "string" then names[name] = true end
       end
