@@ -280,7 +280,7 @@ def explained_list():
     for line in Path(__file__).with_name("explained.txt").read_text().splitlines():
         if line and not line.startswith("#"):
             name, part, reason = (p.strip() for p in line.split("|", 2))
-            rows.append((name, part, reason))
+            rows.append((name.replace("@", "|"), part.replace("@", "|"), reason))  # | ends a field
     return rows
 
 
@@ -368,7 +368,9 @@ def have_names(program):
     script = """
       require "pt.core".load_all()
       local nn, linalg, special, fft = pt.nn.functional, pt.linalg, pt.special, pt.fft
-      local _ = nn.zz, linalg.zz
+      for _, t in ipairs { nn, linalg, pt.nn, pt.optim } do pcall(function() return t.zz end) end
+      for k in pairs(pt.nn) do print("nn." .. k) end
+      for k in pairs(pt.optim) do print("optim." .. k) end
       for k in pairs(pt.Tensor) do print(":" .. k) end
       for k, v in pairs(pt) do if type(v) == "function" then print("pt." .. k) end end
       for p, t in pairs { ["nn.functional."] = nn, ["linalg."] = linalg, ["special."] = special, ["fft."] = fft } do
@@ -501,7 +503,10 @@ def main():
     torch.set_num_threads(1)
     record, process = Record(explained_list()), lua.Process(options.program)
     have, missing = have_names(options.program), set()
+    import networks  # it builds on what stands here
     operators(record, process, have, options, missing)
+    networks.modules(record, process, have, options, missing)
+    networks.optimizers(record, process, have, options, missing)
     for name, found in sorted(record.found.items(), key=lambda item: -len(item[1])):
         print(f"{name}: {len(found)}")
         seen = Counter()
@@ -519,4 +524,5 @@ def main():
 
 
 if __name__ == "__main__":
+    sys.modules["samples"] = sys.modules["__main__"]
     main()

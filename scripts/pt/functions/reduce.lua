@@ -63,6 +63,7 @@ end
 
 local function shaped(mean, dim, keepdim)
   if keepdim then return mean end
+  if type(dim) == "table" and #dim == 0 then dim = nil end
   return dim and mean:squeeze(dim) or mean:reshape({})
 end
 

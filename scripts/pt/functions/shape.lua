@@ -359,7 +359,7 @@ end)
 method("unfold", "x:T dimension:i size:i step:i",
   "windows of size entries along dim, step apart, in a new last dim; a view", function(x, dim, size, step)
   dim = dims.at("unfold", dim, x.ndim)
-  if x.ndim == 0 then x = x:reshape(1) end
+  if x.ndim == 0 and size == 1 then return x:reshape(1) end
   local n = x:size(dim)
   if size < 0 or size > n or step < 1 then
     fail("unfold: windows of %d in steps of %d do not fit dim %d of %s", size, step, dim, tostring(x.shape))

@@ -147,7 +147,7 @@ define.float32("rms_norm", "x:T normalized_shape:D weight:T? eps:n?",
       local over = {}
       for d = 1, #shape do over[d] = -d end
       local part = x.dtype == core.dtypes.complex64 and "float32" or "float64"
-      local scale = (x:view_as_real():square():sum(-1):mean(over, true) + (eps or epsilon[part])):rsqrt()
+      local scale = (x:square():mean(over, true) + (eps or epsilon[part])):rsqrt() -- complex, as PyTorch's
       return weight and x * scale * weight or x * scale
     end
     return (row_norm(x, weight, nil, n, 1, 1, true, eps or epsilon[tostring(x.dtype)]))
