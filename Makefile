@@ -30,7 +30,8 @@ HAVE := $(if $(ZLIB),-DPT_HAVE_ZLIB) $(if $(call pkg,--modversion libpng),-DPT_H
         $(if $(call pkg,--modversion libjpeg),-DPT_HAVE_JPEG)
 EDIT := $(if $(call pkg,--modversion libedit),-DPT_HAVE_EDIT)
 WARN := -std=c11 -Wall -Wextra -Werror
-# One rounding per operation and no fast-math: the same bits on every CPU level and for any thread count.
+# No fast-math, and a multiplication and an addition are rounded apart but where a loop asks for their fusion: the same bits
+# for any thread count and on every machine of one CPU level; most are the same on all levels (engine/README.md).
 MATH := -fno-math-errno -ffp-contract=off
 HARD := -fstack-protector-strong -fvisibility=hidden -fPIC
 ifeq ($(SANITIZE),)

@@ -4,10 +4,11 @@
    Read by C and by CUDA C++. In C a word picks its function by PT_S, the letter of the type being
    compiled (f, d or i), in C++ by overloading; K(c) is c in the type T. Functions that loops should
    be able to vectorise on every CPU level have no branches, no tables indexed by more than a few
-   bits, no calls, and no fused multiply-adds, so that all levels give the same bits: EXP, LOG,
-   TANH, SIGMOID, ATAN, ASIN, rounding and comparisons for both floating types, and for float also
-   SIN, COS, TAN, ATAN2, ACOS, ERF, POW and the relatives of EXP and LOG. Their error is below 1.5
-   units in the last place. The others are the C library's, or loops and series that stay scalar.
+   bits, and no calls: EXP, LOG, TANH, SIGMOID, ATAN, ASIN, rounding and comparisons for both
+   floating types, and for float also SIN, COS, TAN, ATAN2, ACOS, ERF, POW and the relatives of EXP
+   and LOG. Their polynomials are fused multiply-adds where the CPU level has them (from AVX2 on),
+   so bits may differ between levels, never on one; the error is below 1.5 units in the last place
+   on each. The others are the C library's, or loops and series that stay scalar.
    Integer functions wrap around and never trap. */
 #ifndef PTI_SCALAR_H
 #define PTI_SCALAR_H
@@ -121,6 +122,18 @@ PT_FN double pt_from_d(uint64_t u) {
   v.u = u;
   return v.d;
 }
+/* a b + c; rounded once where there is an instruction for it. Polynomials and reductions of arguments
+   are written in it. The rows of ops.def are not: what they spell out is rounded as it stands, to
+   the same bits on every level and device. */
+#ifdef __FMA__
+PT_FN float PT_NAME(muladd, f)(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+PT_FN double PT_NAME(muladd, d)(double a, double b, double c) { return __builtin_fma(a, b, c); }
+#else
+PT_FN float PT_NAME(muladd, f)(float a, float b, float c) { return a * b + c; }
+PT_FN double PT_NAME(muladd, d)(double a, double b, double c) { return a * b + c; }
+#endif
+#define MAF(a, b, c) PT_NAME(muladd, f)(a, b, c)
+#define MAD(a, b, c) PT_NAME(muladd, d)(a, b, c)
 /* Adding and subtracting these rounds to an integer, which the low bits of the sum
    hold meanwhile. */
 #define PT_MAGIC_F 12582912.0f        /* 1.5 * 2^23 */
@@ -161,71 +174,97 @@ PT_FN double PT_NAME(sqrt, d)(double x) { return sqrt(x); }
 
 /* ---- exponential and logarithm ---- */
 
-/* e^x = 2^n e^r with |r| <= ln 2 / 2: e^r, and n in the low bits of *t. */
-PT_FN float pt_exp_part_f(float x, float *t) {
-  *t = x * 1.44269504f + PT_MAGIC_F;
-  float n = *t - PT_MAGIC_F, r = x - n * 0.693359375f - n * -2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  return p * (r * r) + r + 1.0f;
+/* e^x = 2^n e^r with |r| <= ln 2 / 2. Returns (e^r - 1 - r) / r^2 by a minimax polynomial, r in *r, and
+   in *t a number whose low bits are n: shifted into the exponent's place nothing else is left of it. */
+PT_FN float pt_exp_part_f(float x, float *r, float *t) {
+  *t = MAF(x, 1.44269504f, PT_MAGIC_F);
+  float n = *t - PT_MAGIC_F, u = MAF(n, 2.12194440e-4f, MAF(n, -0.693359375f, x));
+  float q = 1.3814467238e-3f;
+  q = MAF(q, u, 8.3687808365e-3f);
+  q = MAF(q, u, 4.1668392718e-2f);
+  q = MAF(q, u, 1.6666519642e-1f);
+  q = MAF(q, u, 4.9999994040e-1f);
+  *r = u;
+  return q;
+}
+PT_FN float pt_exp_reduced_f(float x, float *t) { /* e^r */
+  float r, q = pt_exp_part_f(x, &r, t);
+  return MAF(MAF(q, r, 1.0f), r, 1.0f);
 }
 /* 2^n comes in two factors, so that results may be denormal. Where x is NaN the integers are garbage
    and the polynomial is NaN. */
 PT_FN float PT_NAME(exp, f)(float x) {
   x = x < -104.0f ? -104.0f : x > 89.0f ? 89.0f : x;
-  float t, p = pt_exp_part_f(x, &t);
+  float t, p = pt_exp_reduced_f(x, &t);
   int32_t i = (int32_t)(pt_bits_f(t) - 0x4b400000u), half = i >> 1;
   return p * pt_from_f((uint32_t)(half + 127) << 23) * pt_from_f((uint32_t)(i - half + 127) << 23);
 }
 /* The same bits for x <= 0 in less time: 2^n 2^24 is a normal number for each n that is left. */
 PT_FN float PT_NAME(expdown, f)(float x) {
   x = x < -104.0f ? -104.0f : x;
-  float t, p = pt_exp_part_f(x, &t);
-  return p * pt_from_f((pt_bits_f(t) - 0x4b400000u + 127u + 24u) << 23) * 0x1p-24f;
+  float t, p = pt_exp_reduced_f(x, &t);
+  return p * pt_from_f((pt_bits_f(t) << 23) + ((127u + 24u) << 23)) * 0x1p-24f;
+}
+/* The same bits for -87 <= x <= 88, where the result is normal: n is added to its exponent. */
+PT_FN float pt_exp_near_f(float x) {
+  float t, p = pt_exp_reduced_f(x, &t);
+  return pt_from_f(pt_bits_f(p) + (pt_bits_f(t) << 23));
+}
+/* e^x - 1 for 0 <= x <= 88, exact near 0: 2^n (e^r - 1) + (2^n - 1). */
+PT_FN float pt_expm1_near_f(float x) {
+  float r, t, q = pt_exp_part_f(x, &r, &t), s = pt_from_f((pt_bits_f(t) << 23) + (127u << 23));
+  return MAF(s, MAF(q, r * r, r), s - 1.0f);
 }
 PT_FN double PT_NAME(exp, d)(double x) {
   x = x < -746.0 ? -746.0 : x > 710.0 ? 710.0 : x;
-  double t = x * 1.4426950408889634 + PT_MAGIC_D, n = t - PT_MAGIC_D;
+  double t = MAD(x, 1.4426950408889634, PT_MAGIC_D), n = t - PT_MAGIC_D;
   double th = n * 0.5 + PT_MAGIC_D;
   uint64_t half = pt_bits_d(th) - 0x4338000000000000u, i = pt_bits_d(t) - 0x4338000000000000u;
-  double r = x - n * 0x1.62e42fee00000p-1 - n * 0x1.a39ef35793c76p-33;
+  double r = MAD(n, -0x1.a39ef35793c76p-33, MAD(n, -0x1.62e42fee00000p-1, x));
   double p = 1.0 / 6227020800.0; /* Taylor: the next term is below 2^-57 */
-  p = p * r + 1.0 / 479001600.0;
-  p = p * r + 1.0 / 39916800.0;
-  p = p * r + 1.0 / 3628800.0;
-  p = p * r + 1.0 / 362880.0;
-  p = p * r + 1.0 / 40320.0;
-  p = p * r + 1.0 / 5040.0;
-  p = p * r + 1.0 / 720.0;
-  p = p * r + 1.0 / 120.0;
-  p = p * r + 1.0 / 24.0;
-  p = p * r + 1.0 / 6.0;
-  p = p * r + 0.5;
-  p = p * (r * r) + r + 1.0;
+  p = MAD(p, r, 1.0 / 479001600.0);
+  p = MAD(p, r, 1.0 / 39916800.0);
+  p = MAD(p, r, 1.0 / 3628800.0);
+  p = MAD(p, r, 1.0 / 362880.0);
+  p = MAD(p, r, 1.0 / 40320.0);
+  p = MAD(p, r, 1.0 / 5040.0);
+  p = MAD(p, r, 1.0 / 720.0);
+  p = MAD(p, r, 1.0 / 120.0);
+  p = MAD(p, r, 1.0 / 24.0);
+  p = MAD(p, r, 1.0 / 6.0);
+  p = MAD(p, r, 0.5);
+  p = MAD(p, r * r, r) + 1.0;
   return p * pt_from_d((half + 1023) << 52) * pt_from_d((i - half + 1023) << 52);
 }
 PT_FN double PT_NAME(expdown, d)(double x) { return PT_NAME(exp, d)(x); }
 
-/* log x = k ln 2 + log(1 + f) with sqrt(1/2) <= 1 + f < sqrt 2, by the series of (2 + s) / (2 - s),
- * s = f / (2 + f). */
-PT_FN float PT_NAME(log, f)(float x) {
-  float scaled = x < 1.17549435e-38f ? x * 33554432.0f : x,
-        shift = x < 1.17549435e-38f ? 25.0f : 0.0f;
-  uint32_t u = pt_bits_f(scaled) + (0x3f800000u - 0x3f3504f3u);
+/* log x = k ln 2 + log(1 + f) with sqrt(1/2) <= 1 + f < sqrt 2. */
+PT_FN float pt_log_parts_f(uint32_t bits, float shift) {
+  uint32_t u = bits + (0x3f800000u - 0x3f3504f3u);
   float k = (float)((int32_t)(u >> 23) - 127) - shift;
   float f = pt_from_f((u & 0x007fffffu) + 0x3f3504f3u) - 1.0f;
-  float s = f / (2.0f + f), z = s * s, w = z * z, half = 0.5f * f * f;
-  float t1 = w * (0.40000972152f + w * 0.24279078841f);
-  float t2 = z * (0.66666662693f + w * 0.28498786688f);
-  float y = s * (half + (t1 + t2)) + k * 9.0580006145e-06f - half + f + k * 6.9313812256e-01f;
+  float z = f * f, q = 6.7477241158e-2f; /* (log(1 + f) - f + f^2 / 2) / f^3 */
+  q = MAF(q, f, -1.1677509546e-1f);
+  q = MAF(q, f, 1.1888696253e-1f);
+  q = MAF(q, f, -1.2405338585e-1f);
+  q = MAF(q, f, 1.4219453931e-1f);
+  q = MAF(q, f, -1.6668005288e-1f);
+  q = MAF(q, f, 2.0002123713e-1f);
+  q = MAF(q, f, -2.5000008941e-1f);
+  q = MAF(q, f, 3.3333313465e-1f);
+  float y = MAF(k, -2.12194440e-4f, q * (f * z));
+  return MAF(k, 0.693359375f, MAF(z, -0.5f, y) + f);
+}
+PT_FN float PT_NAME(log, f)(float x) {
+  bool tiny = x < 1.17549435e-38f;
+  float y = pt_log_parts_f(pt_bits_f(tiny ? x * 33554432.0f : x), tiny ? 25.0f : 0.0f);
   y = x < HUGE_VALF ? y : x;
   y = x > 0 ? y : -HUGE_VALF;
   return x < 0 || x != x ? NAN : y;
 }
+/* The same bits for what is normal, positive and finite. */
+PT_FN float pt_log_near_f(float x) { return pt_log_parts_f(pt_bits_f(x), 0); }
+/* By the series of (2 + s) / (2 - s), s = f / (2 + f). */
 PT_FN double PT_NAME(log, d)(double x) {
   double scaled = x < 2.2250738585072014e-308 ? x * 18014398509481984.0 : x;
   double shift = x < 2.2250738585072014e-308 ? 54.0 : 0.0;
@@ -233,13 +272,12 @@ PT_FN double PT_NAME(log, d)(double x) {
   double k = pt_from_d((u >> 52) + 0x4338000000000000u) - (PT_MAGIC_D + 1023.0) - shift;
   double f = pt_from_d((u & 0x000fffffffffffffu) + 0x3fe6a09e667f3bcdu) - 1.0;
   double s = f / (2.0 + f), z = s * s, w = z * z, half = 0.5 * f * f;
-  double t1 = w * (3.999999999940941908e-01 +
-                   w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01));
-  double t2 = z * (6.666666666666735130e-01 +
-                   w * (2.857142874366239149e-01 +
-                        w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01)));
-  double y = s * (half + (t1 + t2)) + k * 1.90821492927058770002e-10 - half + f +
-             k * 6.93147180369123816490e-01;
+  double t1 =
+      MAD(MAD(w, 1.531383769920937332e-01, 2.222219843214978396e-01), w, 3.999999999940941908e-01);
+  double t2 = MAD(w, 1.479819860511658591e-01, 1.818357216161805012e-01);
+  t2 = MAD(MAD(t2, w, 2.857142874366239149e-01), w, 6.666666666666735130e-01);
+  double y = MAD(s, half + MAD(t1, w, t2 * z), k * 1.90821492927058770002e-10) - half + f;
+  y = MAD(k, 6.93147180369123816490e-01, y);
   y = x < HUGE_VAL ? y : x;
   y = x > 0 ? y : -HUGE_VAL;
   return x < 0 || x != x ? (double)NAN : y;
@@ -296,45 +334,44 @@ PT_FN double PT_NAME(expm1, d)(double x) { return expm1(x); }
 
 /* ---- sigmoid, tanh, erf ---- */
 
+/* With e = exp(-|x|) and y = e / (1 + e): 1 - y, or to the left e - e y, which is rounded once less than y. */
 PT_FN float PT_NAME(sigmoid, f)(float x) {
-  float e = PT_NAME(exp, f)(-PT_NAME(abs, f)(x));
-  return (x >= 0 ? 1.0f : e) / (1.0f + e);
+  float e = PT_NAME(expdown, f)(-PT_NAME(abs, f)(x)), m = x >= 0 ? 1.0f : e;
+  return MAF(-m, e / (1.0f + e), m);
 }
 PT_FN double PT_NAME(sigmoid, d)(double x) {
   double e = PT_NAME(exp, d)(-PT_NAME(abs, d)(x));
   return (x >= 0 ? 1.0 : e) / (1.0 + e);
 }
+/* (e^2a - 1) / (e^2a + 1), whose rounding shows where a is small: there a polynomial. */
 PT_FN float PT_NAME(tanh, f)(float x) {
-  float a = PT_NAME(abs, f)(x), z = x * x;
-  float big = 1.0f - 2.0f / (PT_NAME(exp, f)(a + a) + 1.0f);
-  float p = -5.70498872745e-3f;
-  p = p * z + 2.06390887954e-2f;
-  p = p * z - 5.37397155531e-2f;
-  p = p * z + 1.33314422036e-1f;
-  p = p * z - 3.33332819422e-1f;
-  return a < 0.625f ? p * z * x + x : PT_NAME(withsign, f)(big, x);
+  float a = PT_NAME(abs, f)(x), z = x * x, e = pt_expm1_near_f(a > 10.0f ? 20.0f : a + a);
+  float p = MAF(MAF(z, -5.1024042e-2f, 1.3321048e-1f), z, -3.3333185e-1f);
+  return a < 0.27f ? MAF(p, x * z, x) : PT_NAME(withsign, f)(e / (e + 2.0f), x);
 }
 PT_FN double PT_NAME(tanh, d)(double x) {
   double a = PT_NAME(abs, d)(x), z = x * x;
   double big = 1.0 - 2.0 / (PT_NAME(exp, d)(a + a) + 1.0);
-  double p =
-      (-9.64399179425052238628e-1 * z - 9.92877231001918586564e1) * z - 1.61468768441708447952e3;
-  double q = ((z + 1.12811678491632931402e2) * z + 2.23548839060100448583e3) * z +
-             4.84406305325125486048e3;
-  return a < 0.625 ? x + x * z * (p / q) : PT_NAME(withsign, d)(big, x);
+  double p = MAD(z, -9.64399179425052238628e-1, -9.92877231001918586564e1);
+  p = MAD(p, z, -1.61468768441708447952e3);
+  double q = MAD(z + 1.12811678491632931402e2, z, 2.23548839060100448583e3);
+  q = MAD(q, z, 4.84406305325125486048e3);
+  return a < 0.625 ? MAD(x * z, p / q, x) : PT_NAME(withsign, d)(big, x);
 }
 PT_FN float PT_NAME(erf, f)(float x) {
   float a = PT_NAME(abs, f)(x), z = x * x;
-  float u = (-1.72853470e-5f * a + 3.83197126e-4f) * z + (-3.88396438e-3f * a + 2.42546219e-2f);
-  u = ((u * a - 1.06777877e-1f) * a - 6.34846687e-1f) * a - 1.28717512e-1f;
-  float big = 1.0f - PT_NAME(exp, f)(u * a - a);
+  float u =
+      MAF(MAF(a, -1.72853470e-5f, 3.83197126e-4f), z, MAF(a, -3.88396438e-3f, 2.42546219e-2f));
+  u = MAF(MAF(MAF(u, a, -1.06777877e-1f), a, -6.34846687e-1f), a, -1.28717512e-1f);
+  u = MAF(u, a, -a);
+  float big = 1.0f - pt_exp_near_f(u < -87.0f ? -87.0f : u);
   float p = -5.96761703e-4f;
-  p = p * z + 4.99119423e-3f;
-  p = p * z - 2.67681349e-2f;
-  p = p * z + 1.12819925e-1f;
-  p = p * z - 3.76125336e-1f;
-  p = p * z + 1.28379166e-1f;
-  return a > 0.927734375f ? PT_NAME(withsign, f)(big, x) : p * x + x;
+  p = MAF(p, z, 4.99119423e-3f);
+  p = MAF(p, z, -2.67681349e-2f);
+  p = MAF(p, z, 1.12819925e-1f);
+  p = MAF(p, z, -3.76125336e-1f);
+  p = MAF(p, z, 1.28379166e-1f);
+  return a > 0.927734375f ? PT_NAME(withsign, f)(big, x) : MAF(p, x, x);
 }
 PT_FN double PT_NAME(erf, d)(double x) { return erf(x); }
 
@@ -373,38 +410,111 @@ PT_FN double pt_quarter_turns(float x, uint64_t *quadrant) {
 PT_FN double pt_sin_quarter(double f) { /* sin(f pi / 2), |f| <= 1/2 */
   double z = f * f;
   double p = 1.6044118478735982e-4; /* Taylor */
-  p = p * z - 4.6817541353186881e-3;
-  p = p * z + 7.9692626246167046e-2;
-  p = p * z - 6.4596409750624625e-1;
-  return f * (p * z + 1.5707963267948966);
+  p = MAD(p, z, -4.6817541353186881e-3);
+  p = MAD(p, z, 7.9692626246167046e-2);
+  p = MAD(p, z, -6.4596409750624625e-1);
+  return f * MAD(p, z, 1.5707963267948966);
 }
 PT_FN double pt_cos_quarter(double f) {
   double z = f * f;
   double p = -2.5202042373060605e-5;
-  p = p * z + 9.1926027483942658e-4;
-  p = p * z - 2.0863480763352961e-2;
-  p = p * z + 2.5366950790104802e-1;
-  p = p * z - 1.2337005501361698;
-  return p * z + 1.0;
+  p = MAD(p, z, 9.1926027483942658e-4);
+  p = MAD(p, z, -2.0863480763352961e-2);
+  p = MAD(p, z, 2.5366950790104802e-1);
+  p = MAD(p, z, -1.2337005501361698);
+  return MAD(p, z, 1.0);
 }
-PT_FN float PT_NAME(sin, f)(float x) {
-  uint64_t q;
-  double f = pt_quarter_turns(PT_NAME(abs, f)(x), &q);
+/* pt_quarter_turns for 0 <= x < 2^31: its first row, to the same bits. */
+PT_FN double pt_quarter_turns_near(float x, uint64_t *quadrant) {
+  double m = (double)x, a = m * 0x1.45f306e000000p-1, b = m * -0x1.b1bbeb0000000p-32;
+  double ta = a + PT_MAGIC_D, fa = a - (ta - PT_MAGIC_D);
+  double tb = b + PT_MAGIC_D, fb = b - (tb - PT_MAGIC_D);
+  double f = fa + fb + m * 0x1.4fe13abe8fa9ap-59, tf = f + PT_MAGIC_D;
+  *quadrant = pt_bits_d(ta) + pt_bits_d(tb) + pt_bits_d(tf);
+  return f - (tf - PT_MAGIC_D);
+}
+PT_FN float pt_turned_sin(float x, double f, uint64_t q) {
   double y = q & 1 ? pt_cos_quarter(f) : pt_sin_quarter(f);
   y = q & 2 ? -y : y;
   return (float)(x < 0 ? -y : x == 0 ? x : y);
 }
-PT_FN float PT_NAME(cos, f)(float x) {
-  uint64_t q;
-  double f = pt_quarter_turns(PT_NAME(abs, f)(x), &q);
+PT_FN float pt_turned_cos(double f, uint64_t q) {
   double y = q & 1 ? pt_sin_quarter(f) : pt_cos_quarter(f);
   return (float)((q + 1) & 2 ? -y : y);
 }
+PT_FN float pt_turned_tan(float x, double f, uint64_t q) {
+  double s = pt_sin_quarter(f), c = pt_cos_quarter(f), y = q & 1 ? -c / s : s / c;
+  return (float)(x < 0 ? -y : x == 0 ? x : y);
+}
+
+/* Sine and cosine of what is near enough for a reduction without a table: pi / 2 in three parts, where
+   the first product with a whole number is taken off exactly (fused multiply-adds), or turns in
+   double. */
+#ifdef __FMA__
+#define PT_NEAR_TURNS 65536.0f
+PT_FN float pt_quadrants_f(float a, float *r, uint32_t *q) {
+  float t = MAF(a, 0x1.45f306p-1f, PT_MAGIC_F), n = t - PT_MAGIC_F;
+  *q = pt_bits_f(t);
+  *r = MAF(n, 0x1.ee59dap-50f, MAF(n, 0x1.777a5cp-25f, MAF(n, -0x1.921fb6p0f, a)));
+  return *r * *r;
+}
+PT_FN float pt_sin_poly_f(float r, float z) {
+  float p = MAF(MAF(z, -1.9508741e-4f, 8.3321128e-3f), z, -1.6666654e-1f);
+  return MAF(p, z * r, r);
+}
+PT_FN float pt_cos_poly_f(float z) {
+  float p = MAF(MAF(MAF(z, 2.4425681e-5f, -1.3887251e-3f), z, 4.1666646e-2f), z, -0.5f);
+  return MAF(p, z, 1.0f);
+}
+PT_FN float pt_sin_near_f(float x) {
+  uint32_t q;
+  float r, z = pt_quadrants_f(PT_NAME(abs, f)(x), &r, &q);
+  float y = q & 1 ? pt_cos_poly_f(z) : pt_sin_poly_f(r, z);
+  return pt_from_f(pt_bits_f(y) ^ (q << 30 & 0x80000000u) ^ (pt_bits_f(x) & 0x80000000u));
+}
+PT_FN float pt_cos_near_f(float x) {
+  uint32_t q;
+  float r, z = pt_quadrants_f(PT_NAME(abs, f)(x), &r, &q);
+  float y = q & 1 ? pt_sin_poly_f(r, z) : pt_cos_poly_f(z);
+  return pt_from_f(pt_bits_f(y) ^ ((q + 1) << 30 & 0x80000000u));
+}
+#else
+#define PT_NEAR_TURNS 0x1p31f
+PT_FN float pt_sin_near_f(float x) {
+  uint64_t q;
+  double f = pt_quarter_turns_near(PT_NAME(abs, f)(x), &q);
+  return pt_turned_sin(x, f, q);
+}
+PT_FN float pt_cos_near_f(float x) {
+  uint64_t q;
+  double f = pt_quarter_turns_near(PT_NAME(abs, f)(x), &q);
+  return pt_turned_cos(f, q);
+}
+#endif
+PT_FN float pt_tan_near_f(float x) { /* |x| < 2^31 */
+  uint64_t q;
+  double f = pt_quarter_turns_near(PT_NAME(abs, f)(x), &q);
+  return pt_turned_tan(x, f, q);
+}
+
+PT_FN float PT_NAME(sin, f)(float x) {
+  uint64_t q;
+  float a = PT_NAME(abs, f)(x);
+  if (a < PT_NEAR_TURNS) return pt_sin_near_f(x);
+  double f = pt_quarter_turns(a, &q);
+  return pt_turned_sin(x, f, q);
+}
+PT_FN float PT_NAME(cos, f)(float x) {
+  uint64_t q;
+  float a = PT_NAME(abs, f)(x);
+  if (a < PT_NEAR_TURNS) return pt_cos_near_f(x);
+  double f = pt_quarter_turns(a, &q);
+  return pt_turned_cos(f, q);
+}
 PT_FN float PT_NAME(tan, f)(float x) {
   uint64_t q;
-  double f = pt_quarter_turns(PT_NAME(abs, f)(x), &q), s = pt_sin_quarter(f), c = pt_cos_quarter(f);
-  double y = q & 1 ? -c / s : s / c;
-  return (float)(x < 0 ? -y : x == 0 ? x : y);
+  double f = pt_quarter_turns(PT_NAME(abs, f)(x), &q);
+  return pt_turned_tan(x, f, q);
 }
 
 /* Cephes' atan: reduced to |x| <= 0.66 by the angles of 45 and 90 degrees. */
@@ -413,15 +523,15 @@ PT_FN double PT_NAME(atan, d)(double x) {
   bool steep = a > 2.41421356237309504880, middle = a > 0.66;
   double u = steep ? -1.0 / a : middle ? (a - 1.0) / (a + 1.0) : a, z = u * u;
   double p = -8.750608600031904122785e-1;
-  p = p * z - 1.615753718733365076637e1;
-  p = p * z - 7.500855792314704667340e1;
-  p = p * z - 1.228866684490136173410e2;
-  p = p * z - 6.485021904942025371773e1;
+  p = MAD(p, z, -1.615753718733365076637e1);
+  p = MAD(p, z, -7.500855792314704667340e1);
+  p = MAD(p, z, -1.228866684490136173410e2);
+  p = MAD(p, z, -6.485021904942025371773e1);
   double q = z + 2.485846490142306297962e1;
-  q = q * z + 1.650270098316988542046e2;
-  q = q * z + 4.328810604912902668951e2;
-  q = q * z + 4.853903996359136964868e2;
-  q = q * z + 1.945506571482613964425e2;
+  q = MAD(q, z, 1.650270098316988542046e2);
+  q = MAD(q, z, 4.328810604912902668951e2);
+  q = MAD(q, z, 4.853903996359136964868e2);
+  q = MAD(q, z, 1.945506571482613964425e2);
   double rest = steep ? 6.123233995736765886130e-17 : middle ? 3.061616997868382943065e-17 : 0;
   double base = steep ? 1.57079632679489661923 : middle ? 0.785398163397448309616 : 0;
   return PT_NAME(withsign, d)(base + (u * (z * (p / q)) + u + rest), x);

@@ -4,7 +4,7 @@
    Loops that profit from wide vectors are not in the slots' own files. They stand in <folder>/<name>.inc.h, which
    tensor_loops.c includes. It is compiled once per level (-DPT_LEVEL=base, avx2, avx512) and exports one pti_cpu_loops
    and nothing else. To add a loop: write it in an .inc.h as a static function, add a member to pti_cpu_loops, and name
-   it in tensor_loops.c. A slot calls pti_cpu_now()->member. Every level computes the same bits. */
+   it in tensor_loops.c. A slot calls pti_cpu_now()->member. A level's bits do not depend on threads. */
 #ifndef PTI_KERNELS_CPU_BACKEND_H
 #define PTI_KERNELS_CPU_BACKEND_H
 
@@ -103,7 +103,7 @@ typedef enum {
 typedef struct pti_cpu_elementwise {
   pti_ew_loop *const (
       *loop)[4][PTI_NCOMPUTE];    /* value and gradients; NULL where the row has none */
-  pti_ew_loop *const (*small)[2]; /* faster, for floats below 2^31; NULL for most rows */
+  pti_ew_loop *const (*range)[2]; /* twins for floats (ranges.inc.h); NULL for most rows */
   const bool *gives_bool;         /* uint8_t is written, not the compute type */
   pti_ew_loop *value[PTI_NVALUE][2];
 } pti_cpu_elementwise;

@@ -116,8 +116,8 @@ bool pti_cpu_ew(int dev, int op, int which, pti_compute compute, const pti_iter 
               .loop = loops->rows->loop[op][which][compute],
               .param = param,
               .compute = compute};
-  if (compute == PTI_CF32 && which < 2 && loops->rows->small[op][which])
-    j.loop = loops->rows->small[op][which];
+  if (compute == PTI_CF32 && which < 2 && loops->rows->range[op][which])
+    j.loop = loops->rows->range[op][which];
   if (!j.loop)
     return pti_cpu_host->fail(PT_EDTYPE, "not computed in %s", pt_dtype_name(storage[compute]));
   j.out = loops->rows->gives_bool[op] && which == 0 ? PT_BOOL : storage[compute];

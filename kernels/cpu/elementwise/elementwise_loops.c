@@ -18,7 +18,7 @@
 #define PT_S f
 #define F(name) name##_f32
 #include "elementwise.inc.h"
-#include "trigonometry.inc.h"
+#include "ranges.inc.h"
 #undef T
 #undef PT_S
 #undef F
@@ -75,9 +75,11 @@
 static pti_ew_loop *const loops[PTI_NEW][4][PTI_NCOMPUTE] = {
 #include "ptlua_rows.h"
 };
-static pti_ew_loop *const small[PTI_NEW][2] = {[PTI_EW_sin] = {small_sin_0, small_sin_1},
-                                               [PTI_EW_cos] = {small_cos_0, small_cos_1},
-                                               [PTI_EW_tan] = {small_tan_0}};
+static pti_ew_loop *const ranges[PTI_NEW][2] = {[PTI_EW_exp] = {range_exp_0},
+                                                [PTI_EW_log] = {range_log_0},
+                                                [PTI_EW_sin] = {range_sin_0, range_sin_1},
+                                                [PTI_EW_cos] = {range_cos_0, range_cos_1},
+                                                [PTI_EW_tan] = {range_tan_0}};
 
 #undef UNARY
 #undef UNARYP
@@ -97,7 +99,7 @@ static const bool gives_bool[PTI_NEW] = {
 
 const pti_cpu_elementwise GLUE(pti_cpu_elementwise_, PT_LEVEL) = {
     .loop = loops,
-    .small = small,
+    .range = ranges,
     .gives_bool = gives_bool,
     .value = {[PTI_VALUE_EXP] = {exp_0_f32, exp_0_f64},
               [PTI_VALUE_LOG] = {log_0_f32, log_0_f64},
