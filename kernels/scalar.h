@@ -238,12 +238,12 @@ PT_FN double PT_NAME(exp, d)(double x) {
 }
 PT_FN double PT_NAME(expdown, d)(double x) { return PT_NAME(exp, d)(x); }
 
-/* log x = k ln 2 + log(1 + f) with sqrt(1/2) <= 1 + f < sqrt 2. */
+/* log x = k ln 2 + log(1 + f) with sqrt(1/2) <= 1 + f < sqrt 2; shift is what was added to k. */
 PT_FN float pt_log_parts_f(uint32_t bits, float shift) {
-  uint32_t u = bits + (0x3f800000u - 0x3f3504f3u);
-  float k = (float)((int32_t)(u >> 23) - 127) - shift;
-  float f = pt_from_f((u & 0x007fffffu) + 0x3f3504f3u) - 1.0f;
-  float z = f * f, q = 6.7477241158e-2f; /* (log(1 + f) - f + f^2 / 2) / f^3 */
+  uint32_t above = bits - 0x3f3504f3u; /* than the root of 1/2: k in the exponent's place */
+  float k = (float)((int32_t)above >> 23) - shift;
+  float f = pt_from_f(bits - (above & 0xff800000u)) - 1.0f, z = f * f;
+  float q = 6.7477241158e-2f; /* (log(1 + f) - f) / f^2 */
   q = MAF(q, f, -1.1677509546e-1f);
   q = MAF(q, f, 1.1888696253e-1f);
   q = MAF(q, f, -1.2405338585e-1f);
@@ -252,8 +252,12 @@ PT_FN float pt_log_parts_f(uint32_t bits, float shift) {
   q = MAF(q, f, 2.0002123713e-1f);
   q = MAF(q, f, -2.5000008941e-1f);
   q = MAF(q, f, 3.3333313465e-1f);
-  float y = MAF(k, -2.12194440e-4f, q * (f * z));
-  return MAF(k, 0.693359375f, MAF(z, -0.5f, y) + f);
+  q = MAF(q, f, -0.5f);
+#ifdef __FMA__
+  return MAF(k, 0.693147181f, MAF(q, z, f));
+#else /* k ln 2 in two parts: the larger is exact */
+  return k * 0.693359375f + (q * z + k * -2.12194440e-4f + f);
+#endif
 }
 PT_FN float PT_NAME(log, f)(float x) {
   bool tiny = x < 1.17549435e-38f;
@@ -343,11 +347,14 @@ PT_FN double PT_NAME(sigmoid, d)(double x) {
   double e = PT_NAME(exp, d)(-PT_NAME(abs, d)(x));
   return (x >= 0 ? 1.0 : e) / (1.0 + e);
 }
-/* (e^2a - 1) / (e^2a + 1), whose rounding shows where a is small: there a polynomial. */
+/* (e^2a - 1) / (e^2a + 1), whose rounding shows where a is small: there, and for NaN, a polynomial. */
 PT_FN float PT_NAME(tanh, f)(float x) {
-  float a = PT_NAME(abs, f)(x), z = x * x, e = pt_expm1_near_f(a > 10.0f ? 20.0f : a + a);
+  uint32_t bits = pt_bits_f(x), sign = bits & 0x80000000u, abs = bits ^ sign;
+  float a = pt_from_f(abs < 0x41200000u ? abs : 0x41200000u); /* 10 */
+  float z = x * x, e = pt_expm1_near_f(a + a);
   float p = MAF(MAF(z, -5.1024042e-2f, 1.3321048e-1f), z, -3.3333185e-1f);
-  return a < 0.27f ? MAF(p, x * z, x) : PT_NAME(withsign, f)(e / (e + 2.0f), x);
+  float far = pt_from_f(pt_bits_f(e / (e + 2.0f)) | sign);
+  return (abs >= 0x3e8a3d71u) & (x == x) ? far : MAF(p, x * z, x); /* 0.27 */
 }
 PT_FN double PT_NAME(tanh, d)(double x) {
   double a = PT_NAME(abs, d)(x), z = x * x;
@@ -452,6 +459,7 @@ PT_FN float pt_turned_tan(float x, double f, uint64_t q) {
    double. */
 #ifdef __FMA__
 #define PT_NEAR_TURNS 65536.0f
+#define PT_NEAR_TURNS_BITS 0x47800000u
 PT_FN float pt_quadrants_f(float a, float *r, uint32_t *q) {
   float t = MAF(a, 0x1.45f306p-1f, PT_MAGIC_F), n = t - PT_MAGIC_F;
   *q = pt_bits_f(t);
@@ -480,6 +488,7 @@ PT_FN float pt_cos_near_f(float x) {
 }
 #else
 #define PT_NEAR_TURNS 0x1p31f
+#define PT_NEAR_TURNS_BITS 0x4f000000u
 PT_FN float pt_sin_near_f(float x) {
   uint64_t q;
   double f = pt_quarter_turns_near(PT_NAME(abs, f)(x), &q);
@@ -614,105 +623,7 @@ PT_FN double PT_NAME(digamma, d)(double x) {
 }
 PT_FN float PT_NAME(digamma, f)(float x) { return (float)PT_NAME(digamma, d)((double)x); }
 
-/* ---- special functions: loops and series in double, for the few who need them ---- */
-
-#define PT_FROM_DOUBLE(name) \
-  PT_FN float PT_NAME(name, f)(float x) { return (float)PT_NAME(name, d)((double)x); }
-
-/* A rational first guess, then two steps of Newton's method. */
-PT_FN double PT_NAME(erfinv, d)(double y) {
-  double a = PT_NAME(abs, d)(y), rest = 1.0 - a, x;
-  if (!(a < 1)) return a == 1 ? PT_NAME(withsign, d)(HUGE_VAL, y) : (double)NAN;
-  if (a <= 0.7) {
-    double z = a * a;
-    x = a * (((-0.140543331 * z + 0.914624893) * z - 1.645349621) * z + 0.886226899) /
-        ((((0.012229801 * z - 0.329097515) * z + 1.442710462) * z - 2.118377725) * z + 1.0);
-  } else {
-    double z = sqrt(-log(rest * 0.5));
-    x = (((1.641345311 * z + 3.429567803) * z - 1.624906493) * z - 1.970840454) /
-        ((1.637067800 * z + 3.543889200) * z + 1.0);
-  }
-  for (int i = 0; i < 2; i++) {
-    double over = a <= 0.7 ? erf(x) - a : rest - erfc(x);
-    x -= over / (1.1283791670955126 * exp(-x * x));
-  }
-  return PT_NAME(withsign, d)(x, y);
-}
-PT_FROM_DOUBLE(erfinv)
-
-/* Far to the left by the asymptotic series of the tail. */
-PT_FN double PT_NAME(log_ndtr, d)(double x) {
-  if (x > -1) return log1p(-0.5 * erfc(x * 0.70710678118654752));
-  if (x > -30) return log(0.5 * erfc(-x * 0.70710678118654752));
-  double z = 1 / (x * x), s = 1, term = 1;
-  for (int k = 1; k < 9; k++) {
-    term *= -z * (2 * k - 1);
-    s += term;
-  }
-  return -0.5 * x * x - log(-x) - 0.91893853320467274 + log(s);
-}
-PT_FROM_DOUBLE(log_ndtr)
-
-/* I_n, n 0 or 1: the power series, whose terms are positive, or the asymptotic one. */
-PT_FN double pt_bessel_i(int n, double x) {
-  double a = fabs(x), y;
-  if (a != a) return x;
-  if (a <= 30) {
-    double z = 0.25 * a * a, term = n ? 0.5 * a : 1;
-    y = term;
-    for (int k = 1; term > y * 1e-17; k++) {
-      term *= z / ((double)k * (k + n));
-      y += term;
-    }
-  } else {
-    double term = 1, s = 1;
-    for (int k = 1; k < 20; k++) {
-      term *= ((2.0 * k - 1) * (2.0 * k - 1) - 4.0 * n * n) / (8.0 * k * a);
-      s += term;
-    }
-    y = exp(0.5 * a) / sqrt(6.28318530717958648 * a) * s * exp(0.5 * a);
-  }
-  return n && x < 0 ? -y : y;
-}
-PT_FN double PT_NAME(i0, d)(double x) { return pt_bessel_i(0, x); }
-PT_FN double PT_NAME(i1, d)(double x) { return pt_bessel_i(1, x); }
-PT_FROM_DOUBLE(i0)
-PT_FROM_DOUBLE(i1)
-
-/* Sum over k >= 0 of (x + k)^-s, s > 1: nine terms, then Euler and Maclaurin. */
-PT_FN double pt_zeta(double s, double x) {
-  static const double bernoulli[] = {1.0 / 12,           -1.0 / 720,
-                                     1.0 / 30240,        -1.0 / 1209600,
-                                     1.0 / 47900160,     -691.0 / 1307674368000,
-                                     1.0 / 74724249600., -3617.0 / 10670622842880000.};
-  double y = 0, a = x;
-  for (int k = 0; k < 9 || a < 9; k++, a += 1) y += pow(a, -s);
-  double w = pow(a, -s), f = s * w / a;
-  y += a * w / (s - 1) + 0.5 * w;
-  for (int k = 0; k < 8; k++) {
-    y += f * bernoulli[k];
-    f *= (s + 2 * k + 1) * (s + 2 * k + 2) / (a * a);
-  }
-  return y;
-}
-/* n! times the sum of 1 / (x + k)^(n + 1) over all k >= 0, with the sign of (-1)^(n + 1). Below zero the terms left of 0
-   are a sum of their own, mirrored: from d, the nearest one, to -x. */
-PT_FN double PT_NAME(polygamma, d)(double n, double x) {
-  if (n == 0) return PT_NAME(digamma, d)(x);
-  if (!(n > 0) || n != floor(n) || x != x) return (double)NAN;
-  bool even = fmod(n, 2.0) == 0;
-  if (x <= 0 && x == floor(x)) return even ? -HUGE_VAL : HUGE_VAL;
-  double p = x < 0 ? x - floor(x) : x, sum = pt_zeta(n + 1, p);
-  if (x < 0) {
-    double mirrored = pt_zeta(n + 1, 1 - p) - pt_zeta(n + 1, 1 - x);
-    sum += even ? -mirrored : mirrored;
-  }
-  double y = tgamma(n + 1) * sum;
-  return even ? -y : y;
-}
-PT_FN float PT_NAME(polygamma, f)(float n, float x) {
-  return (float)PT_NAME(polygamma, d)((double)n, (double)x);
-}
+#include "scalar_special.h"
 
 /* ---- the parts of a number ---- */
 

@@ -134,7 +134,7 @@ local frozen = {
   { "pt.zeros(1000):exponential_(2)", "ff07e91c" },
   { "pt.zeros(1000):geometric_(0.2)", "815b0000" },
   { "pt.zeros(1000):cauchy_()", "64419d10" },
-  { "pt.zeros(1000):log_normal_()", "ec36c88d" },
+  { "pt.zeros(1000):log_normal_()", "5f33a60d", level = "base" }, -- the exponential's last place is the CPU level's
   { "pt.zeros(1000):random_()", "d3640aea" },
   { "pt.normal(1, 2, {1000})", "3f52d636" },
   { "pt.full({1000}, 4.0):poisson()", "215a0000" },
@@ -151,8 +151,12 @@ local frozen = {
 describe("the stream of numbers", function()
   for _, case in ipairs(frozen) do
     it("is frozen for " .. case[1], function()
-      local threads = pt.get_num_threads()
-      finally(function() pt.set_num_threads(threads) end)
+      local threads, level = pt.get_num_threads(), pt.cpu_level()
+      finally(function()
+        pt.set_num_threads(threads)
+        pt.set_cpu_level(level)
+      end)
+      pt.set_cpu_level(case.level or level)
       local draw = assert(load("return " .. case[1], "=case", "t", { pt = pt }))
       for _, n in ipairs { 1, 2 } do
         pt.set_num_threads(n)

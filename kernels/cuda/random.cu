@@ -20,8 +20,8 @@ DEV void open_unit(const words &w, int i, float *x) {
 DEV void open_unit(const words &w, int i, double *x) {
   *x = ((double)(int64_t)(word64(w, i) >> 12) + 0.5) * 0x1p-52;
 }
-DEV float cos_quarter(float f) { return (float)pt_cos_quarter((double)f); }
-DEV float sin_quarter(float f) { return (float)pt_sin_quarter((double)f); }
+DEV float cos_quarter(float f) { return (float)pt_draw_cos_quarter((double)f); }
+DEV float sin_quarter(float f) { return (float)pt_draw_sin_quarter((double)f); }
 DEV double cos_quarter(double f) { return cos(f * (3.14159265358979323846 / 2)); }
 DEV double sin_quarter(double f) { return sin(f * (3.14159265358979323846 / 2)); }
 
@@ -46,11 +46,11 @@ template <class T> DEV void make(const draw_args &q, const words &w, T *x) {
   }
   for (int i = 0; i < 4 && q.kind == PTI_RAND_EXPONENTIAL; i++) {
     open_unit(w, i, &u);
-    x[i] = -pt_log(u) / (T)q.a;
+    x[i] = -pt_draw_log(u) / (T)q.a;
   }
   for (int i = 0; i < 4 && q.kind == PTI_RAND_NORMAL; i += 2) {
     open_unit(w, i, &u);
-    T r = (T)q.b * pt_sqrt(-2 * pt_log(u));
+    T r = (T)q.b * pt_sqrt(-2 * pt_draw_log(u));
     open_unit(w, i + 1, &u);
     T f = u - (T)0.5, near = cos_quarter(f), far = sin_quarter(f);
     uint32_t bits = sizeof(T) == sizeof(float) ? w.high[i + 1] : w.low[i + 1];

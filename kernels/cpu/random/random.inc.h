@@ -33,11 +33,11 @@ static void F(random_normal)(void *to, const pti_words *w, double mean, double s
   (void)top;
   T *restrict x = to, m = (T)mean, s = (T)std;
   for (int64_t i = 0; i < n; i += 2) {
-    T r = s * SQRT(-2 * LOG(F(open)(w, i))), f = F(open)(w, i + 1) - (T)0.5;
+    T r = s * SQRT(-2 * PT_WORD(draw_log)(F(open)(w, i))), f = F(open)(w, i + 1) - (T)0.5;
     bool narrow = sizeof(T) == sizeof(float);
     uint32_t bits = narrow ? w->high[i + 1] : w->low[i + 1];
-    T near = narrow ? (T)pt_cos_quarter((double)f) : (T)cos((double)f * (M_PI / 2));
-    T far = narrow ? (T)pt_sin_quarter((double)f) : (T)sin((double)f * (M_PI / 2));
+    T near = narrow ? (T)pt_draw_cos_quarter((double)f) : (T)cos((double)f * (M_PI / 2));
+    T far = narrow ? (T)pt_draw_sin_quarter((double)f) : (T)sin((double)f * (M_PI / 2));
     near = bits & 2 ? -near : near;
     x[i] = m + r * (bits & 1 ? far : near);
     x[i + 1] = m + r * (bits & 1 ? near : far);
@@ -48,5 +48,5 @@ static void F(random_exponential)(void *to, const pti_words *w, double rate, dou
                                   int64_t n) {
   (void)b, (void)top;
   T *restrict x = to;
-  for (int64_t i = 0; i < n; i++) x[i] = -LOG(F(open)(w, i)) / (T)rate;
+  for (int64_t i = 0; i < n; i++) x[i] = -PT_WORD(draw_log)(F(open)(w, i)) / (T)rate;
 }
