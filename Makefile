@@ -10,6 +10,9 @@ BINDIR  ?= $(PREFIX)/bin
 LIBDIR  ?= $(PREFIX)/lib
 INCDIR  ?= $(PREFIX)/include
 CMODDIR ?= $(LIBDIR)/lua/5.4
+MAN1DIR ?= $(PREFIX)/share/man/man1
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
 DESTDIR ?=
 # Sanitizers of this build (`address,undefined` or `thread`); `make test-asan` and `test-tsan` set it.
 SANITIZE ?=
@@ -304,6 +307,7 @@ $(BUILD)/spec/%-cpp: spec/c/%.cpp $(BUILD)/libptlua.so
 # Every function: signature, arguments, dtypes, and the examples that spec/docs_spec.lua runs.
 docs: all
 	@mkdir -p $(BUILD)/docs
+	@$(LUA) scripts/tools/manual_page.lua bindings/program/options.def $(BUILD)/docs
 	@$(BUILD)/ptlua scripts/tools/docs.lua $(BUILD)/docs/reference.md
 
 format:
@@ -340,6 +344,12 @@ install: all
 	install -m644 $(BUILD)/libptlua.a $(DESTDIR)$(LIBDIR)/libptlua.a
 	install -m755 $(BUILD)/pt.so $(DESTDIR)$(CMODDIR)/pt.so
 	install -m644 engine/ptlua.h build/gen/ptlua_ops.h $(DESTDIR)$(INCDIR)
+	install -d $(addprefix $(DESTDIR),$(MAN1DIR) $(BASHDIR) $(ZSHDIR))
+	@mkdir -p $(BUILD)/docs
+	$(LUA) scripts/tools/manual_page.lua bindings/program/options.def $(BUILD)/docs
+	install -m644 $(BUILD)/docs/ptlua.1 $(DESTDIR)$(MAN1DIR)/ptlua.1
+	install -m644 $(BUILD)/docs/ptlua.bash $(DESTDIR)$(BASHDIR)/ptlua
+	install -m644 $(BUILD)/docs/_ptlua $(DESTDIR)$(ZSHDIR)/_ptlua
 	printf '%s\n' 'libdir=$(LIBDIR)' 'includedir=$(INCDIR)' '' 'Name: ptlua' \
 	  'Description: deep learning embedded in Lua' \
 	  "Version: $$(sed -n 's/^#define PT_VERSION "\(.*\)"/\1/p' engine/ptlua.h)" \
@@ -347,7 +357,8 @@ install: all
 	  'Libs.private: -llua5.4 $(LIBS)' >$(DESTDIR)$(LIBDIR)/pkgconfig/ptlua.pc
 uninstall:
 	rm -f $(addprefix $(DESTDIR),$(BINDIR)/ptlua $(LIBDIR)/libptlua.so.0 $(LIBDIR)/libptlua.so $(LIBDIR)/libptlua.a \
-	  $(CMODDIR)/pt.so $(INCDIR)/ptlua.h $(INCDIR)/ptlua_ops.h $(LIBDIR)/pkgconfig/ptlua.pc)
+	  $(CMODDIR)/pt.so $(INCDIR)/ptlua.h $(INCDIR)/ptlua_ops.h $(LIBDIR)/pkgconfig/ptlua.pc \
+	  $(MAN1DIR)/ptlua.1 $(BASHDIR)/ptlua $(ZSHDIR)/_ptlua)
 
 clean:
 	rm -rf build

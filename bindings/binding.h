@@ -52,6 +52,8 @@ void pl_push_data(lua_State *L, int i, int dtype, const char *op);
 int pl_raise(lua_State *L);
 /* Records an error and raises it. The text begins with the name of the function: "sum: ...". */
 int pl_error(lua_State *L, pt_status code, const char *format, ...) PTI_PRINTF(3, 4);
+/* Pushes "train.lua:12", the script's line, or "". */
+void pl_push_line(lua_State *L);
 /* Where anomalies are looked for: leaves the script's line for calls that are recorded. */
 void pl_mark_line(lua_State *L);
 /* What stands at index i, for a message: "a string", "nil", "3.5", "a tensor [2, 3]". Pushes the text. */

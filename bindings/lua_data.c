@@ -153,6 +153,9 @@ static int read_dtype(lua_State *L, int i, const char *op) {
   return dtype;
 }
 
+/* Where this thread's tensors are made when no device is named. */
+static _Thread_local int default_device;
+
 static int read_device(lua_State *L, int i, const char *op, int otherwise) {
   if (lua_isnoneornil(L, i)) return otherwise;
   if (lua_type(L, i) != LUA_TSTRING)
@@ -165,10 +168,23 @@ static int read_device(lua_State *L, int i, const char *op, int otherwise) {
   return device;
 }
 
+/* core.set_default_device(name), core.get_default_device() -> name */
+static int set_default_device(lua_State *L) {
+  luaL_checkstring(L, 1);
+  default_device = read_device(L, 1, "set_default_device", 0);
+  return 0;
+}
+
+static int get_default_device(lua_State *L) {
+  lua_pushstring(L, pt_device_name(default_device));
+  return 1;
+}
+
 /* core.tensor(value, dtype, device): a number, boolean, nested list or another tensor, copied */
 static int new_tensor(lua_State *L) {
   pt_tensor *x = pl_tensor_at(L, 1);
-  int dtype = read_dtype(L, 2, "tensor"), device = read_device(L, 3, "tensor", x ? pti_dev(x) : 0);
+  int dtype = read_dtype(L, 2, "tensor"),
+      device = read_device(L, 3, "tensor", x ? pti_dev(x) : default_device);
   if (x == NULL) {
     pl_push_data(L, 1, dtype, "tensor");
     x = pl_tensor_at(L, -1);
@@ -213,7 +229,7 @@ static int new_empty(lua_State *L) {
                pl_describe(L, -1));
     lua_pop(L, 1);
   }
-  int dtype = read_dtype(L, 2, op), device = read_device(L, 3, op, 0);
+  int dtype = read_dtype(L, 2, op), device = read_device(L, 3, op, default_device);
   pl_box *box = pl_new_box(L);
   pt_scope scope = pt_scope_begin();
   pt_tensor *y =
@@ -288,7 +304,11 @@ static int item(lua_State *L) {
 }
 
 void pl_open_data(lua_State *L) {
-  static const luaL_Reg functions[] = {{"tensor", new_tensor}, {"empty", new_empty}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"tensor", new_tensor},
+                                       {"empty", new_empty},
+                                       {"set_default_device", set_default_device},
+                                       {"get_default_device", get_default_device},
+                                       {NULL, NULL}};
   static const luaL_Reg methods[] = {{"tolist", tolist}, {"item", item}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   lua_getfield(L, -1, "Tensor");

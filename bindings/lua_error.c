@@ -32,6 +32,13 @@ static void where(lua_State *L, char *out, size_t cap) {
   }
 }
 
+void pl_push_line(lua_State *L) {
+  char line[LUA_IDSIZE + 32];
+  where(L, line, sizeof line);
+  size_t n = strlen(line); /* " (train.lua:12)" */
+  lua_pushlstring(L, line + (n > 3 ? 2 : 0), n > 3 ? n - 3 : 0);
+}
+
 /* ---- raising ---- */
 
 void pl_mark_line(lua_State *L) {

@@ -25,7 +25,7 @@ enum {
   OVERHEAD = 256 /* bytes that the smallest tensor takes */
 };
 
-static const char metatable_key, watched_key;
+static const char metatable_key, watched_key, lines_key;
 static uint64_t magic;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 /* How many states of this thread keep a list of their new tensors (pt.scope), and the last one's number. */
@@ -56,13 +56,29 @@ pt_tensor *pl_check_tensor(lua_State *L, int i, const char *op, const char *name
   return t;
 }
 
-/* Adds the box on top of the stack to the list that pt.scope looks at. */
+/* Adds the box on top of the stack to the list that pt.scope looks at, and to the lines of %mem. */
 static void watch(lua_State *L) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &watched_key) == LUA_TTABLE) {
     lua_pushvalue(L, -2);
     lua_rawseti(L, -2, ++serial);
   }
   lua_pop(L, 1);
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &lines_key) == LUA_TTABLE) {
+    lua_pushvalue(L, -2);
+    pl_push_line(L);
+    lua_rawset(L, -3);
+  }
+  lua_pop(L, 1);
+}
+
+/* core.watch_lines(table or nil): from now on the table has the script's line of each new tensor, by the tensor */
+static int watch_lines(lua_State *L) {
+  lua_settop(L, 1);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &lines_key);
+  watching += lua_istable(L, 1) - lua_istable(L, 2);
+  lua_pushvalue(L, 1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &lines_key);
+  return 0;
 }
 
 /* core.watch(list or nil) -> the list before; from now on new tensors are added to the list */
@@ -465,4 +481,6 @@ void pl_open_tensor(lua_State *L) {
   lua_setfield(L, -2, "is_tensor");
   lua_pushcfunction(L, set_watched);
   lua_setfield(L, -2, "watch");
+  lua_pushcfunction(L, watch_lines);
+  lua_setfield(L, -2, "watch_lines");
 }

@@ -145,6 +145,17 @@ describe("ptlua", function()
     assert.truthy(out:find "not enough memory", out)
   end)
 
+  it("makes tensors on the device that --device names", function()
+    local code = [[ -e 'print(pt.ones(2).device, pt.arange(3).device, pt.get_default_device())']]
+    assert.same({ "cpu\tcpu\tcpu\n", 0 }, { run("--device cpu" .. code) })
+    if pcall(require("pt").zeros, 1, { device = "sim:0" }) then
+      assert.same({ "sim:0\tsim:0\tsim:0\n", 0 }, { run("--device sim:0" .. code) })
+    end
+    local out, status = run("--device nothing" .. code)
+    assert.equal(1, status)
+    assert.truthy(out:find("set_default_device: ", 1, true), out)
+  end)
+
   it("stops at the time limit, whatever a script catches #tsan", function()
     local out, code = run "--time-limit 0.2 -e 'while true do end'"
     assert.equal(124, code)

@@ -78,6 +78,27 @@ os.exit(tonumber((...)) or 0)
   end)
 end)
 
+describe("the list of options", function()
+  it("makes the man page and the completion of shells", function()
+    os.execute(("lua5.4 scripts/tools/manual_page.lua bindings/program/options.def %s"):format(folder))
+    local help = run(ptlua .. " --help")
+    local function read(name)
+      local file = assert(io.open(folder .. "/" .. name))
+      local text = file:read "a"
+      file:close()
+      return text
+    end
+    local man, bash, zsh = read "ptlua.1", read "ptlua.bash", read "_ptlua"
+    for word in help:gmatch "\n  %-?.?,? +%-%-([%w%-]+)" do
+      assert.truthy(man:find("\\-\\-" .. word:gsub("%-", "\\-"), 1, true), word)
+      assert.truthy(bash:find("--" .. word, 1, true) and zsh:find("--" .. word, 1, true), word)
+    end
+    assert.equal(0, select(2, run("bash -n ptlua.bash")))
+    local text = run [[bash -c '. ./ptlua.bash; COMP_WORDS=(ptlua --thr); COMP_CWORD=1; _ptlua; echo ${COMPREPLY[@]}']]
+    assert.equal("--threads\n", text)
+  end)
+end)
+
 describe("ptlua info", function()
   it("lists what a file holds", function()
     pt.save({ ["a.weight"] = pt.ones(2, 600), b = pt.zeros(3, { dtype = pt.int64 }) }, folder .. "/m.safetensors",

@@ -234,6 +234,20 @@ describe("commands", function()
     assert.equal("nil\tnil", say "a, b_of_spec")
   end)
 
+  it("tell where the memory of tensors went", function()
+    local say, session = started()
+    session:note_lines()
+    say "big_of_spec = pt.zeros(1000, 1000)"
+    say "local small = pt.ones(10)"
+    local text = say "%mem"
+    assert.matches("tensors, [%d.]+ MB; most so far [%d.]+ MB", text)
+    assert.matches("\n +3%.8 MB +1 tensors  %[1%]:1\n", text)
+    assert.matches("\n +40 bytes +1 tensors  %[2%]:1", text)
+    say "%reset"
+    assert.falsy((say "%mem"):find("[1]:1", 1, true))
+    require("pt.core").watch_lines(nil)
+  end)
+
   it("show the variables of an error", function()
     local say = started()
     say "local function f(x) local y = x * 2 error 'why' end f(4)"

@@ -156,7 +156,7 @@ define("arange", "start:n stop:n? step:n=1" .. OPTIONS,
     end
     local n = math.type(last - first + step) == "integer" and (last - first + step - (step > 0 and 1 or -1)) // step
       or math.ceil((last - first) / step)
-    return with_grad(sequence(n, first, step, dtype, device or "cpu"), requires_grad)
+    return with_grad(sequence(n, first, step, dtype, device or core.get_default_device()), requires_grad)
   end)
 
 --- As Lua's `for` counts, which is how positions count: pt.range(1, n) is every position of n entries.
@@ -169,7 +169,7 @@ define("range", "start:n stop:n? step:n=1" .. OPTIONS,
     first, last, step, dtype = range_ends("range", first, last, step, dtype)
     local n = (last - first) // step + 1 -- exact where they are integers
     if dtype.is_floating_point then n = math.floor((last - first) / step + 1e-9) + 1 end -- in spite of rounding
-    return with_grad(sequence(math.max(0, n), first, step, dtype, device or "cpu"), requires_grad)
+    return with_grad(sequence(math.max(0, n), first, step, dtype, device or core.get_default_device()), requires_grad)
   end)
 
 -- A number, or the number in a tensor of one element.
@@ -187,7 +187,7 @@ local function evenly(name, a, b, steps, dtype, device)
   if steps < 0 then fail("%s: steps is %d, but must be 0 or more", name, steps) end
   if dtype.is_complex then dtype = dtype == core.dtypes.complex64 and core.dtypes.float32 or core.dtypes.float64 end
   if is_whole(dtype) then a, b, dtype = truncated(a), truncated(b), core.dtypes.float64 end
-  device = device or "cpu"
+  device = device or core.get_default_device()
   local step = steps > 1 and (b - a) / (steps - 1) or 0
   local x = sequence(steps, a, step, dtype, device)
   if steps < 2 then return x end
@@ -218,7 +218,7 @@ define("logspace", "start:A stop:A steps:i base:n=10" .. OPTIONS, "base (10) to 
 local function window(name, n, periodic, alpha, dtype, device, requires_grad)
   if n < 2 then return with_grad(blank(name, { n }, dtype, device):fill_(1), requires_grad) end
   local turns = periodic and n or n - 1
-  local angles = sequence(n, 0.0, 2 * math.pi / turns, core.dtypes.float64, device or "cpu")
+  local angles = sequence(n, 0.0, 2 * math.pi / turns, core.dtypes.float64, device or core.get_default_device())
   local x = (alpha - (1 - alpha) * angles:cos()):to_dtype(dtype or core.get_default_dtype())
   return with_grad(x, requires_grad)
 end

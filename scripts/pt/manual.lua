@@ -9,6 +9,8 @@ local entries = {
   { "manual_seed", "seed:i", "seeds the thread's generator of random numbers" },
   { "Generator", "device...", "a stream of random numbers of its own: pt.randn(3, {generator = pt.Generator()})" },
   { "get_default_dtype", "", "the dtype of floating tensors when none is named; float32 unless set" },
+  { "set_default_device", "device:v", "where this thread makes tensors from now on when no device is named" },
+  { "get_default_device", "", "where this thread makes tensors when no device is named" },
   { "set_default_dtype", "dtype:y", "what get_default_dtype answers from now on" },
   { "get_num_threads", "", "how many threads loops over tensors may use" },
   { "set_num_threads", "n:i", "how many threads loops over tensors may use, 1 to 256" },

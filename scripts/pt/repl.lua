@@ -25,6 +25,7 @@ local function started()
   if not current then
     current = session.new { width = function() return core.terminal_width(1) or 80 end }
     current.is_terminal = input.is_terminal()
+    current:note_lines()
   end
   return current
 end

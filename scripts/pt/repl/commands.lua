@@ -53,6 +53,8 @@ define("bench", "%bench CODE", "runs CODE again and again: best, mean and spread
   local fn = self:compile(text)
   if not fn then return end
   self:call(function()
+    core.watch_lines(nil) -- it costs a little with each tensor
+    local _ <close> = setmetatable({}, { __close = function() core.watch_lines(self.tensor_lines) end })
     local n, spent = 1, timed(fn, 1)
     while spent < 0.05 do -- so many calls that the clock's grain does not matter
       n = math.max(2 * n, math.min(math.ceil(n * 0.06 / math.max(spent, 1e-9)), 100 * n))
@@ -143,7 +145,15 @@ define("mem", "%mem", "memory of tensors, by the line that made them", function(
   self:print(("%d tensors, %s; most so far %s; %s kept for reuse; Lua's heap %s"):format(m.tensors,
     bytes_text(m.live_bytes), bytes_text(m.peak_bytes), bytes_text(m.held_bytes),
     bytes_text(math.floor(collectgarbage "count" * 1024))))
-  local lines = core.tensor_lines and core.tensor_lines() or {}
+  local by_line, lines = {}, {}
+  for x, line in pairs(self.tensor_lines or {}) do
+    local entry = by_line[line]
+    if not entry then
+      entry = { line = line ~= "" and line or "(the library)", bytes = 0, tensors = 0 }
+      by_line[line], lines[#lines + 1] = entry, entry
+    end
+    entry.bytes, entry.tensors = entry.bytes + x:nbytes(), entry.tensors + 1
+  end
   table.sort(lines, function(a, b) return a.bytes > b.bytes end)
   for i = 1, math.min(15, #lines) do
     self:print(("%12s  %6d tensors  %s"):format(bytes_text(lines[i].bytes), lines[i].tensors, lines[i].line))

@@ -15,6 +15,7 @@ local LONGEST = 1 << 20 -- bytes of a text that are shown
 ---@field locals pt.repl.Locals
 ---@field inputs string[] texts that ran without an error
 ---@field failure pt.Report? the last error
+---@field tensor_lines table<pt.Tensor, string>? the lines that made the tensors, where they are noted
 ---@field write fun(text: string)
 ---@field width fun(): integer
 local Session = {}
@@ -81,6 +82,12 @@ local function value_text(self, value)
   local ok, text = pcall(tostring, value)
   if not ok then return text end
   return text .. dim(self, ("\n%s %s %s"):format(value.shape, value.dtype, value.device))
+end
+
+--- From now on the lines that make tensors are noted, for %mem.
+function Session:note_lines()
+  self.tensor_lines = setmetatable({}, { __mode = "k" })
+  core.watch_lines(self.tensor_lines)
 end
 
 --- Shows values as the prompt does.
