@@ -54,6 +54,7 @@ typedef struct callback {
   home *home;
   lua_Integer id;
   bool zeros; /* of a function's gradient: what did not come is zeros */
+  bool leaf;  /* of a hook: it may return false, and the leaf's grad is its own business */
   pt_function fn;
   char name[64];
 } callback;
@@ -173,7 +174,7 @@ static void set_in(lua_State *L, const void *key, lua_Integer id, int value) {
 typedef struct hook_call {
   const callback *c;
   pt_tensor *g, *result; /* result: retained */
-  bool after;
+  bool after, leaf, drop;
 } hook_call;
 
 static int run_hook(lua_State *L) {
@@ -189,13 +190,18 @@ static int run_hook(lua_State *L) {
   }
   lua_call(L, 1, 1);
   if (h->after || lua_isnil(L, -1)) return 0;
+  if (h->leaf && lua_isboolean(L, -1) && !lua_toboolean(L, -1)) {
+    h->drop = true;
+    return 0;
+  }
   h->result = pt_retain(pl_check_tensor(L, -1, "register_hook", "what the hook returns"));
   return 0;
 }
 
 static bool call_hook(void *ud, pt_tensor **g) {
-  hook_call h = {.c = ud, .g = *g};
+  hook_call h = {.c = ud, .g = *g, .leaf = ((callback *)ud)->leaf};
   if (!protected(ud, run_hook, &h)) return false;
+  if (h.drop) return *g = NULL, true;
   if (h.result && !(*g = pti_scoped(h.result))) return false;
   return true;
 }
@@ -247,6 +253,7 @@ static int register_hook(lua_State *L) {
   else set_in(L, &strong_key, id, 2);
   scope = pt_scope_begin();
   callback *c = callback_new(L, id);
+  if (c) c->leaf = leaf && !after;
   int64_t hook =
       c ? pt_register_hook(x, after, after ? call_after : call_hook, callback_free, c) : 0;
   pt_scope_end(scope);
@@ -397,6 +404,17 @@ static bool call_again(void *ud) {
   return ok;
 }
 
+/* core.at_walk_end(fn): within a backward, fn() is called before leaves get their gradients */
+static int at_walk_end(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_Integer id = ++home_of(L)->last;
+  set_in(L, &strong_key, id, 1);
+  callback *c = callback_new(L, id);
+  if (c && pt_at_walk_end(call_again, callback_free, c)) return 0;
+  if (c == NULL) forget(L, id);
+  return pl_raise(L);
+}
+
 /* core.checkpoint(recompute, fn, ...) -> the results of fn(...), recorded without what recompute() can give */
 static int checkpoint(lua_State *L) {
   int n = lua_gettop(L);
@@ -454,6 +472,7 @@ void pl_open_hook(lua_State *L) {
                                        {"remove_hook", remove_hook},
                                        {"record", record},
                                        {"checkpoint", checkpoint},
+                                       {"at_walk_end", at_walk_end},
                                        {"twin", twin},
                                        {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);

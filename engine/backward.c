@@ -36,6 +36,13 @@ typedef struct aside {
   pt_tensor *g[UINT8_MAX + 1];
 } aside;
 
+/* What a host wants to be called for at the end. */
+typedef struct ending {
+  bool (*fn)(void *ud);
+  void (*free)(void *ud);
+  void *ud;
+} ending;
+
 typedef struct walk {
   pt_node **heap; /* by descending id; each entry holds a reference */
   int n, cap;
@@ -47,10 +54,15 @@ typedef struct walk {
   pt_tensor *const *x; /* wanted inputs, or NULL */
   int nx;
   pt_tensor **gx;
-  bool *met;   /* which of the wanted inputs the outputs lead to */
-  list former; /* of former */
-  list aside;  /* of aside * */
+  bool *met;    /* which of the wanted inputs the outputs lead to */
+  list former;  /* of former */
+  list aside;   /* of aside * */
+  list counted; /* of pt_node *: leaves whose uses were counted */
+  list endings; /* of ending */
+  struct walk *outer;
 } walk;
+
+static PTI_THREAD walk *current; /* the innermost walk of this thread */
 
 static void *list_add(list *l, size_t size) {
   if (l->n == l->cap) {
@@ -203,7 +215,13 @@ static bool same_shape(const pt_tensor *a, const pt_tensor *b) {
 static bool run_hook(pt_node *node, pti_hook *h) {
   pt_tensor *g = node->g[h->out], *changed = g;
   if (!h->fn(h->ud, &changed)) return false;
-  if (changed == g || changed == NULL) return true;
+  if (changed == g) return true;
+  if (changed == NULL && node->op) return true;
+  if (changed == NULL) { /* the leaf's grad is the host's business */
+    pt_release(g);
+    node->g[h->out] = NULL;
+    return true;
+  }
   if (!same_shape(changed, g)) {
     return pti_refuse(PT_ESHAPE,
                       "register_hook: the hook returned a gradient [%s] in place of [%s]",
@@ -235,7 +253,7 @@ static bool run_hooks(walk *w, pt_node *node) {
 static bool arrive(walk *w, pt_node *node) {
   pt_tensor *leaf = node->leaf;
   if (leaf == NULL || w->x) return true;
-  if (!deposit(leaf, node->g[0])) return false;
+  if (node->g[0] && !deposit(leaf, node->g[0])) return false;
   bool ok = true;
   for (pti_hook *h = node->hooks; ok && h; h = h->next) {
     pt_tensor *g = leaf->grad;
@@ -305,6 +323,57 @@ static bool vjp(pt_node *node, pt_tensor **gx) {
   return ok;
 }
 
+/* ---- hooks of leaves, as soon as nothing more can come ---- */
+
+static pt_node *listed(const list *l, size_t i) { return ((pt_node **)(void *)l->v)[i]; }
+
+static bool list_node(list *l, pt_node *node) {
+  pt_node **slot = list_add(l, sizeof *slot);
+  if (slot) *slot = node;
+  return slot != NULL;
+}
+
+static bool note_once(list *nodes, pt_node *node) {
+  if (node->seen) return true;
+  if (!list_node(nodes, node)) return false;
+  return node->seen = true;
+}
+
+/* Counts for each leaf with hooks the calls that lead to it. Ids of leaves are the oldest: without this, their hooks
+   would run when all else is done. */
+static bool count_uses(walk *w) {
+  list nodes = {0}; /* those seen, and the queue of those to look at */
+  bool ok = true;
+  for (int i = 0; ok && i < w->n; i++) ok = note_once(&nodes, w->heap[i]);
+  for (size_t k = 0; ok && k < nodes.n; k++) {
+    pt_node *node = listed(&nodes, k);
+    for (int i = 0; ok && i < node->nin; i++) {
+      pt_node *older = node->in[i].node;
+      if (older == NULL || (older->op == NULL && older->hooks == NULL)) continue;
+      if (older->op) ok = note_once(&nodes, older);
+      else if (older->waits++ == 0) ok = list_node(&w->counted, older);
+    }
+  }
+  for (size_t k = 0; k < nodes.n; k++) listed(&nodes, k)->seen = false;
+  list_free(&nodes, sizeof(pt_node *));
+  return ok;
+}
+
+static bool with_node(walk *w, pt_node *node, bool (*step)(walk *, pt_node *));
+
+/* A call has added what it adds to its inputs. */
+static bool count_down(walk *w, const pt_node *node) {
+  bool ok = true;
+  for (int i = 0; ok && i < node->nin; i++) {
+    pt_node *leaf = node->in[i].node;
+    if (leaf == NULL || leaf->waits == 0 || --leaf->waits > 0) continue;
+    if (leaf->queued != w->depth) continue;
+    leaf->hooked = true;
+    ok = with_node(w, leaf, run_hooks);
+  }
+  return ok;
+}
+
 /* The vjp, and its gradients flow on. gx has room for one gradient per input. */
 static bool propagate(walk *w, pt_node *node, pt_tensor **gx) {
   if (node->freed) return pti_used_up(node) != NULL;
@@ -312,7 +381,7 @@ static bool propagate(walk *w, pt_node *node, pt_tensor **gx) {
   for (int i = 0; i < node->nin; i++) {
     if (gx[i] && !flow(w, node->in[i].node, node->in[i].out, gx[i])) return false;
   }
-  return true;
+  return w->counted.n == 0 || count_down(w, node);
 }
 
 static bool propagate_any(walk *w, pt_node *node) {
@@ -344,7 +413,7 @@ static void free_used(pt_node *node) {
 }
 
 static bool visit(walk *w, pt_node *node) {
-  if (!pti_poll() || !run_hooks(w, node)) return false;
+  if (!pti_poll() || (!node->hooked && !run_hooks(w, node))) return false;
   if (w->x) capture(w, node);
   if (node->op == NULL || (w->x && !leads_on(node))) return true;
   return propagate_any(w, node);
@@ -356,6 +425,7 @@ static void drop_gradients(pt_node *node) {
     node->g[k] = NULL;
   }
   node->queued = 0;
+  node->hooked = false;
 }
 
 /* Does `step` with a node that no other walk may free meanwhile. */
@@ -384,6 +454,19 @@ static bool run_node(walk *w, pt_node *node) {
   return ok;
 }
 
+/* What hosts asked for, which may fail the walk while no leaf has changed. */
+static bool run_endings(walk *w, bool ok) {
+  for (size_t i = 0; i < w->endings.n; i++) { /* one may add another */
+    ending e = ((ending *)(void *)w->endings.v)[i];
+    pt_scope s = pt_scope_begin();
+    ok = ok && s >= 0 && e.fn(e.ud);
+    pt_scope_end(s);
+    if (e.free) e.free(e.ud);
+  }
+  list_free(&w->endings, sizeof(ending));
+  return ok;
+}
+
 static bool run_leaves(walk *w, bool ok) {
   for (size_t i = 0; i < w->kept.n; i++) {
     kept *k = (kept *)(void *)w->kept.v + i;
@@ -408,6 +491,7 @@ static bool run(walk *w, bool ok) {
   pti_thread was = pti_this;
   pt_set_grad_enabled((w->flags & PT_CREATE_GRAPH) != 0);
   pti_this.autocast = false;
+  if (ok && pti_leaf_hooks > 0 && w->x == NULL && w->depth == 1) ok = count_uses(w);
   while (w->n > 0) {
     pt_node *node = pop(w);
     if (ok) {
@@ -417,7 +501,9 @@ static bool run(walk *w, bool ok) {
       pti_node_release(node);
     }
   }
-  ok = run_leaves(w, ok);
+  for (size_t i = 0; i < w->counted.n; i++) listed(&w->counted, i)->waits = 0;
+  list_free(&w->counted, sizeof(pt_node *));
+  ok = run_leaves(w, run_endings(w, ok));
   pti_free(w->heap, (size_t)w->cap * sizeof *w->heap);
   pti_this.no_grad = was.no_grad;
   pti_this.autocast = was.autocast;
@@ -548,13 +634,24 @@ static bool walk_from(walk *w, pt_tensor *const *y, pt_tensor *const *grad, int 
     return pti_refuse(PT_EGRAD, "backward: %d walks within one another", MAX_DEPTH);
   pt_scope s = pt_scope_begin();
   w->depth = ++depth;
+  w->outer = current;
+  current = w;
   bool ok = mark_needed(w, y, n);
   ok = run(w, ok && start(w, y, grad, n));
   bring_back(w);
   unmark(w);
   depth--;
+  current = w->outer;
   pt_scope_end(s);
   return ok;
+}
+
+bool pt_at_walk_end(bool (*fn)(void *ud), void (*free)(void *ud), void *ud) {
+  if (current == NULL) pti_fail(PT_EGRAD, "at_walk_end: no backward goes on");
+  ending *e = current ? list_add(&current->endings, sizeof *e) : NULL;
+  if (e) *e = (ending){fn, free, ud};
+  else if (free) free(ud);
+  return e != NULL;
 }
 
 bool pt_backward_with(pt_tensor *const *y, pt_tensor *const *grad, int n, int flags) {

@@ -35,6 +35,8 @@ int64_t pt_register_hook(pt_tensor *x, bool after, pt_hook_fn fn, void (*free)(v
     return 0;
   }
   pti_hook_insert(n, h);
+  h->on_leaf = !after && n->op == NULL;
+  if (h->on_leaf) pti_leaf_hooks++;
   return h->id;
 }
 

@@ -3,7 +3,10 @@
 #include "mem.h"
 #include "node.h"
 
+PTI_THREAD int pti_leaf_hooks;
+
 void pti_hook_free(pti_hook *h) {
+  if (h->on_leaf) pti_leaf_hooks--;
   if (h->free) h->free(h->ud);
   pti_free(h, sizeof *h);
 }

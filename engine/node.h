@@ -26,6 +26,9 @@ typedef struct pti_saved_slot {
   pt_checkpoint *checkpoint;
 } pti_saved_slot;
 
+/* How many hooks of this thread wait for a leaf's gradient: where there are any, walks run them early. */
+extern PTI_THREAD int pti_leaf_hooks;
+
 /* What waits for a gradient: a host's function before it is used, a tensor that keeps a copy (retain_grad), a
    host's function after a leaf got it. Kept in this order. */
 typedef enum { PTI_HOOK_BEFORE, PTI_HOOK_RETAIN, PTI_HOOK_AFTER } pti_hook_kind;
@@ -35,6 +38,7 @@ typedef struct pti_hook {
   pti_hook_kind kind;
   int out;
   int64_t id;      /* 0: removed while the hooks ran */
+  bool on_leaf;    /* of PTI_HOOK_BEFORE: counted in pti_leaf_hooks */
   pt_tensor *keep; /* of PTI_HOOK_RETAIN; weak: the tensor takes its hook along when it dies */
   pt_hook_fn fn;
   void (*free)(void *ud);
@@ -53,6 +57,8 @@ struct pt_node {
   bool seen;      /* while a walk looks for what it needs */
   bool freed;     /* what backward needs was released by a backward */
   bool busy;      /* its hooks or its gradient run now */
+  bool hooked;    /* of a leaf: its hooks ran in this walk */
+  int waits;      /* of a leaf with hooks: calls that may still add to its gradient in this walk */
   int nin, nsaved;
   size_t bytes;
   pti_edge *in;

@@ -232,14 +232,18 @@ PT_API bool pt_grad_of(pt_tensor *const *y, pt_tensor *const *grad, int ny, pt_t
 PT_API bool pt_retain_grad(pt_tensor *x);
 PT_API bool pt_retains_grad(const pt_tensor *x);
 
-/* Hooks. `fn` sees the gradient of x when a walk reaches it, may put another of the same shape in its place
-   (scope-owned), and stops the walk by returning false after pt_set_error. With `after`, x is a leaf, and fn is called
+/* Hooks. `fn` sees the gradient of x when it is complete (a leaf's, too, while the walk goes on elsewhere), may put
+   another of the same shape in its place (scope-owned), and stops the walk by returning false after pt_set_error. For a
+   leaf it may put NULL there: its grad is then the host's business. With `after`, x is a leaf, and fn is called
    with its grad once the walk has added to it. free(ud) runs when the hook goes: by pt_remove_hook, with
    the graph, or (x is no leaf) when a backward without PT_RETAIN_GRAPH has used it. A number, 0 on failure. */
 typedef bool (*pt_hook_fn)(void *ud, pt_tensor **g);
 PT_API int64_t pt_register_hook(pt_tensor *x, bool after, pt_hook_fn fn, void (*free)(void *ud),
                                 void *ud);
 PT_API void pt_remove_hook(pt_tensor *x, int64_t hook);
+/* Within a hook or a function of a walk: fn(ud) is called when all gradients are there and before leaves get any; false
+   fails the walk. `free` as for hooks, also on failure. */
+PT_API bool pt_at_walk_end(bool (*fn)(void *ud), void (*free)(void *ud), void *ud);
 /* Records an error of the host's own, for functions that the engine calls. Returns false. */
 PT_API bool pt_set_error(pt_status code, const char *message);
 

@@ -9,6 +9,7 @@
    core.comm_broadcast(group, name, root, x) -> work
    core.comm_message(group, name, sends, peer, tag, x) -> work peer: a place in the group from 0; -1: any sender
    core.work_wait(work, seconds) -> over, peer
+   core.work_times(work) -> when the transport began and ended it, of one that is over
    core.comm_fail(comm, why), core.comm_close(comm, failed), core.comm_timeout(comm, seconds)
    core.comm_ops: the set of ops */
 #include <math.h>
@@ -289,6 +290,14 @@ static int work_wait(lua_State *L) {
   return 2;
 }
 
+static int work_times(lua_State *L) {
+  const work_box *box = check_work(L, 1);
+  if (box->w == NULL || !pti_work_over(box->w)) return 0;
+  lua_pushnumber(L, box->w->started);
+  lua_pushnumber(L, box->w->ended);
+  return 2;
+}
+
 /* A work that runs is kept by the comm; where it is not over, the state ends, and with it the job. */
 static int work_gc(lua_State *L) {
   work_box *box = check_work(L, 1);
@@ -317,12 +326,19 @@ static void new_type(lua_State *L, const char *name, lua_CFunction gc) {
 
 void pl_open_comm(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"comm_open", comm_open},         {"comm_info", comm_info},
-      {"comm_group", comm_group},       {"comm_reduce", comm_reduce},
-      {"comm_exchange", comm_exchange}, {"comm_broadcast", comm_broadcast},
-      {"comm_message", comm_message},   {"comm_fail", comm_fail},
-      {"comm_close", comm_close},       {"comm_timeout", comm_timeout},
-      {"work_wait", work_wait},         {NULL, NULL},
+      {"comm_open", comm_open},
+      {"comm_info", comm_info},
+      {"comm_group", comm_group},
+      {"comm_reduce", comm_reduce},
+      {"comm_exchange", comm_exchange},
+      {"comm_broadcast", comm_broadcast},
+      {"comm_message", comm_message},
+      {"comm_fail", comm_fail},
+      {"comm_close", comm_close},
+      {"comm_timeout", comm_timeout},
+      {"work_wait", work_wait},
+      {"work_times", work_times},
+      {NULL, NULL},
   };
   new_type(L, comm_type, comm_gc);
   new_type(L, group_type, NULL);

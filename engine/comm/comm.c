@@ -72,6 +72,7 @@ static void end_work(pti_comm *c, pti_work *w, bool ok) {
     snprintf(c->why, sizeof c->why, "%s", w->error);
     atomic_store(&c->broken, true);
   }
+  w->ended = pt_clock();
   atomic_store(&w->state, ok ? PTI_DONE : PTI_FAILED);
   pthread_cond_broadcast(&c->over);
   pthread_mutex_unlock(&c->lock);

@@ -38,9 +38,9 @@ typedef enum { PTI_SPREAD_ALL, PTI_SPREAD_NONE, PTI_SPREAD_ROOT } pti_spread; /*
 typedef struct pti_work {
   _Atomic int state; /* pti_work_state */
   struct pti_work *next;
-  void *request; /* of a message under way */
-  double started;
-  pt_status code; /* of a failure */
+  void *request;         /* of a message under way */
+  double started, ended; /* as pt_clock has it */
+  pt_status code;        /* of a failure */
   char error[480];
 
   pti_work_kind kind;

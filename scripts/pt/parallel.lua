@@ -256,4 +256,11 @@ local function data_parallel(model, inputs, options)
   return parallel(table.unpack(inputs))
 end
 
-return { DataParallel = DataParallel, data_parallel = data_parallel }
+-- DistributedDataParallel is loaded when it is asked for.
+return setmetatable({ DataParallel = DataParallel, data_parallel = data_parallel }, {
+  __index = function(made, name)
+    if name ~= "DistributedDataParallel" then return nil end
+    made[name] = require "pt.distributed.ddp"
+    return made[name]
+  end,
+})

@@ -152,6 +152,40 @@ function Weighted:iter(epoch)
   return over(ids)
 end
 
+--- The share of one rank: every num_replicas-th id of an order that is the same on all ranks. So that all get equally
+--- many, the first ids come once more at the end, or (drop_last) the last ones are left out. The order changes with the
+--- loader's epoch, or with what set_epoch last said. num_replicas, rank (from 0): those of pt.distributed.
+local Distributed = class("DistributedSampler", Sampler)
+samplers.DistributedSampler = Distributed
+Distributed.init = signature("DistributedSampler",
+  "dataset:a num_replicas:i? rank:i? shuffle:b=true seed:i=0 drop_last:b=false",
+  function(self, dataset, num_replicas, rank, shuffle, seed, drop_last)
+    local n = size_of("DistributedSampler", dataset)
+    num_replicas = num_replicas or pt.distributed.get_world_size()
+    rank = rank or pt.distributed.get_rank()
+    if num_replicas < 1 or rank < 0 or rank >= num_replicas then
+      fail("DistributedSampler: rank %d of %d: ranks count from 0", rank, num_replicas)
+    end
+    self.dataset, self.num_replicas, self.rank, self.shuffle = dataset, num_replicas, rank, shuffle
+    self.seed, self.drop_last = seed, drop_last
+    self.num_samples = drop_last and n // num_replicas or (n + num_replicas - 1) // num_replicas
+  end)
+function Distributed:len() return self.num_samples end
+
+--- From now on the order is that of this epoch, whatever the loader says.
+---@param epoch integer
+function Distributed:set_epoch(epoch) self.epoch = epoch end
+
+function Distributed:iter(epoch)
+  local n, ids = #self.dataset, {}
+  local order = self.shuffle and samplers.permutation(n, self.seed, self.epoch or epoch or 0)
+  for k = 1, n > 0 and self.num_samples or 0 do
+    local at = (self.rank + (k - 1) * self.num_replicas) % n + 1
+    ids[k] = order and order[at] or at
+  end
+  return over(ids)
+end
+
 --- The ids of another sampler in lists of batch_size.
 local Batch = class("BatchSampler", Sampler)
 samplers.BatchSampler = Batch
