@@ -3,9 +3,9 @@ local pt = require "pt"
 
 local folder = "scripts/examples/"
 local names = {
-  "cartpole_dqn", "cartpole_ppo", "char_gpt", "char_lstm", "dcgan", "diffusion_2d", "gcn", "linear_regression",
-  "mnist_hogwild", "mnist_lenet", "mnist_mlp", "resnet_cifar", "time_sequence", "transformer_translate", "vae",
-  "word_lm",
+  "cartpole_dqn", "cartpole_ppo", "char_gpt", "char_gpt_ddp", "char_lstm", "dcgan", "diffusion_2d", "gcn",
+  "linear_regression", "mnist_ddp", "mnist_hogwild", "mnist_lenet", "mnist_mlp", "resnet_cifar", "time_sequence",
+  "transformer_translate", "vae", "word_lm",
 }
 
 describe("the example", function()

@@ -209,6 +209,7 @@ int main(int argc, char **argv) {
   if (c.bundle) program = strrchr(path, '/') + 1;
   if (c.bundle == NULL && !read_options(argc, argv, &o)) return FAILED;
   if (o.on[OPTION_help]) return print_help(), 0;
+  if (o.on[OPTION_nproc] && !is_rank()) return launch(argc, argv, o.value[OPTION_nproc]), FAILED;
   if (o.on[OPTION_plain]) ignore_environment();
   if (o.threads) pt_set_num_threads(o.threads);
   if (o.memory_limit) pt_set_memory_limit(o.memory_limit);

@@ -83,6 +83,10 @@ static bool read_values(options *o) {
   if (text) o->threads = (int)strtol(text, &end, 10);
   if (text && (*end || o->threads < 1 || o->threads > 256))
     return complain("--threads must be 1 to 256, got %s", text);
+  text = o->value[OPTION_nproc];
+  long nproc = text ? strtol(text, &end, 10) : 1;
+  if (text && (*end || nproc < 1 || nproc > 4096))
+    return complain("--nproc must be 1 to 4096, got %s", text);
   text = o->value[OPTION_seed];
   errno = 0;
   if (text) strtoll(text, &end, 0);

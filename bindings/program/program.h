@@ -35,6 +35,13 @@ void print_help(void);
 /* Pushes {{"code", text}, {"library", name}, ...}: what is to be done before the script, in order. */
 void push_actions(lua_State *L, char **argv, const options *o);
 
+/* ---- launch.c ---- */
+
+/* Whether this process was started as a rank. */
+bool is_rank(void);
+/* Becomes mpirun with `nproc` ranks of this command line; returns, after a complaint, only where that fails. */
+void launch(int argc, char **argv, const char *nproc);
+
 /* ---- edit.c ---- */
 
 /* package.preload["pt.editor"]: editing of lines on a terminal, by libedit where it is installed. */

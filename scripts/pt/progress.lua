@@ -33,6 +33,13 @@ local function can_be_called(value)
   return type(value) == "function" or type(meta) == "table" and meta.__call ~= nil
 end
 
+-- Of the ranks of a job (pt.distributed) only the first shows bars.
+local nowhere = { write = function() end, flush = function() end }
+local function is_shown()
+  local job = package.loaded["pt.distributed.job"]
+  return not job or not job.world or job.world.rank == 0
+end
+
 --- `source` is what is looped over (anything that a `for` can call; with `#` the end is known; of a plain list the
 --- values), or the number of steps, or nothing.
 --- `leave = false` removes the bar at the end. `file`, `width` and `clock` are for tests.
@@ -45,8 +52,8 @@ Progress.init = signature("progress", "source:a? label:s? leave:b=true file:a? w
         signature.describe(source))
     end
     self.total = type(source) == "number" and source or type(source) == "table" and #source or nil
-    self.label, self.leave, self.file = label, leave, file or io.stderr
-    if not file and os.getenv("TERM") ~= "dumb" then self.width = core.terminal_width(2) end
+    self.label, self.leave, self.file = label, leave, file or is_shown() and io.stderr or nowhere
+    if self.file == io.stderr and os.getenv("TERM") ~= "dumb" then self.width = core.terminal_width(2) end
     self.width = width or self.width
     self.clock = clock or core.clock
     self.count, self.fields, self.drawn = 0, "", 0
@@ -157,7 +164,7 @@ function Progress:print(...)
     self.file:write "\r\27[K"
     self.file:flush()
   end
-  print(...)
+  if self.file ~= nowhere then print(...) end
   io.stdout:flush()
   for _, bar in ipairs(self.width and open or {}) do
     if bar.file == self.file then bar:_draw(bar.clock()) end

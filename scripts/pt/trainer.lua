@@ -15,6 +15,9 @@
 ---
 --- With a path the run is saved after each epoch and every so many steps, and the script, started again, goes on from
 --- there to the bit. Ctrl-C ends the loops after the step at hand and saves; a second one stops as ever.
+---
+--- In a job (pt.distributed) all ranks run the loop. The first one shows the bar and saves, each has a log of its own,
+--- and the run may go on with another number of ranks.
 
 local pt = require "pt"
 local class = require "pt.class"
@@ -41,14 +44,16 @@ Trainer.init = signature("trainer", "parts:l epochs:i=1 path:s? every:i=0 log:s?
     if epochs < 0 or every < 0 then fail("trainer: epochs and every must be 0 or more") end
     self.parts, self.total, self.path, self.every, self.progress = parts, epochs, path, every, progress
     self.step, self.done, self.stopped, self.saved = 0, 0, false, {}
+    self.ranks = require "pt.distributed.run".of_job()
     local file = path and io.open(path, "rb")
     if file then
       file:close()
       self.saved = pt.load_run(path, parts)
       self.step, self.done = self.saved.step, self.saved.done
+      self.ranks.after_load(self.saved, parts)
     end
-    self.history = pt.history(log, { append = file ~= nil })
-    self.holds = core.hold_interrupt()
+    self.history = pt.history(log and self.ranks.path_of(log), { append = file ~= nil })
+    self.holds = self.ranks.size == 1 and core.hold_interrupt() -- mpirun ends all ranks at Ctrl-C
     if watch then
       self.watch, self.unwatched = true, { core.set_detect_anomaly(true) }
     end
@@ -59,7 +64,10 @@ function Trainer:save()
   local parts = {}
   for name, part in pairs(self.parts) do parts[name] = part end
   parts.step, parts.done = self.step, self.done
-  pt.save_run(self.path or fail "trainer: there is no path to save to", parts)
+  local path = self.path or fail "trainer: there is no path to save to"
+  self.ranks.before_save(parts)
+  if self.ranks.rank == 0 then pt.save_run(path, parts) end
+  self.ranks.after_save()
 end
 
 -- Whether Ctrl-C came; it does not count twice.

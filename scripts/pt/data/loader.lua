@@ -73,7 +73,9 @@ local function seed_of(self)
 end
 
 -- An iterator over the lists of ids of this epoch's batches.
-local function batches(self, seed, epoch)
+local function batches(self, seed, number)
+  -- a sampler that is told epochs has an order of its own for each
+  local epoch = (self.sampler and self.sampler.set_epoch) and self._current.epoch or number
   if self.batch_sampler then return self.batch_sampler:iter(epoch) end
   local by = self.sampler
   if not by and self.shuffle then

@@ -128,8 +128,8 @@ end
 
 -- ---- without sums, and with uneven data ----
 
---- Until what is returned is closed, gradients stay on their rank and gather in grad; the first backward after that adds
---- them up. `do local _ <close> = model:no_sync() ... end`, or model:no_sync(fn).
+--- Until what is returned is closed, gradients stay on their rank and gather in grad; the first backward after that
+--- adds them up. `do local _ <close> = model:no_sync() ... end`, or model:no_sync(fn).
 ---@param fn? function
 function DDP:no_sync(fn)
   local reducer = self.reducer
@@ -140,8 +140,8 @@ function DDP:no_sync(fn)
   return fn()
 end
 
---- For ranks with different numbers of batches: `do local _ <close> = model:join() for x, y in loader do ... end end`. A
---- rank that has come to its end takes part in the sums of the others with zeros, until all have; then all get the
+--- For ranks with different numbers of batches: `do local _ <close> = model:join() for x, y in loader do ... end end`.
+--- A rank that has come to its end takes part in the sums of the others with zeros, until all have; then all get the
 --- parameters of one that came last. `divide_by_initial_world_size = false` averages over those that still have data.
 ---@param options? {divide_by_initial_world_size?: boolean}
 function DDP:join(options)
@@ -178,8 +178,8 @@ end
 
 -- ---- what it says of itself ----
 
---- Of the last backward: seconds of it and of the sums, seconds that it waited for them at its end, and the share of the
---- sums that lay beside it (`hidden`, 0 to 1); bytes of the buckets.
+--- Of the last backward: seconds of it and of the sums, seconds that it waited for them at its end, and the share of
+--- the sums that lay beside it (`hidden`, 0 to 1); bytes of the buckets.
 ---@return {backward: number, communication: number, waited: number, hidden: number, bucket_sizes: integer[]}
 function DDP:get_ddp_logging_data()
   local data = { bucket_sizes = {} }

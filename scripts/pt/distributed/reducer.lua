@@ -1,6 +1,6 @@
---- Sums of gradients while a backward goes on. Gradients are copied into buckets in the order in which they come; a full
---- bucket is added up over the ranks at once, by the thread of the job, while the backward computes the next ones. The
---- grad of a parameter is then its place in the bucket: nothing is copied back.
+--- Sums of gradients while a backward goes on. Gradients are copied into buckets in the order in which they come; a
+--- full bucket is added up over the ranks at once, by the thread of the job, while the backward computes the next ones.
+--- The grad of a parameter is then its place in the bucket: nothing is copied back.
 
 local pt = require "pt"
 local class = require "pt.class"

@@ -72,15 +72,38 @@ batch_norm("BatchNorm1d", 2, 3)
 batch_norm("BatchNorm2d", 4, 4)
 batch_norm("BatchNorm3d", 5, 5)
 
---- BatchNorm whose statistics are those of all processes together; there is one process, so those of its batch.
+--- BatchNorm whose statistics, in training, are those of the batches of all ranks of a job (pt.distributed) together.
+--- `module.process_group`: of some ranks.
 local Sync = batch_norm("SyncBatchNorm", 2, 8)
+local alone = Sync.forward
+
+function Sync:forward(x)
+  local sync = self.training and require "pt.distributed.sync_batch_norm"
+  if not sync or not sync.needed(self) then return alone(self, x) end
+  check_dims(self, x, 2, 8)
+  if x.shape[2] ~= self.num_features then
+    fail("SyncBatchNorm: x %s has %d channels, the layer %d", x.shape, x.shape[2], self.num_features)
+  end
+  local y, mean, variance = sync.normalize(self, x)
+  if self.running_mean and self.track_running_stats then
+    local _ <close> = pt.no_grad()
+    local momentum = count_batch(self)
+    self.running_mean:lerp_(mean:to(self.running_mean.dtype), momentum)
+    self.running_var:lerp_(variance:to(self.running_var.dtype), momentum)
+  end
+  return y
+end
 
 --- The same network with SyncBatchNorm in the place of each BatchNorm; parameters and buffers are the same tensors.
 ---@param net pt.nn.Module
+---@param process_group? pt.ProcessGroup
 ---@return pt.nn.Module
-function Sync.convert_sync_batchnorm(net)
+function Sync.convert_sync_batchnorm(net, process_group)
   for _, m in ipairs(net:modules()) do
-    if name_of(m):find "^BatchNorm%dd$" then setmetatable(m, Sync) end
+    if name_of(m):find "^BatchNorm%dd$" then
+      setmetatable(m, Sync)
+      rawset(m, "process_group", process_group)
+    end
   end
   return net
 end

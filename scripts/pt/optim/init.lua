@@ -1,5 +1,5 @@
 --- pt.optim: optimizers, and as fields the schedules of their learning rates (lr_scheduler) and averages of weights
---- (swa_utils), which are loaded when they are first used.
+--- (swa_utils), and ZeroRedundancyOptimizer, which are loaded when they are first used.
 
 local adam = require "pt.optim.adam"
 
@@ -16,8 +16,10 @@ for name, made in pairs(require "pt.optim.rules") do optim[name] = made end
 
 return setmetatable(optim, {
   __index = function(_, name)
-    if name ~= "lr_scheduler" and name ~= "swa_utils" then return nil end
-    local part = require("pt.optim." .. name)
+    local file = name == "ZeroRedundancyOptimizer" and "pt.distributed.zero"
+      or (name == "lr_scheduler" or name == "swa_utils") and "pt.optim." .. name
+    if not file then return nil end
+    local part = require(file)
     rawset(optim, name, part)
     return part
   end,
