@@ -60,14 +60,11 @@ end
 local function is_dense(x) return x.device == "cpu" and x:is_contiguous() end
 
 -- What is read of a tensor.
-local function source(x)
-  x = x:detach()
-  return is_dense(x) and x or x:to("cpu"):contiguous()
-end
+local function source(x) return is_dense(x) and x or x:detach():to("cpu"):contiguous() end
 
 -- What is written instead of a tensor; `last` puts it there.
 local function target(name, x, copies)
-  if is_dense(x) then return x:detach() end
+  if is_dense(x) then return x end
   for d = 1, x.ndim do
     if x.shape[d] > 1 and x:stride(d) == 0 then
       fail("%s: a tensor %s whose elements share memory (expand) cannot be written to; use a clone", name, x.shape)
@@ -212,7 +209,7 @@ collectives.reduce = job.checked("reduce", "tensor:T dst:i op:s=sum group:a? asy
     group = begin("reduce", group, x, dst, op)
     local root, copies = root_of("reduce", group, "dst", dst), {}
     -- the sum is made in place: the others keep what they have
-    local dense = root == group.rank and both("reduce", x, copies) or source(x):clone()
+    local dense = root == group.rank and both("reduce", x, copies) or source(x):detach():clone()
     return finish("reduce", { core.comm_reduce(group.handle, "reduce", op, "root", root, false, dense) }, async,
       copier(copies))
   end)
@@ -249,8 +246,8 @@ local function pieces_of(name, what, x, n, like)
   if x.dtype ~= like.dtype or x:numel() ~= n * like:numel() then
     fail("%s: %s is %s %s; %d times %s %s are needed", name, what, x.dtype, x.shape, n, like.dtype, like.shape)
   end
-  local flat, list = x:reshape(n, -1), {}
-  if x:numel() == 0 then flat = x:reshape(n, 0) end
+  local flat, list = x:detach():reshape(n, -1), {}
+  if x:numel() == 0 then flat = x:detach():reshape(n, 0) end
   for r = 1, n do list[r] = flat:select(1, r) end
   return list
 end
@@ -373,7 +370,7 @@ local function split(name, what, x, sizes, n)
   local total, list = 0, {}
   for r, size in ipairs(sizes) do
     if size < 0 or total + size > rows then break end
-    list[r] = x:narrow(1, total + 1, size)
+    list[r] = x:detach():narrow(1, total + 1, size)
     total = total + size
   end
   if #list ~= n or #sizes ~= n or total ~= rows then
@@ -408,7 +405,7 @@ local function message(name, sends, x, peer, group, tag, async)
   end
   local copies, handles = {}, {}
   local dense = sends and source(x) or target(name, x, copies)
-  local flat, step = dense:view(-1), PIECE // x:element_size()
+  local flat, step = dense:detach():view(-1), PIECE // x:element_size()
   if flat:numel() > step and not peer then fail("%s: a tensor above 256 MB needs a src", name) end
   for lo = 1, math.max(1, flat:numel()), step do
     local piece = flat:numel() > step and flat:narrow(1, lo, math.min(step, flat:numel() - lo + 1)) or flat

@@ -59,12 +59,15 @@ end
 --- As before a backward; one that failed may have left something behind.
 function Reducer:reset()
   for _, bucket in ipairs(self.buckets) do
+    for _, view in ipairs(bucket.views or {}) do view:close() end
+    if bucket.flat then bucket.flat:close() end
     bucket.left, bucket.flat, bucket.work, bucket.views = #bucket.members, nil, nil, nil
   end
   self.walking, self.arrivals, self.seen, self.launched = false, {}, {}, 0
 end
 
--- Memory for this backward: the last one's may still be somebody's grad.
+-- Memory for this backward: the last one's may still be somebody's grad. What nobody needs any more is closed, not left
+-- to the collector: it is used again while it is warm.
 local function open_bucket(self, bucket)
   bucket.flat, bucket.views = pt.empty(bucket.numel, { dtype = bucket.dtype }), {}
   for k, member in ipairs(bucket.members) do
@@ -113,6 +116,7 @@ function Reducer:arrived(i, g)
   end
   self.arrivals[#self.arrivals + 1] = i
   put(self, i, g)
+  g:close()
   return false
 end
 
