@@ -80,6 +80,8 @@ def bound(overloads, args, kwargs):
         for value, (_, is_tensor, _, kind) in zip(args, parameters):
             if kind in ("int", "bool") and isinstance(value, int) and isinstance(value, bool) != (kind == "bool"):
                 fits = False
+            if kind in ("int", "bool") and isinstance(value, (list, tuple)):
+                fits = False
             open_ = is_tensor is None or value is None or isinstance(value, (list, tuple))
             if not open_ and isinstance(value, torch.Tensor) != is_tensor:
                 fits = False
