@@ -118,7 +118,7 @@ void pl_open_hook(lua_State *L);   /* register_hook record checkpoint */
 void pl_open_optim(lua_State *L);  /* sgd_step adam_step zero_grad */
 void pl_open_io(lua_State *L);     /* files, images, folders */
 void pl_open_system(lua_State *L); /* clock, threads, seeds, memory, terminal */
-void pl_open_signal(lua_State *L); /* Ctrl-C put off */
+void pl_open_signal(lua_State *L); /* deferring Ctrl-C */
 void pl_open_listen(lua_State *L); /* the socket of `ptlua --attach` */
 void pl_open_device(lua_State *L); /* devices other than the CPU */
 void pl_open_stream(lua_State *L); /* their streams and events */

@@ -127,9 +127,9 @@ void pl_push_data(lua_State *L, int i, int dtype, const char *op) {
   measure(&r, 0);
   for (int d = 0; d < r.nd; d++) r.size[d] = r.size[d] < 0 ? 0 : r.size[d];
   bool empty = r.nd > 0 && r.size[r.nd - 1] == 0;
-  pt_dtype natural = r.category == 0 && !empty ? PT_BOOL
-                     : r.category == 1         ? PT_I64
-                                               : pti_default_dtype();
+  pt_dtype natural = pti_default_dtype();
+  if (r.category == 0 && !empty) natural = PT_BOOL;
+  if (r.category == 1) natural = PT_I64;
   pt_dtype wanted = dtype < 0 ? natural : (pt_dtype)dtype, stage = staging(&r, wanted);
   pt_scope scope = pt_scope_begin();
   pl_finish(L, box, pti_new(r.size, r.nd, stage, 0), scope);

@@ -134,7 +134,7 @@ void pl_need_module(lua_State *L) {
   lua_pop(L, 1);
 }
 
-/* The last of package.searchers: `require "pt.nn"` in a state where nobody said `require "pt"`. */
+/* The last of package.searchers: `require "pt.nn"` in a state that has not run `require "pt"`. */
 static int find_part(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   if (strncmp(name, "pt.", 3) != 0) return 0;
@@ -152,7 +152,7 @@ static int find_global(lua_State *L) {
   return 1;
 }
 
-/* Half a module is none: the next one who asks tries again. */
+/* Half a module is none: the next `require` tries again. */
 static void forget_parts(lua_State *L) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {

@@ -1,4 +1,4 @@
-/* lua_signal.c: Ctrl-C put off. While a script holds it, the first SIGINT is only noted, and the second does what it did
+/* lua_signal.c: deferring Ctrl-C. While a script defers it, the first SIGINT is only noted, and the second does what it did
    before. One holder in the process: a training loop that ends between two steps. */
 #include <signal.h>
 #include <stdatomic.h>

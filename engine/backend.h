@@ -163,8 +163,8 @@ typedef struct pti_param {
   int64_t n;
   void *p;
   const void *g;
-  void *s
-      [3]; /* SGD: momentum buffer; Adam: first and second moment, largest second moment; rules: in optim.h */
+  /* States. SGD: momentum buffer; Adam: first and second moment, largest second moment; rules: in optim.h. */
+  void *s[3];
   double step; /* number of this step, from 1 */
   double c[3]; /* rules: what the engine made of the step's number */
 } pti_param;
@@ -212,9 +212,8 @@ typedef struct pt_host {
 
 typedef struct pt_backend {
   uint32_t abi;
-  const char *name; /* "cpu", "cuda", "sim" */
-  const char
-      *hash; /* PTI_HASH (ptlua_hash.h): one built from other rows, slots or arguments is refused */
+  const char *name;   /* "cpu", "cuda", "sim" */
+  const char *hash;   /* PTI_HASH: a plug-in built from other rows, slots or arguments is refused */
   int (*count)(void); /* devices */
 
   /* Memory; `dev` counts from 0 within the backend. The CPU has none of this but alloc .. sync. */

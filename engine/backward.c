@@ -178,7 +178,7 @@ static bool flow(walk *w, pt_node *to, int out, pt_tensor *g) {
   return false;
 }
 
-/* Adds g to the grad of x: kept as it is where nobody else holds it, else copied or added. */
+/* Adds g to the grad of x: kept as it is where it has no other reference, else copied or added. */
 static bool deposit(pt_tensor *x, pt_tensor *g) {
   if (x->grad == NULL) {
     bool keep = pt_grad_enabled() || sole_owner(g);
@@ -403,7 +403,7 @@ static bool leads_on(const pt_node *node) {
   return false;
 }
 
-/* Memory of a graph that nobody will walk again. Hooks go too: what they refer to may refer to the graph. */
+/* Memory of a graph that will not be walked again. Hooks go too: what they refer to may refer to the graph. */
 static void free_used(pt_node *node) {
   bool hooks = node->hooks && node->hooks->kind == PTI_HOOK_BEFORE;
   pti_node_free_saved(node);

@@ -1,7 +1,7 @@
 /* devmem.c: memory of devices other than the CPU. A device's own allocation waits for all that runs
    there, so freed blocks are kept, by size class. A block is in the order of the stream it was
    allocated on, so work of that stream may use it again at once. Where other streams used it too
-   (tensor.c records that), each must first come past the place where it was freed. A block whose work
+   (tensor.c records that), each must first finish the work that it was given before the block was freed. A block whose work
    was waited for, as tensors that cross threads are, is anyone's.
 
    Classes: 512 bytes and up, four per power of two. A device whose backend is `exact` keeps nothing. */
@@ -18,7 +18,7 @@ typedef struct kept {
   struct kept *next;
   void *block;
   const void *stream; /* whose work may have it at once; NULL: anyone's */
-  pti_users *marks;   /* marks of the streams that must come past first, or NULL */
+  pti_users *marks;   /* marks that the streams must reach first, or NULL */
 } kept;
 
 static struct {

@@ -311,7 +311,8 @@ void *pti_alloc(size_t bytes) {
       p = from_anywhere(c, size);
     }
   }
-  if (p == NULL) return pti_fail(PT_EMEMORY, "out of memory: %zu bytes could not be had", bytes);
+  if (p == NULL)
+    return pti_fail(PT_EMEMORY, "out of memory: %zu bytes could not be allocated", bytes);
   return p;
 }
 

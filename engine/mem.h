@@ -29,7 +29,7 @@ void pti_unbook(size_t bytes);
 /* Called when memory runs out, before the last retry; a binding collects its garbage here. Per
    thread. */
 void pti_set_pressure(void (*collect)(void *ud), void *ud);
-bool pti_mem_collect(void); /* false where there is nobody to ask */
+bool pti_mem_collect(void); /* false where no callback is set */
 /* Tests: of this thread's allocations from now the n-th (1: the next one) and those after it fail, `count` in all;
    0 switches it off. */
 void pti_fail_at(int64_t n, int64_t count);

@@ -15,8 +15,8 @@ typedef struct pti_member {
      step needs and finds NULL are made, scope-owned; of p's shape, dtype and device. */
   pt_tensor *s[PTI_NSTATE];
   double step; /* Adam and rules: number of this step, from 1 */
-  double number
-      [2];    /* rules: NAdam's mu_product, ASGD's eta and mu; set here to those of the next step */
+  /* Rules: NAdam's mu_product, ASGD's eta and mu; set here to those of the next step. */
+  double number[2];
   bool fresh; /* set here: the momentum buffer was made by this step */
 } pti_member;
 

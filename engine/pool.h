@@ -1,5 +1,5 @@
-/* pool.h: the engine's own threads. Only pool.c creates threads for tensor loops; parallel maps
-   over Lua states take their cores from the same budget. */
+/* pool.h: threads for tensor loops, and the budget of cores that they share with workers of pools (jobs/) and with
+   threads of collectives (comm/). */
 #ifndef PTI_POOL_H
 #define PTI_POOL_H
 

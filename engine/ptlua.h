@@ -187,7 +187,7 @@ PT_API void *pt_data_mut(pt_tensor *x);
 /* x in memory of the host that copies to and from `device` may use while the host goes on. */
 PT_API pt_tensor *pt_pin_memory(pt_tensor *x, int device);
 PT_API bool pt_is_pinned(const pt_tensor *x);
-/* The stream uses x's memory: it is not handed on before the stream came past its work so far. Ops note the streams
+/* The stream uses x's memory: it is not reused before the stream has done its work so far. Ops note the streams
    that they run on; this is for a host's own kernels. */
 PT_API bool pt_record_stream(pt_tensor *x, pt_stream s);
 /* The value of a tensor of one element. */

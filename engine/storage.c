@@ -1,5 +1,5 @@
-/* storage.c: the memory of tensors: allocated on a device, pinned, or a host's own; freed when the last alias lets go, and
-   the streams that used it have come past. */
+/* storage.c: the memory of tensors: allocated on a device, pinned, or a host's own; freed when the last alias lets go and
+   the streams that used it have done their work. */
 #include "storage.h"
 
 #include "device.h"

@@ -43,7 +43,7 @@ void pti_storage_release(pti_storage *s);
 bool pti_storage_arrive(pti_storage *s);
 /* Waits until the device has done what this thread asked it to do with the memory. */
 void pti_settle(const pti_storage *s);
-/* The stream uses the memory: it is not given to another before the stream has come past. */
+/* The stream uses the memory: it is not given to another before the stream has done its work so far. */
 void pti_note_stream(pti_storage *s, void *stream);
 
 #endif

@@ -1,7 +1,7 @@
 /* stream.h: streams and events. Work of one stream is done in the order in which it was asked for,
    that of two streams in any. A thread has a stream of its own on each device, and may choose
    another. Memory is safe however streams are used: a block is not handed on before all streams
-   that used it came past that use. The order of values is the script's: wait_stream, wait_event. */
+   that used it have done so. The order of values is the script's: wait_stream, wait_event. */
 #ifndef PTI_STREAM_H
 #define PTI_STREAM_H
 

@@ -1,4 +1,4 @@
-/* names.c: what both sides of a crossing know already and therefore goes by name: the functions and tables of
+/* names.c: what both states know already and is therefore sent by name: the functions and tables of
    loaded modules, and classes that crossed before. */
 #include <stdatomic.h>
 #include <stdlib.h>

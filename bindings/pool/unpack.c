@@ -70,8 +70,8 @@ static void new_function(pl_reader *r) {
   number(r);
 }
 
-/* A class that is known here is brought up to date by the caller it came from, and by nobody else: what else comes
-   is read into a table that nobody sees. */
+/* A class that is known here is updated only by the caller it came from: what else comes
+   is read into a table that is dropped. */
 static void new_class(pl_reader *r) {
   lua_Integer id = get_integer(r);
   bool home, known = pl_push_class(r->L, id, &home);

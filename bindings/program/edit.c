@@ -18,8 +18,8 @@
 #include <wchar.h>
 
 static volatile sig_atomic_t editing, interrupted;
-static int alarm_pipe[2] = {-1,
-                            -1}; /* wakes who waits for a key, whichever thread a signal came to */
+static int alarm_pipe[2] = {
+    -1, -1}; /* wakes the thread that waits for a key, whichever thread a signal came to */
 
 static void wake(void) {
   int error = errno;

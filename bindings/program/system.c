@@ -28,7 +28,7 @@ static int probe(lua_State *L) {
   return 1;
 }
 
-/* append(path, text) -> whether it stands at the end of a file that nobody else may read */
+/* append(path, text) -> whether it was written to the end of a file that only the user may read */
 static int append(lua_State *L) {
   size_t n;
   const char *path = luaL_checkstring(L, 1), *text = luaL_checklstring(L, 2, &n);

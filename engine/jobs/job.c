@@ -121,11 +121,11 @@ static pti_chunk *take_first(pti_job *job, bool ordered, int64_t cursor) {
 
 static bool is_over(const pti_job *job) {
   if (atomic_load(&job->cancelled))
-    return true; /* whatever still runs: its results are not wanted */
+    return true; /* the results of tasks that still run are not wanted */
   return job->running == 0 && (job->next >= job->n || job->next >= atomic_load(&job->stop));
 }
 
-/* Do the tasks that are to come leave a core to whoever waits for them? The mutex is held. */
+/* Whether the tasks that are left leave a core to the thread that waits for them. The mutex is held. */
 static bool leaves_core(const pti_job *job) {
   return job->n - job->next + job->running < pt_get_num_threads();
 }

@@ -7,7 +7,7 @@
 
 #include "base.h"
 
-/* A condition variable that goes by the monotonic clock. */
+/* A condition variable that uses the monotonic clock. */
 void pti_init_cond(pthread_cond_t *cond);
 void pti_wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, double seconds);
 /* Waits for one slice, at most `seconds`; the caller then asks pti_poll. A worker that waits gives its core away. */

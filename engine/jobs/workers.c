@@ -1,5 +1,5 @@
-/* workers.c: the threads of a pool. They take chunks of jobs from the pool's queue and leave results in the job. This
-   file and engine/pool.c are the only ones that make threads. */
+/* workers.c: the threads of a pool. They take chunks of jobs from the pool's queue and leave results in the
+   job. */
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -124,7 +124,7 @@ static void tidy(pti_worker *w) {
   pthread_mutex_lock(&w->pool->mutex);
 }
 
-/* Sleeps until it is called, or for so many seconds; the mutex is held before and after. */
+/* Sleeps until it is called, at most `seconds` (0: without limit); the mutex is held before and after. */
 static void sleep_on(pti_worker_pool *pool, double seconds) {
   pool->asleep++;
   if (seconds > 0) pti_wait_until(&pool->work, &pool->mutex, seconds);

@@ -11,8 +11,8 @@ static pt_tensor *run(const softmax_args *args, bool log) {
   if (y == NULL || y->numel == 0) return y;
   const pti_device *dev = pti_home(x);
   if (!pti_has(name, dev, dev->kernels->softmax != NULL)) return NULL;
-  return dev->kernels->softmax(dev->index, pti_rows_of(x, dim), log, pti_ptr(x), pti_ptr(y)) ? y
-                                                                                             : NULL;
+  bool ok = dev->kernels->softmax(dev->index, pti_rows_of(x, dim), log, pti_ptr(x), pti_ptr(y));
+  return ok ? y : NULL;
 }
 
 /* softmax: y (g - sum(g y))    log_softmax: g - exp(y) sum(g) */

@@ -170,7 +170,7 @@ static void *alloc_block(int dev, size_t bytes) {
   if (e == cudaSuccess) return p;
   cudaGetLastError();
   if (e != cudaErrorMemoryAllocation) return ok(e, "memory"), (void *)NULL;
-  pti_host->fail(PT_EMEMORY, "out of memory of %s:%d: %zu bytes could not be had", NAME, dev, bytes);
+  pti_host->fail(PT_EMEMORY, "out of memory of %s:%d: %zu bytes could not be allocated", NAME, dev, bytes);
   return NULL;
 }
 

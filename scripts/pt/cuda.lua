@@ -12,7 +12,7 @@
 ---     pt.cuda.current_stream():wait_stream(s)                 -- before y is used outside
 ---
 --- As in PyTorch the order of values between streams is the script's to ask for. Memory is safe without: a tensor's
---- memory is handed on when all streams that used it have come past.
+--- memory is reused when all streams that used it have done their work.
 
 local core = require "pt.core"
 local signature = require "pt.signature"

@@ -1,4 +1,4 @@
--- opgen.lua: derives C from the op table, so that nothing about an op is said twice. A row at fault ends the build with
+-- opgen.lua: derives C from the op table, so that nothing about an op is said twice. A faulty row ends the build with
 -- its file, line and column.
 -- usage: lua5.4 scripts/tools/opgen.lua engine/ops.def OUTDIR [ROOT [SOURCES...]]
 --   ptlua_ops.h     prototypes of the public functions pt_<op>

@@ -117,7 +117,7 @@ method("pin_memory", "x:T device:v?", "x in memory of the host that copies to an
 
 method("is_pinned", "x:T", "whether x is in such memory", function(x) return core.is_pinned(x) end)
 
---- The stream uses x's memory: it is not handed on before the stream has come past what it was given so far. Ops do
+--- The stream uses x's memory: it is not reused before the stream has done the work it was given so far. Ops do
 --- this of themselves.
 method("record_stream", "x:T stream:a", "the stream uses the memory of x: it is not handed on before that is done",
   function(x, stream) core.record_stream(x, stream) end)
