@@ -10,10 +10,13 @@ local command = {}
 -- ---- running ----
 
 -- Calls fn; what it raises is raised again as the text of a report, for main.c.
-local function protected(fn, ...)
+local protected
+function protected(fn, ...)
   local function handler(value) -- the file of reports is loaded when there is something to tell
-    local report = require("pt.report").make(value, fn)
-    return report
+    local report = require "pt.report"
+    report.ends[protected] = true
+    local made = report.make(value, fn) -- no tail call: frames are counted
+    return made
   end
   local result = table.pack(xpcall(fn, handler, ...))
   if result[1] then return table.unpack(result, 2, result.n) end

@@ -19,6 +19,7 @@ local FRAMES = 20 -- shown of a long traceback, half at each end
 ---@field variables {name: string, value: any, parameter: boolean}[] of the innermost frames
 
 local report = {
+  ends = setmetatable({}, { __mode = "k" }), -- functions that run scripts: what called them is not part of a report
   sources = {}, -- chunk name -> text, of chunks that are no files: "=(command line)"
 }
 
@@ -104,12 +105,16 @@ local function variables_at(level, info)
   for i = 1, 200 do
     local name, value = debug.getlocal(level + 1, i)
     if not name then break end
-    if name:sub(1, 1) ~= "(" then list[#list + 1] = { name = name, value = value, parameter = i <= info.nparams } end
+    if name:sub(1, 1) ~= "(" and name:sub(1, 7) ~= "__ptlua" then
+      list[#list + 1] = { name = name, value = value, parameter = i <= info.nparams }
+    end
   end
   for i = 1, 255 do
     local name, value = debug.getupvalue(info.func, i)
     if not name then break end
-    if name ~= "_ENV" then list[#list + 1] = { name = name, value = value, outer = true } end
+    if name ~= "_ENV" and name:sub(1, 7) ~= "__ptlua" then
+      list[#list + 1] = { name = name, value = value, outer = true }
+    end
   end
   return list
 end
@@ -124,7 +129,7 @@ end
 
 local DEEP = 300 -- of deeper stacks the ends alone are looked at: to find a frame takes as long as it lies deep
 
--- How many levels there are.
+-- The outermost level, for the caller.
 local function depth()
   local low, high = 1, 1
   while debug.getinfo(high, "l") do low, high = high, 2 * high end
@@ -132,7 +137,7 @@ local function depth()
     local middle = (low + high) // 2
     if debug.getinfo(middle, "l") then low = middle else high = middle end
   end
-  return low
+  return low - 1
 end
 
 -- The frames above `level`, up to the call of `bottom`.
@@ -143,6 +148,7 @@ local function collect(level, bottom)
     level = level + 1
     if level == DEEP and deepest > 2 * DEEP then level, folded = deepest - 30, folded + deepest - 30 - DEEP end
     local info = debug.getinfo(level, "Slnfu")
+    if report.ends[info.func] then break end -- the outermost function of the script made a tail call
     if info.currentline > 0 and not is_ours(info.source) then
       local frame = {
         file = info.short_src, line = info.currentline, what = what_of(info, bottom), source = info.source,

@@ -3,6 +3,7 @@
 local pt = require "pt"
 local core = require "pt.core"
 local inspect = require "pt.inspect"
+local is_ours = require("pt.report").is_ours
 
 local list = {} -- by name
 
@@ -81,7 +82,7 @@ local function profiled(fn)
   debug.sethook(function(_, line)
     local now, info = clock(), debug.getinfo(2, "S")
     if at then spent[at] = (spent[at] or 0) + now - last end
-    if info.source:find("=[pt]", 1, true) ~= 1 then
+    if not is_ours(info.source) then
       at = info.short_src .. ":" .. line
       counts[at] = (counts[at] or 0) + 1
     end

@@ -12,6 +12,8 @@
 local tokens = require("pt.repl.lexer").tokens
 
 local KEEP = "__ptlua_keep" -- the added call, an upvalue of the input
+-- A function with such a variable makes no tail calls: its frame is there when what it returns fails.
+local FRAME = "local __ptlua_frame <close> = nil "
 local TOO_LONG = 1 << 20 -- nobody types this: it was pasted, and is not looked through
 
 ---@class pt.repl.Locals
@@ -174,7 +176,7 @@ local function prefix(self, found)
     end
   end
   for name in pairs(found.outer) do parts[#parts + 1] = "local " .. name .. " " end
-  parts[#parts + 1] = "return function(...) "
+  parts[#parts + 1] = "return function(...) " .. FRAME
   return table.concat(parts)
 end
 
@@ -248,7 +250,9 @@ function Locals:compile(text, name)
   for word in pairs(self.frames and found.mentioned or {}) do
     if not self.cells[word] then found.outer[word] = self.frames:find(word) end
   end
-  if #found.declarations == 0 and not next(self.cells) and not next(found.outer) then return chunk, message end
+  if #found.declarations == 0 and not next(self.cells) and not next(found.outer) then
+    return chunk and compile(FRAME .. text, name, _G), message
+  end
   local function build(form)
     local body, keep = text .. "\n", nil
     if #found.declarations > 0 then body, keep = form(self, text, found) end

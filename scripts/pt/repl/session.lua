@@ -165,6 +165,8 @@ function Session:captured(fn, ...)
   if not ok then error(problem, 0) end
 end
 
+report.ends[Session.call] = true
+
 --- Compiles a text of the session; nil after a complaint.
 ---@param text string
 ---@return function?
