@@ -106,6 +106,12 @@ static void run_dense(void *ctx, int64_t lo, int64_t hi) {
   j->loop(it->ptr[0] + lo * (int64_t)pt_dtype_size(j->out), in, j->param, hi - lo);
 }
 
+/* Pieces of one size, an even number of them: two threads are done at the same time. */
+static int64_t even_grain(int64_t n) {
+  int64_t pieces = 2 * ((n + 2 * PTI_PIECE - 1) / (2 * PTI_PIECE));
+  return ((n + pieces - 1) / pieces + 63) / 64 * 64;
+}
+
 bool pti_cpu_ew(int dev, int op, int which, pti_compute compute, const pti_iter *it,
                 const double *param) {
   (void)dev;
@@ -127,7 +133,7 @@ bool pti_cpu_ew(int dev, int op, int which, pti_compute compute, const pti_iter 
     return true;
   }
   if (whole) {
-    pti_cpu_host->parallel_for(it->n, PTI_PIECE, run_dense, &j);
+    pti_cpu_host->parallel_for(it->n, even_grain(it->n), run_dense, &j);
     return true;
   }
   j.t = pti_tiles(it);

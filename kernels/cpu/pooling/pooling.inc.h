@@ -1,7 +1,7 @@
 /* pooling.inc.h: the loops of pooling.c for one element type T; F(name) names them. Windows that are
    not adaptive go tap by tap along a line of outputs, which vectors can do. Units: planes. */
 
-enum { F(LINE) = 512 /* outputs of a line at a time */ };
+enum { F(LINE) = 512 /* outputs of a line at a time */, F(TAPS) = 64 };
 
 /* One tap of n windows side by side: their elements are `step` apart. The first of equal ones wins,
    NaN wins over all. */
@@ -40,16 +40,10 @@ static void F(give_tap)(T *x, int64_t step, int64_t n, const T *share) {
   else F(give_step)(x, step, n, share);
 }
 
-/* Where the element of tap `tap` of a window stands in the plane; -1, no tap: its first element. */
-static int64_t F(place)(const pti_window *p, int64_t tap, span a, span b, span c,
-                        const int64_t o[3]) {
-  int64_t z = a.from, y = b.from, w = c.from;
-  if (tap >= 0) {
-    z = o[0] * p->stride[0] - p->pad[0] + tap / p->k[2] / p->k[1] * p->dil[0];
-    y = o[1] * p->stride[1] - p->pad[1] + tap / p->k[2] % p->k[1] * p->dil[1];
-    w = o[2] * p->stride[2] - p->pad[2] + tap % p->k[2] * p->dil[2];
-  }
-  return (z * p->in[1] + y) * p->in[2] + w;
+/* From the element of a window's first tap to that of tap `tap`. */
+static int64_t F(tap_offset)(const pti_window *p, int64_t tap) {
+  int64_t z = tap / p->k[2] / p->k[1] * p->dil[0], y = tap / p->k[2] % p->k[1] * p->dil[1];
+  return (z * p->in[1] + y) * p->in[2] + tap % p->k[2] * p->dil[2];
 }
 
 /* The largest of one window, element by element. */
@@ -66,9 +60,9 @@ static int64_t F(largest)(const pti_window *p, const T *x, span a, span b, span 
   return at;
 }
 
-/* Outputs [from, from + n) of line (o[0], o[1]). */
-static void F(max_line)(const window_job *j, const T *x, int64_t from, int64_t n, int64_t o[3],
-                        T *y, int64_t *index) {
+/* Outputs [from, from + n) of line (o[0], o[1]); offset: of the first TAPS taps. */
+static void F(max_line)(const window_job *j, const T *x, int64_t from, int64_t n,
+                        const int64_t o[2], const int64_t *offset, T *y, int64_t *index) {
   const pti_window *p = j->p;
   span a = window(p, 0, o[0]), b = window(p, 1, o[1]);
   T at[F(LINE)];
@@ -91,12 +85,19 @@ static void F(max_line)(const window_job *j, const T *x, int64_t from, int64_t n
       }
     }
   }
-  for (int64_t i = 0; i < n; i++) {
-    o[2] = from + i;
-    span c = window(p, 2, o[2]);
-    int64_t place =
-        p->adaptive ? F(largest)(p, x, a, b, c) : F(place)(p, (int64_t)at[i], a, b, c, o);
-    if (p->adaptive) y[i] = x[place];
+  int64_t corner =
+      ((o[0] * p->stride[0] - p->pad[0]) * p->in[1] + o[1] * p->stride[1] - p->pad[1]) * p->in[2] -
+      p->pad[2] + j->base;
+  for (int64_t i = 0; i < n && !p->adaptive; i++) {
+    index[i] = corner + (from + i) * p->stride[2];
+    if (at[i] >= 0)
+      index[i] +=
+          (int64_t)at[i] < F(TAPS) ? offset[(int64_t)at[i]] : F(tap_offset)(p, (int64_t)at[i]);
+    else index[i] = (a.from * p->in[1] + b.from) * p->in[2] + window(p, 2, from + i).from + j->base;
+  }
+  for (int64_t i = 0; i < n && p->adaptive; i++) {
+    int64_t place = F(largest)(p, x, a, b, window(p, 2, from + i));
+    y[i] = x[place];
     index[i] = place + j->base;
   }
 }
@@ -105,12 +106,15 @@ static void F(max_pool)(void *ctx, int64_t lo, int64_t hi) {
   const window_job *j = ctx;
   const pti_window *p = j->p;
   int64_t lines = p->out[0] * p->out[1];
+  int64_t offset[F(TAPS)] = {0}, taps = pti_volume(p->k);
+  for (int64_t tap = 0; tap < taps && tap < F(TAPS) && !p->adaptive; tap++)
+    offset[tap] = F(tap_offset)(p, tap);
   for (int64_t l = lo * lines; l < hi * lines; l++) {
     const T *x = (const T *)j->x + l / lines * pti_volume(p->in);
-    int64_t o[3] = {l % lines / p->out[1], l % p->out[1], 0};
+    int64_t o[2] = {l % lines / p->out[1], l % p->out[1]};
     for (int64_t from = 0; from < p->out[2]; from += F(LINE)) {
       int64_t n = pti_min64(F(LINE), p->out[2] - from), at = l * p->out[2] + from;
-      F(max_line)(j, x, from, n, o, (T *)j->y + at, j->index + at);
+      F(max_line)(j, x, from, n, o, offset, (T *)j->y + at, j->index + at);
     }
   }
 }

@@ -9,7 +9,13 @@
 #include "../cpu_backend.h"
 #include "../cpu_slots.h"
 
-enum { SHORT = 48, RADIX_BITS = 11, BUCKETS = 1 << RADIX_BITS };
+enum {
+  SHORT = 48,
+  RADIX_BITS = 11,
+  BUCKETS = 1 << RADIX_BITS,
+  CHUNK = 512, /* keys made at a time */
+  FEW = 512    /* entries that are kept in order while a line is looked through */
+};
 
 typedef struct entry {
   uint64_t key;
@@ -45,6 +51,27 @@ static uint64_t key_at(pt_dtype dtype, const char *p) {
   case PT_I16: return (uint16_t)(*(const int16_t *)p ^ 1 << 15);
   case PT_I8: return (uint8_t)(*(const int8_t *)p ^ 1 << 7);
   default: return *(const uint8_t *)p;
+  }
+}
+
+/* The keys of n elements, `step` bytes apart. */
+static void keys_of(pt_dtype dtype, const char *x, int64_t step, int64_t n, uint64_t *key) {
+  if (dtype == PT_F32) { /* without branches, so that vectors do it */
+    for (int64_t i = 0; i < n; i++) {
+      uint32_t u;
+      memcpy(&u, x + i * step, sizeof u);
+      u = (u & 0x7fffffffu) > 0x7f800000u ? UINT32_MAX
+          : (u & 0x7fffffffu) == 0        ? (uint32_t)1 << 31
+                                          : u ^ ((uint32_t)((int32_t)u >> 31) | (uint32_t)1 << 31);
+      key[i] = u;
+    }
+  } else if (dtype == PT_I64) {
+    for (int64_t i = 0; i < n; i++) {
+      memcpy(&key[i], x + i * step, sizeof *key);
+      key[i] ^= (uint64_t)1 << 63;
+    }
+  } else {
+    for (int64_t i = 0; i < n; i++) key[i] = key_at(dtype, x + i * step);
   }
 }
 

@@ -74,6 +74,37 @@ static void F(order)(ENTRY *e, ENTRY *other, int64_t n, int bits) {
   else F(radix)(e, other, n, bits);
 }
 
+static void F(make_entries)(pt_dtype dtype, const char *x, int64_t step, int64_t n, uint64_t flip,
+                            ENTRY *e) {
+  uint64_t key[CHUNK];
+  for (int64_t from = 0; from < n; from += CHUNK) {
+    int64_t m = pti_min64(CHUNK, n - from);
+    keys_of(dtype, x + from * step, step, m, key);
+    for (int64_t i = 0; i < m; i++) e[from + i] = MAKE(key[i] ^ flip, from + i);
+  }
+}
+
+/* The first k of a stable sort, found by keeping those of what was looked at in order. False where too many came and went,
+   as in a line that is sorted the other way round. */
+static bool F(keep_few)(const sort_job *j, const char *x, int64_t step, uint64_t flip, ENTRY *e) {
+  uint64_t key[CHUNK], last = 0;
+  int64_t have = 0, k = j->k, moves = 0, most = 4 * j->r.n;
+  for (int64_t from = 0; from < j->r.n; from += CHUNK) {
+    int64_t m = pti_min64(CHUNK, j->r.n - from);
+    keys_of(j->r.dtype, x + from * step, step, m, key);
+    for (int64_t i = 0; i < m; i++) {
+      uint64_t v = key[i] ^ flip;
+      if (have == k && v >= last) continue;
+      int64_t at = have < k ? have++ : k - 1;
+      for (; at > 0 && KEY(e[at - 1]) > v; at--, moves++) e[at] = e[at - 1];
+      e[at] = MAKE(v, from + i);
+      last = KEY(e[have - 1]);
+    }
+    if (moves > most) return false;
+  }
+  return true;
+}
+
 static void F(sort_lines)(void *ctx, int64_t lo, int64_t hi) {
   sort_job *j = ctx;
   int64_t n = j->r.n, inner = j->r.inner;
@@ -87,12 +118,14 @@ static void F(sort_lines)(void *ctx, int64_t lo, int64_t hi) {
   uint64_t flip = !j->descending ? 0 : bits == 64 ? UINT64_MAX : ((uint64_t)1 << bits) - 1;
   for (int64_t line = lo; line < hi; line++) {
     const char *x = j->x + (size_t)(line / inner * n * inner + line % inner) * size;
-    for (int64_t i = 0; i < n; i++) {
-      e[i] = MAKE(key_at(j->r.dtype, x + (size_t)(i * inner) * size) ^ flip, i);
+    int64_t step = inner * (int64_t)size;
+    bool found = j->k > 0 && j->k <= FEW && j->k <= n / 8 && F(keep_few)(j, x, step, flip, e);
+    if (!found) {
+      F(make_entries)(j->r.dtype, x, step, n, flip, e);
+      bool few = n > 4 * SHORT && j->k <= n / 2 + 1;
+      if (few) F(choose)(e, n, j->k, bits);
+      F(order)(e, e + n, few ? j->k : n, bits);
     }
-    bool few = n > 4 * SHORT && j->k <= n / 2 + 1;
-    if (few) F(choose)(e, n, j->k, bits);
-    F(order)(e, e + n, few ? j->k : n, bits);
     char *y = j->y + (size_t)(line / inner * j->k * inner + line % inner) * size;
     int64_t *index = j->index + line / inner * j->k * inner + line % inner;
     for (int64_t i = 0; i < j->k; i++) {

@@ -3,7 +3,8 @@
   python3 scripts/bench/peers/speed.py build/ptlua [PATTERN]
 
 Prints times, rates and ratios (PyTorch's time over ptlua's: above 1 ptlua is ahead) for 1 and 2 threads
-(PT_BENCH_THREADS), and writes them to build/bench/speed.json and build/bench/speed.svg.
+(PT_BENCH_THREADS), and writes them to build/bench/speed.json and build/bench/speed.svg; with a PATTERN the other
+workloads keep the figures that they have there.
 """
 import json
 import os
@@ -220,6 +221,26 @@ def chart(title, rows):
             f'<text x="10" y="20" font-size="13">{title}</text>{grid}{"".join(parts)}</svg>\n')
 
 
+def save(cpu, peak, rows):
+    """Puts the rows where the list has them, beside those that were measured before on the same machine."""
+    os.makedirs(OUT, exist_ok=True)
+    path = os.path.join(OUT, "speed.json")
+    known = {}
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            before = json.load(file)
+        if before["cpu"] == cpu and before["pytorch"] == torch.__version__:
+            known = {(row["name"], row["threads"]): row for row in before["rows"]}
+            peak = {**{int(n): p for n, p in before["peak"].items()}, **peak}
+    known.update({(row["name"], row["threads"]): row for row in rows})
+    rows = [known[key] for n in sorted(peak) for key in ((w["name"], n) for w in read_list()) if key in known]
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({"cpu": cpu, "pytorch": torch.__version__, "peak": peak, "rows": rows}, file, indent=1)
+    title = f"time of PyTorch {torch.__version__} over time of ptlua (above 1: ptlua is faster) on {cpu}"
+    with open(os.path.join(OUT, "speed.svg"), "w", encoding="utf-8") as file:
+        file.write(chart(title, rows))
+
+
 def main():
     pattern = sys.argv[2] if len(sys.argv) > 2 else ""
     workloads = [w for w in read_list() if re.search(pattern, w["name"]) or re.search(pattern, w["group"])]
@@ -247,12 +268,6 @@ def main():
             rows.append(row)
             print(f"{row['name']:<36} {n:^7} {best[0] * 1e6:12.2f} us {best[1] * 1e6:12.2f} us {row['ratio']:8.2f}  "
                   f"{rate(workload, best[0], peak[n])}", flush=True)
-    os.makedirs(OUT, exist_ok=True)
-    with open(os.path.join(OUT, "speed.json"), "w", encoding="utf-8") as file:
-        json.dump({"cpu": cpu, "pytorch": torch.__version__, "peak": peak, "rows": rows}, file, indent=1)
-    with open(os.path.join(OUT, "speed.svg"), "w", encoding="utf-8") as file:
-        rows.sort(key=lambda row: row["threads"])
-        file.write(chart(f"time of PyTorch {torch.__version__} over time of ptlua (above 1: ptlua is faster) on {cpu}", rows))
-
+    save(cpu, peak, rows)
 
 main()

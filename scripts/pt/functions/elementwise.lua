@@ -213,11 +213,17 @@ define("nan_to_num", "x:T nan:n=0 posinf:n? neginf:n?", "NaN and infinities repl
   end)
 inplace "nan_to_num"
 
+-- The product is ours alone: where it has x's shape and nobody asks for its gradient, x is added in place.
+local function added(x, y, value)
+  if value ~= 1 then y = y * value end
+  if x.requires_grad or y.requires_grad or y.dtype ~= x.dtype or y.shape ~= x.shape then return x + y end
+  return y:add_(x)
+end
 define.widest("addcmul", "x:T a:T b:T value:n=1", "x plus value times a times b", function(x, a, b, value)
-  return x + (value == 1 and a * b or a * b * value)
+  return added(x, a * b, value)
 end)
 define.widest("addcdiv", "x:T a:T b:T value:n=1", "x plus value times a over b", function(x, a, b, value)
-  return x + (value == 1 and a / b or a / b * value)
+  return added(x, a / b, value)
 end)
 inplace "addcmul"
 inplace "addcdiv"
