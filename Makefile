@@ -372,7 +372,7 @@ help:
 	  'make test-peers   samples of PyTorch and random calls beside it (optional)' \
 	  'make lint         luacheck and clang-format alone;  make format  fixes the latter' \
 	  'make bench        speed, and shares of what the machine can do (PATTERN=softmax);  make bench-peers  beside PyTorch (PYTHON=...)' \
-	  'make docs         build/docs/reference.md: every function, with examples' \
+	  'make docs         build/docs/reference.md: every function, with examples; the man page ptlua.1' \
 	  'make cuda         build/libptlua_cuda.so, where nvcc is; CUDA_ARCHS="80 90 100"' \
 	  'make cuda-report  registers, spills and occupancy of its kernels' \
 	  'make test-cuda    the specs of devices on a GPU;  make bench-cuda  its speed beside PyTorch (DEVICE=cuda)' \

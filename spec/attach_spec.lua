@@ -57,7 +57,7 @@ describe("attach", function()
     p:close()
   end)
 
-  it("stops the script as Ctrl-C does", function()
+  it("stops the script as Ctrl-C does #tsan", function()
     local p = script()
     ask "%stop\n"
     assert.matches("interrupted", p:read "a")
@@ -103,7 +103,7 @@ coroutine.wrap(function() local deep = 5 while not done do n = n + 1 step(deep) 
     p:close()
   end)
 
-  it("answers within 50 ms", function()
+  it("answers within 50 ms #asan #tsan", function()
     local p = script()
     local best = math.huge
     for _ = 1, 5 do

@@ -147,7 +147,7 @@ describe("inspect", function()
     end)
   end
 
-  it("takes no longer for large tables", function()
+  it("takes no longer for large tables #asan #tsan", function()
     local list, map = {}, {}
     for i = 1, 1000000 do list[i] = i end
     for i = 1, 300000 do map["k" .. i] = i end
@@ -199,7 +199,7 @@ describe("Tab", function()
     say "angry_of_spec = nil"
   end)
 
-  it("answers within 20 ms", function()
+  it("answers within 20 ms #asan #tsan", function()
     session:expand("pt.", 3)
     local worst = 0
     for line in pairs(cases) do
