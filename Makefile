@@ -341,6 +341,7 @@ install: all
 	install -m755 $(BUILD)/ptlua $(DESTDIR)$(BINDIR)/ptlua
 	install -m755 $(BUILD)/libptlua.so $(DESTDIR)$(LIBDIR)/libptlua.so.0
 	ln -sf libptlua.so.0 $(DESTDIR)$(LIBDIR)/libptlua.so
+	$(if $(MPI_CFLAGS),install -m755 $(BUILD)/libptlua_mpi.so $(DESTDIR)$(LIBDIR)/libptlua_mpi.so)
 	install -m644 $(BUILD)/libptlua.a $(DESTDIR)$(LIBDIR)/libptlua.a
 	install -m755 $(BUILD)/pt.so $(DESTDIR)$(CMODDIR)/pt.so
 	install -m644 engine/ptlua.h build/gen/ptlua_ops.h $(DESTDIR)$(INCDIR)
@@ -356,7 +357,7 @@ install: all
 	  'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lptlua' \
 	  'Libs.private: -llua5.4 $(LIBS)' >$(DESTDIR)$(LIBDIR)/pkgconfig/ptlua.pc
 uninstall:
-	rm -f $(addprefix $(DESTDIR),$(BINDIR)/ptlua $(LIBDIR)/libptlua.so.0 $(LIBDIR)/libptlua.so $(LIBDIR)/libptlua.a \
+	rm -f $(addprefix $(DESTDIR),$(BINDIR)/ptlua $(LIBDIR)/libptlua.so.0 $(LIBDIR)/libptlua.so $(LIBDIR)/libptlua_mpi.so $(LIBDIR)/libptlua.a \
 	  $(CMODDIR)/pt.so $(INCDIR)/ptlua.h $(INCDIR)/ptlua_ops.h $(LIBDIR)/pkgconfig/ptlua.pc \
 	  $(MAN1DIR)/ptlua.1 $(BASHDIR)/ptlua $(ZSHDIR)/_ptlua)
 

@@ -202,6 +202,30 @@ describe("mpirun", function()
     end
   end)
 
+  it("leaves no rank behind when it is killed itself", function()
+    local path, pids = os.tmpname(), os.tmpname()
+    local file = assert(io.open(path, "w"))
+    file:write([[
+      local dist = require "pt".distributed
+      dist.init_process_group()
+      os.execute("echo $PPID >>" .. arg[1])
+      dist.barrier()
+      if dist.get_rank() == 0 then dist.recv(require "pt".ones(1), 1) end
+      dist.barrier()
+    ]])
+    file:close()
+    os.execute(("%s timeout -s KILL 3 mpirun -n 2 %s %s %s >/dev/null 2>&1"):format(ranks.env, ranks.ptlua, path, pids))
+    local count = 0
+    for pid in io.lines(pids) do
+      count = count + 1
+      local gone = ("for i in $(seq 80); do kill -0 %s 2>/dev/null || exit 0; sleep 0.1; done; exit 1"):format(pid)
+      assert(os.execute(gone), "rank " .. pid .. " lives on")
+    end
+    assert.equal(2, count)
+    os.remove(path)
+    os.remove(pids)
+  end)
+
   it("shares the cores of the host among its ranks", function()
     local out, status = ranks.mpirun(2, [[
       local pt = require "pt"

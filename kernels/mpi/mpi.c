@@ -3,7 +3,9 @@
    a time (the comm's `drive`), so MPI_THREAD_SERIALIZED suffices. */
 #include <limits.h>
 #include <mpi.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 
 #include "transport.h"
 
@@ -45,6 +47,8 @@ static void *join(pti_join *j) {
   int code = MPI_Comm_dup(MPI_COMM_WORLD, &world);
   if (code != MPI_SUCCESS) return failed(code, "MPI_Comm_dup");
   MPI_Comm_set_errhandler(world, MPI_ERRORS_RETURN);
+  /* a rank whose mpirun was killed would wait for the others for ever */
+  if (getenv("OMPI_COMM_WORLD_SIZE")) prctl(PR_SET_PDEATHSIG, SIGKILL);
   MPI_Comm_rank(world, &j->rank);
   MPI_Comm_size(world, &j->size);
   return &world;

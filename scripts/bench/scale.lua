@@ -113,7 +113,9 @@ local function check()
   for _ = 1, 5 do train() end
   -- each part by itself, on all ranks at once; sums of two sizes give latency and bandwidth
   m.forward = best_of(20, forward)
+  model:no_sync(function() forward():backward() end)
   m.update = best_of(20, function() optimizer:step() end)
+  optimizer:zero_grad()
   m.backward = best_of(20, function() model:no_sync(train) end) - m.forward - m.update
   local small, large = pt.zeros(1), pt.zeros(m.bucket // 4 | 0)
   m.host_latency = best_of(200, function() dist.all_reduce(small) end) / 2

@@ -38,7 +38,7 @@ function sync.normalize(module, x)
   for d = 3, x.ndim do
     dims[#dims + 1], shape[d] = d, 1
   end
-  local wide = x:float()
+  local wide = x:element_size() < 4 and x:float() or x
   local count = pt.tensor({ x:numel() / x.shape[2] }, { dtype = wide.dtype })
   local sums = all_reduce(pt.cat({ wide:sum(dims), count }, 1), module.process_group)
   local n = sums:narrow(1, x.shape[2] + 1, 1):detach()
