@@ -237,6 +237,24 @@ describe("mpirun", function()
     assert(status == 0, out)
   end)
 
+  it("does sums by the library where no order is asked for", function()
+    local out, status = ranks.mpirun(2, [[
+      local pt = require "pt"
+      local dist = pt.distributed
+      dist.init_process_group(nil, { deterministic = false, timeout = 30 })
+      local n, r = dist.get_world_size(), dist.get_rank()
+      for _, name in ipairs { "float32", "float64", "float16", "bfloat16", "int64", "uint8", "bool", "complex64" } do
+        local expected = pt.full({ 1000, 3 }, name == "bool" and 1 or n * (n + 1) // 2, { dtype = pt[name] })
+        local x = pt.full({ 1000, 3 }, r + 1, { dtype = pt[name] })
+        dist.all_reduce(x, { async_op = true }):wait()
+        assert(pt.equal(x, expected), name)
+        if not x:is_complex() then dist.all_reduce(x, "max") end
+        assert(pt.equal(x, expected), name)
+      end
+    ]])
+    assert(status == 0, out)
+  end)
+
   it("need not be told to leave", function()
     local out, status = ranks.mpirun(2, [[require("pt").distributed.init_process_group()]])
     assert(status == 0, out)

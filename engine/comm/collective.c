@@ -217,8 +217,8 @@ static bool spread_segment(sum *s, int turn, int64_t lo) {
 
 static bool by_library(const call *k) {
   pti_work *w = k->w;
-  if (!w->library || w->spread != PTI_SPREAD_ALL || w->op != PTI_COMM_SUM || k->g->id != 0 ||
-      !k->t->all_reduce)
+  if (!w->library || w->spread != PTI_SPREAD_ALL || w->op != PTI_COMM_SUM ||
+      k->g->n != pti_comm_size(k->c) || !k->t->all_reduce)
     return false;
   return w->total <= INT32_MAX &&
          (w->request = k->t->all_reduce(k->end, w->in[0], (size_t)w->total, w->dtype)) != NULL;

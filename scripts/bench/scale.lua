@@ -26,10 +26,11 @@ local function all_reduce(m, how, bytes, n)
   if n == 1 then return 0 end
   local hosts = math.ceil(n / m.host_ranks)
   local latency = hosts > 1 and m.net_latency or m.host_latency
-  -- the ranks of a host share its link
-  local bandwidth = hosts > 1 and m.net_bandwidth / math.min(n, m.host_ranks) or m.host_bandwidth
-  local volume = 2 * (n - 1) / n * bytes / bandwidth
-  if how == "direct" then return 2 * latency + (n - 1) * m.message + volume end
+  local bandwidth = hosts > 1 and m.net_bandwidth or m.host_bandwidth
+  local volume = 2 * (n - 1) / n * bytes / bandwidth -- a ring crosses the link of a host once
+  if how == "direct" then -- each rank of the host sends over it
+    return 2 * latency + (n - 1) * m.message + volume * (hosts > 1 and math.min(n, m.host_ranks) or 1)
+  end
   if how == "ring" then return 2 * (n - 1) * latency + volume end
   local rounds = 2 * math.ceil(math.log(n, 2))
   return rounds * latency + rounds * bytes / (hosts > 1 and m.net_bandwidth or m.host_bandwidth)
