@@ -133,10 +133,13 @@ $(BUILD)/kernels/cpu/nn_loops_%.o: kernels/cpu/nn_loops.c | $(GEN)
 $(BUILD)/kernels/cpu/product/product_loops_%.o: kernels/cpu/product/product_loops.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) -O3 -fno-trapping-math -ffp-contract=fast $(FLAGS_$*) -MMD -MP -c $< -o $@
+$(BUILD)/kernels/cpu/conv/conv_loops_%.o: kernels/cpu/conv/conv_loops.c | $(GEN)
+	@mkdir -p $(@D)
+	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) -O3 -fno-trapping-math -ffp-contract=fast $(FLAGS_$*) -MMD -MP -c $< -o $@
 $(BUILD)/bindings/%.o: bindings/%.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(LUA_CFLAGS) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
-$(BUILD)/bindings/program/%.o: bindings/program/%.c
+$(BUILD)/bindings/program/%.o: bindings/program/%.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(EDIT) $(LUA_CFLAGS) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 $(BUILD)/%.o: build/gen/%.c

@@ -11,7 +11,6 @@
 #include "norm/norm.inc.h"
 #include "norm/channel.inc.h"
 #include "pooling/pooling.inc.h"
-#include "conv/conv.inc.h"
 #include "conv/depthwise.inc.h"
 #include "attention/attention.inc.h"
 #include "rnn/rnn.inc.h"
@@ -30,7 +29,6 @@
 #include "norm/norm.inc.h"
 #include "norm/channel.inc.h"
 #include "pooling/pooling.inc.h"
-#include "conv/conv.inc.h"
 #include "conv/depthwise.inc.h"
 #include "attention/attention.inc.h"
 #include "rnn/rnn.inc.h"
@@ -56,9 +54,6 @@ const pti_cpu_nn_loops GLUE(pti_cpu_nn_loops_, PT_LEVEL) = {
     BOTH(max_pool),
     BOTH(avg_pool),
     BOTH(avg_pool_grad),
-    BOTH(conv),
-    BOTH(conv_data),
-    BOTH(conv_weight),
     BOTH(slide),
     BOTH(slide_weight),
     BOTH(attention),

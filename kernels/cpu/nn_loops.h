@@ -20,7 +20,7 @@ typedef struct pti_cpu_nn_loops {
   pti_range_loop *norm[2], *norm_grad[2], *norm_add[2], *norm_channels[2];
   pti_range_loop *channel_moments[2], *channel_dots[2], *channel_affine[2];
   pti_range_loop *max_pool[2], *avg_pool[2], *avg_pool_grad[2];
-  pti_range_loop *conv[2], *conv_data[2], *conv_weight[2], *slide[2], *slide_weight[2];
+  pti_range_loop *slide[2], *slide_weight[2];
   pti_range_loop *attention[2], *attention_grad[2], *rnn[2], *rnn_grad[2];
   bool (*fft[2])(const pti_fft *f, const void *x, void *y); /* false: no memory */
 } pti_cpu_nn_loops;
@@ -118,17 +118,6 @@ static inline span window(const pti_window *p, int d, int64_t o) {
 
 /* ---- conv.c ---- */
 
-/* A tile is part of the output positions of one image, or all those of several small images side by
-   side; a block is some input channels of a group. A block's patches at a tile fit the scratch. */
-typedef struct conv_job {
-  const pti_conv *p;
-  const char *x, *w, *bias, *g;
-  char *y;
-  int64_t images, sets, tile, ntile; /* images of a set, sets; positions, tiles of a set */
-  int64_t block, nblock;
-  atomic_bool failed;
-} conv_job;
-
 /* Depthwise: windows of k taps slide by `step` over x, a channel of size `in` whose elements lie
    `space` apart from `lead` on in a plane of size `room`; flip: the last tap comes first. */
 typedef struct slide_job {
@@ -139,14 +128,6 @@ typedef struct slide_job {
   char *y;
   atomic_bool failed;
 } slide_job;
-
-/* 1x1, step 1, no padding: the input itself is the matrix of patches. */
-static inline bool pointwise(const pti_conv *p) {
-  for (int d = 0; d < 3; d++) {
-    if (p->k[d] != 1 || p->stride[d] != 1 || p->pad[d] != 0) return false;
-  }
-  return true;
-}
 
 /* ---- attention.c ---- */
 

@@ -1,48 +1,13 @@
-/* conv.c: convolution in one to three dims, its gradient for the input (which is the transposed
-   convolution) and for the weight. Each is a series of matrix products over tiles of output
-   positions and blocks of input channels: a block's patches at a tile are packed into scratch that
-   stays in the second-level cache, never those of a whole input. Small images share a tile, since a
-   product of few columns spends its time on packing the weights. Work is cut by shape, and sums run
-   in one order, so results do not depend on threads. Depthwise convolution has loops of its own
-   (depthwise.inc.h).
+/* conv.c: convolution in one to three dims, its gradient for the input (which is the transposed convolution) and for the
+   weight: which way each takes. Depthwise convolution has loops of its own (depthwise.inc.h), all others are computed
+   straight from the image (direct.c).
 
    x (n, c, in...) w (o, c / groups, k...) y (n, o, out...), all dense. */
-#include "../nn_loops.h"
 #include "../cpu_slots.h"
+#include "../nn_loops.h"
+#include "direct.h"
 
-enum {
-  SCRATCH = 512 * 1024,
-  TILE = 512,
-  ROOM = 1 << 26, /* elements of a padded channel */
-  LEAST = 16      /* channels of a block, where there are as many */
-};
-
-static int64_t pieces(int64_t n, int64_t most) { return (n + most - 1) / most; }
-
-/* n in equal pieces of at most `most`: the size of one. */
-static int64_t equal(int64_t n, int64_t most) { return n > 0 ? pieces(n, pieces(n, most)) : 1; }
-
-/* `blocks`: into how many blocks the channels are cut at least, as far as LEAST allows. */
-static void plan(conv_job *j, const pti_conv *p, int64_t blocks) {
-  int64_t out = pti_volume(p->out), c = p->c / p->groups, esize = (int64_t)pt_dtype_size(p->dtype);
-  j->p = p;
-  j->images = pti_max64(1, pti_min64(p->n, TILE / pti_max64(out, 1)));
-  j->sets = pieces(p->n, j->images);
-  j->tile = j->images > 1 ? j->images * out : pti_min64(out, (equal(out, TILE) + 15) / 16 * 16);
-  j->tile = pti_max64(1, j->tile);
-  j->ntile = j->images > 1 ? 1 : pieces(out, j->tile);
-  int64_t fit = SCRATCH / esize / (j->tile * pti_volume(p->k));
-  if (pointwise(p) && j->images == 1) fit = c;
-  int64_t most = pti_min64(fit, pti_max64(LEAST, pieces(c, blocks)));
-  j->block = equal(c, pti_max64(1, most));
-  j->nblock = pieces(c, j->block);
-}
-
-static bool run(conv_job *j, int64_t units, pti_range_loop *const loop[2]) {
-  pti_cpu_host->parallel_for(units, 1, loop[j->p->dtype == PT_F64], j);
-  return !atomic_load(&j->failed) ||
-         pti_cpu_host->fail(PT_EMEMORY, "convolution: no memory for its scratch");
-}
+enum { ROOM = 1 << 26 /* elements of a padded channel */ };
 
 /* ---- depthwise ---- */
 
@@ -95,9 +60,7 @@ bool pti_cpu_conv(int dev, const pti_conv *p, const void *x, const void *w, cons
     s.x = x, s.w = w, s.bias = bias, s.y = y;
     return slide(&s, p->dtype, p->n * p->c, pti_cpu_nn_now()->slide);
   }
-  conv_job j = {.p = p, .x = x, .w = w, .bias = bias, .y = y};
-  plan(&j, p, 1);
-  return run(&j, j.sets * p->groups * j.ntile, pti_cpu_nn_now()->conv);
+  return pti_conv_direct(p, x, w, bias, y);
 }
 
 bool pti_cpu_conv_data(int dev, const pti_conv *p, const void *g, const void *w, const void *bias,
@@ -108,9 +71,7 @@ bool pti_cpu_conv_data(int dev, const pti_conv *p, const void *g, const void *w,
     s.x = g, s.w = w, s.bias = bias, s.y = x;
     return slide(&s, p->dtype, p->n * p->c, pti_cpu_nn_now()->slide);
   }
-  conv_job j = {.g = g, .w = w, .bias = bias, .y = x};
-  plan(&j, p, 1);
-  return run(&j, j.sets * p->groups * j.nblock, pti_cpu_nn_now()->conv_data);
+  return pti_conv_direct_data(p, g, w, bias, x);
 }
 
 bool pti_cpu_conv_weight(int dev, const pti_conv *p, const void *x, const void *g, void *w) {
@@ -120,7 +81,5 @@ bool pti_cpu_conv_weight(int dev, const pti_conv *p, const void *x, const void *
     s.x = x, s.g = g, s.y = w;
     return slide(&s, p->dtype, p->c, pti_cpu_nn_now()->slide_weight);
   }
-  conv_job j = {.x = x, .g = g, .y = w};
-  plan(&j, p, 8);
-  return run(&j, p->groups * j.nblock, pti_cpu_nn_now()->conv_weight);
+  return pti_conv_direct_weight(p, x, g, w);
 }

@@ -1,0 +1,36 @@
+/* conv_loops.h: the kernel of direct convolution and what stores its sums, built once per CPU level; conv_loops.c makes
+   one table for each of float and double. direct.c says how they are used. */
+#ifndef PTI_KERNELS_CONV_LOOPS_H
+#define PTI_KERNELS_CONV_LOOPS_H
+
+#include "../cpu_backend.h"
+
+enum { CONV_MAX_HALF = 7, CONV_SUMS = 16 * 32 /* elements that a kernel's sums may take */ };
+
+/* The terms that are summed: for each of `outer`, `inner` of them. Row i of a half, at x, has for term (j, l) the number
+   x[x_at[j] + l * step + i * row]; its weights are the row w_at[j] + l * w_step of the panel. */
+typedef struct conv_terms {
+  int64_t outer, inner;
+  const int64_t *x_at, *w_at;
+  int64_t step, w_step, row;
+} conv_terms;
+
+/* sums (2 u, columns): rows of the half at p, then of the half at q, times one or two vectors of weights. */
+typedef void conv_kernel(const conv_terms *t, const void *p, const void *q, const void *w,
+                         void *sums);
+/* n columns of sums of 2 u rows, plus bias (or NULL), become n channels of y, `plane` apart: the first u elements at y0,
+   the others at y1, neighbours `step` apart. Sums are spoilt. */
+typedef void conv_store(void *sums, int64_t columns, int u, int64_t n, const void *bias, void *y0,
+                        void *y1, int64_t plane, int64_t step);
+
+typedef struct conv_loops {
+  int half, lanes; /* rows of a half at most; of a vector: weights are one or two wide */
+  conv_kernel *sum[2][CONV_MAX_HALF + 1];
+  conv_store *store;
+} conv_loops;
+
+extern const conv_loops pti_conv_loops_base[2], pti_conv_loops_avx2[2], pti_conv_loops_avx512[2];
+/* The loops of the level in use. */
+const conv_loops *pti_conv_loops_now(pt_dtype dtype);
+
+#endif
