@@ -361,6 +361,23 @@ static bool read_two(lua_State *L, pl_args *a) {
   return true;
 }
 
+/* "softmax: dim is missing, a dim; it takes x, dim" */
+static void missing(lua_State *L, const pl_args *a, int k) {
+  luaL_Buffer names;
+  luaL_buffinit(L, &names);
+  for (int i = 0; i < a->op->narg; i++) {
+    const pti_param_spec *p = &a->op->param[i];
+    bool optional = p->optional || (a->op->defaults && a->op->defaults[i].given);
+    if (i) luaL_addstring(&names, ", ");
+    if (optional) luaL_addchar(&names, '[');
+    luaL_addstring(&names, p->name);
+    if (optional) luaL_addchar(&names, ']');
+  }
+  luaL_pushresult(&names);
+  pl_error(L, PT_EARG, "%s%s: %s is missing, %s; it takes %s", a->op->name, a->suffix,
+           a->op->param[k].name, kind_of(a->op->param[k].type), lua_tostring(L, -1));
+}
+
 void pl_read_args(lua_State *L, pl_args *a, const pt_op *op, const char *suffix) {
   int n = lua_gettop(L), narg = op->narg;
   a->op = op;
@@ -387,11 +404,8 @@ void pl_read_args(lua_State *L, pl_args *a, const pt_op *op, const char *suffix)
   if (positional > narg)
     pl_error(L, PT_EARG, "%s%s: takes %d arguments, got %d", op->name, suffix, narg, positional);
   if (options) read_options(L, a, n);
-  for (int k = 0; k < narg; k++) {
-    if (!a->arg[k].given && !op->param[k].optional && !(a->set & 1u << k))
-      pl_error(L, PT_EARG, "%s%s: %s is missing, %s", op->name, suffix, op->param[k].name,
-               kind_of(op->param[k].type));
-  }
+  for (int k = 0; k < narg; k++)
+    if (!a->arg[k].given && !op->param[k].optional && !(a->set & 1u << k)) missing(L, a, k);
 }
 
 bool pl_make_numbers(pl_args *a) {

@@ -56,7 +56,14 @@ static int raise_top(lua_State *L) {
   where(L, line, sizeof line);
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &editor_key) == LUA_TFUNCTION) {
     lua_pushvalue(L, -2);
-    if (lua_pcall(L, 1, 1, 0) == LUA_OK && lua_isstring(L, -1)) lua_replace(L, -2);
+    if (lua_pcall(L, 1, 2, 0) != LUA_OK) {
+      lua_pop(L, 1);
+      lua_pushnil(L);
+      lua_pushnil(L);
+    }
+    if (lua_isstring(L, -1)) snprintf(line, sizeof line, " (%s)", lua_tostring(L, -1));
+    lua_pop(L, 1);
+    if (lua_isstring(L, -1)) lua_replace(L, -2);
     else lua_pop(L, 1);
   } else {
     lua_pop(L, 1);
@@ -159,7 +166,7 @@ static int raise_text(lua_State *L) {
   return 0;
 }
 
-/* core.on_error(fn): fn(text) may return another text. */
+/* core.on_error(fn): fn(text) may return another text, and another line. */
 static int on_error(lua_State *L) {
   lua_settop(L, 1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &editor_key);

@@ -314,7 +314,10 @@ static int box_eq(lua_State *L) {
 }
 
 static int refuse_concat(lua_State *L) {
-  return pl_error(L, PT_EARG, "..: not defined for tensors; use tostring(x), or pt.cat{x, y}");
+  return pl_error(
+      L, PT_EARG,
+      "..: a tensor is no text: x:item() is the number in one of one element, tostring(x) "
+      "its print; pt.cat{x, y} joins tensors");
 }
 
 /* ---- methods that compute nothing ---- */

@@ -81,6 +81,10 @@ static void *find_plugin(const char *kind, const char *name, const char *hint) {
 }
 
 void *pti_plugin(const char *kind, const char *name, const char *symbol, const char *hint) {
+  if (strcmp(name, "gpu") == 0) {
+    pti_fail(PT_EDEVICE, "%s '%s': there is none of that name; did you mean 'cuda'?", kind, name);
+    return NULL;
+  }
   void *lib = find_plugin(kind, name, hint);
   if (lib == NULL) return NULL;
   void *entry = dlsym(lib, symbol);

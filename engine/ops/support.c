@@ -37,7 +37,7 @@ bool pti_floating(const char *op, const char *name, const pt_tensor *x) {
 pt_tensor *pti_ids(const char *op, const char *name, pt_tensor *index) {
   if (index == NULL) return NULL;
   if (!pti_is(index->dtype, PTI_INTS)) {
-    return pti_fail(PT_EDTYPE, "%s: %s is %s, but ids are int64", op, name,
+    return pti_fail(PT_EDTYPE, "%s: %s is %s, but ids are int64: x:long() makes them", op, name,
                     pt_dtype_name(index->dtype));
   }
   return pti_dense_of(pti_cast(index, PT_I64));

@@ -72,12 +72,19 @@ local parts = {
   vhp = "functional",
 }
 
+local unknown = require "pt.unknown"("pt.autograd", function()
+  local names = { "functional" }
+  for name in pairs(parts) do names[#names + 1] = name end
+  return names
+end)
+
 return setmetatable(autograd, {
   __index = function(_, name)
     if name == "functional" then return require "pt.autograd.functional" end
     local part = parts[name] and require("pt.autograd." .. parts[name])
     local value = part and part[name]
-    if value then rawset(autograd, name, value) end
+    if value == nil then return unknown(autograd, name) end
+    rawset(autograd, name, value)
     return value
   end,
 })

@@ -6,6 +6,7 @@
 local fail = require "pt.fail"
 
 local function new(self_class, ...)
+  if self_class.__init then fail("%s: __init is never called; name the function init", self_class.__name) end
   local self = setmetatable({}, self_class)
   self:init(...)
   return self

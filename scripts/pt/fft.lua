@@ -198,4 +198,4 @@ add("ifftshift", "x:T dim:D?", "frequency 0 first again: the inverse of fftshift
   return shifted("ifftshift", x, dim, function(n) return -(n // 2) end)
 end)
 
-return fft
+return setmetatable(fft, { __index = require "pt.unknown"("pt.fft") })

@@ -35,7 +35,10 @@ end)
 -- What a script finds under a name with dots.
 local function value_at(name)
   local at = require "pt"
-  for word in name:gmatch "[^.]+" do at = type(at) == "table" and at[word] or nil end
+  for word in name:gmatch "[^.]+" do
+    local ok, value = pcall(function() return type(at) == "table" and at[word] or nil end)
+    at = ok and value or nil
+  end
   return at
 end
 

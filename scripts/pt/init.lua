@@ -107,6 +107,14 @@ local parts = {
   fft = "pt.fft", distributed = "pt.distributed", plot = "pt.plot", show = "pt.show",
 }
 
+-- Names of what is loaded on first use.
+local function names_to_come()
+  core.load_all()
+  local names = { "save", "load", "save_run", "load_run" }
+  for name in pairs(parts) do names[#names + 1] = name end
+  return names
+end
+
 setmetatable(pt, {
   __index = function(_, name)
     local part = home.functions[name]
@@ -116,15 +124,10 @@ setmetatable(pt, {
     end
     if name == "save" or name == "load" then return require("pt.serialize")[name] end
     if name == "save_run" or name == "load_run" then return require("pt.run")[name] end
-    if not parts[name] then return nil end
+    if not parts[name] then return require "pt.unknown"("pt", names_to_come)(pt, name) end
     local module = require(parts[name])
     rawset(pt, name, module)
     return module
   end,
-  __names = function() -- of what is loaded on first use, for completion
-    core.load_all()
-    local names = { "save", "load", "save_run", "load_run" }
-    for name in pairs(parts) do names[#names + 1] = name end
-    return names
-  end,
+  __names = names_to_come, -- for completion
 })

@@ -5,10 +5,11 @@
 ---@param parts string[] files that return tables of fields, loaded one after the other until the name is there
 ---@param files table<string, string> fields that are what one file returns
 ---@param finish? fun(value: any) called with every field of a file
+---@param space? string what messages call the table
 ---@return table made
-local function lazy(made, parts, files, finish)
+local function lazy(made, parts, files, finish, space)
   local at = 0
-  local function index(_, name)
+  local function load(name)
     if files[name] then
       made[name] = require(files[name])
       return made[name]
@@ -25,10 +26,16 @@ local function lazy(made, parts, files, finish)
   -- All names, for completion: loads what is left.
   local function names()
     local list = {}
-    index(nil, "") -- no field has this name
+    load "" -- no field has this name
     for name in pairs(files) do list[#list + 1] = name end
     for name in pairs(made) do list[#list + 1] = name end
     return list
+  end
+  local unknown = space and require "pt.unknown"(space, names)
+  local function index(_, name)
+    local value = load(name)
+    if value == nil and unknown then return unknown(made, name) end
+    return value
   end
   return setmetatable(made, { __index = index, __names = names })
 end

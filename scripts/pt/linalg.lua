@@ -594,4 +594,4 @@ for _, name in ipairs { "cross", "matmul", "diagonal" } do
   also("linalg", name, name, linalg[name])
 end
 
-return linalg
+return setmetatable(linalg, { __index = require "pt.unknown"("pt.linalg") })

@@ -1,6 +1,7 @@
 --- What a person sees of an error that nobody caught: the message, the line of the script with a mark under it, where
 --- the tensors of the message come from, and the calls that led there, those of the library folded into one line.
 
+local hints = require "pt.hints"
 local core = require "pt.core"
 
 local FRAMES = 20 -- shown of a long traceback, half at each end
@@ -148,6 +149,7 @@ local function collect(level, bottom)
     level = level + 1
     if level == DEEP and deepest > 2 * DEEP then level, folded = deepest - 30, folded + deepest - 30 - DEEP end
     local info = debug.getinfo(level, "Slnfu")
+    if not info then break end -- `bottom` is gone: it ended in a tail call
     if report.ends[info.func] then break end -- the outermost function of the script made a tail call
     if info.currentline > 0 and not is_ours(info.source) then
       local frame = {
@@ -198,7 +200,7 @@ end
 
 -- The text of what was raised.
 local function message_of(value)
-  if type(value) == "string" then return value end
+  if type(value) == "string" then return hints(value) end
   local meta = getmetatable(value)
   if type(meta) == "table" and meta.__tostring then
     local ok, text = pcall(tostring, value)

@@ -2,6 +2,7 @@
 
 local pt = require "pt"
 local core = require "pt.core"
+local describe = require "pt.signature".describe
 local fail = require "pt.fail"
 local StateDict = require "pt.state_dict"
 local is_module = require("pt.nn.module").is_module
@@ -27,8 +28,14 @@ end
 ---@param metadata? table<string, string>
 local function save(state, path, metadata)
   if is_module(state) then state = state:state_dict() end
-  if type(state) ~= "table" then fail("save: expected a state dict or a module, got a %s", type(state)) end
+  if type(state) ~= "table" then
+    fail("save: expected a state dict or a module, got %s; write pt.save(model, 'model.safetensors')", describe(state))
+  end
   if type(path) ~= "string" then fail("save: the path must be a string, got a %s", type(path)) end
+  if path:find "%.pth?$" then
+    fail("save: '%s' would be a safetensors file, which torch.load does not read; name it %s", path,
+      (path:gsub("%.pth?$", ".safetensors")))
+  end
   local meta = { "format", "pt" } -- what other readers look for
   for key, value in pairs(metadata or {}) do
     if type(key) ~= "string" or type(value) ~= "string" then fail("save: metadata is strings by name") end

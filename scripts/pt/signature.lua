@@ -131,6 +131,14 @@ local function unknown(owner, params, name)
     close and ("did you mean '%s'?"):format(close) or "it takes " .. table.concat(names, ", "))
 end
 
+-- "Linear: out_features is missing, an integer; it takes in_features, out_features, [bias]"
+local function missing(owner, params, at)
+  local names = {}
+  for i, param in ipairs(params) do names[i] = param.optional and "[" .. param.name .. "]" or param.name end
+  local param = params[at]
+  fail("%s: %s is missing, %s; it takes %s", owner, param.name, kinds[param.kind][1], table.concat(names, ", "))
+end
+
 -- ---- reading ----
 
 -- Whether a last table holds options. A place that takes a table takes it, except one whose keys are our names.
@@ -175,7 +183,7 @@ local function arrange(owner, params, defaults, given, n)
     if value == nil then value = defaults[i] end
     if value == false and param.none then value = nil end
     if value == nil then
-      if not param.optional then fail("%s: %s is missing, %s", owner, param.name, kinds[param.kind][1]) end
+      if not param.optional then missing(owner, params, i) end
     elseif not param.check(value) then
       wrong(owner, param, value)
     elseif param.kind == "i" then

@@ -25,4 +25,4 @@ special.ndtri = require "pt.define"()("special.ndtri", "p:T", "the inverse of nd
   return (p * 2 - 1):erfinv() * math.sqrt(2)
 end)
 
-return special
+return setmetatable(special, { __index = require "pt.unknown"("pt.special") })

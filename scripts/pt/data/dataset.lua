@@ -4,6 +4,7 @@
 local pt = require "pt"
 local class = require "pt.class"
 local fail = require "pt.fail"
+local signature = require "pt.signature"
 
 ---@class pt.data.Dataset
 local Dataset = class("Dataset")
@@ -27,7 +28,7 @@ local function sample(dataset, i)
 end
 
 local function check(owner, dataset)
-  if type(dataset) ~= "table" then fail("%s: expected a dataset, got a %s", owner, type(dataset)) end
+  if type(dataset) ~= "table" then fail("%s: expected a dataset, got %s", owner, signature.describe(dataset)) end
   return dataset
 end
 

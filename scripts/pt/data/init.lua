@@ -3,6 +3,8 @@
 local class = require "pt.class"
 local methods = require "pt.signature".methods
 
+local unknown = require "pt.unknown"("pt.data", function() return { "transforms" } end)
+
 local data = { default_collate = require("pt.data.loader").default_collate }
 
 local objects = { tokenizers = "tokenizer", images = "dataset" } -- what messages call those of a file
@@ -23,7 +25,7 @@ function data.class(name, base) return class(name, base or data.Dataset) end
 
 return setmetatable(data, {
   __index = function(_, name)
-    if name ~= "transforms" then return nil end
+    if name ~= "transforms" then return unknown(data, name) end
     data.transforms = require "pt.data.transforms"
     return data.transforms
   end,

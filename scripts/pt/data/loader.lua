@@ -14,7 +14,10 @@ local signature = require "pt.signature"
 local DataLoader = class("DataLoader")
 
 local function check(dataset, batch_size, shuffle, sample_by, batch_by, workers, prefetch)
-  if type(dataset) ~= "table" then fail("DataLoader: expected a dataset, got a %s", type(dataset)) end
+  if type(dataset) ~= "table" then
+    fail("DataLoader: expected a dataset, got %s%s", signature.describe(dataset),
+      pt.is_tensor(dataset) and "; data.TensorDataset(x) makes one" or "")
+  end
   if batch_size < 1 then fail("DataLoader: batch_size must be 1 or more, got %d", batch_size) end
   if workers < 0 or workers > 256 then fail("DataLoader: num_workers must be 0 to 256, got %d", workers) end
   if prefetch < 1 then fail("DataLoader: prefetch_factor must be 1 or more, got %d", prefetch) end

@@ -54,7 +54,7 @@ local function over(list)
 end
 
 local function size_of(name, source)
-  if type(source) ~= "table" then fail("%s: expected a dataset, got a %s", name, type(source)) end
+  if type(source) ~= "table" then fail("%s: expected a dataset, got %s", name, signature.describe(source)) end
   return #source
 end
 

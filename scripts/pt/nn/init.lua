@@ -12,7 +12,7 @@ local nn = lazy({ Module = module.Module, Parameter = module.Parameter }, {
 }, { functional = "pt.nn.functional", init = "pt.nn.initial", utils = "pt.nn.utils", parallel = "pt.parallel" },
   function(value)
     if type(value) == "table" and value.__ptmodule then methods(value, "layer") end
-  end)
+  end, "pt.nn")
 
 --- A new kind of module. Define `init`, which makes parameters and layers by assigning them to fields, and `forward`:
 ---

@@ -104,11 +104,26 @@ local function zip(names, values)
   end
 end
 
+-- Modules in a plain table are part of no tree, and would neither be trained nor saved. A field whose name begins with
+-- _ may hold what is no part of the module.
+local function check_tables(self)
+  for key, value in next, self do
+    if type(value) == "table" and getmetatable(value) == nil and not (type(key) == "string" and key:find "^_") then
+      local k, entry = next(value)
+      if is_module(entry) then
+        fail("%s: field %s holds modules in a plain table, where no parameters are looked for; use nn.%s",
+          name_of(self), tostring(key), math.type(k) == "integer" and "ModuleList" or "ModuleDict")
+      end
+    end
+  end
+end
+
 -- Names and values of all fields of one kind ("transient" goes with "buffer"), each value once.
 local function named(self, wanted, prefix)
   local names, values, seen = {}, {}, {}
   local modules, prefixes = tree(self, prefix)
   for i, module in ipairs(modules) do
+    check_tables(module)
     for key, value, kind in fields(module) do
       if (kind == wanted or kind == "transient" and wanted == "buffer") and not seen[value] then
         seen[value] = true
@@ -233,6 +248,7 @@ function Module:state_dict(prefix)
   local names, tensors = {}, {}
   local modules, prefixes = tree(self, prefix)
   for i, module in ipairs(modules) do
+    check_tables(module)
     for _, wanted in ipairs { "parameter", "buffer" } do
       for key, value, kind in fields(module) do
         if kind == wanted then
@@ -433,6 +449,41 @@ local function path_to(parent, child)
   return paths[child]
 end
 
+-- A script's function that ends with `return self.fc(x)` is no longer there when fc fails: Lua reuses its frame. Its
+-- line is found in its text: the return that names the layer, or its only one.
+local function lost_line(outer, inner)
+  local info = debug.getinfo(outer.forward, "S")
+  local path = info.source:match "^@(.*)"
+  local file = path and io.open(path)
+  if not file then return nil end
+  local field = (path_to(outer, inner) or ""):match "^[^.]*"
+  local at, found, naming = 0, {}, {}
+  for text in file:lines() do
+    at = at + 1
+    local within = at >= info.linedefined and at <= info.lastlinedefined
+    if within and text:find "%f[%w]return%s+[%w_.:%[%]]+%s*[%({]" then
+      found[#found + 1] = at
+      if field ~= "" and text:find(field, 1, true) then naming[#naming + 1] = at end
+    end
+  end
+  file:close()
+  if #naming > 0 then found = naming end
+  return #found == 1 and ("%s:%d"):format(info.short_src, found[1]) or nil
+end
+
+-- Where the script's function that called the innermost layer stood, if Lua has lost it.
+local function tail_called(inner, running)
+  for level = 3, 40 do
+    local frame = debug.getinfo(level, "ftS")
+    if not frame then return nil end
+    if frame.func == Module.__call then
+      local outer = frame.istailcall and running[#running - 1]
+      return outer and is_module(outer) and lost_line(outer, inner) or nil
+    end
+    if frame.source:sub(1, 5) ~= "=[pt]" and frame.what ~= "C" then return nil end
+  end
+end
+
 -- Within a layer, its place in the network stands first, and for the op, where that has the layer's name:
 -- "layers.3 (Linear 16 -> 10): x [2, 32] has 32 features, ...", "Classifier: matmul: ...".
 core.on_error(function(text)
@@ -443,7 +494,7 @@ core.on_error(function(text)
   if path and path ~= "" then where = ("%s (%s)"):format(path, where) end
   local op, rest = text:match "^([%w_]+): (.*)$"
   if op and op:gsub("_", ""):lower() == name_of(inner):lower() then text = rest end
-  return where .. ": " .. text
+  return where .. ": " .. text, tail_called(inner, running)
 end)
 
 local function add_hook(self, when, fn)

@@ -56,6 +56,9 @@ local function batch_norm(name, least, most)
   local Norm = define(name, "num_features:i eps:n=1e-5 momentum:n?=0.1 affine:b=true track_running_stats:b=true",
     function(self, x)
       check_dims(self, x, least, most)
+      if x:size(2) ~= self.num_features then
+        fail("%s: x %s has %d channels, expected %d", name, x.shape, x:size(2), self.num_features)
+      end
       local tracked = self.running_mean ~= nil
       local training, momentum = self.training or not tracked, self.momentum or 0
       if self.training and tracked then momentum = count_batch(self) end

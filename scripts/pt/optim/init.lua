@@ -3,6 +3,10 @@
 
 local adam = require "pt.optim.adam"
 
+local unknown = require "pt.unknown"("pt.optim", function()
+  return { "lr_scheduler", "swa_utils", "ZeroRedundancyOptimizer" }
+end)
+
 local optim = {
   Optimizer = require "pt.optim.optimizer",
   SGD = require "pt.optim.sgd",
@@ -18,7 +22,7 @@ return setmetatable(optim, {
   __index = function(_, name)
     local file = name == "ZeroRedundancyOptimizer" and "pt.distributed.zero"
       or (name == "lr_scheduler" or name == "swa_utils") and "pt.optim." .. name
-    if not file then return nil end
+    if not file then return unknown(optim, name) end
     local part = require(file)
     rawset(optim, name, part)
     return part

@@ -66,7 +66,7 @@ end
 ---@param n integer
 function common.check_ids(op, name, ids, n)
   if ids:is_floating_point() or tostring(ids.dtype) == "bool" then
-    fail("%s: %s is %s, but ids are int64", op, name, tostring(ids.dtype))
+    fail("%s: %s is %s, but ids are int64: x:long() makes them", op, name, tostring(ids.dtype))
   end
   if ids:numel() == 0 then return end
   local low, high = ids:amin():item(), ids:amax():item()

@@ -14,4 +14,4 @@ for part in ("activation dropout embedding conv pad pool image norm loss ctc"):g
   parts[#parts + 1] = "pt.nn.functional." .. part
 end
 
-return lazy(F, parts, {})
+return lazy(F, parts, {}, nil, "pt.nn.functional")
