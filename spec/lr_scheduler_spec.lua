@@ -237,7 +237,7 @@ end)
 describe("schedules check their arguments", function()
   local o = optimizer()
   for message, call in pairs {
-    ["StepLR: the first argument must be an optimizer, got a number"] = function() S.StepLR(3, 1) end,
+    ["StepLR: optimizer must be an optimizer, got 3"] = function() S.StepLR(3, 1) end,
     ["StepLR: step_size must be 1 or more, got 0"] = function() S.StepLR(o, 0) end,
     ["LambdaLR: lr_lambda must be a function of the epoch"] = function() S.LambdaLR(o, { print }) end,
     ["ConstantLR: factor must be between 0 and 1, got 2"] = function() S.ConstantLR(o, 2) end,

@@ -105,6 +105,11 @@ method("new_full", "x:T size:S fill_value:A" .. OPTIONS, "a value everywhere, wi
 
 define("tensor", "data:a" .. OPTIONS, "a number, a nested list or another tensor, copied",
   function(data, dtype, device, requires_grad)
+    if type(data) == "table" and not core.is_tensor(data) and #data == 0 and next(data) ~= nil then
+      local module = signature.module_name(data)
+      fail("tensor: %s", module and "called with ':'; write " .. module .. ".tensor(...)"
+        or "data must be a number, a list or a tensor, got a table without entries 1, 2, ...")
+    end
     return with_grad(core.tensor(data, dtype, device), requires_grad)
   end)
 
@@ -291,6 +296,9 @@ end)
 
 --- A tensor of zeros and ones, where x holds the probabilities of ones.
 drawing("bernoulli", "x:T", "1 with probability x, else 0", function(x, g)
+  if x:numel() > 0 and not x:ge(0):logical_and(x:le(1)):all():item() then
+    fail("bernoulli: x holds a value that is no probability from 0 to 1")
+  end
   return draw(g, made.functions.empty_like(x), "uniform", 0, 1):lt(x):to_dtype(x.dtype)
 end)
 

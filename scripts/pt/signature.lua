@@ -128,13 +128,16 @@ local function unknown(owner, params, name)
   for i, param in ipairs(params) do names[i] = param.name end
   local close = nearest(tostring(name), names)
   fail("%s: unknown option '%s'; %s", owner, tostring(name),
-    close and ("did you mean '%s'?"):format(close) or "it takes " .. table.concat(names, ", "))
+    close and ("did you mean '%s'?"):format(close) or #names == 0 and "it takes none"
+      or "it takes " .. table.concat(names, ", "))
 end
 
 -- "Linear: out_features is missing, an integer; it takes in_features, out_features, [bias]"
 local function missing(owner, params, at)
-  local names = {}
-  for i, param in ipairs(params) do names[i] = param.optional and "[" .. param.name .. "]" or param.name end
+  local names = { params.first }
+  for _, param in ipairs(params) do
+    names[#names + 1] = param.optional and "[" .. param.name .. "]" or param.name
+  end
   local param = params[at]
   fail("%s: %s is missing, %s; it takes %s", owner, param.name, kinds[param.kind][1], table.concat(names, ", "))
 end
@@ -173,7 +176,7 @@ local function arrange(owner, params, defaults, given, n)
   end
   if options then
     for name, value in pairs(last) do
-      local at = params[name] or unknown(owner, params, name)
+      local at = type(name) == "string" and params[name] or unknown(owner, params, name)
       if given[at] ~= nil then fail("%s: %s is given twice", owner, name) end
       given[at] = value
     end
@@ -284,6 +287,7 @@ local function signature(owner, text, fn, head, keep, first)
   local params, defaults = parse(text)
   local count, spread = #params, params.spread
   if head == nil then head = "self" end
+  if head == "tensor" then params.first = first or "x" end
   local function run(self, ...)
     if not head then return fn(...) end
     return fn(self, ...)

@@ -181,6 +181,8 @@ end)
 
 define("isclose", "x:T y:T rtol:n=1e-05 atol:n=1e-08 equal_nan:b=false", "whether |x - y| <= atol + rtol * |y|",
   function(x, y, rtol, atol, equal_nan)
+    if rtol < 0 then fail("isclose: rtol is %s, but must be 0 or more", rtol) end
+    if atol < 0 then fail("isclose: atol is %s, but must be 0 or more", atol) end
     if not x:is_floating_point() then
       x, y = x:to_dtype(core.get_default_dtype()), y:to_dtype(core.get_default_dtype())
     end
@@ -191,7 +193,7 @@ define("isclose", "x:T y:T rtol:n=1e-05 atol:n=1e-08 equal_nan:b=false", "whethe
   end)
 
 define("allclose", "x:T y:T rtol:n=1e-05 atol:n=1e-08 equal_nan:b=false", "whether all elements are close: a boolean",
-  function(...) return functions.isclose(...):all():item() end)
+  function(...) return (functions.isclose(...):all():item()) end)
 
 define("equal", "x:T y:T", "whether shapes and all elements are equal: true or false", function(x, y)
   return x.shape == y.shape and x:eq(y):all():item()

@@ -121,6 +121,9 @@ local function quantiles(op, x, q, dim, keepdim, interpolation)
     fail("%s: interpolation '%s' is not linear, lower, higher, midpoint or nearest", op, interpolation)
   end
   q = core.is_tensor(q) and q or core.tensor(q, x.dtype, x.device)
+  if q:numel() > 0 and not q:ge(0):logical_and(q:le(1)):all():item() then
+    fail("%s: q must be between 0 and 1", op)
+  end
   local kept = dim and 1 or x.ndim -- dims of size 1 that keepdim leaves
   if not dim then x, dim = x:reshape(-1), 1 end
   dim = dims.at(op, dim, x.ndim)

@@ -118,6 +118,9 @@ define("kron", "x:T y:T", "Kronecker product: each element of x times all of y",
 end)
 
 define.widest("cross", "x:T y:T dim:i=-1", "cross products of vectors of 3 along dim", function(x, y, dim)
+  if x.ndim ~= y.ndim then
+    fail("cross: x %s and y %s differ in their number of dims", tostring(x.shape), tostring(y.shape))
+  end
   if x:size(dim) ~= 3 or y:size(dim) ~= 3 then
     fail("cross: x %s and y %s must have 3 entries in dim %d", tostring(x.shape), tostring(y.shape), dim)
   end

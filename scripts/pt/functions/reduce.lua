@@ -201,6 +201,8 @@ inplace "cumprod"
 -- ---- differences and areas ----
 
 define("diff", "x:T n:i=1 dim:i=-1", "differences of neighbours along dim, n times", function(x, n, dim)
+  if n < 0 then fail("diff: n is %d, but must be 0 or more", n) end
+  if x.ndim == 0 then fail("diff: x has no dims") end
   for _ = 1, n do
     local m = x:size(dim)
     if m == 0 then return x end

@@ -20,7 +20,12 @@ end
 
 define("where", "cond:T x... y...", "x where cond is true, else y; cond alone: ids of its true elements by dim",
   function(cond, x, y)
-    if x ~= nil or y ~= nil then return choose(cond, x, y) end
+    if x ~= nil or y ~= nil then
+      if core.is_tensor(cond) and cond.dtype ~= core.dtypes.bool then
+        fail("where: condition is %s, but must be bool", tostring(cond.dtype))
+      end
+      return (choose(cond, x, y))
+    end
     if not core.is_tensor(cond) then fail("where: condition must be a tensor, got %s", describe(cond)) end
     return by_dim(cond)
   end)
@@ -30,6 +35,9 @@ define("argwhere", "x:T", "positions of the nonzero elements, (count, ndim)", fu
 
 define("masked_scatter", "x:T mask:T source:T", "x with the elements of source, in order, where mask is true",
   function(x, mask, source)
+    if mask.dtype ~= core.dtypes.bool then
+      fail("masked_scatter: mask is %s, but must be bool", tostring(mask.dtype))
+    end
     x, mask = table.unpack(require "pt.functions.shape".functions.broadcast_tensors(x, mask))
     local count = mask:sum():item()
     if count > source:numel() then

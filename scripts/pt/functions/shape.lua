@@ -349,7 +349,9 @@ define("roll", "x:T shifts:D dims:D?", "entries moved by shifts along dims, thos
   end)
 
 define("rot90", "x:T k:i=1 dims:D?", "k quarter turns from the first of two dims to the second", function(x, k, list)
-  local a, b = table.unpack(dims.list("rot90", list or { 1, 2 }, x.ndim))
+  list = dims.list("rot90", list or { 1, 2 }, x.ndim)
+  local a, b = list[1], list[2]
+  if #list ~= 2 or a == b then fail("rot90: dims must be two different dims, got %d of them", #list) end
   k = k % 4
   if k == 0 then return x:clone() end
   if k == 2 then return functions.flip(x, { a, b }) end

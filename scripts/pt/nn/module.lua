@@ -493,7 +493,7 @@ core.on_error(function(text)
   local where, path = inner:describe(), path_to(running[1], inner)
   if path and path ~= "" then where = ("%s (%s)"):format(path, where) end
   local op, rest = text:match "^([%w_]+): (.*)$"
-  if op and op:gsub("_", ""):lower() == name_of(inner):lower() then text = rest end
+  if op and name_of(inner):lower():find(op:gsub("_", ""):lower(), 1, true) == 1 then text = rest end
   return where .. ": " .. text, tail_called(inner, running)
 end)
 

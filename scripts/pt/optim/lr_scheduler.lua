@@ -32,7 +32,7 @@ local function scaled(self, factor) return each(self, function(group) return gro
 
 local function check_optimizer(name, optimizer)
   if type(optimizer) == "table" and type(optimizer.param_groups) == "table" and optimizer.step ~= nil then return end
-  fail("%s: the first argument must be an optimizer, got a %s", name, type(optimizer))
+  fail("%s: optimizer must be an optimizer, got %s", name, signature.describe(optimizer))
 end
 
 -- A number for each group, from one number or a list.
@@ -578,4 +578,4 @@ signature.methods(LRScheduler, "scheduler", {
 })
 for _, made in pairs(schedulers) do signature.methods(made, "scheduler") end
 
-return schedulers
+return setmetatable(schedulers, { __index = require "pt.unknown" "pt.optim.lr_scheduler" })

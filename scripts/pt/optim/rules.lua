@@ -50,6 +50,7 @@ local function define(name, options, slots, defaults)
     if etas and not (0 < etas[1] and etas[1] < 1 and 1 < etas[2]) then
       fail("Rprop: etas must be one number between 0 and 1 and one above 1, got %s, %s", etas[1], etas[2])
     end
+    if group.rho and group.rho > 1 then fail("%s: rho must be between 0 and 1, got %s", name, group.rho) end
     Optimizer.init(self, params, group)
   end)
   return made

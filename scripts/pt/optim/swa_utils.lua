@@ -89,4 +89,4 @@ function swa.update_bn(loader, model)
   model:train(training)
 end
 
-return swa
+return setmetatable(swa, { __index = require "pt.unknown" "pt.optim.swa_utils" })

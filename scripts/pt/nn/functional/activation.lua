@@ -21,13 +21,22 @@ for _, op in ipairs(core.ops()) do
     define(op.name, op.sig .. " inplace:b=false", op.help, function(x, ...)
       local args = { ... }
       local inplace = table.remove(args, count + 1)
+      if op.name == "hardtanh" and args[1] > args[2] then
+        fail("hardtanh: min_val %s is above max_val %s", args[1], args[2])
+      end
       return (inplace and twin or fn)(x, table.unpack(args, 1, count))
     end)
   end
 end
-for name in ("tanh sigmoid softplus logsigmoid softsign tanhshrink hardshrink softshrink"):gmatch "%S+" do
+for name in ("tanh sigmoid softplus logsigmoid softsign tanhshrink hardshrink"):gmatch "%S+" do
   functions[name] = core.fn(name)
 end
+
+local softshrink = core.fn "softshrink"
+define("softshrink", "x:T lambd:n=0.5", "x moved towards 0 by lambd, 0 where it would pass it", function(x, lambd)
+  if lambd < 0 then fail("softshrink: lambd is %s, but must be 0 or more", lambd) end
+  return softshrink(x, lambd)
+end)
 
 define("relu6", "x:T inplace:b=false", "x held between 0 and 6", function(x, inplace)
   return functions.hardtanh(x, 0, 6, inplace)

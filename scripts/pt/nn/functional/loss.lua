@@ -162,6 +162,7 @@ define.float32("triplet_margin_loss",
   "x:T positive:T negative:T margin:n=1 p:n=2 eps:n=1e-06 swap:b=false reduction:s=mean",
   "how far x is not nearer to positive than to negative by margin",
   function(x, near, far, margin, p, eps, swap, reduction)
+    if margin <= 0 then fail("triplet_margin_loss: margin is %s, but must be above 0", margin) end
     local close, away = norm.pairwise_distance(x, near, p, eps), norm.pairwise_distance(x, far, p, eps)
     if swap then away = away:minimum(norm.pairwise_distance(near, far, p, eps)) end
     return reduced("triplet_margin_loss", positive(close - away + margin), reduction)

@@ -157,7 +157,7 @@ define.float32("group_norm", "x:T num_groups:i weight:T? bias:T? eps:n=1e-05",
   "channels of x (batch, channels, ...) normalised in groups, each sample by itself",
   function(x, groups, weight, bias, eps)
     local c = x.ndim >= 2 and x:size(2)
-    if not c or groups < 1 or c % groups ~= 0 then
+    if not c or c < 1 or groups < 1 or c % groups ~= 0 then
       fail("group_norm: x %s must have dims (batch, channels, ...) and channels that divide into %d groups",
         tostring(x.shape), groups)
     end
