@@ -277,6 +277,9 @@ define("randperm", "n:i" .. DRAWN, "the positions 1 to n in random order",
 define("normal", "mean:A std:A=1 size:S?" .. DRAWN,
   "random numbers of a normal distribution; mean and std are numbers (with a size) or tensors",
   function(mean, std, size, dtype, device, requires_grad, g)
+    for name, v in pairs { mean = mean, std = std } do
+      if type(v) == "boolean" then fail("normal: %s must be a tensor or a number, got %s", name, v) end
+    end
     local like = core.is_tensor(mean) and mean or core.is_tensor(std) and std
     if like then return draw(g, made.functions.empty_like(mean + 0 * std), "normal", 0, 1) * std + mean end
     local x = blank("normal", type(size) == "number" and { size } or size or {}, dtype, device)

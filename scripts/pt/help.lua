@@ -3,6 +3,7 @@
 local core = require "pt.core"
 local docs = require "pt.define".docs
 local grammar = require "pt.grammar"
+local get = require "pt.unknown".get
 local nearest = require "pt.nearest"
 
 local define, made = require "pt.define"()
@@ -36,8 +37,7 @@ end)
 local function value_at(name)
   local at = require "pt"
   for word in name:gmatch "[^.]+" do
-    local ok, value = pcall(function() return type(at) == "table" and at[word] or nil end)
-    at = ok and value or nil
+    at = type(at) == "table" and get(at, word) or nil
   end
   return at
 end

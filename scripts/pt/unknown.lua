@@ -7,12 +7,14 @@
 local fail = require "pt.fail"
 local nearest = require "pt.nearest"
 
+local silent = false -- while `get` looks
+
 ---@param space string what messages call the table
 ---@param names? fun(t: table): string[] further names, of what is loaded on first use
 ---@return fun(t: table, name: any): nil
 local function unknown(space, names)
   return function(t, name)
-    if type(name) ~= "string" or name:sub(1, 1) == "_" then return nil end
+    if silent or type(name) ~= "string" or name:sub(1, 1) == "_" then return nil end
     local all = names and names(t) or {}
     for key in next, t do
       if type(key) == "string" and key:sub(1, 1) ~= "_" then all[#all + 1] = key end
@@ -23,4 +25,13 @@ local function unknown(space, names)
   end
 end
 
-return unknown
+-- t[name], or nil: for those who look whether a name is there.
+local function get(t, name)
+  local before = silent
+  silent = true
+  local ok, value = pcall(function() return t[name] end)
+  silent = before
+  return ok and value or nil
+end
+
+return setmetatable({ get = get }, { __call = function(_, ...) return unknown(...) end })

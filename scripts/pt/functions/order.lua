@@ -229,7 +229,9 @@ define("unique_consecutive", "x:T return_inverse:b=false return_counts:b=false d
 define("bincount", "x:T weights:T? minlength:i=0", "how often each id from 1 occurs in x, or the sum of its weights",
   function(x, weights, minlength)
     if x.ndim ~= 1 then fail("bincount: x %s must have 1 dim", tostring(x.shape)) end
-    if x:is_floating_point() then fail("bincount: x must hold integers, not %s", tostring(x.dtype)) end
+    if x:is_floating_point() or x:is_complex() or x.dtype == core.dtypes.bool then
+      fail("bincount: x must hold integers, not %s", tostring(x.dtype))
+    end
     local n = 0
     if x:numel() > 0 then
       local least = x:amin():item()

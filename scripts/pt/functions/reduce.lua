@@ -212,7 +212,7 @@ define("diff", "x:T n:i=1 dim:i=-1", "differences of neighbours along dim, n tim
   return x
 end)
 
-define("trapezoid", "y:T x:a? dx:n=1 dim:i=-1", "the area under y along dim, at places x or dx apart",
+define("trapezoid", "y:T x:A? dx:n=1 dim:i=-1", "the area under y along dim, at places x or dx apart",
   function(y, x, dx, dim)
     if type(x) == "number" then x, dx = nil, x end
     local n = y:size(dim)

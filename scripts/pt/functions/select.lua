@@ -63,6 +63,9 @@ define("take_along_dim", "x:T index:T dim:i?", "gather that broadcasts; without 
   function(x, index, dim)
     if not dim then return functions.take(x, index:reshape(-1)) end
     dim = dims.at("take_along_dim", dim, x.ndim)
+    if x.ndim ~= index.ndim then
+      fail("take_along_dim: x %s and index %s differ in their number of dims", tostring(x.shape), tostring(index.shape))
+    end
     local from, by = x.shape, index.shape
     for d = 1, x.ndim do
       if d ~= dim then
