@@ -237,7 +237,7 @@ local cases = {
   { "x:softmin(2)", { { 0.02714903, 0.8990523, 0.0737987 }, { 0.01403691, 0.2195741, 0.766389 } } },
   -- places
   { "pt.where(b, x, y)", { { 1.5, 2.0, 0.5 }, { 1.0, 4.0, -1.0 } } },
-  { "b:where(x, 0)", { { 1.5, 0.0, 0.5 }, { 0.0, 0.0, -1.0 } } },
+  { "x:where(b, 0)", { { 1.5, 0.0, 0.5 }, { 0.0, 0.0, -1.0 } } },
   { "pt.where(b)", { { 1, 1, 2 }, { 1, 3, 3 } } },
   { "b:argwhere()", { { 1, 1 }, { 1, 3 }, { 2, 3 } } },
   { "x:masked_scatter(b, v)", { { 3.0, -2.0, 1.0 }, { 3.0, 0.25, 2.0 } } },
@@ -572,5 +572,32 @@ describe("logcumsumexp", function()
     gradcheck.first(fn, { x:double() })
     gradcheck.second(fn, { x:double() })
     gradcheck.first(fn, { x:double() * 1000 })
+  end)
+end)
+
+describe("a name of the module", function()
+  local core = require "pt.core"
+
+  it("has one home: a row of engine/ops.def or one Lua file, which says when it stands in front of a row", function()
+    local homes = {}
+    for _, part in ipairs(require "pt.parts") do
+      local made = require("pt." .. part)
+      local fronts, used = made.fronts or {}, {}
+      for _, kind in ipairs { "functions", "methods" } do
+        for name in pairs(made[kind]) do
+          local key = kind .. "." .. name
+          assert(not homes[key], ("%s: %s and %s"):format(key, homes[key], part))
+          homes[key] = part
+          if core.functions[name] then
+            local row = fronts[name] and name or name:match "^(.*)_$"
+            assert(row and fronts[row], ("%s of %s is also a row, but not in define.fronts"):format(key, part))
+            used[row] = true
+          end
+        end
+      end
+      for row in pairs(fronts) do
+        assert(used[row], ("%s stands in front of %s, but defines no such name"):format(part, row))
+      end
+    end
   end)
 end)

@@ -14,8 +14,8 @@ pt.manual_seed(1)
 -- n points of the two moons, spread by `noise`, at a scale of about 1.
 local function moons(n, noise)
   local angle, which = pt.rand(n) * math.pi, pt.rand(n):lt(0.5)
-  local x = which:where(angle:cos(), 1 - angle:cos()) - 0.5
-  local y = which:where(angle:sin(), 0.5 - angle:sin()) - 0.25
+  local x = pt.where(which, angle:cos(), 1 - angle:cos()) - 0.5
+  local y = pt.where(which, angle:sin(), 0.5 - angle:sin()) - 0.25
   return pt.stack({ x, y }, 2) + noise * pt.randn(n, 2)
 end
 

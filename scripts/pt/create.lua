@@ -8,8 +8,8 @@ local signature = require "pt.signature"
 local under = require "pt.generator".under
 
 local define, made, _, _, method = require "pt.define"()
-local sequence, permutation = core.fn "sequence", core.fn "randperm"
-local fill_random = core.fn "random_" -- the twin of the table: fill_random(x, kind, a, b)
+local rows = define.fronts { "randperm", "random" } -- with options; random_ with bounds instead of kind, a, b
+local sequence, permutation, fill_random = core.fn "sequence", rows.randperm, rows.random_
 
 ---@class pt.TensorOptions
 ---@field dtype? pt.Dtype

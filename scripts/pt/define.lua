@@ -47,6 +47,7 @@ end
 ---@class pt.Made
 ---@field functions table<string, function> what becomes pt.<name>
 ---@field methods table<string, function> what becomes x:<name>
+---@field fronts table<string, true> rows of engine/ops.def that functions or methods of the same name stand in front of
 
 -- What autocast does with a function is said where it is defined, `define.float32("dist", ...)`; what has the name of a
 -- row of engine/ops.def is treated as that.
@@ -59,7 +60,7 @@ local policies = { "lower", "float32", "widest", "plain", "refused" }
 ---@return fun(name: string) inplace x:name_(...), which writes x:name(...) into x
 ---@return fun(name: string, sig: string, help: string, fn: function) method as define, for a method without function
 local function new(_, space)
-  local made = { functions = {}, methods = {} }
+  local made = { functions = {}, methods = {}, fronts = {} }
 
   -- A signature with "..." is not checked here: the function reads its arguments itself.
   local function define_with(policy, name, sig, help, fn)
@@ -80,6 +81,17 @@ local function new(_, space)
   local define = setmetatable({}, { __call = function(_, ...) return define_with(nil, ...) end })
   for _, policy in ipairs(policies) do
     define[policy] = function(...) return define_with(policy, ...) end
+  end
+
+  -- Says that the file defines functions of the same names as these rows, which take more than the rows do and call
+  -- them. Returns the functions of the rows and of their in-place twins by name.
+  function define.fronts(list)
+    local rows = {}
+    for _, name in ipairs(list) do
+      made.fronts[name] = true
+      rows[name], rows[name .. "_"] = core.fn(name), core.functions[name .. "_"]
+    end
+    return rows
   end
 
   local function alias(name, of)

@@ -40,7 +40,7 @@ local function install(part)
   end
 end
 
--- What a file makes stands in for an op of the same name.
+-- What a file makes stands in front of a row of the same name.
 local function expect(part, functions, methods)
   for name in functions:gmatch "%S+" do home.functions[name], pt[name] = part, nil end
   for name in methods:gmatch "%S+" do home.methods[name], core.Tensor[name] = part, nil end

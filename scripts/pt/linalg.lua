@@ -291,7 +291,7 @@ local function epsilon(x) return is_double(x) and 2.0 ^ -52 or 2.0 ^ -23 end
 local function tolerances(x, atol, rtol)
   local default = epsilon(x) * math.max(x:size(-1), x:size(-2))
   if not rtol then
-    if core.is_tensor(atol) then rtol = Tensor.where(atol:gt(0), 0, default)
+    if core.is_tensor(atol) then rtol = core.functions.where(atol:gt(0), 0, default)
     else rtol = atol and atol > 0 and 0 or default end
   end
   return atol or 0, rtol

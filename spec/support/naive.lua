@@ -37,7 +37,10 @@ function scalar.expm1(x) return exp(x) - 1 end
 function scalar.log2(x) return log(x, 2) end
 function scalar.log10(x) return log(x, 10) end
 function scalar.log1p(x) return log(1 + x) end
-function scalar.logit(x) return log(x / (1 - x)) end
+function scalar.logit(x, eps)
+  if eps and eps >= 0 then x = math.min(math.max(x, eps), 1 - eps) end
+  return log(x / (1 - x))
+end
 function scalar.xlogy(a, b) return a == 0 and 0.0 or a * log(b) end
 function scalar.xlog1py(a, b) return a == 0 and 0.0 or a * log(1 + b) end
 function scalar.logaddexp(a, b) return log(exp(a) + exp(b)) end

@@ -62,7 +62,7 @@ local domain = {
   log = { 0.5, 3 }, sqrt = { 0.3, 2 }, rsqrt = { 0.3, 2 }, reciprocal = { 0.4, 2 },
   div = { b = { 0.5, 2 } }, pow = { a = { 0.3, 2 }, b = { -1.9, 2.1 } },
   floor_divide = { b = { 0.7, 2 } }, remainder = { b = { 0.7, 2 } }, fmod = { b = { 0.7, 2 } },
-  log2 = { 0.5, 3 }, log10 = { 0.5, 3 }, log1p = { -0.5, 2 }, logit = { 0.1, 0.9 }, entr = { 0.2, 2 },
+  log2 = { 0.5, 3 }, log10 = { 0.5, 3 }, log1p = { -0.5, 2 }, entr = { 0.2, 2 },
   xlogy = { b = { 0.5, 3 } }, xlog1py = { b = { -0.5, 2 } }, tan = { -1.2, 1.2 },
   asin = { -0.9, 0.9 }, acos = { -0.9, 0.9 }, acosh = { 1.2, 3 }, atanh = { -0.9, 0.9 }, erfinv = { -0.9, 0.9 },
   bce_each = { a = { 0.1, 0.9 }, b = { 0.1, 0.9 } },
@@ -74,6 +74,7 @@ local domain = {
 local special = {
   polygamma = { { data(listed({ 2 }, { 1, 2 })), T({ 3, 2 }, 0.5, 3) } },
   threshold = { { T { 2, 3 }, 0.3, -1.5 } },
+  logit = { { T({ 2, 3 }, 0.1, 0.9) }, { T({ 2, 3 }, 0.1, 0.9), 0.22 } },
   softplus = { { T { 2, 3 } }, { T { 2, 3 }, 2, 1.3 } },
   bitwise_and = { { ids({ 2, 3 }, 9), ids({ 3 }, 9) } },
   bitwise_or = { { ids({ 2, 3 }, 9), ids({ 3 }, 9) } },

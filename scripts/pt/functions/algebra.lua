@@ -11,7 +11,7 @@ define("slogdet", "x:T", "the sign of the determinant, and the logarithm of its 
 define("logdet", "x:T", "the logarithm of the determinant; NaN where it is negative", function(x)
   local sign, log = require "pt.linalg".slogdet(x)
   if x.dtype.is_complex then return sign:log() + log end
-  return log.where(sign:ge(0), log, 0 / 0)
+  return log:where(sign:ge(0), 0 / 0)
 end)
 define("inverse", "x:T", "the inverse of matrices (..., n, n)", linalg "inv")
 define("pinverse", "x:T rcond:n=1e-15", "the pseudo-inverse of matrices (..., m, n)", function(x, rcond)

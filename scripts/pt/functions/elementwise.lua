@@ -6,7 +6,8 @@ local signature = require "pt.signature"
 
 local define, made, alias, inplace = require "pt.define"()
 local functions = made.functions
-local where, divide = core.fn "where", core.fn "div"
+local rows = define.fronts { "add", "sub", "div", "round" } -- with alpha, rounding_mode, decimals
+local where, divide, round = core.fn "where", rows.div, rows.round
 local result_type = require "pt.functions.convert".functions.result_type
 
 -- ---- PyTorch's other names ----
@@ -51,7 +52,7 @@ alias("divide", "div")
 -- add and sub as PyTorch has them: other is multiplied by alpha first.
 for name, sign in pairs { add = "plus", sub = "minus" } do
   for _, suffix in ipairs { "", "_" } do
-    local plain = core.fn(name .. suffix)
+    local plain = rows[name .. suffix]
     local with_alpha = signature(name .. suffix, "x:A other:A alpha:n=1", function(_, x, other, alpha)
       if alpha == 1 or not core.is_tensor(other) then
         if type(other) == "boolean" then fail("%s%s: other is %s, but alpha wants a number", name, suffix, other) end
@@ -105,24 +106,15 @@ inplace "ldexp"
 define("frexp", "x:T", "mantissa and exponent: x is mantissa times 2 to the power exponent, 1/2 <= |mantissa| < 1",
   function(x) return x:frexp_mantissa(), x:frexp_exponent():to_dtype(core.dtypes.int32) end)
 
-local round = core.fn "round"
-
 define("round", "x:T decimals:i=0", "the nearest number of so many decimals; halves go to the even one",
   function(x, decimals)
     if decimals == 0 then return round(x) end
     local scale = 10.0 ^ math.abs(math.max(decimals, -400))
     return decimals > 0 and round(x * scale) / scale or round(x / scale) * scale
   end)
-made.methods.round_ = nil
 inplace "round"
 
 -- ---- activations ----
-
-local logit = core.fn "logit"
-
-define("logit", "x:T eps:n?", "log(x / (1 - x)), the inverse of sigmoid; x held between eps and 1 - eps",
-  function(x, eps) return logit(eps and x:clamp_between(eps, 1 - eps) or x) end)
-inplace "logit"
 
 define("gelu", "x:T approximate:s=none", "x times the normal distribution function, or its approximation by tanh",
   function(x, approximate)

@@ -24,7 +24,7 @@ local function blend(x, y, beta, alpha)
   return whole and not y.dtype.is_floating_point and y:to_dtype(x.dtype) or y
 end
 
-local plain_addmm = core.fn "addmm"
+local plain_addmm = define.fronts({ "addmm" }).addmm -- with factors beta and alpha
 
 define("addmm", "x:T mat1:T mat2:T beta:n=1 alpha:n=1", "beta x plus alpha times the matrix product",
   function(x, mat1, mat2, beta, alpha)

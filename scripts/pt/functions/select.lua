@@ -7,7 +7,8 @@ local describe = require "pt.signature".describe
 
 local define, made, _, inplace = require "pt.define"()
 local functions, methods = made.functions, made.methods
-local choose, sequence = core.fn "where", core.fn "sequence"
+local choose = define.fronts({ "where" }).where -- with a condition alone; the method begins with x
+local sequence = core.fn "sequence"
 
 -- ---- conditions ----
 
@@ -18,7 +19,8 @@ local function by_dim(x)
   return list
 end
 
-define("where", "cond:T x... y...", "x where cond is true, else y; cond alone: ids of its true elements by dim",
+define("where", "cond:T x... y...",
+  "x where cond is true, else y, as a method x:where(cond, y); cond alone: ids of its true elements by dim",
   function(cond, x, y)
     if x ~= nil or y ~= nil then
       if core.is_tensor(cond) and cond.dtype ~= core.dtypes.bool then
@@ -29,7 +31,7 @@ define("where", "cond:T x... y...", "x where cond is true, else y; cond alone: i
     if not core.is_tensor(cond) then fail("where: condition must be a tensor, got %s", describe(cond)) end
     return by_dim(cond)
   end)
-methods.where = functions.where
+function methods.where(x, cond, y) return functions.where(cond, x, y) end
 
 define("argwhere", "x:T", "positions of the nonzero elements, (count, ndim)", function(x) return x:nonzero() end)
 

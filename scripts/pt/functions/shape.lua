@@ -150,7 +150,7 @@ local function parse(text)
   return key
 end
 
-local slice = core.fn "slice"
+local slice = define.fronts({ "slice" }).slice -- with slices as text
 
 define("slice", "x:T... dim... start... stop... step...",
   'entries start to stop (inclusive) of dim, every step-th; or all of x[...] as text: x:slice("1:3, :, -1")',

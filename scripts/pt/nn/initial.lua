@@ -151,7 +151,7 @@ define("trunc_normal_", "mean:n=0 std:n=1 a:n=-2 b:n=2", function(x, mean, std, 
   local value, bad = draw()
   while bad:any():item() do
     local new, again = draw()
-    value, bad = bad:where(new, value), bad:logical_and(again)
+    value, bad = value:where(bad:logical_not(), new), bad:logical_and(again)
   end
   return x:copy_(value)
 end)
