@@ -43,7 +43,7 @@ HARD += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 else
 OPT  := -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
 endif
-CPPFLAGS_ALL := -DPT_BUILD -D_GNU_SOURCE -Iengine -Ibuild/gen $(HAVE) $(CPPFLAGS)
+CPPFLAGS_ALL := -DPT_BUILD -D_GNU_SOURCE -Iengine -Ibuild/gen $(HAVE) $(AMX) $(CPPFLAGS)
 CFLAGS_ALL   := $(WARN) $(OPT) $(MATH) $(HARD) $(CFLAGS)
 LDFLAGS_ALL  := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -Wl,-z,relro,-z,now $(LDFLAGS)
 LUA_CFLAGS   := $(call pkg,--cflags lua5.4)
@@ -64,6 +64,9 @@ endif
 OPT_ROWS := -O2 -ftree-vectorize
 GCC_ROWS := -fvect-cost-model=dynamic --param vect-epilogues-nomask=0
 OPT_ROWS += $(shell $(CC) -Werror $(GCC_ROWS) -x c -c /dev/null -o /dev/null 2>/dev/null && echo "$(GCC_ROWS)")
+
+# Tile instructions, where the compiler knows them.
+AMX := $(shell $(CC) -Werror -mamx-tile -mamx-bf16 -mamx-int8 -x c -c /dev/null -o /dev/null 2>/dev/null && echo -DPT_HAVE_AMX)
 
 # ---- files ----
 ENGINE   := $(wildcard engine/*.c engine/*/*.c)

@@ -13,13 +13,15 @@
 #include <unistd.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
 #endif
 
-static const char *const names[PTI_NCPU] = {"base", "avx2", "avx512"};
+static const char *const names[PTI_NCPU] = {"base", "avx2", "avx512", "amx"};
 static pti_cpu_level best;
 static atomic_int level;
 static int cores;
 static size_t cache;
+static bool model, vnni;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 #if defined(__x86_64__)
@@ -27,6 +29,23 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool has_f16c(void) {
   unsigned a, b, c, d;
   return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+
+/* Tiles of bfloat16 and int8. The processor has them, the system saves them (XCR0), and Linux lets this process use them,
+   which it is asked for once: a thread that was not allowed would fault at its first tile. */
+static bool has_amx(void) {
+  enum { OSXSAVE = 1 << 27, TILES = 1 << 22 | 1 << 24 | 1 << 25, SAVED = 3 << 17 };
+  enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+  unsigned a, b, c, d, low, high;
+  if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & OSXSAVE)) return false;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & TILES) != TILES) return false;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  if ((low & SAVED) != SAVED) return false;
+#if defined(__linux__)
+  return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+#else
+  return false;
+#endif
 }
 #endif
 
@@ -37,7 +56,8 @@ static pti_cpu_level best_level(void) {
   if (!avx2) return PTI_CPU_BASE;
   bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                 __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-  return avx512 ? PTI_CPU_AVX512 : PTI_CPU_AVX2;
+  if (!avx512) return PTI_CPU_AVX2;
+  return has_amx() ? PTI_CPU_AMX : PTI_CPU_AVX512;
 #else
   return PTI_CPU_BASE;
 #endif
@@ -94,6 +114,11 @@ static void look(void) {
   int wished = wish ? find_level(wish) : PTI_NCPU;
   atomic_store(&level, wished < (int)best ? wished : (int)best);
   cores = allowed_cores();
+  const char *amx = getenv("PT_AMX");
+  model = amx && strcmp(amx, "model") == 0;
+#if defined(__x86_64__)
+  vnni = best >= PTI_CPU_AVX512 && __builtin_cpu_supports("avx512vnni");
+#endif
   long bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
   cache = bytes >= 128 << 10 ? (size_t)bytes : 512 << 10;
 }
@@ -108,6 +133,16 @@ int pti_cores(void) {
   return cores;
 }
 
+bool pti_cpu_has_vnni(void) {
+  pthread_once(&once, look);
+  return vnni;
+}
+
+bool pti_amx_model(void) {
+  pthread_once(&once, look);
+  return model;
+}
+
 size_t pti_cache_bytes(void) {
   pthread_once(&once, look);
   return cache;
@@ -119,7 +154,7 @@ bool pt_set_cpu_level(const char *name) {
   pti_cpu();
   int wished = name ? find_level(name) : PTI_NCPU;
   if (wished == PTI_NCPU) {
-    return pti_refuse(PT_EARG, "CPU level '%s' is not 'base', 'avx2' or 'avx512'",
+    return pti_refuse(PT_EARG, "CPU level '%s' is not 'base', 'avx2', 'avx512' or 'amx'",
                       name ? name : "");
   }
   if (wished > (int)best) {

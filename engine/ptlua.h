@@ -126,7 +126,7 @@ PT_API bool pt_event_elapsed(const pt_event *from, const pt_event *to, double *m
 
 PT_API void pt_set_num_threads(int n); /* threads that tensor loops may use, 1 .. 256 */
 PT_API int pt_get_num_threads(void);
-PT_API const char *pt_cpu_level(void);           /* "base", "avx2" or "avx512" */
+PT_API const char *pt_cpu_level(void);           /* "base", "avx2", "avx512" or "amx" */
 PT_API bool pt_set_cpu_level(const char *level); /* forces a level that the machine has */
 PT_API double pt_clock(void);                    /* monotonic seconds */
 PT_API void pt_manual_seed(uint64_t seed);       /* of the thread's default generator */

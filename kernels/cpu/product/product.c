@@ -23,7 +23,9 @@ enum {
 typedef struct job {
   const product *p;
   const product_loops *loops;
-  size_t size;                 /* of a number of the compute type */
+  const product_kernel *kernel;
+  int64_t k;   /* numbers along k: where they are pairs or fours, half or a quarter of p's */
+  size_t size; /* of a number of the compute type */
   int64_t cols, depth;         /* of a panel of b; of a block of k */
   int64_t panels_a, panels_b;  /* of all rows; of the strip's columns */
   int64_t down, across;        /* units of the strip, for each problem */
@@ -38,7 +40,8 @@ typedef struct job {
 const product_loops *pti_product_loops_now(product_type type) {
 #if defined(__x86_64__)
   static const product_loops *const loops[PTI_NCPU] = {
-      pti_product_loops_base, pti_product_loops_avx2, pti_product_loops_avx512};
+      pti_product_loops_base, pti_product_loops_avx2, pti_product_loops_avx512,
+      pti_product_loops_avx512};
   return &loops[pti_cpu()][type];
 #else
   return &pti_product_loops_base[type];
@@ -70,40 +73,84 @@ static int64_t count_panels(int64_t m, int64_t rows) {
 static int64_t first_row(const job *j, int64_t panel) { return j->p->m * panel / j->panels_a; }
 
 /* Elements between packed panels. Behind one of a is room for a vector that begins in it. */
-static int64_t pitch_a(const job *j) { return j->loops->rows * j->p->k + j->loops->lanes; }
-static int64_t pitch_b(const job *j) { return j->cols * j->p->k; }
+static int64_t pitch_a(const job *j) { return j->kernel->rows * j->k + j->kernel->lanes; }
+static int64_t pitch_b(const job *j) { return j->cols * j->k; }
+
+/* Integers of 8 and 16 bits are multiplied in fours and pairs, bfloat16 by tiles, where the machine can. */
+static const product_kernel *choose_kernel(const product *p, const product_loops *loops) {
+  bool bytes = p->dtype == PT_I8 || p->dtype == PT_U8;
+  if (p->dtype == PT_BF16 || bytes) {
+    const product_kernel *tiles = pti_product_tiles(bytes);
+    if (tiles) return tiles;
+  }
+#if defined(__x86_64__)
+  if (bytes && pti_cpu() >= PTI_CPU_AVX512 && pti_cpu_has_vnni()) return pti_product_fours_avx512;
+  if (bytes || p->dtype == PT_I16) {
+    return pti_cpu() >= PTI_CPU_AVX512 ? pti_product_pairs_avx512
+           : pti_cpu() == PTI_CPU_AVX2 ? pti_product_pairs_avx2
+                                       : pti_product_pairs_base;
+  }
+#endif
+  return &loops->kernel;
+}
 
 static void set_geometry(job *j, const product *p) {
   product_type type = pti_product_type(p->dtype);
   j->p = p;
   j->loops = pti_product_loops_now(type);
+  j->kernel = choose_kernel(p, j->loops);
   j->size = pti_product_size(type);
-  j->cols = 2 * j->loops->lanes;
-  j->panels_a = count_panels(p->m, j->loops->rows);
+  j->cols = 2 * j->kernel->lanes;
+  j->panels_a = count_panels(p->m, j->kernel->rows);
   j->panels_b = j->strip = pieces(p->n, j->cols);
-  int64_t blocks = pti_max64(1, pieces(p->k, j->loops->depth));
-  j->depth = pti_max64(1, pti_min64(p->k, round_up(pieces(p->k, blocks), j->loops->lanes)));
+  j->k = pieces(p->k, j->kernel->group);
+  if (j->kernel->group > 1) j->k = round_up(j->k, j->kernel->step);
+  int64_t blocks = pti_max64(1, pieces(j->k, j->kernel->depth));
+  j->depth = pti_max64(1, pti_min64(j->k, round_up(pieces(j->k, blocks), j->kernel->step)));
+}
+
+/* Packs a little of k at a time as numbers of the compute type, which become pairs or fours. */
+static void pack_grouped(const job *j, const product_side *s, int64_t problem, char *to,
+                         int64_t width, int64_t at, int64_t count, int64_t k0, int64_t kn) {
+  enum { AT_ONCE = 64, WIDTH = 32, SLACK = 16 };
+  _Alignas(64) uint32_t panel[AT_ONCE * WIDTH + SLACK];
+  int64_t group = j->kernel->group;
+  product_packer *packer = s->pack ? s->pack : j->loops->pack[s->dtype];
+  bool a = s == &j->p->a, by_rows = a && j->kernel->a_by_rows;
+  for (int64_t l = 0; l < kn; l += AT_ONCE / group) {
+    int64_t steps = pti_min64(AT_ONCE / group, kn - l), from = (k0 + l) * group;
+    int64_t many = pti_max64(0, pti_min64(steps * group, j->p->k - from));
+    if (many > 0) packer(s, problem, panel, width, at, count, from, many);
+    j->kernel->regroup[!a](to + (by_rows ? l : l * width) * (int64_t)j->size, panel, width, kn,
+                           many, steps);
+  }
 }
 
 static void pack(const job *j, const product_side *s, int64_t problem, void *to, int64_t width,
                  int64_t at, int64_t count, int64_t k0, int64_t kn) {
   product_packer *packer = s->pack ? s->pack : j->loops->pack[s->dtype];
-  packer(s, problem, to, width, at, count, k0, kn);
+  if (j->kernel->group > 1) pack_grouped(j, s, problem, to, width, at, count, k0, kn);
+  else packer(s, problem, to, width, at, count, k0, kn);
+}
+
+/* Where the block at k0 begins in a packed panel of a with h rows. */
+static int64_t block_of_a(const job *j, int64_t h, int64_t k0) {
+  return (j->kernel->a_by_rows ? j->kernel->rows : h) * k0;
 }
 
 /* One panel, all of k. */
 static void pack_panel_a(const job *j, int64_t problem, char *to, int64_t panel) {
-  int64_t at = first_row(j, panel), h = first_row(j, panel + 1) - at, k = j->p->k;
-  for (int64_t k0 = 0; k0 < k; k0 += j->depth)
-    pack(j, &j->p->a, problem, to + h * k0 * (int64_t)j->size, h, at, h, k0,
-         pti_min64(j->depth, k - k0));
+  int64_t at = first_row(j, panel), h = first_row(j, panel + 1) - at;
+  for (int64_t k0 = 0; k0 < j->k; k0 += j->depth)
+    pack(j, &j->p->a, problem, to + block_of_a(j, h, k0) * (int64_t)j->size, h, at, h, k0,
+         pti_min64(j->depth, j->k - k0));
 }
 static void pack_panel_b(const job *j, int64_t problem, char *to, int64_t panel) {
-  int64_t at = panel * j->cols, n = pti_min64(j->cols, j->p->n - at), k = j->p->k;
-  int64_t width = round_up(n, j->loops->lanes);
-  for (int64_t k0 = 0; k0 < k; k0 += j->depth)
+  int64_t at = panel * j->cols, n = pti_min64(j->cols, j->p->n - at);
+  int64_t width = round_up(n, j->kernel->lanes);
+  for (int64_t k0 = 0; k0 < j->k; k0 += j->depth)
     pack(j, &j->p->b, problem, to + width * k0 * (int64_t)j->size, width, at, n, k0,
-         pti_min64(j->depth, k - k0));
+         pti_min64(j->depth, j->k - k0));
 }
 
 /* ---- a unit ---- */
@@ -117,12 +164,12 @@ typedef struct unit {
 /* Elements of each of a unit's scratches. */
 static int64_t scratch_a(const job *j) {
   if (j->p->a.packed || j->a_in_place) return 0;
-  return round_up(pieces(j->panels_a, j->down) * j->loops->rows * j->depth + j->loops->lanes, 16);
+  return round_up(pieces(j->panels_a, j->down) * j->kernel->rows * j->depth + j->kernel->lanes, 16);
 }
 static int64_t scratch_b(const job *j) { return j->shared ? 0 : j->cols * j->depth; }
 static int64_t sums_pitch(const job *j) { return pieces(j->strip, j->across) * j->cols; }
 static int64_t scratch_sums(const job *j) {
-  return j->plain ? 0 : pieces(j->panels_a, j->down) * j->loops->rows * sums_pitch(j);
+  return j->plain ? 0 : pieces(j->panels_a, j->down) * j->kernel->rows * sums_pitch(j);
 }
 
 /* The panel of b for the block at k0, and in *ldb the distance of its rows. */
@@ -130,7 +177,7 @@ static const char *panel_of_b(const job *j, const unit *u, int64_t panel, int64_
                               int64_t *ldb) {
   const product_side *b = &j->p->b;
   int64_t at = panel * j->cols, n = pti_min64(j->cols, j->p->n - at);
-  int64_t width = round_up(n, j->loops->lanes), size = (int64_t)j->size;
+  int64_t width = round_up(n, j->kernel->lanes), size = (int64_t)j->size;
   *ldb = width;
   if (b->packed) return (const char *)b->packed + (panel * pitch_b(j) + width * k0) * size;
   if (j->shared) return j->shared + ((panel - j->first) * pitch_b(j) + width * k0) * size;
@@ -142,12 +189,16 @@ static const char *panel_of_b(const job *j, const unit *u, int64_t panel, int64_
   return u->b;
 }
 
+/* A panel of the unit's block of a. */
+static char *panel_of_a(const job *j, const unit *u, int64_t panel, int64_t kn) {
+  return u->a + (panel - u->p0) * j->kernel->rows * kn * (int64_t)j->size;
+}
+
 static void pack_block_of_a(const job *j, const unit *u, int64_t k0, int64_t kn) {
   if (j->p->a.packed || j->a_in_place) return;
-  int64_t row0 = first_row(j, u->p0);
   for (int64_t panel = u->p0; panel < u->p1; panel++) {
     int64_t at = first_row(j, panel), h = first_row(j, panel + 1) - at;
-    pack(j, &j->p->a, u->problem, u->a + (at - row0) * kn * (int64_t)j->size, h, at, h, k0, kn);
+    pack(j, &j->p->a, u->problem, panel_of_a(j, u, panel, kn), h, at, h, k0, kn);
   }
 }
 
@@ -167,9 +218,9 @@ static void run_panel(const job *j, const unit *u, int64_t panel, int64_t p0, in
                       int64_t k0, int64_t kn) {
   const product *p = j->p;
   int64_t col = panel * j->cols, n = pti_min64(j->cols, p->n - col), size = (int64_t)j->size;
-  int64_t ldb, row0 = first_row(j, u->p0);
+  int64_t ldb;
   const char *b = panel_of_b(j, u, panel, k0, kn, &ldb);
-  product_micro *const *micro = j->loops->micro[n > j->loops->lanes];
+  product_micro *const *micro = j->kernel->micro[n > j->kernel->lanes];
   double alpha = j->plain ? p->end.alpha : 1;
   /* The panel of b that comes after this one is fetched while this one is used. */
   const char *next = j->shared || p->b.packed ? b + pitch_b(j) * size : b;
@@ -177,9 +228,9 @@ static void run_panel(const job *j, const unit *u, int64_t panel, int64_t p0, in
   const char *end = next + (next == b ? 0 : kn * j->cols * size);
   for (int64_t q = p0; q < p1; q++) {
     int64_t row = first_row(j, q), h = first_row(j, q + 1) - row, ldc;
-    int64_t a_row = 1, a_step = h;
-    const char *a = u->a + (row - row0) * kn * size;
-    if (p->a.packed) a = (const char *)p->a.packed + (q * pitch_a(j) + h * k0) * size;
+    int64_t a_row = j->kernel->a_by_rows ? kn : 1, a_step = h;
+    const char *a = panel_of_a(j, u, q, kn);
+    if (p->a.packed) a = (const char *)p->a.packed + (q * pitch_a(j) + block_of_a(j, h, k0)) * size;
     if (j->a_in_place) {
       a_row = p->a.step, a_step = p->a.k_step;
       a = (const char *)p->a.data +
@@ -218,7 +269,7 @@ static void finish_unit(const job *j, const unit *u) {
 }
 
 static void run_unit(const job *j, const unit *u) {
-  int64_t k = j->p->k, k0 = 0;
+  int64_t k = j->k, k0 = 0;
   do {
     int64_t kn = pti_min64(j->depth, k - k0);
     pack_block_of_a(j, u, k0, kn);
@@ -237,6 +288,7 @@ static void run_units(void *ctx, int64_t lo, int64_t hi) {
     atomic_store(&j->failed, true);
     return;
   }
+  if (j->kernel->enter) j->kernel->enter();
   for (int64_t i = lo; i < hi; i++) {
     int64_t down = i % j->down, across = i % each / j->down;
     unit u = {.problem = j->problem + i / each, .a = scratch};
@@ -248,6 +300,7 @@ static void run_units(void *ctx, int64_t lo, int64_t hi) {
     u.q1 = j->first + j->panels_b * (across + 1) / j->across;
     run_unit(j, &u);
   }
+  if (j->kernel->leave) j->kernel->leave();
   pti_cpu_host->free(scratch, bytes);
 }
 
@@ -260,14 +313,14 @@ static void cut_units(job *j, int64_t parts) {
   int64_t columns = pti_min64(p->n, j->strip * j->cols), size = (int64_t)j->size;
   double flops = 2.0 * (double)p->m * (double)columns * (double)p->k;
   parts = pti_min64(parts, power_below((int64_t)(flops / UNIT_FLOPS)));
-  int64_t most_down = power_below(p->m / (2 * j->loops->rows));
+  int64_t most_down = power_below(p->m / (2 * j->kernel->rows));
   int64_t most_across = power_below(columns / j->cols);
   if (j->a_in_place && !j->b_in_place && !p->b.packed) {
     j->across = pti_min64(parts, most_across);
     j->down = pti_min64(parts / j->across, most_down);
   } else {
     int64_t cache = pti_min64(BLOCK_A, (int64_t)pti_cache_bytes() / 2);
-    int64_t rows = pti_max64(j->loops->rows, cache / size / j->depth);
+    int64_t rows = pti_max64(j->kernel->rows, cache / size / j->depth);
     j->down = pti_min64(parts, most_down);
     j->across = pti_min64(parts / j->down, most_across);
     while (j->down < most_down && p->m > j->down * rows && !j->a_in_place) j->down *= 2;

@@ -3,7 +3,7 @@
 #include "product_loops.h"
 
 #include <string.h>
-#if defined(__AVX2__)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #endif
 
@@ -217,6 +217,88 @@ enum { DOT_DEPTH = 1024 };
 #include "element.inc.h"
 #include "type_end.inc.h"
 
+/* ---- pairs of int16, fours of int8 ---- */
+
+static void regroup_pairs(void *to, const void *panel, int64_t width, int64_t pitch, int64_t count,
+                          int64_t steps) {
+  (void)pitch;
+  const uint32_t *x = panel;
+  uint32_t *y = to;
+  for (int64_t l = 0; l < steps; l++, y += width) {
+    const uint32_t *low = x + 2 * l * width, *high = low + width;
+    for (int64_t i = 0; i < width && 2 * l + 1 < count; i++)
+      y[i] = (low[i] & 0xffff) | high[i] << 16;
+    for (int64_t i = 0; i < width && 2 * l + 1 == count; i++) y[i] = low[i] & 0xffff;
+  }
+}
+
+#if defined(__AVX512F__)
+static void regroup_fours(void *to, const void *panel, int64_t width, int64_t pitch, int64_t count,
+                          int64_t steps) {
+  (void)pitch;
+  const uint32_t *x = panel;
+  uint32_t *y = to;
+  for (int64_t l = 0; l < steps; l++, y += width, x += 4 * width) {
+    int64_t many = pti_min64(4, count - 4 * l);
+    for (int64_t i = 0; i < width && many == 4; i++) {
+      y[i] = (x[i] & 255) | (x[i + width] & 255) << 8 | (x[i + 2 * width] & 255) << 16 |
+             x[i + 3 * width] << 24;
+    }
+    for (int64_t i = 0; i < width && many < 4; i++) {
+      y[i] = 0;
+      for (int64_t q = 0; q < many; q++) y[i] |= (x[i + q * width] & 255) << 8 * q;
+    }
+  }
+}
+
+#endif
+
+#if defined(__AVX512F__)
+#define PAIR_SUM(sum, x, v)                    \
+  ((sum) = (V)_mm512_add_epi32((__m512i)(sum), \
+                               _mm512_madd_epi16(_mm512_set1_epi32((int)(x)), (__m512i)(v))))
+#elif defined(__AVX2__)
+#define PAIR_SUM(sum, x, v)                    \
+  ((sum) = (V)_mm256_add_epi32((__m256i)(sum), \
+                               _mm256_madd_epi16(_mm256_set1_epi32((int)(x)), (__m256i)(v))))
+#elif defined(__SSE2__)
+#define PAIR_SUM(sum, x, v) \
+  ((sum) = (V)_mm_add_epi32((__m128i)(sum), _mm_madd_epi16(_mm_set1_epi32((int)(x)), (__m128i)(v))))
+#endif
+
+#if defined(PAIR_SUM)
+#define T uint32_t
+#define F(name) name##_pairs
+#define BYTES 4
+#define FROM_DOUBLE AS_WORD
+#define MAC PAIR_SUM
+#include "type.inc.h"
+#include "type_end.inc.h"
+#endif
+
+/* Wraps at 256 as the result does: bytes with a sign may be taken for bytes without. */
+#if defined(__AVX512F__)
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512vnni"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512vnni")
+#endif
+#define T uint32_t
+#define F(name) name##_fours
+#define BYTES 4
+#define FROM_DOUBLE AS_WORD
+#define MAC(sum, x, v) \
+  ((sum) = (V)_mm512_dpbusd_epi32((__m512i)(sum), _mm512_set1_epi32((int)(x)), (__m512i)(v)))
+#include "type.inc.h"
+#include "type_end.inc.h"
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif
+
 /* ---- the tables ---- */
 
 #define M(h, w, t) micro_##h##_##w##_##t
@@ -230,8 +312,24 @@ enum { DOT_DEPTH = 1024 };
 #define MICROS(w, t) \
   { NULL, M(1, w, t), M(2, w, t), M(3, w, t), M(4, w, t), M(5, w, t), M(6, w, t) }
 #endif
-#define TABLE(t, size) \
+/* A panel of b takes 32 * 1536 bytes at most. */
+#define KERNEL(t, size) \
   .rows = ROWS, .lanes = VECTOR / size, .depth = 1536 / size, .micro = {MICROS(1, t), MICROS(2, t)}
+#define TABLE(t, size) .kernel = {KERNEL(t, size), .group = 1, .step = VECTOR / size}
+
+#if defined(PAIR_SUM)
+static const product_kernel pairs = {KERNEL(pairs, 4), .group = 2, .step = 1,
+                                     .regroup = {regroup_pairs, regroup_pairs}};
+const product_kernel *const GLUE(pti_product_pairs_, PT_LEVEL) = &pairs;
+#else
+const product_kernel *const GLUE(pti_product_pairs_, PT_LEVEL) = NULL;
+#endif
+#if defined(__AVX512F__)
+static const product_kernel fours = {KERNEL(fours, 4), .group = 4, .step = 1,
+                                     .regroup = {regroup_fours, regroup_fours}};
+const product_kernel *const GLUE(pti_product_fours_, PT_LEVEL) = &fours;
+#endif
+
 #define ELEMENT(dtype, t, s) .pack[dtype] = pack_##t##_##s, .finish[dtype] = finish_##t##_##s
 #define REAL(dtype, t, s) ELEMENT(dtype, t, s), .dots[dtype] = dots_##t##_##s
 

@@ -5,7 +5,7 @@
 
 #include "product.h"
 
-enum { PRODUCT_MAX_ROWS = 14, PRODUCT_AHEAD = 32, PRODUCT_DOTS = 8 };
+enum { PRODUCT_MAX_ROWS = 32, PRODUCT_AHEAD = 32, PRODUCT_DOTS = 8 };
 
 /* c (h, n) = alpha a b + from, where `from` has rows ldf apart and may be c, or NULL for zeros; n <= the kernel's columns.
    For step l row i of a has the number a[i row + l step], and the row of b begins at b + l ldb. Meanwhile
@@ -21,12 +21,25 @@ typedef void product_dots(int64_t k, const void *x, int64_t ldx, int64_t h, cons
 typedef void product_finish(const product *p, void *sum, int64_t problem, int64_t i, int64_t j,
                             int64_t n);
 
-typedef struct product_loops {
-  int rows, lanes; /* of a panel of a; of a vector: panels of b are two wide */
-  int64_t depth;   /* most steps of a block of k */
+/* Multiplies panels of numbers. Where `group` is not 1, a number is 4 bytes with `group` neighbours along k in it (two
+   int16 or bfloat16, four int8), made of panels of the compute type by `regroup`: `steps` numbers for each of `width` rows
+   or columns, row by row where `by_rows`, from `count` steps, zeros after them. */
+typedef void product_regroup(void *to, const void *panel, int64_t width, int64_t pitch,
+                             int64_t count, int64_t steps);
+typedef struct product_kernel {
+  int rows, lanes;             /* of a panel of a; of a vector: panels of b are two wide */
+  int group, step;             /* blocks of k are a multiple of `step` numbers */
+  int64_t depth;               /* most numbers of a block of k */
+  bool a_by_rows;              /* panels of a are stored row by row, not step by step */
+  product_regroup *regroup[2]; /* of a, b */
   product_micro
       *micro[2][PRODUCT_MAX_ROWS + 1]; /* for panels of b one and two vectors wide, by height */
-  product_packer *pack[PT_NDTYPE];     /* for matrices of a dtype; NULL: not of this type */
+  void (*enter)(void), (*leave)(void); /* around what a thread does, or NULL */
+} product_kernel;
+
+typedef struct product_loops {
+  product_kernel kernel;
+  product_packer *pack[PT_NDTYPE]; /* for matrices of a dtype; NULL: not of this type */
   product_finish *finish[PT_NDTYPE];
   product_dots *dots[PT_NDTYPE];
 } product_loops;
@@ -35,6 +48,13 @@ extern const product_loops pti_product_loops_base[PRODUCT_TYPES],
     pti_product_loops_avx2[PRODUCT_TYPES], pti_product_loops_avx512[PRODUCT_TYPES];
 /* The loops of the level in use. */
 const product_loops *pti_product_loops_now(product_type type);
+
+/* Kernels of grouped numbers: pairs of int16 for each level, fours of int8 where the machine multiplies them; NULL where
+   there is none. */
+extern const product_kernel *const pti_product_pairs_base,
+    *const pti_product_pairs_avx2, *const pti_product_pairs_avx512, *const pti_product_fours_avx512;
+/* tiles.c: what multiplies bfloat16 (`ints`: int8) by the tile instructions of AMX, or by their model; NULL: not here. */
+const product_kernel *pti_product_tiles(bool ints);
 
 /* skinny.c: whether p is of its kind, and the product. */
 bool pti_product_is_skinny(const product *p);

@@ -4,6 +4,9 @@
    registers. Products and additions contract to fused ones where the level has them (-ffp-contract=fast). */
 
 #define LANES GLUE(LANES_, BYTES)
+#if !defined(MAC)
+#define MAC(sum, x, v) ((sum) += (x) * (v))
+#endif
 typedef T F(vector) __attribute__((vector_size(VECTOR)));
 typedef T F(anywhere) __attribute__((vector_size(VECTOR), aligned(BYTES), may_alias));
 #define V F(vector)
@@ -82,8 +85,8 @@ static inline __attribute__((always_inline)) void F(tile)(const int h, const int
     UNROLLED
     for (int i = 0; i < h; i++) {
       T x = *(const T *)(at[i / 3] + i % 3 * row);
-      s[i][0] += x * b0;
-      if (w == 2) s[i][1] += x * b1;
+      MAC(s[i][0], x, b0);
+      if (w == 2) MAC(s[i][1], x, b1);
       if (i % 3 == 2 || i == h - 1) {
         at[i / 3] += step;
         HIDE(at[i / 3]);

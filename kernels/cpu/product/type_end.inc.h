@@ -8,3 +8,4 @@
 #undef V
 #undef VU
 #undef SUM_LANES
+#undef MAC
