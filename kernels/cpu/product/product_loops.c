@@ -21,23 +21,28 @@
 /* Rows of a panel of a: two vectors of sums for each, one step's row of b, and a number of a fill the registers: 32 of
    them with AVX-512, 16 before. */
 #if defined(__AVX512F__)
-enum { VECTOR = 64, ROWS = 14 };
+enum { VECTOR = 64, ROWS = 14, FEW_ROWS = 6 };
 #define DOT_4 4
 #define LANES_4 16
 #define LANES_8 8
-#define EACH_HEIGHT(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
 #elif defined(__AVX2__)
-enum { VECTOR = 32, ROWS = 6 };
+enum { VECTOR = 32, ROWS = 6, FEW_ROWS = 6 };
 #define DOT_4 2
 #define LANES_4 8
 #define LANES_8 4
-#define EACH_HEIGHT(X) X(1) X(2) X(3) X(4) X(5) X(6)
 #else
-enum { VECTOR = 16, ROWS = 6 };
+enum { VECTOR = 16, ROWS = 6, FEW_ROWS = 6 };
 #define DOT_4 2
 #define LANES_4 4
 #define LANES_8 2
-#define EACH_HEIGHT(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#endif
+
+/* Products of integers take more than one instruction, which hides latency in fewer sums. */
+#define FEW_HEIGHTS(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#if defined(__AVX512F__)
+#define ALL_HEIGHTS(X) FEW_HEIGHTS(X) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#else
+#define ALL_HEIGHTS FEW_HEIGHTS
 #endif
 
 /* Elements of each of the few rows of a skinny product that stay in the first-level cache. */
@@ -101,6 +106,7 @@ enum { DOT_DEPTH = 1024 };
 #define AS_LONG(x) ((uint64_t)(int64_t)(x))
 
 #define DOTS
+#define EACH_HEIGHT ALL_HEIGHTS
 
 #define T float
 #define F(name) name##_f32
@@ -161,6 +167,8 @@ enum { DOT_DEPTH = 1024 };
 #include "type_end.inc.h"
 
 #undef DOTS
+#undef EACH_HEIGHT
+#define EACH_HEIGHT FEW_HEIGHTS
 
 #define T uint32_t
 #define F(name) name##_i32
@@ -302,30 +310,33 @@ static void regroup_fours(void *to, const void *panel, int64_t width, int64_t pi
 /* ---- the tables ---- */
 
 #define M(h, w, t) micro_##h##_##w##_##t
+#define FEW(w, t) \
+  { NULL, M(1, w, t), M(2, w, t), M(3, w, t), M(4, w, t), M(5, w, t), M(6, w, t) }
 #if defined(__AVX512F__)
-#define MICROS(w, t)                                                                            \
+#define ALL(w, t)                                                                               \
   {                                                                                             \
     NULL, M(1, w, t), M(2, w, t), M(3, w, t), M(4, w, t), M(5, w, t), M(6, w, t), M(7, w, t),   \
         M(8, w, t), M(9, w, t), M(10, w, t), M(11, w, t), M(12, w, t), M(13, w, t), M(14, w, t) \
   }
 #else
-#define MICROS(w, t) \
-  { NULL, M(1, w, t), M(2, w, t), M(3, w, t), M(4, w, t), M(5, w, t), M(6, w, t) }
+#define ALL FEW
 #endif
+
 /* A panel of b takes 32 * 1536 bytes at most. */
-#define KERNEL(t, size) \
-  .rows = ROWS, .lanes = VECTOR / size, .depth = 1536 / size, .micro = {MICROS(1, t), MICROS(2, t)}
-#define TABLE(t, size) .kernel = {KERNEL(t, size), .group = 1, .step = VECTOR / size}
+#define KERNEL(t, size, most, micros) \
+  .rows = most, .lanes = VECTOR / size, .depth = 1536 / size, .micro = {micros(1, t), micros(2, t)}
+#define TABLE(t, size, most, micros) \
+  .kernel = {KERNEL(t, size, most, micros), .group = 1, .step = VECTOR / size}
 
 #if defined(PAIR_SUM)
-static const product_kernel pairs = {KERNEL(pairs, 4), .group = 2, .step = 1,
+static const product_kernel pairs = {KERNEL(pairs, 4, FEW_ROWS, FEW), .group = 2, .step = 1,
                                      .regroup = {regroup_pairs, regroup_pairs}};
 const product_kernel *const GLUE(pti_product_pairs_, PT_LEVEL) = &pairs;
 #else
 const product_kernel *const GLUE(pti_product_pairs_, PT_LEVEL) = NULL;
 #endif
 #if defined(__AVX512F__)
-static const product_kernel fours = {KERNEL(fours, 4), .group = 4, .step = 1,
+static const product_kernel fours = {KERNEL(fours, 4, FEW_ROWS, FEW), .group = 4, .step = 1,
                                      .regroup = {regroup_fours, regroup_fours}};
 const product_kernel *const GLUE(pti_product_fours_, PT_LEVEL) = &fours;
 #endif
@@ -334,10 +345,11 @@ const product_kernel *const GLUE(pti_product_fours_, PT_LEVEL) = &fours;
 #define REAL(dtype, t, s) ELEMENT(dtype, t, s), .dots[dtype] = dots_##t##_##s
 
 const product_loops GLUE(pti_product_loops_, PT_LEVEL)[PRODUCT_TYPES] = {
-    [PRODUCT_F32] = {TABLE(f32, 4), REAL(PT_F32, f32, f32), REAL(PT_BF16, f32, bf16),
+    [PRODUCT_F32] = {TABLE(f32, 4, ROWS, ALL), REAL(PT_F32, f32, f32), REAL(PT_BF16, f32, bf16),
                      REAL(PT_F16, f32, f16)},
-    [PRODUCT_F64] = {TABLE(f64, 8), REAL(PT_F64, f64, f64)},
-    [PRODUCT_I32] = {TABLE(i32, 4), ELEMENT(PT_I32, i32, i32), ELEMENT(PT_I16, i32, i16),
-                     ELEMENT(PT_I8, i32, i8), ELEMENT(PT_U8, i32, u8), ELEMENT(PT_BOOL, i32, bool)},
-    [PRODUCT_I64] = {TABLE(i64, 8), ELEMENT(PT_I64, i64, i64)},
+    [PRODUCT_F64] = {TABLE(f64, 8, ROWS, ALL), REAL(PT_F64, f64, f64)},
+    [PRODUCT_I32] = {TABLE(i32, 4, FEW_ROWS, FEW), ELEMENT(PT_I32, i32, i32),
+                     ELEMENT(PT_I16, i32, i16), ELEMENT(PT_I8, i32, i8), ELEMENT(PT_U8, i32, u8),
+                     ELEMENT(PT_BOOL, i32, bool)},
+    [PRODUCT_I64] = {TABLE(i64, 8, FEW_ROWS, FEW), ELEMENT(PT_I64, i64, i64)},
 };

@@ -14,6 +14,8 @@
 #include "product_loops.h"
 
 enum { SIDE = 16, ROWS = 2 * SIDE };
+/* 128 functions call what follows. */
+#define NOINLINE __attribute__((noinline))
 
 /* ---- numbers to pairs and fours ---- */
 
@@ -70,14 +72,14 @@ static float flush(float x) { return fabsf(x) < 0x1p-126f ? copysignf(0, x) : x;
 static float low_half(uint32_t pair) { return flush(pti_bf16_load((uint16_t)pair)); }
 static float high_half(uint32_t pair) { return flush(pti_bf16_load((uint16_t)(pair >> 16))); }
 
-static void model_load(tile *t, const void *from, int64_t stride) {
+static NOINLINE void model_load(tile *t, const void *from, int64_t stride) {
   for (int64_t r = 0; r < SIDE; r++) memcpy(t->u[r], (const char *)from + r * stride, 4 * SIDE);
 }
-static void model_store(const tile *t, void *to, int64_t stride) {
+static NOINLINE void model_store(const tile *t, void *to, int64_t stride) {
   for (int64_t r = 0; r < SIDE; r++) memcpy((char *)to + r * stride, t->u[r], 4 * SIDE);
 }
 /* Even and odd numbers of the pairs have sums of their own, which are added at the end. */
-static void model_bf16(tile *c, const tile *a, const tile *b) {
+static NOINLINE void model_bf16(tile *c, const tile *a, const tile *b) {
   for (int m = 0; m < SIDE; m++) {
     for (int n = 0; n < SIDE; n++) {
       float even = 0, odd = 0;
@@ -89,7 +91,7 @@ static void model_bf16(tile *c, const tile *a, const tile *b) {
     }
   }
 }
-static void model_int8(tile *c, const tile *a, const tile *b) {
+static NOINLINE void model_int8(tile *c, const tile *a, const tile *b) {
   for (int m = 0; m < SIDE; m++) {
     for (int n = 0; n < SIDE; n++) {
       for (int k = 0; k < SIDE; k++) {
@@ -104,8 +106,8 @@ static void model_int8(tile *c, const tile *a, const tile *b) {
 
 /* Sums of the tiles, h x n, to c. */
 #define PUT_SUMS(T, name)                                                                        \
-  static void name(const T sums[ROWS][ROWS], int64_t h, int64_t n, T *c, int64_t ldc,            \
-                   const T *from, int64_t ldf, T alpha) {                                        \
+  static NOINLINE void name(const T sums[ROWS][ROWS], int64_t h, int64_t n, T *c, int64_t ldc,   \
+                            const T *from, int64_t ldf, T alpha) {                               \
     for (int64_t i = 0; i < h; i++) {                                                            \
       if (from) {                                                                                \
         for (int64_t q = 0; q < n; q++) c[i * ldc + q] = alpha * sums[i][q] + from[i * ldf + q]; \
@@ -118,30 +120,30 @@ PUT_SUMS(float, put_floats)
 PUT_SUMS(uint32_t, put_words)
 
 /* Tiles 0 .. 3 are sums, 4 and 5 of a, 6 and 7 of b; DECLARE makes what they are, ZERO, LOAD, STORE and DOT work on them. */
-#define TILES(name, h, w, DECLARE, ZERO, LOAD, STORE, DOT)                            \
-  static void name(int64_t k, const char *a, int64_t row, const char *b, int64_t ldb, \
-                   void *sums) {                                                      \
-    DECLARE                                                                           \
-    ZERO(0)                                                                           \
-    if (w > 1) ZERO(1) if (h > 1) ZERO(2) if (h > 1 && w > 1)                         \
-        ZERO(3) for (int64_t l = 0; l < k; l += SIDE) {                               \
-      LOAD(4, a + 4 * l, 4 * row)                                                     \
-      LOAD(6, b + 4 * l * ldb, 4 * ldb)                                               \
-      DOT(0, 4, 6)                                                                    \
-      if (w > 1) {                                                                    \
-        LOAD(7, b + 4 * l * ldb + 64, 4 * ldb) DOT(1, 4, 7)                           \
-      }                                                                               \
-      if (h > 1) {                                                                    \
-        LOAD(5, a + 4 * l + 64 * row, 4 * row) DOT(2, 5, 6)                           \
-      }                                                                               \
-      if (h > 1 && w > 1) {                                                           \
-        DOT(3, 5, 7)                                                                  \
-      }                                                                               \
-    }                                                                                 \
-    STORE(0, sums)                                                                    \
-    if (w > 1) STORE(1, (char *)sums + 64)                                            \
-    if (h > 1) STORE(2, (char *)sums + 4 * ROWS * SIDE)                               \
-    if (h > 1 && w > 1) STORE(3, (char *)sums + 4 * ROWS * SIDE + 64)                 \
+#define TILES(name, h, w, DECLARE, ZERO, LOAD, STORE, DOT)                                     \
+  static NOINLINE void name(int64_t k, const char *a, int64_t row, const char *b, int64_t ldb, \
+                            void *sums) {                                                      \
+    DECLARE                                                                                    \
+    ZERO(0)                                                                                    \
+    if (w > 1) ZERO(1)                                                                         \
+    if (h > 1) ZERO(2) if (h > 1 && w > 1) ZERO(3) for (int64_t l = 0; l < k; l += SIDE) {     \
+        LOAD(4, a + 4 * l, 4 * row)                                                            \
+        LOAD(6, b + 4 * l * ldb, 4 * ldb)                                                      \
+        DOT(0, 4, 6)                                                                           \
+        if (w > 1) {                                                                           \
+          LOAD(7, b + 4 * l * ldb + 64, 4 * ldb) DOT(1, 4, 7)                                  \
+        }                                                                                      \
+        if (h > 1) {                                                                           \
+          LOAD(5, a + 4 * l + 64 * row, 4 * row) DOT(2, 5, 6)                                  \
+        }                                                                                      \
+        if (h > 1 && w > 1) {                                                                  \
+          DOT(3, 5, 7)                                                                         \
+        }                                                                                      \
+      }                                                                                        \
+    STORE(0, sums)                                                                             \
+    if (w > 1) STORE(1, (char *)sums + 64)                                                     \
+    if (h > 1) STORE(2, (char *)sums + 4 * ROWS * SIDE)                                        \
+    if (h > 1 && w > 1) STORE(3, (char *)sums + 4 * ROWS * SIDE + 64)                          \
   }
 #define ALL_TILES(kind, DECLARE, ZERO, LOAD, STORE, DOT)   \
   TILES(kind##_1_1, 1, 1, DECLARE, ZERO, LOAD, STORE, DOT) \
@@ -174,16 +176,17 @@ ALL_TILES(model_int8, MODEL_DECLARE, MODEL_ZERO, MODEL_LOAD, MODEL_STORE, MODEL_
     else kind##_1_##w(k, a, row, b, ldb, sums);                                                 \
     put((const T(*)[ROWS])sums, h, n, c, ldc, from, ldf, (T)alpha);                             \
   }
-#define EACH_HEIGHT(X, a, b, c, w)                                                                \
-  X(a, b, c, 1, w)                                                                                \
-  X(a, b, c, 2, w) X(a, b, c, 3, w) X(a, b, c, 4, w) X(a, b, c, 5, w) X(a, b, c, 6, w)            \
-      X(a, b, c, 7, w) X(a, b, c, 8, w) X(a, b, c, 9, w) X(a, b, c, 10, w) X(a, b, c, 11, w)      \
-          X(a, b, c, 12, w) X(a, b, c, 13, w) X(a, b, c, 14, w) X(a, b, c, 15, w)                 \
-              X(a, b, c, 16, w) X(a, b, c, 17, w) X(a, b, c, 18, w) X(a, b, c, 19, w)             \
-                  X(a, b, c, 20, w) X(a, b, c, 21, w) X(a, b, c, 22, w) X(a, b, c, 23, w)         \
-                      X(a, b, c, 24, w) X(a, b, c, 25, w) X(a, b, c, 26, w) X(a, b, c, 27, w)     \
-                          X(a, b, c, 28, w) X(a, b, c, 29, w) X(a, b, c, 30, w) X(a, b, c, 31, w) \
-                              X(a, b, c, 32, w)
+#define EACH_HEIGHT(X, a, b, c, w)                                                             \
+  X(a, b, c, 1, w)                                                                             \
+  X(a, b, c, 2, w)                                                                             \
+  X(a, b, c, 3, w)                                                                             \
+  X(a, b, c, 4, w) X(a, b, c, 5, w) X(a, b, c, 6, w) X(a, b, c, 7, w) X(a, b, c, 8, w)         \
+      X(a, b, c, 9, w) X(a, b, c, 10, w) X(a, b, c, 11, w) X(a, b, c, 12, w) X(a, b, c, 13, w) \
+          X(a, b, c, 14, w) X(a, b, c, 15, w) X(a, b, c, 16, w) X(a, b, c, 17, w)              \
+              X(a, b, c, 18, w) X(a, b, c, 19, w) X(a, b, c, 20, w) X(a, b, c, 21, w)          \
+                  X(a, b, c, 22, w) X(a, b, c, 23, w) X(a, b, c, 24, w) X(a, b, c, 25, w)      \
+                      X(a, b, c, 26, w) X(a, b, c, 27, w) X(a, b, c, 28, w) X(a, b, c, 29, w)  \
+                          X(a, b, c, 30, w) X(a, b, c, 31, w) X(a, b, c, 32, w)
 #define NAME(kind, b, c, h, w) [h] = kind##_micro_##h##_##w,
 #define KERNEL(name, kind, T, put, count, on, off, of_a, of_b)                       \
   EACH_HEIGHT(MICRO, kind, T, put, 1)                                                \
