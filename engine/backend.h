@@ -66,6 +66,7 @@ typedef struct pti_gemm {
   double alpha, beta;
   const void *a, *b;
   void *c;
+  const void *bias; /* of c's dtype, added to each row, or NULL; only where the backend adds_bias */
 } pti_gemm;
 
 /* One factorization or solution for each matrix of a batch. Matrices are stored by columns, without
@@ -223,6 +224,7 @@ typedef struct pt_backend {
   /* conv, norm, pooling, attention and what goes by channel take float16 and bfloat16 as they are and
      compute in float; statistics and what goes by channel are float32 then, as is a mask */
   bool halves;
+  bool adds_bias; /* gemm adds a bias to the rows of its result */
   /* what it is called, its free and total memory */
   bool (*describe)(int dev, char *name, size_t size, size_t *free, size_t *total);
   /* memory of the host that is pinned: copies from and to it go on while the host does other work */

@@ -165,4 +165,95 @@ describe("products", function()
       assert.is_true(a:mm(b):isinf():select(2, 1):all():item())
     end
   end)
+
+  it("of linear layers add their bias, whatever the shape", function()
+    finally(function() pt.set_cpu_level(best) end)
+    pt.manual_seed(6)
+    for _, dtype in ipairs { "float32", "float64", "float16", "bfloat16" } do
+      for _, shape in ipairs(shapes) do
+        local m, k, n = table.unpack(shape)
+        local x, w, b = random(dtype, m, k), random(dtype, n, k), random(dtype, n)
+        local gaps = pt.stack({ b, b }, 2):select(2, 1)
+        local want = reference(x, w:t()) + b:double()
+        for _, level in ipairs(levels) do
+          pt.set_cpu_level(level)
+          local what = ("%dx%dx%d %s"):format(m, k, n, level)
+          compare(dtype, pt.nn.functional.linear(x, w, b), want, k + 1, what)
+          compare(dtype, pt.nn.functional.linear(x, w, gaps), want, k + 1, what)
+        end
+      end
+    end
+  end)
+end)
+
+--- What a program of its own prints with settings of its own.
+local function run(settings, program)
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  file:write(program)
+  file:close()
+  local pipe = assert(io.popen(("%s %s %s 2>&1"):format(settings, arg[-1] or "build/ptlua", path)))
+  local out = pipe:read "a"
+  pipe:close()
+  os.remove(path)
+  return out
+end
+
+describe("the model of AMX", function()
+  -- Sums of pairs have another order than sums one by one, and numbers below the normal range are zeros.
+  it("multiplies bfloat16 and int8 as the tile instructions do", function()
+    local out = run("PT_AMX=model", [[
+      pt.manual_seed(7)
+      for _, shape in ipairs { { 1, 1, 1 }, { 9, 31, 17 }, { 16, 32, 16 }, { 33, 64, 40 }, { 40, 1100, 33 } } do
+        local m, k, n = table.unpack(shape)
+        for _, lay in ipairs { function(x) return x end, function(x) return x:t():contiguous():t() end } do
+          local a, b = pt.randn(m, k):to(pt.bfloat16), pt.randn(k, n):to(pt.bfloat16)
+          local want = (a:double():unsqueeze(3) * b:double():unsqueeze(1)):sum(2)
+          local far = (lay(a):mm(lay(b)):double() - want):abs():max():item()
+          assert(far <= 0.008 * math.max(1, want:abs():max():item()), "bfloat16 " .. m .. " " .. far)
+          a, b = pt.randint(-128, 128, { m, k }):to(pt.int8), pt.randint(-128, 128, { k, n }):to(pt.int8)
+          want = (a:long():unsqueeze(3) * b:long():unsqueeze(1)):sum(2):to(pt.int8)
+          assert(pt.equal(lay(a):mm(lay(b)), want), "int8 " .. m)
+        end
+      end
+      local tiny = pt.full({ 20, 20 }, 1e-39):to(pt.bfloat16)
+      print(tiny:mm(pt.ones(20, 20):to(pt.bfloat16)):abs():max():item())
+      pt.set_num_threads(1)
+      local a, b = pt.randn(200, 300):to(pt.bfloat16), pt.randn(300, 200):to(pt.bfloat16)
+      local one = a:mm(b)
+      pt.set_num_threads(3)
+      print(pt.equal(one, a:mm(b)))
+    ]])
+    assert.equal("0.0\ntrue\n", out)
+  end)
+end)
+
+describe("without OpenBLAS", function()
+  it("networks train, and what needs LAPACK says so", function()
+    local out = run("PT_OPENBLAS=none", [[
+      local nn = pt.nn
+      pt.manual_seed(8)
+      local model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 8), nn.Linear(8, 2))
+      local lstm, attend = nn.LSTM(8, 8), nn.MultiheadAttention(8, 2)
+      local params = model:parameters()
+      for _, p in ipairs(lstm:parameters()) do params[#params + 1] = p end
+      for _, p in ipairs(attend:parameters()) do params[#params + 1] = p end
+      local optimizer = pt.optim.Adam(params, { lr = 0.01 })
+      local x, target, seq = pt.randn(8, 1, 8, 8), pt.randint(1, 3, { 8 }), pt.randn(5, 3, 8)
+      local first, last
+      for _ = 1, 20 do
+        optimizer:zero_grad()
+        local y = lstm(seq)
+        local loss = nn.functional.cross_entropy(model(x), target) + attend(y, y, y):square():mean()
+        loss:backward()
+        optimizer:step()
+        last = loss:item()
+        first = first or last
+      end
+      print(last < first)
+      print(select(2, pcall(pt.linalg.inv, pt.eye(3))))
+    ]])
+    assert.truthy(out:find "^true\n", out)
+    assert.truthy(out:find("OpenBLAS", 1, true), out)
+  end)
 end)

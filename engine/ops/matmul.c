@@ -33,8 +33,9 @@ static bool matrix_of(pt_tensor **x, matrix *m) {
   }
 }
 
-/* c (batch, m, n) = a b + beta c; a, b and c have 2 or 3 dims, c is dense. */
-static bool multiply(const char *op, pt_tensor *a, pt_tensor *b, pt_tensor *c, double beta) {
+/* c (batch, m, n) = a b + beta c, and bias to each row where it is not NULL; a, b and c have 2 or 3 dims, c is dense. */
+static bool multiply(const char *op, pt_tensor *a, pt_tensor *b, pt_tensor *c, double beta,
+                     const pt_tensor *bias) {
   int d = a->nd - 2;
   const pti_device *dev = pti_home(c);
   pti_gemm g = {.dtype = c->dtype,
@@ -44,7 +45,8 @@ static bool multiply(const char *op, pt_tensor *a, pt_tensor *b, pt_tensor *c, d
                 .batch = d ? a->size[0] : 1,
                 .alpha = 1,
                 .beta = beta,
-                .c = pti_ptr(c)};
+                .c = pti_ptr(c),
+                .bias = bias ? pti_ptr(bias) : NULL};
   matrix ma, mb;
   if (c->numel == 0) return true;
   if (g.k == 0) return beta == 1 || pti_fill_value(c, 0, 0);
@@ -93,7 +95,7 @@ pt_tensor *mm_run(const mm_args *args) {
   pt_tensor *x = args->x, *y = args->y;
   if (!has_dims(args->op->name, x, 2, y, 2) || !inner_fits(args->op->name, x, y)) return NULL;
   pt_tensor *z = pti_new((int64_t[]){x->size[0], y->size[1]}, 2, x->dtype, pti_dev(x));
-  return z && multiply(args->op->name, x, y, z, 0) ? z : NULL;
+  return z && multiply(args->op->name, x, y, z, 0, NULL) ? z : NULL;
 }
 
 bool mm_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
@@ -112,7 +114,7 @@ pt_tensor *bmm_run(const bmm_args *args) {
   if (!inner_fits(args->op->name, x, y)) return NULL;
   int64_t size[] = {x->size[0], x->size[1], y->size[2]};
   pt_tensor *z = pti_new(size, 3, x->dtype, pti_dev(x));
-  return z && multiply(args->op->name, x, y, z, 0) ? z : NULL;
+  return z && multiply(args->op->name, x, y, z, 0, NULL) ? z : NULL;
 }
 
 bool bmm_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
@@ -164,7 +166,7 @@ bool linear_shortcut(const pt_arg *arg, pt_tensor **out) {
   return out[0] != NULL;
 }
 
-/* The bias is written first and the product added to it, so it costs no pass of its own. */
+/* A bias that the backend does not add is written first, and the product added to it. */
 pt_tensor *linear_run(const linear_args *args) {
   pt_tensor *x = args->x, *w = args->weight, *b = args->bias;
   if (!linear_fits(args->op->name, x, w, b)) return NULL;
@@ -172,7 +174,11 @@ pt_tensor *linear_run(const linear_args *args) {
   memcpy(size, x->size, sizeof size);
   size[x->nd - 1] = out;
   pt_tensor *y = pti_new(size, x->nd, x->dtype, pti_dev(x));
-  if (y == NULL || (b && !pti_copy_into(y, b))) return NULL;
+  if (y == NULL) return NULL;
+  const pti_device *dev = pti_home(y);
+  bool added = b && dev->be->adds_bias && in > 0 && (out == 1 || b->stride[0] == 1) &&
+               !pti_is(y->dtype, PTI_COMPLEX);
+  if (b && !added && !pti_copy_into(y, b)) return NULL;
   pti_geometry q = {
       .nd = 2, .size = {in, out}, .stride = {w->stride[1], w->stride[0]}, .offset = w->offset};
   pt_tensor *wt = pti_view_at(w, &q, false), *rows = x;
@@ -185,7 +191,9 @@ pt_tensor *linear_run(const linear_args *args) {
     }
     rows = rows ? pti_view(rows, flat, stride, 2, rows->offset, false) : NULL;
   }
-  return rows && wt && multiply(args->op->name, rows, wt, y, b ? 1 : 0) ? y : NULL;
+  return rows && wt && multiply(args->op->name, rows, wt, y, b && !added ? 1 : 0, added ? b : NULL)
+             ? y
+             : NULL;
 }
 
 /* gx = g w    gw = g' x    gb = sum of the rows of g */

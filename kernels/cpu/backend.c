@@ -66,6 +66,7 @@ static const pt_backend backend = {
     .alloc = cpu_alloc,
     .free = cpu_free,
     .sync = sync_now,
+    .adds_bias = true,
     .slots = &slots,
 };
 

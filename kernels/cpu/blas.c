@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cpu_backend.h"
@@ -35,6 +36,11 @@ static void *open_on_one_core(void) {
 }
 
 static void open_library(void) {
+  const char *wish = getenv("PT_OPENBLAS");
+  if (wish && strcmp(wish, "none") == 0) {
+    note("PT_OPENBLAS=none");
+    return;
+  }
   void *library = open_on_one_core();
   if (library == NULL) {
     note(dlerror());
@@ -61,6 +67,7 @@ static void open_library(void) {
 bool pti_blas_ready(void) {
   pthread_once(&once, open_library);
   if (*problem == 0) return true;
-  return pti_cpu_host->fail(PT_EDEVICE, "products need OpenBLAS (Debian: libopenblas0): %s",
-                            problem);
+  return pti_cpu_host->fail(
+      PT_EDEVICE, "factorizations and complex products need OpenBLAS (Debian: libopenblas0): %s",
+      problem);
 }

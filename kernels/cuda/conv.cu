@@ -211,8 +211,8 @@ struct operand {
 static bool product(int dev, pt_dtype dtype, pt_dtype out, bool ta, bool tb, int64_t m, int64_t n,
                     int64_t k, operand a, operand b, double beta, void *c, int64_t ldc,
                     int64_t step, int64_t batch) {
-  pti_gemm g = {dtype, ta,     tb,     m,    n, k,    a.ld, b.ld, ldc,
-                batch, a.step, b.step, step, 1, beta, a.p,  b.p,  c};
+  pti_gemm g = {dtype,  ta,     tb,   m, n,    k,   a.ld, b.ld, ldc, batch,
+                a.step, b.step, step, 1, beta, a.p, b.p,  c,    NULL};
   return gemm_to(dev, &g, out);
 }
 static pt_dtype sums_of(pt_dtype dtype) { return dtype == PT_F64 ? PT_F64 : PT_F32; }

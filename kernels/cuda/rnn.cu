@@ -108,7 +108,7 @@ static int64_t step_rows(const pti_rnn *p, int64_t s, int64_t *row) {
 
 static bool product(int dev, pt_dtype dtype, bool tb, int64_t m, int64_t n, int64_t k,
                     const void *a, const void *b, int64_t ldb, double beta, void *c) {
-  pti_gemm g = {dtype, false, tb, m, n, k, k, ldb, n, 1, 0, 0, 0, 1, beta, a, b, c};
+  pti_gemm g = {dtype, false, tb, m, n, k, k, ldb, n, 1, 0, 0, 0, 1, beta, a, b, c, NULL};
   return pti_cuda_gemm(dev, &g);
 }
 

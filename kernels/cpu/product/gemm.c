@@ -73,6 +73,6 @@ bool pti_cpu_gemm(int dev, const pti_gemm *given) {
   p.a = pti_product_matrix(g.dtype, g.a, g.lda, !g.ta, g.sa);
   p.b = pti_product_matrix(g.dtype, g.b, g.ldb, g.tb, g.sb);
   p.c = g.c, p.ldc = g.ldc, p.batch_c = g.sc;
-  p.end = (product_end){.alpha = g.alpha, .beta = g.beta, .activation = -1};
+  p.end = (product_end){.alpha = g.alpha, .beta = g.beta, .bias = g.bias, .activation = -1};
   return pti_product_run(&p);
 }
