@@ -11,8 +11,8 @@ const pt_host *pti_cpu_host;
 
 const pti_cpu_loops *pti_cpu_now(void) {
 #if defined(__x86_64__)
-  static const pti_cpu_loops *const loops[PTI_NCPU] = {&pti_cpu_loops_base, &pti_cpu_loops_avx2,
-                                                       &pti_cpu_loops_avx512, &pti_cpu_loops_avx512};
+  static const pti_cpu_loops *const loops[PTI_NCPU] = {
+      &pti_cpu_loops_base, &pti_cpu_loops_avx2, &pti_cpu_loops_avx512, &pti_cpu_loops_avx512};
   return loops[pti_cpu()];
 #else
   return &pti_cpu_loops_base;

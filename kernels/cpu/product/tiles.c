@@ -176,18 +176,18 @@ ALL_TILES(model_int8, MODEL_DECLARE, MODEL_ZERO, MODEL_LOAD, MODEL_STORE, MODEL_
     else kind##_1_##w(k, a, row, b, ldb, sums);                                                 \
     put((const T(*)[ROWS])sums, h, n, c, ldc, from, ldf, (T)alpha);                             \
   }
-#define EACH_HEIGHT(X, a, b, c, w)                                                              \
-  X(a, b, c, 1, w)                                                                              \
-  X(a, b, c, 2, w)                                                                              \
-  X(a, b, c, 3, w)                                                                              \
-  X(a, b, c, 4, w)                                                                              \
-  X(a, b, c, 5, w) X(a, b, c, 6, w) X(a, b, c, 7, w) X(a, b, c, 8, w) X(a, b, c, 9, w)          \
-      X(a, b, c, 10, w) X(a, b, c, 11, w) X(a, b, c, 12, w) X(a, b, c, 13, w) X(a, b, c, 14, w) \
-          X(a, b, c, 15, w) X(a, b, c, 16, w) X(a, b, c, 17, w) X(a, b, c, 18, w)               \
-              X(a, b, c, 19, w) X(a, b, c, 20, w) X(a, b, c, 21, w) X(a, b, c, 22, w)           \
-                  X(a, b, c, 23, w) X(a, b, c, 24, w) X(a, b, c, 25, w) X(a, b, c, 26, w)       \
-                      X(a, b, c, 27, w) X(a, b, c, 28, w) X(a, b, c, 29, w) X(a, b, c, 30, w)   \
-                          X(a, b, c, 31, w) X(a, b, c, 32, w)
+/* A list, not statements. */
+/* clang-format off */
+#define EACH_HEIGHT(X, a, b, c, w)                                                      \
+  X(a, b, c, 1, w) X(a, b, c, 2, w) X(a, b, c, 3, w) X(a, b, c, 4, w)                   \
+  X(a, b, c, 5, w) X(a, b, c, 6, w) X(a, b, c, 7, w) X(a, b, c, 8, w)                   \
+  X(a, b, c, 9, w) X(a, b, c, 10, w) X(a, b, c, 11, w) X(a, b, c, 12, w)                \
+  X(a, b, c, 13, w) X(a, b, c, 14, w) X(a, b, c, 15, w) X(a, b, c, 16, w)               \
+  X(a, b, c, 17, w) X(a, b, c, 18, w) X(a, b, c, 19, w) X(a, b, c, 20, w)               \
+  X(a, b, c, 21, w) X(a, b, c, 22, w) X(a, b, c, 23, w) X(a, b, c, 24, w)               \
+  X(a, b, c, 25, w) X(a, b, c, 26, w) X(a, b, c, 27, w) X(a, b, c, 28, w)               \
+  X(a, b, c, 29, w) X(a, b, c, 30, w) X(a, b, c, 31, w) X(a, b, c, 32, w)
+/* clang-format on */
 #define NAME(kind, b, c, h, w) [h] = kind##_micro_##h##_##w,
 #define KERNEL(name, kind, T, put, count, on, off, of_a, of_b)                       \
   EACH_HEIGHT(MICRO, kind, T, put, 1)                                                \
