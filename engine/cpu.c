@@ -16,8 +16,10 @@
 #include <sys/syscall.h>
 #endif
 
-static const char *const names[PTI_NCPU] = {"base", "avx2", "avx512", "amx"};
-static pti_cpu_level best;
+/* The levels by name: those of vectors, and AMX, which is the last of them with tiles. */
+enum { AMX = PTI_NCPU, NLEVEL };
+static const char *const names[NLEVEL] = {"base", "avx2", "avx512", "amx"};
+static int best;
 static atomic_int level;
 static int cores;
 static size_t cache;
@@ -49,7 +51,7 @@ static bool has_amx(void) {
 }
 #endif
 
-static pti_cpu_level best_level(void) {
+static int best_level(void) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
   bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
@@ -57,16 +59,16 @@ static pti_cpu_level best_level(void) {
   bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                 __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
   if (!avx512) return PTI_CPU_AVX2;
-  return has_amx() ? PTI_CPU_AMX : PTI_CPU_AVX512;
+  return has_amx() ? AMX : PTI_CPU_AVX512;
 #else
   return PTI_CPU_BASE;
 #endif
 }
 
-/* PTI_NCPU where there is no such level. */
+/* NLEVEL where there is no such level. */
 static int find_level(const char *name) {
   int l = 0;
-  while (l < PTI_NCPU && strcmp(names[l], name) != 0) l++;
+  while (l < NLEVEL && strcmp(names[l], name) != 0) l++;
   return l;
 }
 
@@ -111,8 +113,8 @@ static int allowed_cores(void) {
 static void look(void) {
   best = best_level();
   const char *wish = getenv("PT_CPU");
-  int wished = wish ? find_level(wish) : PTI_NCPU;
-  atomic_store(&level, wished < (int)best ? wished : (int)best);
+  int wished = wish ? find_level(wish) : NLEVEL;
+  atomic_store(&level, wished < best ? wished : best);
   cores = allowed_cores();
   const char *amx = getenv("PT_AMX");
   model = amx && strcmp(amx, "model") == 0;
@@ -123,17 +125,25 @@ static void look(void) {
   cache = bytes >= 128 << 10 ? (size_t)bytes : 512 << 10;
 }
 
-pti_cpu_level pti_cpu(void) {
+/* A row of `names`. */
+static int current(void) {
   pthread_once(&once, look);
-  return (pti_cpu_level)atomic_load_explicit(&level, memory_order_relaxed);
+  return atomic_load_explicit(&level, memory_order_relaxed);
 }
+
+pti_cpu_level pti_cpu(void) {
+  int now = current();
+  return now < PTI_NCPU ? (pti_cpu_level)now : PTI_CPU_AVX512;
+}
+
+bool pti_cpu_amx(void) { return current() == AMX; }
 
 int pti_cores(void) {
   pthread_once(&once, look);
   return cores;
 }
 
-bool pti_cpu_has_vnni(void) {
+bool pti_cpu_vnni(void) {
   pthread_once(&once, look);
   return vnni;
 }
@@ -148,16 +158,16 @@ size_t pti_cache_bytes(void) {
   return cache;
 }
 
-const char *pt_cpu_level(void) { return names[pti_cpu()]; }
+const char *pt_cpu_level(void) { return names[current()]; }
 
 bool pt_set_cpu_level(const char *name) {
   pti_cpu();
-  int wished = name ? find_level(name) : PTI_NCPU;
-  if (wished == PTI_NCPU) {
+  int wished = name ? find_level(name) : NLEVEL;
+  if (wished == NLEVEL) {
     return pti_refuse(PT_EARG, "CPU level '%s' is not 'base', 'avx2', 'avx512' or 'amx'",
                       name ? name : "");
   }
-  if (wished > (int)best) {
+  if (wished > best) {
     return pti_refuse(PT_EARG, "CPU level '%s': this machine has '%s' at best", name, names[best]);
   }
   atomic_store(&level, wished);

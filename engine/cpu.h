@@ -4,13 +4,14 @@
 
 #include "base.h"
 
-typedef enum { PTI_CPU_BASE, PTI_CPU_AVX2, PTI_CPU_AVX512, PTI_CPU_AMX, PTI_NCPU } pti_cpu_level;
+typedef enum { PTI_CPU_BASE, PTI_CPU_AVX2, PTI_CPU_AVX512, PTI_NCPU } pti_cpu_level;
 
 pti_cpu_level
 pti_cpu(void); /* the level in use: the best the machine has, or what PT_CPU or a setter says */
 int pti_cores(
     void); /* cores this process may use: affinity and cgroup limit respected, at least 1 */
-bool pti_cpu_has_vnni(void); /* products of int8 among AVX-512's instructions */
+bool pti_cpu_vnni(void); /* products of int8 are among AVX-512's instructions */
+bool pti_cpu_amx(void);  /* the level is "amx": AVX-512, and tile instructions */
 /* Whether tile instructions are to be computed by their model in C, on any machine: PT_AMX=model. */
 bool pti_amx_model(void);
 size_t pti_cache_bytes(

@@ -11,8 +11,8 @@ const pt_host *pti_cpu_host;
 
 const pti_cpu_loops *pti_cpu_now(void) {
 #if defined(__x86_64__)
-  static const pti_cpu_loops *const loops[PTI_NCPU] = {
-      &pti_cpu_loops_base, &pti_cpu_loops_avx2, &pti_cpu_loops_avx512, &pti_cpu_loops_avx512};
+  static const pti_cpu_loops *const loops[PTI_NCPU] = {&pti_cpu_loops_base, &pti_cpu_loops_avx2,
+                                                       &pti_cpu_loops_avx512};
   return loops[pti_cpu()];
 #else
   return &pti_cpu_loops_base;
@@ -22,8 +22,7 @@ const pti_cpu_loops *pti_cpu_now(void) {
 const pti_cpu_nn_loops *pti_cpu_nn_now(void) {
 #if defined(__x86_64__)
   static const pti_cpu_nn_loops *const nets[PTI_NCPU] = {
-      &pti_cpu_nn_loops_base, &pti_cpu_nn_loops_avx2, &pti_cpu_nn_loops_avx512,
-      &pti_cpu_nn_loops_avx512};
+      &pti_cpu_nn_loops_base, &pti_cpu_nn_loops_avx2, &pti_cpu_nn_loops_avx512};
   return nets[pti_cpu()];
 #else
   return &pti_cpu_nn_loops_base;

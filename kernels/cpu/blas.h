@@ -1,4 +1,4 @@
-/* blas.h: what is used of OpenBLAS, which brings LAPACK. The library is opened at the first product: linked, it would
+/* blas.h: what is used of OpenBLAS, which brings LAPACK. The library is opened when it is first needed: linked, it would
    cost every program 7 ms at its start (measured; a symbol table of 9,000 names, and threads of its own). */
 #ifndef PTI_BLAS_H
 #define PTI_BLAS_H
@@ -43,18 +43,17 @@ PTI_COMPLEX(geev, pti_mode, pti_mode, pti_in, void *, pti_in, void *, void *, pt
 
 /* A list, not statements. */
 /* clang-format off */
-#define PTI_BLAS_NAMES(NAME)                                                           \
-  NAME(openblas_set_num_threads) NAME(cblas_sgemm) NAME(cblas_dgemm) NAME(cblas_cgemm) \
-  NAME(cblas_zgemm) NAME(cblas_sgemv) NAME(cblas_dgemv) NAME(spotrf_) NAME(dpotrf_)    \
-  NAME(sgetrf_) NAME(dgetrf_) NAME(sgetrs_) NAME(dgetrs_) NAME(strsm_) NAME(dtrsm_)    \
-  NAME(sgeqrf_) NAME(dgeqrf_) NAME(sorgqr_) NAME(dorgqr_) NAME(ssyevd_) NAME(dsyevd_)  \
-  NAME(sgesdd_) NAME(dgesdd_) NAME(sgeev_) NAME(dgeev_) NAME(cpotrf_) NAME(zpotrf_)    \
-  NAME(cgetrf_) NAME(zgetrf_) NAME(cgetrs_) NAME(zgetrs_) NAME(ctrsm_) NAME(ztrsm_)    \
-  NAME(cgeqrf_) NAME(zgeqrf_) NAME(cungqr_) NAME(zungqr_) NAME(cheevd_) NAME(zheevd_)  \
-  NAME(cgesdd_) NAME(zgesdd_) NAME(cgeev_) NAME(zgeev_)
+#define PTI_BLAS_NAMES(NAME)                                                         \
+  NAME(openblas_set_num_threads) NAME(cblas_cgemm) NAME(cblas_zgemm) NAME(spotrf_)   \
+  NAME(dpotrf_) NAME(sgetrf_) NAME(dgetrf_) NAME(sgetrs_) NAME(dgetrs_) NAME(strsm_) \
+  NAME(dtrsm_) NAME(sgeqrf_) NAME(dgeqrf_) NAME(sorgqr_) NAME(dorgqr_) NAME(ssyevd_) \
+  NAME(dsyevd_) NAME(sgesdd_) NAME(dgesdd_) NAME(sgeev_) NAME(dgeev_) NAME(cpotrf_)  \
+  NAME(zpotrf_) NAME(cgetrf_) NAME(zgetrf_) NAME(cgetrs_) NAME(zgetrs_) NAME(ctrsm_) \
+  NAME(ztrsm_) NAME(cgeqrf_) NAME(zgeqrf_) NAME(cungqr_) NAME(zungqr_) NAME(cheevd_) \
+  NAME(zheevd_) NAME(cgesdd_) NAME(zgesdd_) NAME(cgeev_) NAME(zgeev_)
 /* clang-format on */
 
-/* The functions under their own names: pti_blas.cblas_sgemm(...), once pti_blas_ready() has said true. */
+/* The functions under their own names: pti_blas.cblas_cgemm(...), once pti_blas_ready() has said true. */
 typedef struct pti_blas_table {
 #define MEMBER(name) __typeof__(name) *name;
   PTI_BLAS_NAMES(MEMBER)

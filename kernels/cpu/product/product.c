@@ -40,8 +40,7 @@ typedef struct job {
 const product_loops *pti_product_loops_now(product_type type) {
 #if defined(__x86_64__)
   static const product_loops *const loops[PTI_NCPU] = {
-      pti_product_loops_base, pti_product_loops_avx2, pti_product_loops_avx512,
-      pti_product_loops_avx512};
+      pti_product_loops_base, pti_product_loops_avx2, pti_product_loops_avx512};
   return &loops[pti_cpu()][type];
 #else
   return &pti_product_loops_base[type];
@@ -84,9 +83,9 @@ static const product_kernel *choose_kernel(const product *p, const product_loops
     if (tiles) return tiles;
   }
 #if defined(__x86_64__)
-  if (bytes && pti_cpu() >= PTI_CPU_AVX512 && pti_cpu_has_vnni()) return pti_product_fours_avx512;
+  if (bytes && pti_cpu() == PTI_CPU_AVX512 && pti_cpu_vnni()) return pti_product_fours_avx512;
   if (bytes || p->dtype == PT_I16) {
-    return pti_cpu() >= PTI_CPU_AVX512 ? pti_product_pairs_avx512
+    return pti_cpu() == PTI_CPU_AVX512 ? pti_product_pairs_avx512
            : pti_cpu() == PTI_CPU_AVX2 ? pti_product_pairs_avx2
                                        : pti_product_pairs_base;
   }

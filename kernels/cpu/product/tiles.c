@@ -259,7 +259,7 @@ KERNEL(amx_of_int8, amx_int8, uint32_t, put_words, 4, tiles_on, tiles_off, fours
 const product_kernel *pti_product_tiles(bool ints) {
   if (pti_amx_model()) return ints ? &model_of_int8 : &model_of_bf16;
 #if defined(PT_HAVE_AMX)
-  if (pti_cpu() == PTI_CPU_AMX) return ints ? &amx_of_int8 : &amx_of_bf16;
+  if (pti_cpu_amx()) return ints ? &amx_of_int8 : &amx_of_bf16;
 #endif
   return NULL;
 }
