@@ -24,14 +24,18 @@
       the sums fill the registers, which leaves the most multiplications for every number that is read.
 
    Packing is what makes 6 fast: panels are read from front to back, whatever the matrix was like, and hold numbers of
-   the compute type. It costs one pass over a and b. Where that does not pay, it is left out: rows of b that lie in memory
-   as they would in a panel are read there when few rows of a need them.
+   the compute type. It costs one pass over a and b. Where that does not pay, it is left out: matrices that a part of the
+   second-level cache holds are read where they lie, a by its two steps, b if its rows are as in a panel. Products of at
+   most eight rows or columns by a large matrix have a path of their own (skinny.c), which reads the large one once.
 
    Rows are dealt out evenly to panels, so 15 rows are panels of 8 and 7 and not of 14 and 1; there is a micro-kernel for
    each height. The arithmetic of an element of c does not depend on the panel or unit that it is in, nor on who computes
-   it: its bits depend on k, on the CPU level, and on which of the paths of gemm.c the shape takes.
+   it: its bits depend on k, on the CPU level, and on whether the shape is skinny. Sizes of caches decide only who does
+   what, and when.
 
-   float16 and bfloat16 are packed as float, small integers as uint32_t, which wraps as they would. */
+   float16 and bfloat16 are packed as float, int32 as uint32_t, which wraps as it would; int16 and int8 as pairs and fours
+   of neighbours along k, which one instruction multiplies and adds up; bfloat16 and int8 by AMX's tiles where the machine
+   has them (tiles.c). AVX512_BF16 is left alone: where it was measured, it has half the speed of multiplying floats. */
 #ifndef PTI_KERNELS_PRODUCT_H
 #define PTI_KERNELS_PRODUCT_H
 
