@@ -145,7 +145,7 @@ $(BUILD)/bindings/%.o: bindings/%.c | $(GEN)
 $(BUILD)/bindings/program/%.o: bindings/program/%.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(EDIT) $(LUA_CFLAGS) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
-$(BUILD)/%.o: build/gen/%.c
+$(BUILD)/%.o: build/gen/%.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 

@@ -89,6 +89,7 @@ typedef struct pl_args {
   pt_arg arg[PTI_MAX_ARG];
   unsigned numbers; /* bit set of arguments that wait for pl_make_numbers */
   unsigned set;     /* of those that were given */
+  bool out;         /* the options name `out`: results are written into it */
   int nints;
   int64_t ints[64]; /* of all lists of sizes and dims */
 } pl_args;

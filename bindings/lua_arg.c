@@ -319,6 +319,7 @@ static int unknown_option(lua_State *L, const pl_args *a) {
     strncat(known, *known ? ", " : "; it takes ", sizeof known - strlen(known) - 1);
     strncat(known, a->op->param[k].name, sizeof known - strlen(known) - 1);
   }
+  if (*known && *a->suffix == 0) strncat(known, ", out", sizeof known - strlen(known) - 1);
   return pl_error(L, PT_EARG, "%s%s: unknown option '%s'%s%s", a->op->name, a->suffix, name, hint,
                   known);
 }
@@ -327,13 +328,18 @@ static int unknown_option(lua_State *L, const pl_args *a) {
 static bool is_none(lua_State *L, const pti_param_spec *p, int i) {
   int type = lua_type(L, i);
   if (type == LUA_TNIL) return true;
-  return type == LUA_TBOOLEAN && !lua_toboolean(L, i) && p->optional && p->type != 'b';
+  bool none = p == NULL || (p->optional && p->type != 'b'); /* no parameter: `out` */
+  return type == LUA_TBOOLEAN && !lua_toboolean(L, i) && none;
 }
 
 static void read_options(lua_State *L, pl_args *a, int i) {
   for (lua_pushnil(L); lua_next(L, i); lua_pop(L, 1)) {
     int k = 0, value = lua_gettop(L);
     const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+    if (strcmp(key, "out") == 0 && *a->suffix == 0) {
+      a->out = !is_none(L, NULL, value);
+      continue;
+    }
     while (k < a->op->narg && strcmp(a->op->param[k].name, key) != 0) k++;
     if (k == a->op->narg) {
       lua_pop(L, 1);
@@ -383,6 +389,7 @@ void pl_read_args(lua_State *L, pl_args *a, const pt_op *op, const char *suffix)
   a->op = op;
   a->suffix = suffix;
   a->numbers = a->set = 0;
+  a->out = false;
   a->nints = 0;
   if (read_two(L, a)) return;
   if (op->defaults) memcpy(a->arg, op->defaults, (size_t)narg * sizeof *a->arg);

@@ -46,6 +46,28 @@ static int hand_over(lua_State *L, const pt_op *op, const char *suffix) {
 
 /* ---- calls ---- */
 
+static const char writer_key; /* of the function that pt/init.lua left, in the registry */
+
+/* core.on_out(fn): fn(name, out, results...) writes the results into out and returns what the call is to return. */
+static int on_out(lua_State *L) {
+  lua_settop(L, 1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &writer_key);
+  return 0;
+}
+
+/* The results on top of the stack, written into option `out` of the table at `options`. */
+static int write_out(lua_State *L, const pt_op *op, int options, int results) {
+  int first = lua_gettop(L) - results + 1;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &writer_key);
+  lua_insert(L, first);
+  lua_pushstring(L, op->name);
+  lua_insert(L, first + 1);
+  lua_getfield(L, options, "out");
+  lua_insert(L, first + 2);
+  lua_call(L, results + 2, LUA_MULTRET);
+  return lua_gettop(L) - first + 1;
+}
+
 /* Upvalue 1: the op. */
 static int op_call(lua_State *L) {
   const pt_op *op = lua_touserdata(L, lua_upvalueindex(1));
@@ -54,6 +76,7 @@ static int op_call(lua_State *L) {
   pt_tensor *out[PTI_MAX_OUT] = {0};
   pl_box *box[PTI_MAX_OUT];
   pl_args a;
+  int last = lua_gettop(L); /* where options stand */
   pl_read_args(L, &a, op, "");
   for (int k = 0; k < op->nout; k++) box[k] = pl_new_box(L);
   if (pti_this.anomaly) pl_mark_line(L);
@@ -65,7 +88,8 @@ static int op_call(lua_State *L) {
   }
   pt_scope_end(scope);
   if (!ok) return pl_raise(L);
-  return same ? 1 : op->nout;
+  int results = same ? 1 : op->nout;
+  return a.out ? write_out(L, op, last, results) : results;
 }
 
 /* x:name_(...): edits x and returns it. */
@@ -194,5 +218,7 @@ void pl_open_op(lua_State *L) {
   lua_setfield(L, -2, "functions");
   lua_pushcfunction(L, ops);
   lua_setfield(L, -2, "ops");
+  lua_pushcfunction(L, on_out);
+  lua_setfield(L, -2, "on_out");
   set_operators(L);
 }

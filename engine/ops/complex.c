@@ -454,6 +454,9 @@ pt_tensor *prod_complex(const pt_op *op, const pt_arg *arg) {
   pt_arg all = arg[1];
   all.given = all.given && all.n > 0;
   if (!pti_dim_set(op->name, &all, x->nd, in)) return NULL;
+  if (arg[3].given && !pti_is(arg[3].i, PTI_COMPLEX))
+    return pti_fail(PT_EDTYPE, "%s: complex x cannot become %s", op->name, pt_dtype_name(arg[3].i));
+  if (arg[3].given) x = to(x, arg[3].i);
   for (int d = 0; d < arg[0].t->nd; d++) {
     if (!in[d]) continue;
     x = product(x, d);

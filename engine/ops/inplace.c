@@ -47,7 +47,10 @@ bool fill_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 }
 
 pt_tensor *copy_run(const copy_args *args) {
-  if (pti_copy_into(args->x, args->src)) return args->x;
+  pt_tensor *src = args->src;
+  int to = pti_dev(args->x);
+  if (args->non_blocking && pti_dev(src) != to) src = pti_to_device_later(src, to);
+  if (src && pti_copy_into(args->x, src)) return args->x;
   pti_error_prefix(args->op->name);
   return NULL;
 }

@@ -16,7 +16,7 @@ static reduction reduction_of(const char *op, const char *name) {
 
 static pt_tensor *reduced(pt_tensor *x, reduction r) {
   if (r == NONE) return x;
-  return r == SUM ? pt_sum(x, NULL, -1, false, -1) : pt_mean(x, NULL, -1, false);
+  return r == SUM ? pt_sum(x, NULL, -1, false, -1) : pt_mean(x, NULL, -1, false, -1);
 }
 
 /* PyTorch warns where shapes differ and broadcasts, which is nearly always a mistake: here it is an
@@ -217,7 +217,7 @@ pt_tensor *cross_entropy_run(const cross_entropy_args *args) {
     q.target = checked_target(args->op->name, x, q.target, q.weight, q.ignore);
     if (q.target == NULL) return NULL;
   }
-  q.logp = pt_log_softmax(x, q.dim);
+  q.logp = pt_log_softmax(x, q.dim, -1);
   if (q.logp == NULL) return NULL;
   return probabilities ? against_probabilities(&q) : against_ids(&q);
 }

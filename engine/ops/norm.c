@@ -103,14 +103,14 @@ static bool composed_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
   if (!x || !read_norm(&p, x, w, NULL, &args)) return false;
   x = as_rows(x, &p);
   g = as_rows(g, &p);
-  pt_tensor *centred = p.rms ? x : pt_sub(x, pt_mean(x, in_row, 2, true));
+  pt_tensor *centred = p.rms ? x : pt_sub(x, pt_mean(x, in_row, 2, true, -1));
   pt_tensor *rstd =
-      pt_rsqrt(pt_add(pt_mean(pt_square(centred), in_row, 2, true), pt_scalar(p.eps)));
+      pt_rsqrt(pt_add(pt_mean(pt_square(centred), in_row, 2, true, -1), pt_scalar(p.eps)));
   pt_tensor *xhat = pt_mul(centred, rstd);
   if (pti_wants(n, 0)) {
     pt_tensor *gw = w ? pt_mul(g, as_columns(w, &p)) : g;
-    pt_tensor *inner = pt_sub(gw, pt_mul(xhat, pt_mean(pt_mul(gw, xhat), in_row, 2, true)));
-    if (!p.rms) inner = pt_sub(inner, pt_mean(gw, in_row, 2, true));
+    pt_tensor *inner = pt_sub(gw, pt_mul(xhat, pt_mean(pt_mul(gw, xhat), in_row, 2, true, -1)));
+    if (!p.rms) inner = pt_sub(inner, pt_mean(gw, in_row, 2, true, -1));
     if (!(gx[0] = pt_reshape(pt_mul(rstd, inner), n->in[0].size, n->in[0].nd))) return false;
   }
   if (pti_wants(n, 1) && !(gx[1] = pt_reshape(pt_sum(pt_mul(g, xhat), batch, 2, false, -1),

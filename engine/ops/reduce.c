@@ -91,10 +91,11 @@ bool sum_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 
 pt_tensor *mean_run(const mean_args *args) {
   plan p;
-  if (!pti_floating(args->op->name, "x", args->x)) return NULL;
-  if (!plan_of(args->op->name, args->x, args->dim, args->keepdim, &p)) return NULL;
+  pt_tensor *x = args->dtype->given ? pti_cast(args->x, args->dtype->i) : args->x;
+  if (x == NULL || !pti_floating(args->op->name, "x", x)) return NULL;
+  if (!plan_of(args->op->name, x, args->dim, args->keepdim, &p)) return NULL;
   double scale = p.count ? 1 / (double)p.count : 1;
-  return reduce(args->op->name, PTI_SUM, args->x, &p, args->x->dtype, scale, NAN);
+  return reduce(args->op->name, PTI_SUM, x, &p, x->dtype, scale, NAN);
 }
 
 bool mean_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
@@ -102,7 +103,7 @@ bool mean_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   const pti_edge *e = &n->in[0];
   int64_t numel = pti_edge_numel(e);
   double share = numel ? (double)g[0]->numel / (double)numel : 1;
-  pt_tensor *wide = with_dims(pt_mul(g[0], pt_scalar(share)), e, args.dim);
+  pt_tensor *wide = pti_grad_as(with_dims(pt_mul(g[0], pt_scalar(share)), e, args.dim), e);
   gx[0] = wide ? pt_expand(wide, e->size, e->nd) : NULL;
   return gx[0] != NULL;
 }
@@ -112,8 +113,10 @@ bool mean_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 pt_tensor *prod_run(const prod_args *args) {
   pt_tensor *x = args->x;
   plan p;
-  pt_dtype dtype = pti_is(x->dtype, PTI_INTS | PTI_BOOLS) ? PT_I64 : x->dtype;
-  if (!plan_of(args->op->name, x, args->dim, args->keepdim, &p)) return NULL;
+  bool whole = pti_is(x->dtype, PTI_INTS | PTI_BOOLS);
+  pt_dtype dtype = args->dtype->given ? args->dtype->i : whole ? PT_I64 : x->dtype;
+  if (args->dtype->given) x = pti_cast(x, dtype);
+  if (x == NULL || !plan_of(args->op->name, x, args->dim, args->keepdim, &p)) return NULL;
   return reduce(args->op->name, PTI_PROD, x, &p, dtype, 1, 1);
 }
 
@@ -165,11 +168,12 @@ bool prod_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   dims.given = dims.given && dims.n > 0;
   if (x == NULL || y == NULL || !pti_dim_set(n->op->name, &dims, e->nd, in)) return false;
   if (x->numel == 0) return (gx[0] = pti_zeros_for(e, g[0])) != NULL;
+  if (x->dtype != y->dtype && !(x = pt_to_dtype(x, y->dtype))) return false;
   if (!pt_item(pt_any(pt_eq(x, pt_scalar(0)), NULL, -1, false), &zeros)) return false;
   pt_tensor *wide = with_dims(g[0], e, args.dim);
   if (zeros != 0) gx[0] = pt_mul(wide, product_of_others(x, in));
   else gx[0] = pt_div(pt_mul(wide, with_dims(y, e, args.dim)), x);
-  return gx[0] != NULL;
+  return (gx[0] = pti_grad_as(gx[0], e)) != NULL;
 }
 
 /* ---- extremes ---- */

@@ -306,8 +306,8 @@ static bool read_geometry(const char *op, const pt_arg *size, const pt_arg *stri
 pt_tensor *as_strided_run(const as_strided_args *args) {
   pt_tensor *x = args->x;
   pti_geometry q;
-  if (!read_geometry(args->op->name, args->size, args->stride, args->offset, x->dtype, &q))
-    return NULL;
+  int64_t offset = args->storage_offset < 0 ? x->offset : args->storage_offset;
+  if (!read_geometry(args->op->name, args->size, args->stride, offset, x->dtype, &q)) return NULL;
   /* The gradient is laid out as x's elements, in order: strides of the input are not recorded. */
   if (pt_grad_enabled() && pti_needs_grad(x) && !pti_dense(x)) {
     return pti_fail(PT_EGRAD,
@@ -331,7 +331,8 @@ bool as_strided_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   const as_strided_args args = as_strided_args_of(n->op, n->arg, NULL);
   const pti_edge *e = &n->in[0];
   pti_geometry q;
-  int64_t lo, hi, have = pti_edge_numel(e), offset = args.offset - e->offset;
+  int64_t lo, hi, have = pti_edge_numel(e),
+                  offset = args.storage_offset < 0 ? 0 : args.storage_offset - e->offset;
   if (g[0]->numel == 0 || have == 0) return (gx[0] = pti_zeros_for(e, g[0])) != NULL;
   if (!read_geometry(n->op->name, args.size, args.stride, offset, e->dtype, &q)) return false;
   if (!pti_extent(q.size, q.stride, q.nd, &lo, &hi))
@@ -351,7 +352,7 @@ bool as_strided_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 pt_tensor *as_strided_scatter_run(const as_strided_scatter_args *args) {
   pt_tensor *x = args->x, *src = args->src;
   pti_geometry q;
-  if (!read_geometry(args->op->name, args->size, args->stride, args->offset, x->dtype, &q))
+  if (!read_geometry(args->op->name, args->size, args->stride, args->storage_offset, x->dtype, &q))
     return NULL;
   pt_tensor *y = pti_new_like(x, x->dtype);
   if (!pti_copy_into(y, x)) return NULL;
@@ -372,7 +373,7 @@ pt_tensor *as_strided_scatter_run(const as_strided_scatter_args *args) {
 bool as_strided_scatter_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   const as_strided_scatter_args args = as_strided_scatter_args_of(n->op, n->arg, NULL);
   const pt_arg *size = args.size, *stride = args.stride;
-  int64_t offset = args.offset;
+  int64_t offset = args.storage_offset;
   if (pti_wants(n, 0)) {
     pt_tensor *zero = pt_zeros(size->ints, size->n, g[0]->dtype, pti_dev(g[0]));
     gx[0] = pt_as_strided_scatter(g[0], zero, size->ints, size->n, stride->ints, stride->n, offset);

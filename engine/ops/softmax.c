@@ -5,9 +5,11 @@
 static pt_tensor *run(const softmax_args *args, bool log) {
   const char *name = args->op->name;
   int dim;
-  if (!pti_floating(name, "x", args->x) || !pti_dim(name, args->dim, args->x->nd, &dim))
+  pt_tensor *x = args->dtype->given ? pti_cast(args->x, args->dtype->i) : args->x;
+  if (x == NULL || !pti_floating(name, "x", x) || !pti_dim(name, args->dim, x->nd, &dim))
     return NULL;
-  pt_tensor *x = pti_dense_of(args->x), *y = x ? pti_new_like(x, x->dtype) : NULL;
+  x = pti_dense_of(x);
+  pt_tensor *y = x ? pti_new_like(x, x->dtype) : NULL;
   if (y == NULL || y->numel == 0) return y;
   const pti_device *dev = pti_home(x);
   if (!pti_has(name, dev, dev->kernels->softmax != NULL)) return NULL;
@@ -28,13 +30,14 @@ static bool vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx, bool log) {
     return false;
   const pti_device *dev = pti_home(y);
   if (pt_grad_enabled() || dev->kernels->softmax_grad == NULL) {
-    return (gx[0] = composed(y, g[0], dim, log)) != NULL;
+    return (gx[0] = pti_grad_as(composed(y, g[0], dim, log), &n->in[0])) != NULL;
   }
   pt_tensor *dense = pti_dense_of(g[0]), *out = dense ? pti_new_like(y, y->dtype) : NULL;
   if (out == NULL) return false;
-  gx[0] = out;
-  return out->numel == 0 || dev->kernels->softmax_grad(dev->index, pti_rows_of(y, dim), log,
-                                                       pti_ptr(y), pti_ptr(dense), pti_ptr(out));
+  if (out->numel > 0 && !dev->kernels->softmax_grad(dev->index, pti_rows_of(y, dim), log,
+                                                    pti_ptr(y), pti_ptr(dense), pti_ptr(out)))
+    return false;
+  return (gx[0] = pti_grad_as(out, &n->in[0])) != NULL;
 }
 
 pt_tensor *softmax_run(const softmax_args *args) { return run(args, false); }

@@ -35,7 +35,7 @@ local function cast_first(name, policy, fn, lower, args)
     if eligible(x) then args[i] = x:to(dtype) end
     if type(x) == "table" and getmetatable(x) == nil then -- a list of operands, or options
       local list = {}
-      for k, v in pairs(x) do list[k] = eligible(v) and v:to(dtype) or v end
+      for k, v in pairs(x) do list[k] = k ~= "out" and eligible(v) and v:to(dtype) or v end
       args[i] = list
     end
   end

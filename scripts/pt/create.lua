@@ -244,7 +244,7 @@ local function bounds(name, low, high)
   return low, high
 end
 
-local randint = signature("randint", "low:i high:i size:I*" .. DRAWN,
+local randint = signature("randint", "low:i high:i size:I*" .. DRAWN .. " -> result:T",
   function(_, low, high, size, dtype, device, requires_grad, g)
     low, high = bounds("randint", low, high)
     local x = core.empty(size, dtype or core.dtypes.int64, device, "randint")

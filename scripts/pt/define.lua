@@ -39,7 +39,10 @@ local function pass(...) return ... end
 -- fn with the arguments checked against `sig`.
 local function checked(name, sig, fn)
   local first, rest = sig:match "^(%w+):T%f[%s%z]%s*(.*)$"
-  local call, slow = signature(name, rest or sig, fn, first and "tensor" or false, true, first)
+  local text = rest or sig
+  -- What makes tensors may write them elsewhere; what works in place writes into x.
+  if name:sub(-1) ~= "_" and not text:find("->", 1, true) then text = text .. " -> result:T" end
+  local call, slow = signature(name, text, fn, first and "tensor" or false, true, first)
   names[slow] = name
   return call
 end

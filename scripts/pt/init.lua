@@ -23,6 +23,8 @@ for name, fn in pairs(core.functions) do
   if name:sub(-1) ~= "_" then pt[name] = fn end
 end
 
+core.on_out(function(...) return require "pt.out"(...) end)
+
 -- ---- functions and methods in Lua: a file is loaded when one of its names is first asked for ----
 
 local home = { functions = {}, methods = {} } -- name -> the file that makes it

@@ -8,6 +8,7 @@
 -- integers, D dim or list of dims, S size or list of sizes, L list of tensors, y dtype, v device, l list, t table,
 -- F function, a anything. After the type `?`: may be left out (or false, PyTorch's None); `=value`: the default;
 -- `*` (of I and L): also one by one, as in tile(2, 1), up to a last table.
+-- A signature that ends in "-> result:T" (or names its results) takes the option `out` as well (pt.out).
 
 -- signature.of(fn) tells the text that fn was made with.
 
@@ -71,7 +72,9 @@ end
 
 local function parse(text)
   local params, defaults = {}, {}
-  for i, p in ipairs(grammar.parse(text).params) do
+  local parsed = grammar.parse(text)
+  params.writes = parsed.outputs[1] ~= nil
+  for i, p in ipairs(parsed.params) do
     params[i] = {
       name = p.name, kind = p.type, check = kinds[p.type][2], optional = p.optional,
       none = p.type ~= "b" and p.none, -- false stands for nil
@@ -126,6 +129,7 @@ end
 local function unknown(owner, params, name)
   local names = {}
   for i, param in ipairs(params) do names[i] = param.name end
+  if params.writes then names[#names + 1] = "out" end
   local close = nearest(tostring(name), names)
   fail("%s: unknown option '%s'; %s", owner, tostring(name),
     close and ("did you mean '%s'?"):format(close) or #names == 0 and "it takes none"
@@ -148,8 +152,9 @@ end
 local function is_options(table, param, params)
   if type(table) ~= "table" or getmetatable(table) ~= nil then return false end
   local key = next(table)
-  if not (param and param.kind:find "[ltaIDSL]") then return true end
-  return type(key) == "string" and (params[key] ~= nil or param.kind:find "[IDSL]" ~= nil)
+  if not (param and param.kind:find "[ltaIDSL]") then return key == nil or type(key) == "string" end
+  return type(key) == "string"
+    and (params[key] ~= nil or params.writes and key == "out" or param.kind:find "[IDSL]" ~= nil)
 end
 
 -- The values from place k on as one list in place k. Returns how many places are filled then.
@@ -164,7 +169,7 @@ local function gather(owner, params, given, k, n)
   return k
 end
 
--- The values of `given` (n of them, perhaps with an options table last) in the order of the parameters.
+-- The values of `given` (n of them, perhaps with an options table last) in the order of the parameters; and `out`.
 local function arrange(owner, params, defaults, given, n)
   local last, spread = given[n], params.spread
   local options = n > 0 and is_options(last, params[spread and n > spread and #params + 1 or n], params)
@@ -174,7 +179,13 @@ local function arrange(owner, params, defaults, given, n)
     if module_name(given[1]) then wrong(owner, params[1] or { kind = "a", name = "x" }, given[1]) end
     fail("%s: takes %d arguments, got %d", owner, #params, n)
   end
+  local out
   if options then
+    if params.writes and last.out ~= nil then
+      local rest = {}
+      for name, value in pairs(last) do rest[name] = value end
+      out, rest.out, last = last.out, nil, rest
+    end
     for name, value in pairs(last) do
       local at = type(name) == "string" and params[name] or unknown(owner, params, name)
       if given[at] ~= nil then fail("%s: %s is given twice", owner, name) end
@@ -188,7 +199,7 @@ local function arrange(owner, params, defaults, given, n)
     if value == nil then
       if not param.optional then missing(owner, params, i) end
     elseif not param.check(value) then
-      wrong(owner, param, value)
+      wrong(owner, param, module_name(given[1]) and given[1] or value)
     elseif param.kind == "i" then
       value = math.tointeger(value)
     elseif param.kind == "y" then
@@ -196,7 +207,7 @@ local function arrange(owner, params, defaults, given, n)
     end
     given[i] = value
   end
-  return given
+  return given, out
 end
 
 -- ---- the call ----
@@ -298,13 +309,14 @@ local function signature(owner, text, fn, head, keep, first)
     if type(head) == "table" and not is_a(self, head) then
       fail("%s: called with '.'; write %s:%s(...)", owner, first or "object", owner)
     end
-    local given, n = { ... }, select("#", ...)
+    local given, n, out = { ... }, select("#", ...), nil
     while n > 0 and given[n] == nil do n = n - 1 end -- the fast path passes what it was not given
     if spread == 1 and params[1].kind == "I" and all_integers(given, n) then
       given = table.move(defaults, 2, count, 2, { given })
     else
-      given = arrange(owner, params, defaults, given, n)
+      given, out = arrange(owner, params, defaults, given, n)
     end
+    if out then return require "pt.out"(owner, out, run(self, table.unpack(given, 1, count))) end
     if keep then return pass(run(self, table.unpack(given, 1, count))) end
     return run(self, table.unpack(given, 1, count))
   end

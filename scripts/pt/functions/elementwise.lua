@@ -22,7 +22,14 @@ for name, of in pairs {
 end
 
 define("positive", "x:T", "x itself", function(x) return x end)
-define("rsub", "x:T other:A", "other minus x", function(x, other) return other - x end)
+
+-- Most calls have two operands and no options. Others are told from those whose operand stands for a tensor.
+local operand = { userdata = true, number = true, boolean = true, string = true, ["function"] = true }
+
+local function read(plain, with_options, x, y, ...)
+  if ... == nil and type(y) == "table" and getmetatable(y) ~= nil then return plain(x, y) end
+  return (with_options(nil, x, y, ...))
+end
 
 local rounding = {
   floor = core.fn "floor_divide",
@@ -34,16 +41,32 @@ local rounding = {
   end,
 }
 
-local divide_rounded = signature("div", "x:A y:A rounding_mode:s?", function(_, a, b, mode)
-  if mode == nil then return divide(a, b) end
-  if not rounding[mode] then fail("div: rounding_mode is floor or trunc, got '%s'", mode) end
+local function rounded(name, a, b, mode)
+  if not rounding[mode] then fail("%s: rounding_mode is floor or trunc, got '%s'", name, mode) end
   return rounding[mode](a, b)
+end
+
+local divide_rounded = signature("div", "x:A y:A rounding_mode:s? -> result:T", function(_, a, b, mode)
+  if mode == nil then return divide(a, b) end
+  return rounded("div", a, b, mode)
 end)
 
-define("div", "x:T... y... options...", "x over y; rounding_mode is floor or trunc", function(a, b, options)
-  if options == nil then return divide(a, b) end
-  return (divide_rounded(nil, a, b, options))
+define("div", "x:T... y... options...", "x over y; rounding_mode is floor or trunc", function(a, b, mode, options, more)
+  if mode == nil and operand[type(b)] then return divide(a, b) end
+  return (read(divide, divide_rounded, a, b, mode, options, more))
 end)
+
+local divide_into = rows.div_
+local divide_rounded_into = signature("div_", "x:T y:A rounding_mode:s?", function(_, a, b, mode)
+  if mode == nil then return divide_into(a, b) end
+  return a:copy_(rounded("div_", core.grad_enabled() and a.requires_grad and a:clone() or a, b, mode))
+end)
+
+define("div_", "x:T... y... options...", "x over y, in place; rounding_mode is floor or trunc",
+  function(a, b, mode, options, more)
+    if mode == nil and operand[type(b)] then return divide_into(a, b) end
+    return (read(divide_into, divide_rounded_into, a, b, mode, options, more))
+  end)
 made.methods.div = functions.div
 alias("divide", "div")
 
@@ -53,7 +76,8 @@ alias("divide", "div")
 for name, sign in pairs { add = "plus", sub = "minus" } do
   for _, suffix in ipairs { "", "_" } do
     local plain = rows[name .. suffix]
-    local with_alpha = signature(name .. suffix, "x:A other:A alpha:n=1", function(_, x, other, alpha)
+    local text = "x:A other:A alpha:n=1" .. (suffix == "" and " -> result:T" or "")
+    local with_alpha = signature(name .. suffix, text, function(_, x, other, alpha)
       if alpha == 1 or not core.is_tensor(other) then
         if type(other) == "boolean" then fail("%s%s: other is %s, but alpha wants a number", name, suffix, other) end
         return plain(x, alpha == 1 and other or other * alpha)
@@ -63,14 +87,19 @@ for name, sign in pairs { add = "plus", sub = "minus" } do
       return plain(x, dtype == core.dtypes.bool and other:to_dtype(dtype) or other)
     end)
     local fn = define(name .. suffix, "x:A... other:A... options...", "x " .. sign .. " alpha (1) times other",
-      function(x, other, options)
-        if options == nil then return plain(x, other) end
-        return (with_alpha(nil, x, other, options))
+      function(x, other, alpha, options, more)
+        if alpha == nil and operand[type(other)] then return plain(x, other) end
+        return (read(plain, with_alpha, x, other, alpha, options, more))
       end)
     made.methods[name .. suffix] = fn
   end
 end
 alias("subtract", "sub")
+
+define("rsub", "x:T other:A alpha:n=1", "other minus alpha (1) times x", function(x, other, alpha)
+  if alpha ~= 1 then x = x * alpha end
+  return other - x
+end)
 
 -- ---- bits ----
 

@@ -21,17 +21,17 @@ end
 
 define("where", "cond:T x... y...",
   "x where cond is true, else y, as a method x:where(cond, y); cond alone: ids of its true elements by dim",
-  function(cond, x, y)
+  function(cond, x, y, options)
     if x ~= nil or y ~= nil then
       if core.is_tensor(cond) and cond.dtype ~= core.dtypes.bool then
         fail("where: condition is %s, but must be bool", tostring(cond.dtype))
       end
-      return (choose(cond, x, y))
+      return (choose(cond, x, y, options))
     end
     if not core.is_tensor(cond) then fail("where: condition must be a tensor, got %s", describe(cond)) end
     return by_dim(cond)
   end)
-function methods.where(x, cond, y) return functions.where(cond, x, y) end
+function methods.where(x, cond, ...) return functions.where(cond, x, ...) end
 
 define("argwhere", "x:T", "positions of the nonzero elements, (count, ndim)", function(x) return x:nonzero() end)
 

@@ -58,8 +58,12 @@ made.Softmax2d = define("Softmax2d", "", function(_, x) return (F.softmax(x, -3)
 
 --- x, or a learned slope times x below 0; one slope, or one for each channel.
 ---@class pt.nn.PReLU: pt.nn.Module
-made.PReLU = define("PReLU", "num_parameters:i=1 init_value:n=0.25",
+made.PReLU = define.with_parameters("PReLU", "num_parameters:i=1 init:n=0.25",
   function(self, x) return (F.prelu(x, self.weight)) end,
-  function(self) self.weight = Parameter(pt.full({ self.num_parameters }, self.init_value)) end)
+  function(self)
+    local value = rawget(self, "init")
+    self.init = nil -- the method again
+    self.weight = Parameter(pt.full({ self.num_parameters }, value, { dtype = pt.get_default_dtype() }))
+  end)
 
 return made

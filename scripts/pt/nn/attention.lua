@@ -6,6 +6,7 @@ local pt = require "pt"
 local F = require "pt.nn.functional"
 local class = require "pt.class"
 local define = require "pt.nn.define"
+local factory = require "pt.nn.factory"
 local fail = require "pt.fail"
 local init = require "pt.nn.initial"
 local layers = require "pt.nn.layers"
@@ -25,7 +26,7 @@ local function name_of(self) return getmetatable(self).__name end
 local Attention = class("MultiheadAttention", module.Module)
 made.MultiheadAttention = Attention
 
-Attention.init = signature("MultiheadAttention",
+Attention.init = factory("MultiheadAttention",
   "embed_dim:i num_heads:i dropout:n=0 bias:b=true add_bias_kv:b=false add_zero_attn:b=false kdim:i? vdim:i? "
     .. "batch_first:b=false",
   function(self, embed_dim, num_heads, dropout, bias, add_bias_kv, add_zero_attn, kdim, vdim, batch_first)
@@ -217,7 +218,7 @@ local function residual(self, x, norm, dropout, part)
   return norm(x + dropout(part(x)))
 end
 
-local Encoder = define("TransformerEncoderLayer", LAYER, nil, function(self)
+local Encoder = define.with_parameters("TransformerEncoderLayer", LAYER, nil, function(self)
   take_options(self)
   self.self_attn = attention_of(self)
   make_feedforward(self)
@@ -235,7 +236,7 @@ Encoder.forward = signature("TransformerEncoderLayer",
     return residual(self, x, self.norm2, self.dropout2, function(y) return feedforward(self, y) end)
   end)
 
-local Decoder = define("TransformerDecoderLayer", LAYER, nil, function(self)
+local Decoder = define.with_parameters("TransformerDecoderLayer", LAYER, nil, function(self)
   take_options(self)
   self.self_attn = attention_of(self)
   self.multihead_attn = attention_of(self)
@@ -294,7 +295,7 @@ DecoderStack.forward = signature("TransformerDecoder", DECODER, function(self, x
 end)
 
 --- Encoder and decoder; all matrices begin with xavier_uniform_.
-local Transformer = define("Transformer",
+local Transformer = define.with_parameters("Transformer",
   "d_model:i=512 nhead:i=8 num_encoder_layers:i=6 num_decoder_layers:i=6 dim_feedforward:i=2048 dropout:n=0.1 "
     .. "activation:a=relu custom_encoder:a? custom_decoder:a? layer_norm_eps:n=1e-5 batch_first:b=false "
     .. "norm_first:b=false bias:b=true",

@@ -67,7 +67,7 @@ end
 local CONV = "in_channels:i out_channels:i kernel_size:D stride:D=1 padding:a=0 dilation:D=1 groups:i=1 bias:b=true "
   .. "padding_mode:s=zeros"
 local TRANSPOSED = "in_channels:i out_channels:i kernel_size:D stride:D=1 padding:D=0 output_padding:D=0 groups:i=1 "
-  .. "bias:b=true dilation:D=1"
+  .. "bias:b=true dilation:D=1 padding_mode:s=zeros"
 
 local function describe(self)
   return ("%s %d -> %d"):format(name_of(self), self.in_channels, self.out_channels)
@@ -84,7 +84,7 @@ for nd = 1, 3 do
   local conv, back = ("conv%dd"):format(nd), ("conv_transpose%dd"):format(nd)
 
   --- x (batch, in, ...) -> (batch, out, ...)   weight (out, in / groups, kernel)   bias (out)
-  local Conv = define(("Conv%dd"):format(nd), CONV, function(self, x)
+  local Conv = define.with_parameters(("Conv%dd"):format(nd), CONV, function(self, x)
     if self.padding_mode == "zeros" then
       return (F[conv](x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups))
     end
@@ -106,12 +106,15 @@ for nd = 1, 3 do
   made[("Conv%dd"):format(nd)] = Conv
 
   --- x (batch, in, ...) -> (batch, out, ...)   weight (in, out / groups, kernel)   bias (out)
-  local Transposed = define(("ConvTranspose%dd"):format(nd), TRANSPOSED, function(self, x)
+  local Transposed = define.with_parameters(("ConvTranspose%dd"):format(nd), TRANSPOSED, function(self, x)
     return (F[back](x, self.weight, self.bias, self.stride, self.padding, self.output_padding, self.groups,
       self.dilation))
   end, function(self)
     local bias = take_bias(self)
     check_groups(self)
+    if self.padding_mode ~= "zeros" then
+      fail("%s: padding_mode must be zeros, got '%s'", name_of(self), self.padding_mode)
+    end
     make_weights(self, nd, self.in_channels, self.out_channels // self.groups, bias)
   end)
   Transposed.describe = describe

@@ -7,6 +7,7 @@
 
 local pt = require "pt"
 local class = require "pt.class"
+local factory = require "pt.nn.factory"
 local module = require "pt.nn.module"
 local signature = require "pt.signature"
 
@@ -22,14 +23,16 @@ end
 ---@param options string a signature (pt.signature)
 ---@param forward fun(self: pt.nn.Module, ...): ...
 ---@param setup? fun(self: pt.nn.Module) makes parameters and buffers; checks the fields
----@param base? table the class to start from
+---@param init fun(name: string, options: string, fn: function): function signature, or factory
 ---@return table
-local function define(name, options, forward, setup, base)
-  local made, keys = class(name, base or module.Module), {}
-  for key in options:gmatch "([%w_]+):" do keys[#keys + 1] = key end
+local function made_by(init, name, options, forward, setup)
+  local made, keys = class(name, module.Module), {}
+  for key in options:gmatch "([%w_]+):" do
+    if init == signature or key ~= "device" and key ~= "dtype" then keys[#keys + 1] = key end
+  end
   made.forward = forward
 
-  made.init = signature(name, options, function(self, ...)
+  made.init = init(name, options, function(self, ...)
     for i, key in ipairs(keys) do
       local value = select(i, ...)
       if pt.is_tensor(value) then self:register_buffer(key, value) else rawset(self, key, value) end
@@ -50,4 +53,8 @@ local function define(name, options, forward, setup, base)
   return made
 end
 
-return define
+--- define(...), and define.with_parameters(...) for layers that make parameters or buffers: they take `device` and
+--- `dtype` too (pt.nn.factory).
+return setmetatable({ with_parameters = function(...) return made_by(factory, ...) end }, {
+  __call = function(_, ...) return made_by(signature, ...) end,
+})

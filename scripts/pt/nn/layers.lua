@@ -8,6 +8,7 @@ local fail = require "pt.fail"
 local init = require "pt.nn.initial"
 local class = require "pt.class"
 local define = require "pt.nn.define"
+local factory = require "pt.nn.factory"
 local module = require "pt.nn.module"
 local signature = require "pt.signature"
 
@@ -20,10 +21,10 @@ end
 
 --- y = x w' + b.   x (..., in)   weight (out, in)   bias (out)   ->   y (..., out)
 ---@class pt.nn.Linear: pt.nn.Module
----@overload fun(in_features: integer, out_features: integer, options?: {bias: boolean}): pt.nn.Linear
+---@overload fun(in_features: integer, out_features: integer, options?: {bias?: boolean}): pt.nn.Linear
 local Linear = layer("Linear")
 
-Linear.init = signature("Linear", "in_features:i out_features:i bias:b=true",
+Linear.init = factory("Linear", "in_features:i out_features:i bias:b=true",
   function(self, in_features, out_features, bias)
     if in_features < 1 or out_features < 0 then
       fail("Linear: a layer from %d to %d features cannot be made", in_features, out_features)
@@ -42,7 +43,7 @@ end
 
 --- y[o] = x1 w[o] x2 + b[o].   weight (out, in1, in2)   bias (out)
 ---@class pt.nn.Bilinear: pt.nn.Module
-layers.Bilinear = define("Bilinear", "in1_features:i in2_features:i out_features:i bias:b=true",
+layers.Bilinear = define.with_parameters("Bilinear", "in1_features:i in2_features:i out_features:i bias:b=true",
   function(self, x, y) return (F.bilinear(x, y, self.weight, self.bias)) end,
   function(self)
     local bias = self.bias
@@ -106,7 +107,7 @@ end
 --- sparse is taken for scripts that set it: the gradient has the same values and is dense. optim.SparseAdam updates
 --- only the rows that were looked up.
 ---@class pt.nn.Embedding: pt.nn.Module
-local Embedding = define("Embedding",
+local Embedding = define.with_parameters("Embedding",
   "num_embeddings:i embedding_dim:i padding_idx:i? max_norm:n? norm_type:n=2 scale_grad_by_freq:b=false sparse:b=false",
   function(self, ids)
     return (F.embedding(ids, self.weight, self.padding_idx, self.max_norm, self.norm_type, self.scale_grad_by_freq,
@@ -118,7 +119,7 @@ layers.Embedding = Embedding
 --- Sum, mean or max of the rows of each bag of ids: rows of ids (bags, n), or a vector with the place (from 1) where
 --- each bag begins. sparse: as for Embedding.
 ---@class pt.nn.EmbeddingBag: pt.nn.Module
-local EmbeddingBag = define("EmbeddingBag",
+local EmbeddingBag = define.with_parameters("EmbeddingBag",
   "num_embeddings:i embedding_dim:i max_norm:n? norm_type:n=2 scale_grad_by_freq:b=false mode:s=mean sparse:b=false "
     .. "include_last_offset:b=false padding_idx:i?",
   function(self, ids, offsets, per_sample_weights)

@@ -12,9 +12,12 @@ local made = {}
 local function name_of(self) return getmetatable(self).__name end
 local function describe(self) return ("%s of %d"):format(name_of(self), self.num_features) end
 
-local function make_affine(self, size)
-  self.weight = Parameter(pt.ones(size))
-  self.bias = Parameter(pt.zeros(size))
+-- The options `affine` and `bias` as parameters; `bias` gives way to the one of that name.
+local function make_affine(self, affine, size)
+  local bias = self.bias
+  self.bias = nil
+  if affine then self.weight = Parameter(pt.ones(size)) end
+  if affine and bias then self.bias = Parameter(pt.zeros(size)) end
 end
 
 -- ---- by statistics of the batch ----
@@ -22,7 +25,7 @@ end
 local function setup(self)
   local n = self.num_features
   if n < 1 then fail("%s: num_features must be 1 or more, got %d", name_of(self), n) end
-  if self.affine then make_affine(self, { n }) end
+  make_affine(self, self.affine, { n })
   if self.track_running_stats then
     self:register_buffer("running_mean", pt.zeros(n))
     self:register_buffer("running_var", pt.ones(n))
@@ -51,9 +54,12 @@ local function check_dims(self, x, least, most)
     least == most and tostring(least) or ("%d to %d"):format(least, most), most > 2 and ", ..." or "")
 end
 
+local NORM = "num_features:i eps:n=1e-5 momentum:n?=0.1 affine:b=%s track_running_stats:b=%s device:v? dtype:y? "
+  .. "bias:b=true"
+
 -- BatchNorm for x of least to most dims.
 local function batch_norm(name, least, most)
-  local Norm = define(name, "num_features:i eps:n=1e-5 momentum:n?=0.1 affine:b=true track_running_stats:b=true",
+  local Norm = define.with_parameters(name, NORM:format(true, true),
     function(self, x)
       check_dims(self, x, least, most)
       if x:size(2) ~= self.num_features then
@@ -113,13 +119,12 @@ end
 
 for nd = 1, 3 do
   local name = ("InstanceNorm%dd"):format(nd)
-  local Norm = define(name, "num_features:i eps:n=1e-5 momentum:n?=0.1 affine:b=false track_running_stats:b=false",
+  local Norm = define.with_parameters(name, NORM:format(false, false),
     function(self, x)
       check_dims(self, x, nd + 1, nd + 2)
       local single = x.ndim == nd + 1
       if single then x = x:unsqueeze(1) end
       local tracked, momentum = self.running_mean ~= nil, self.momentum or 0
-      if tracked and self.training then momentum = count_batch(self) end
       local y = F.instance_norm(x, self.running_mean, self.running_var, self.weight, self.bias,
         self.training or not tracked, momentum, self.eps)
       return single and y:squeeze(1) or y
@@ -138,20 +143,16 @@ end
 
 --- Normalises the last dims, of that shape, together.   weight, bias (normalized_shape)
 ---@class pt.nn.LayerNorm: pt.nn.Module
-made.LayerNorm = define("LayerNorm", "normalized_shape:D eps:n=1e-5 elementwise_affine:b=true bias:b=true",
+made.LayerNorm = define.with_parameters("LayerNorm",
+  "normalized_shape:D eps:n=1e-5 elementwise_affine:b=true bias:b=true",
   function(self, x) return (F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)) end,
   function(self)
-    local bias = self.bias
-    self.bias = nil
-    local shape = shape_of(self)
-    if not self.elementwise_affine then return end
-    self.weight = Parameter(pt.ones(shape))
-    if bias then self.bias = Parameter(pt.zeros(shape)) end
+    make_affine(self, self.elementwise_affine, shape_of(self))
   end)
 
 --- The last dims over the root of the mean of their squares.   weight (normalized_shape)
 ---@class pt.nn.RMSNorm: pt.nn.Module
-made.RMSNorm = define("RMSNorm", "normalized_shape:D eps:n? elementwise_affine:b=true",
+made.RMSNorm = define.with_parameters("RMSNorm", "normalized_shape:D eps:n? elementwise_affine:b=true",
   function(self, x) return (F.rms_norm(x, self.normalized_shape, self.weight, self.eps)) end,
   function(self)
     local shape = shape_of(self)
@@ -160,13 +161,14 @@ made.RMSNorm = define("RMSNorm", "normalized_shape:D eps:n? elementwise_affine:b
 
 --- Normalises groups of channels, each sample by itself.   weight, bias (num_channels)
 ---@class pt.nn.GroupNorm: pt.nn.Module
-made.GroupNorm = define("GroupNorm", "num_groups:i num_channels:i eps:n=1e-5 affine:b=true",
+made.GroupNorm = define.with_parameters("GroupNorm",
+  "num_groups:i num_channels:i eps:n=1e-5 affine:b=true device:v? dtype:y? bias:b=true",
   function(self, x) return (F.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)) end,
   function(self)
     if self.num_groups < 1 or self.num_channels % self.num_groups ~= 0 then
       fail("GroupNorm: %d channels do not divide into %d groups", self.num_channels, self.num_groups)
     end
-    if self.affine then make_affine(self, { self.num_channels }) end
+    make_affine(self, self.affine, { self.num_channels })
   end)
 
 made.LocalResponseNorm = define("LocalResponseNorm", "size:i alpha:n=1e-4 beta:n=0.75 k:n=1",

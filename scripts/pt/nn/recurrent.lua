@@ -4,10 +4,10 @@
 local pt = require "pt"
 local F = require "pt.nn.functional"
 local class = require "pt.class"
+local factory = require "pt.nn.factory"
 local fail = require "pt.fail"
 local init = require "pt.nn.initial"
 local module = require "pt.nn.module"
-local signature = require "pt.signature"
 local PackedSequence = require("pt.nn.utils.rnn").PackedSequence
 
 local made = {}
@@ -217,7 +217,7 @@ local REST = "bias:b=true batch_first:b=false dropout:n=0 bidirectional:b=false"
 
 local function layer(name, kind, more)
   local Layer = class(name, Base)
-  Layer.init = signature(name, "input_size:i hidden_size:i num_layers:i=1 " .. REST .. (more or ""),
+  Layer.init = factory(name, "input_size:i hidden_size:i num_layers:i=1 " .. REST .. (more or ""),
     function(self, ...) setup(self, kind, ...) end)
   made[name] = Layer
 end
@@ -227,7 +227,7 @@ layer("LSTM", "lstm", " proj_size:i=0")
 layer("GRU", "gru")
 
 local RNN = class("RNN", Base)
-RNN.init = signature("RNN", "input_size:i hidden_size:i num_layers:i=1 nonlinearity:s=tanh " .. REST,
+RNN.init = factory("RNN", "input_size:i hidden_size:i num_layers:i=1 nonlinearity:s=tanh " .. REST,
   function(self, input_size, hidden_size, layers, nonlinearity, ...)
     if nonlinearity ~= "tanh" and nonlinearity ~= "relu" then
       fail("RNN: nonlinearity must be tanh or relu, got '%s'", nonlinearity)
@@ -280,13 +280,13 @@ function Cell:extra_repr() return ("%d, %d"):format(self.input_size, self.hidden
 
 for name, kind in pairs { LSTMCell = "lstm", GRUCell = "gru" } do
   local Made = class(name, Cell)
-  Made.init = signature(name, "input_size:i hidden_size:i bias:b=true",
+  Made.init = factory(name, "input_size:i hidden_size:i bias:b=true",
     function(self, ...) setup_cell(self, kind, ...) end)
   made[name] = Made
 end
 
 local RNNCell = class("RNNCell", Cell)
-RNNCell.init = signature("RNNCell", "input_size:i hidden_size:i bias:b=true nonlinearity:s=tanh",
+RNNCell.init = factory("RNNCell", "input_size:i hidden_size:i bias:b=true nonlinearity:s=tanh",
   function(self, input_size, hidden_size, bias, nonlinearity)
     if nonlinearity ~= "tanh" and nonlinearity ~= "relu" then
       fail("RNNCell: nonlinearity must be tanh or relu, got '%s'", nonlinearity)
