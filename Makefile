@@ -60,6 +60,8 @@ LEVELS := base
 FLAGS_base :=
 ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine)),)
 LEVELS += avx2 avx512
+# Here base serves processors from before 2013 and is kept small: the flags of the rows, which come after -O3.
+FLAGS_base  = $(OPT_ROWS)
 FLAGS_avx2   := -mavx2 -mfma -mf16c
 FLAGS_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c -mprefer-vector-width=512
 endif

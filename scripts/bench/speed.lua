@@ -114,20 +114,24 @@ end
 
 local counts = {}
 
---- Seconds of one run: the mean over as many as take 20 ms.
+local function spend(run, n)
+  local start = pt.clock()
+  for _ = 1, n do run() end
+  return pt.clock() - start
+end
+
+--- Seconds of one run: the mean over as many as take 20 ms, once it is warm.
 local function measure(key, run)
-  local n = counts[key] or 1
-  while true do
-    local start = pt.clock()
-    for _ = 1, n do run() end
-    local spent = pt.clock() - start
-    if counts[key] then return spent / n end
-    if spent > 0.02 then
-      counts[key] = n
-    else
-      n = math.ceil(n * math.min(10, 0.025 / math.max(spent, 1e-9)))
+  if not counts[key] then
+    local n, ready = 1, pt.clock() + 0.03
+    local spent = spend(run, 1)
+    while spent < 0.02 or pt.clock() < ready do
+      n = math.ceil(n * math.min(10, 0.022 / spent))
+      spent = spend(run, n)
     end
+    counts[key] = n
   end
+  return spend(run, counts[key]) / counts[key]
 end
 
 local list = read_list()

@@ -7,6 +7,7 @@ Prints times, rates and ratios (PyTorch's time over ptlua's: above 1 ptlua is ah
 workloads keep the figures that they have there.
 """
 import json
+import math
 import os
 import re
 import subprocess
@@ -125,27 +126,29 @@ def prepare(workload):
 
 
 class PyTorch:
-    """Seconds of one run: the mean over as many as take 20 ms, as speed.lua does it."""
+    """Seconds of one run: the mean over as many as take 20 ms once it is warm, as speed.lua has it."""
 
     def __init__(self):
         self.key = None
+
+    def spend(self, n):
+        start = time.perf_counter()
+        for _ in range(n):
+            self.run()
+        return time.perf_counter() - start
 
     def measure(self, threads, workload):
         if self.key != workload["name"]:
             self.key, self.run, self.count = workload["name"], prepare(workload), {}
         torch.set_num_threads(threads)
-        n = self.count.get(threads, 1)
-        while True:
-            start = time.perf_counter()
-            for _ in range(n):
-                self.run()
-            spent = time.perf_counter() - start
-            if threads in self.count:
-                return spent / n
-            if spent > 0.02:
-                self.count[threads] = n
-            else:
-                n = -int(-n * min(10, 0.025 / spent) // 1)
+        if threads not in self.count:
+            n, ready = 1, time.perf_counter() + 0.03
+            spent = self.spend(1)
+            while spent < 0.02 or time.perf_counter() < ready:
+                n = math.ceil(n * min(10, 0.022 / spent))
+                spent = self.spend(n)
+            self.count[threads] = n
+        return self.spend(self.count[threads]) / self.count[threads]
 
 
 class Ptlua:
@@ -191,7 +194,6 @@ def rate(workload, seconds, peak):
 
 def chart(title, rows):
     """Bars of the ratios on a logarithmic scale from 1/8 to 16, one group of threads after the other."""
-    import math
     width, left, line = 900, 300, 15
     unit = (width - left - 60) / 7  # of a factor of two
 
@@ -218,7 +220,7 @@ def chart(title, rows):
     return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{y + 20}" font-family="sans-serif" '
             'font-size="11"><style>text{fill:#333}.h{font-weight:bold}.a{fill:#3a7d44}.b{fill:#c05746}'
             '.g{stroke:#ccc}</style><rect width="100%" height="100%" fill="#fff"/>'
-            f'<text x="10" y="20" font-size="13">{title}</text>{grid}{"".join(parts)}</svg>\n')
+            f'<text x="10" y="16" font-size="13">{title[0]}</text><text x="10" y="31">{title[1]}</text>{grid}{"".join(parts)}</svg>\n')
 
 
 def save(cpu, peak, rows):
@@ -236,7 +238,7 @@ def save(cpu, peak, rows):
     rows = [known[key] for n in sorted(peak) for key in ((w["name"], n) for w in read_list()) if key in known]
     with open(path, "w", encoding="utf-8") as file:
         json.dump({"cpu": cpu, "pytorch": torch.__version__, "peak": peak, "rows": rows}, file, indent=1)
-    title = f"time of PyTorch {torch.__version__} over time of ptlua (above 1: ptlua is faster) on {cpu}"
+    title = [f"Time of PyTorch {torch.__version__} over time of ptlua: above 1 ptlua is faster", cpu]
     with open(os.path.join(OUT, "speed.svg"), "w", encoding="utf-8") as file:
         file.write(chart(title, rows))
 
