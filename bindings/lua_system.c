@@ -46,6 +46,17 @@ static int cpu_level(lua_State *L) {
   return 1;
 }
 
+static int set_conv_winograd(lua_State *L) {
+  if (!lua_isboolean(L, 1))
+    pl_error(L, PT_EARG, "set_conv_winograd: on must be a boolean, got %s", pl_describe(L, 1));
+  pt_set_conv_winograd(lua_toboolean(L, 1));
+  return 0;
+}
+static int get_conv_winograd(lua_State *L) {
+  lua_pushboolean(L, pt_get_conv_winograd());
+  return 1;
+}
+
 static int manual_seed(lua_State *L) {
   pt_manual_seed((uint64_t)check_whole(L, 1, "manual_seed", "seed", INT64_MIN, INT64_MAX));
   return 0;
@@ -141,6 +152,8 @@ void pl_open_system(lua_State *L) {
                                        {"get_num_threads", get_num_threads},
                                        {"set_cpu_level", set_cpu_level},
                                        {"cpu_level", cpu_level},
+                                       {"set_conv_winograd", set_conv_winograd},
+                                       {"get_conv_winograd", get_conv_winograd},
                                        {"manual_seed", manual_seed},
                                        {"rng_state", rng_state},
                                        {"set_rng_state", set_rng_state},

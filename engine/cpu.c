@@ -173,3 +173,8 @@ bool pt_set_cpu_level(const char *name) {
   atomic_store(&level, wished);
   return true;
 }
+
+static atomic_bool winograd = true;
+
+void pt_set_conv_winograd(bool on) { atomic_store(&winograd, on); }
+bool pt_get_conv_winograd(void) { return atomic_load(&winograd); }

@@ -128,9 +128,13 @@ PT_API void pt_set_num_threads(int n); /* threads that tensor loops may use, 1 .
 PT_API int pt_get_num_threads(void);
 PT_API const char *pt_cpu_level(void);           /* "base", "avx2", "avx512" or "amx" */
 PT_API bool pt_set_cpu_level(const char *level); /* forces a level that the machine has */
-PT_API double pt_clock(void);                    /* monotonic seconds */
-PT_API void pt_manual_seed(uint64_t seed);       /* of the thread's default generator */
-PT_API void pt_set_memory_limit(size_t bytes);   /* for tensors of the whole process; 0: no limit */
+/* Whether float32 convolutions by 3x3 windows may use Winograd's F(4x4, 3x3), as they do where it is faster: 1.4 to 3
+   times as fast, with errors of 1e-6 to 3e-6 of the largest output, twice those of a direct sum. Of the whole process; on at the start. */
+PT_API void pt_set_conv_winograd(bool on);
+PT_API bool pt_get_conv_winograd(void);
+PT_API double pt_clock(void);                  /* monotonic seconds */
+PT_API void pt_manual_seed(uint64_t seed);     /* of the thread's default generator */
+PT_API void pt_set_memory_limit(size_t bytes); /* for tensors of the whole process; 0: no limit */
 
 typedef struct pt_memory_stats {
   int64_t live_bytes; /* in storages now */

@@ -16,6 +16,10 @@ local entries = {
   { "set_num_threads", "n:i", "how many threads loops over tensors may use, 1 to 256" },
   { "cpu_level", "", "the CPU level whose loops are in use: base, avx2 or avx512" },
   { "set_cpu_level", "level:s", "the CPU level whose loops are used from now on, one that the machine has" },
+  { "set_conv_winograd", "on:b",
+    "whether float32 convolutions by 3x3 windows may use Winograd's algorithm where it is faster; on unless set: "
+    .. "errors of 1e-6 to 3e-6 of the largest output are twice those of a direct sum" },
+  { "get_conv_winograd", "", "what set_conv_winograd has set" },
   { "set_memory_limit", "bytes:i", "how much memory tensors may take; 0: no limit" },
   { "worker_id", "", "the number of the worker that runs this, from 1; 0 outside of pools" },
   { "is_tensor", "value:a", "whether a value is a tensor" },

@@ -1,11 +1,12 @@
 /* conv.c: convolution in one to three dims, its gradient for the input (which is the transposed convolution) and for the
    weight: which way each takes. Depthwise convolution has loops of its own (depthwise.inc.h), all others are computed
-   straight from the image (direct.c).
+   straight from the image (direct.c), 3x3 windows by Winograd's algorithm where that is faster (winograd.c).
 
    x (n, c, in...) w (o, c / groups, k...) y (n, o, out...), all dense. */
 #include "../cpu_slots.h"
 #include "../nn_loops.h"
 #include "direct.h"
+#include "winograd.h"
 
 enum { ROOM = 1 << 26 /* elements of a padded channel */ };
 
@@ -50,6 +51,22 @@ static bool slide(slide_job *j, pt_dtype dtype, int64_t units, pti_range_loop *c
          pti_cpu_host->fail(PT_EMEMORY, "convolution: no memory for its scratch");
 }
 
+/* ---- Winograd ---- */
+
+/* Whether it pays: steps of 16 multiplications for each pair of channels, and what transforms cost in their measure, are
+   fewer than the direct sum's. It depends on the shape alone. */
+static bool winograd(const pti_conv *p, const int64_t *to) {
+  if (p->dtype != PT_F32 || p->groups != 1 || p->c < 16 || p->o < 16 || !pt_get_conv_winograd())
+    return false;
+  for (int d = 0; d < 3; d++) {
+    int64_t k = d == 0 ? 1 : 3;
+    if (p->k[d] != k || p->stride[d] != 1 || p->dil[d] != 1 || p->pad[d] >= k) return false;
+  }
+  double tiles = (double)(p->n * ((to[1] + 3) / 4) * ((to[2] + 3) / 4));
+  double direct = 9 * (double)(p->n * to[0] * to[1] * to[2]);
+  return to[0] == 1 && 36 * tiles * (1 + 14.0 / (double)p->c + 10.0 / (double)p->o) + 320 < direct;
+}
+
 /* ---- slots ---- */
 
 bool pti_cpu_conv(int dev, const pti_conv *p, const void *x, const void *w, const void *bias,
@@ -60,6 +77,7 @@ bool pti_cpu_conv(int dev, const pti_conv *p, const void *x, const void *w, cons
     s.x = x, s.w = w, s.bias = bias, s.y = y;
     return slide(&s, p->dtype, p->n * p->c, pti_cpu_nn_now()->slide);
   }
+  if (winograd(p, p->out)) return pti_conv_winograd(p, x, w, bias, y);
   return pti_conv_direct(p, x, w, bias, y);
 }
 
@@ -71,6 +89,7 @@ bool pti_cpu_conv_data(int dev, const pti_conv *p, const void *g, const void *w,
     s.x = g, s.w = w, s.bias = bias, s.y = x;
     return slide(&s, p->dtype, p->n * p->c, pti_cpu_nn_now()->slide);
   }
+  if (winograd(p, p->in)) return pti_conv_winograd_data(p, g, w, bias, x);
   return pti_conv_direct_data(p, g, w, bias, x);
 }
 

@@ -12,7 +12,7 @@
 #if defined(__clang__)
 #define UNROLLED _Pragma("clang loop unroll(full)")
 #else
-#define UNROLLED _Pragma("GCC unroll 16")
+#define UNROLLED _Pragma("GCC unroll 36")
 #endif
 
 /* The compiler forgets what it knows of a pointer. */
@@ -39,27 +39,31 @@ enum { VECTOR = 16, HALF = 3 };
 #define F(name) name##_f32
 #include "direct.inc.h"
 #if defined(__AVX512F__)
+static inline __attribute__((always_inline)) void transpose_16(vector_f32 *v) {
+  vector_f32 t[16];
+  UNROLLED
+  for (int round = 0; round < 4; round++) { /* in each, row i is interleaved with row i + 8 */
+    UNROLLED
+    for (int i = 0; i < 8; i++) {
+      t[2 * i] = __builtin_shufflevector(v[i], v[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21,
+                                         6, 22, 7, 23);
+      t[2 * i + 1] = __builtin_shufflevector(v[i], v[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28,
+                                             13, 29, 14, 30, 15, 31);
+    }
+    UNROLLED
+    for (int i = 0; i < 16; i++) v[i] = t[i];
+  }
+}
 /* Squares of sums are transposed: a vector then holds the elements of one channel. */
 static void store_dense_f32(float *sums, int64_t columns, int u, int64_t n, const float *bias,
                             float *y0, float *y1, int64_t plane) {
   __mmask16 first = (__mmask16)((1u << u) - 1), both = (__mmask16)((1u << (2 * u)) - 1);
   bool joined = y1 == y0 + u;
   for (int64_t at = 0; at < n; at += 16) {
-    vector_f32 v[16], t[16];
+    vector_f32 v[16];
     UNROLLED
     for (int i = 0; i < 16; i++) v[i] = *(const anywhere_f32 *)(sums + i * columns + at);
-    UNROLLED
-    for (int round = 0; round < 4; round++) { /* in each, row i is interleaved with row i + 8 */
-      UNROLLED
-      for (int i = 0; i < 8; i++) {
-        t[2 * i] = __builtin_shufflevector(v[i], v[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21,
-                                           6, 22, 7, 23);
-        t[2 * i + 1] = __builtin_shufflevector(v[i], v[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28,
-                                               13, 29, 14, 30, 15, 31);
-      }
-      UNROLLED
-      for (int i = 0; i < 16; i++) v[i] = t[i];
-    }
+    transpose_16(v);
     UNROLLED
     for (int i = 0; i < 16; i++) {
       if (at + i >= n) return;
@@ -81,6 +85,7 @@ static void store_any_f32(void *sums, int64_t columns, int u, int64_t n, const v
 #else
 #define store_any_f32 store_f32
 #endif
+#include "winograd.inc.h"
 #undef T
 #undef F
 
@@ -92,6 +97,12 @@ static void store_any_f32(void *sums, int64_t columns, int u, int64_t n, const v
 
 #define S(u, w, t) sum_##u##_##w##_##t
 const conv_loops GLUE(pti_conv_loops_, PT_LEVEL)[2] = {
-    {HALF, VECTOR / 4, {SUMS(1, f32), SUMS(2, f32)}, store_any_f32},
-    {HALF, VECTOR / 8, {SUMS(1, f64), SUMS(2, f64)}, store_f64},
+    {HALF,
+     VECTOR / 4,
+     {SUMS(1, f32), SUMS(2, f32)},
+     store_any_f32,
+     winograd_data,
+     winograd_weight,
+     winograd_sums},
+    {HALF, VECTOR / 8, {SUMS(1, f64), SUMS(2, f64)}, store_f64, NULL, NULL, NULL},
 };

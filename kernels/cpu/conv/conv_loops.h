@@ -23,10 +23,23 @@ typedef void conv_kernel(const conv_terms *t, const void *p, const void *q, cons
 typedef void conv_store(void *sums, int64_t columns, int u, int64_t n, const void *bias, void *y0,
                         void *y1, int64_t plane, int64_t step);
 
+/* The transforms of winograd.c, of float: 6x6 rows of `channels` numbers, at from[0 .. 35], become the values at 36 points,
+   `pitch` apart; so do 3x3 rows of weights, `row` apart; and sums at the points become the elements of n channels of y,
+   bias added, rows x cols of the tile that begins at y. */
+typedef void winograd_data_loop(const float *const *from, int64_t channels, float *to,
+                                int64_t pitch);
+typedef void winograd_weight_loop(const float *from, int64_t row, int64_t columns, float *to,
+                                  int64_t pitch);
+typedef void winograd_sums_loop(const float *from, int64_t pitch, const float *bias, int64_t n,
+                                float *y, int64_t plane, int64_t line, int rows, int cols);
+
 typedef struct conv_loops {
   int half, lanes; /* rows of a half at most; of a vector: weights are one or two wide */
   conv_kernel *sum[2][CONV_MAX_HALF + 1];
   conv_store *store;
+  winograd_data_loop *winograd_data; /* of float only */
+  winograd_weight_loop *winograd_weight;
+  winograd_sums_loop *winograd_sums;
 } conv_loops;
 
 extern const conv_loops pti_conv_loops_base[2], pti_conv_loops_avx2[2], pti_conv_loops_avx512[2];

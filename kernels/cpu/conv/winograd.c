@@ -1,0 +1,220 @@
+/* winograd.c: convolution by 3x3 windows, one step apart, in a quarter of the multiplications (Winograd's F(4x4, 3x3); Lavin
+   and Gray, 2016). A tile of 4x4 outputs sees 6x6 inputs. Both they and the weights are transformed, linearly, into their
+   values at 36 points; there convolution is a product, number by number; and a last transform leads back. Numbers at a
+   point, of all tiles and channels, are matrices:
+
+     sums (tiles, o) = data (tiles, c) weights (c, o)      36 times
+
+   and those products are where the time goes. The gradient for the input is the same with the weights turned round.
+
+   Images are first laid out with channels innermost, so that a vector holds neighbouring channels in all transforms. A set
+   of tiles is transformed at a time; a unit of work is a part of it and a panel of output channels. Weights are transformed
+   once, or by each unit where a panel has only one.
+
+   Points of small size cost few digits (0, +-1/sqrt(2), +-sqrt(2), infinity): errors are twice those of a direct
+   sum, 1e-6 to 3e-6 of the largest output in ResNet's layers; conv.c says when it is used. Only float, since double is asked for
+   by those who want digits. */
+#include "winograd.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "../product/product_loops.h"
+#include "conv_loops.h"
+
+/* Bytes of transformed data of a set, unless that are fewer than LEAST tiles; tiles of a unit; input channels whose weights
+   are packed at a time; elements that are worth a thread's attention; steps of a product at a time. */
+enum { SET = 1 << 20, LEAST = 128, UNIT = 64, PACKED = 32, PIECE = 16384, DEPTH = 256 };
+
+typedef struct winograd_job {
+  const product_loops *loops;
+  const conv_loops *conv;
+  int64_t n, ci, co; /* images, channels in and out */
+  int64_t in[2], out[2], pad[2];
+  bool turned;
+  const float *x, *w, *bias;
+  float *y;
+  int64_t down, across, tiles; /* of an image; of all */
+  int64_t pitch, cols, panels; /* elements of a tile's channels; columns of a panel, panels */
+  int64_t set, first, many;    /* tiles of a set at most; those of this one */
+  int64_t chunks;
+  bool together;         /* units transform their weights */
+  float *image, *zeros;  /* (positions, pitch) of the images */
+  float *data, *weights; /* (36, set, pitch); for each panel (36, ci, cols) */
+  atomic_bool failed;
+} winograd_job;
+
+static int64_t pieces(int64_t n, int64_t most) { return (n + most - 1) / most; }
+
+/* Units: pieces of POSITIONS positions of an image. */
+enum { POSITIONS = 64 };
+static void turn_images(void *ctx, int64_t lo, int64_t hi) {
+  const winograd_job *j = ctx;
+  int64_t area = j->in[0] * j->in[1], each = pieces(area, POSITIONS);
+  for (int64_t i = lo; i < hi; i++) {
+    int64_t image = i / each, at = i % each * area / each, until = (i % each + 1) * area / each;
+    product_side s = {.dtype = PT_F32, .step = area, .k_step = 1};
+    s.data = j->x + image * j->ci * area;
+    j->loops->pack[PT_F32](&s, 0, j->image + (image * area + at) * j->pitch, j->pitch, 0, j->ci, at,
+                           until - at);
+  }
+}
+
+static void place(const winograd_job *j, int64_t tile, int64_t *image, int64_t *row, int64_t *col) {
+  *col = tile % j->across * 4;
+  *row = tile / j->across % j->down * 4;
+  *image = tile / j->across / j->down;
+}
+
+/* Units: tiles of the set. */
+static void transform_data(void *ctx, int64_t lo, int64_t hi) {
+  const winograd_job *j = ctx;
+  for (int64_t i = lo; i < hi; i++) {
+    const float *from[36];
+    int64_t image, row, col;
+    place(j, j->first + i, &image, &row, &col);
+    for (int q = 0; q < 36; q++) {
+      int64_t y = row + q / 6 - j->pad[0], x = col + q % 6 - j->pad[1];
+      bool inside = y >= 0 && y < j->in[0] && x >= 0 && x < j->in[1];
+      from[q] = inside ? j->image + ((image * j->in[0] + y) * j->in[1] + x) * j->pitch : j->zeros;
+    }
+    j->conv->winograd_data(from, j->pitch, j->data + i * j->pitch, j->set * j->pitch);
+  }
+}
+
+/* The panel's weights of input channels from .. until - 1. */
+static void transform_panel(const winograd_job *j, int64_t panel, int64_t from, int64_t until,
+                            float *to) {
+  float packed[(PACKED * 9 + 1) * 32] __attribute__((aligned(64)));
+  int64_t at = panel * j->cols, n = pti_min64(j->cols, j->co - at);
+  for (int64_t c = from; c < until; c += PACKED) {
+    int64_t many = pti_min64(PACKED, until - c);
+    product_side s = {.data = j->w, .dtype = PT_F32, .step = j->ci * 9, .k_step = 1};
+    if (!j->turned) j->loops->pack[PT_F32](&s, 0, packed, j->cols, at, n, c * 9, many * 9);
+    for (int64_t i = 0; i < many; i++) {
+      float *one = packed + i * 9 * j->cols;
+      if (j->turned) {
+        s.data = j->w + (c + i) * j->co * 9, s.step = 9;
+        j->loops->pack[PT_F32](&s, 0, one, j->cols, at, n, 0, 9);
+      }
+      const float *last = one + 8 * j->cols; /* turned: the last tap comes first */
+      j->conv->winograd_weight(j->turned ? last : one, j->turned ? -j->cols : j->cols, j->cols,
+                               to + (c + i) * j->cols, j->ci * j->cols);
+    }
+  }
+}
+
+/* Units: (panel, PACKED input channels). */
+static void transform_weights(void *ctx, int64_t lo, int64_t hi) {
+  const winograd_job *j = ctx;
+  int64_t each = pieces(j->ci, PACKED);
+  for (int64_t i = lo; i < hi; i++) {
+    int64_t c = i % each * PACKED;
+    transform_panel(j, i / each, c, pti_min64(c + PACKED, j->ci),
+                    j->weights + i / each * 36 * j->ci * j->cols);
+  }
+}
+
+/* Tiles [from, until) of the set times a panel's weights, at each point. */
+static void multiply(const winograd_job *j, int64_t from, int64_t until, const float *w,
+                     float *sums) {
+  int64_t tiles = until - from, panels = pieces(tiles, j->loops->kernel.rows);
+  int64_t depth = pieces(j->ci, pieces(j->ci, DEPTH));
+  for (int64_t point = 0; point < 36; point++) {
+    const float *a = j->data + (point * j->set + from) * j->pitch;
+    const float *b = w + point * j->ci * j->cols;
+    float *c = sums + point * UNIT * j->cols;
+    for (int64_t k = 0; k < j->ci; k += depth) {
+      int64_t kn = pti_min64(depth, j->ci - k);
+      for (int64_t i = 0; i < panels; i++) {
+        int64_t row = tiles * i / panels, h = tiles * (i + 1) / panels - row;
+        float *to = c + row * j->cols;
+        const float *next = b + k * j->cols + i * kn * (PRODUCT_AHEAD / 4);
+        j->loops->kernel.micro[1][h](kn, a + row * j->pitch + k, j->pitch, 1, b + k * j->cols,
+                                     j->cols, to, j->cols, k ? to : NULL, j->cols, 1, j->cols,
+                                     (const char *)next);
+      }
+    }
+  }
+}
+
+/* Units: (chunk of the set, panel). */
+static void sum_tiles(void *ctx, int64_t lo, int64_t hi) {
+  winograd_job *j = ctx;
+  int64_t points = 36 * j->ci * j->cols, scratch = 36 * UNIT * j->cols;
+  size_t bytes = (size_t)(scratch + (j->together ? points : 0)) * sizeof(float);
+  float *sums = pti_cpu_host->alloc(bytes);
+  if (sums == NULL) {
+    atomic_store(&j->failed, true);
+    return;
+  }
+  for (int64_t i = lo; i < hi; i++) {
+    int64_t panel = i % j->panels, chunk = i / j->panels, at = panel * j->cols;
+    int64_t from = j->many * chunk / j->chunks, until = j->many * (chunk + 1) / j->chunks;
+    float *w = j->together ? sums + scratch : j->weights + panel * points;
+    if (j->together) transform_panel(j, panel, 0, j->ci, w);
+    multiply(j, from, until, w, sums);
+    for (int64_t t = from; t < until; t++) {
+      int64_t image, row, col, area = j->out[0] * j->out[1];
+      place(j, j->first + t, &image, &row, &col);
+      j->conv->winograd_sums(sums + (t - from) * j->cols, UNIT * j->cols,
+                             j->bias ? j->bias + at : NULL, pti_min64(j->cols, j->co - at),
+                             j->y + ((image * j->co + at) * j->out[0] + row) * j->out[1] + col,
+                             area, j->out[1], (int)pti_min64(4, j->out[0] - row),
+                             (int)pti_min64(4, j->out[1] - col));
+    }
+  }
+  pti_cpu_host->free(sums, bytes);
+}
+
+static bool run(winograd_job *j) {
+  j->loops = pti_product_loops_now(PRODUCT_F32);
+  j->conv = pti_conv_loops_now(PT_F32);
+  int64_t lanes = j->loops->kernel.lanes, area = j->in[0] * j->in[1];
+  j->down = pieces(j->out[0], 4), j->across = pieces(j->out[1], 4);
+  j->tiles = j->n * j->down * j->across;
+  j->cols = 2 * lanes, j->panels = pieces(j->co, j->cols);
+  j->pitch = pieces(j->ci, lanes) * lanes;
+  if (j->pitch % 128 == 0)
+    j->pitch += lanes; /* not a power of two, for which caches have few places */
+  int64_t fit = pti_max64(LEAST, SET / (36 * 4 * j->pitch));
+  j->set = pieces(j->tiles, pieces(j->tiles, fit));
+  j->together = j->tiles <= UNIT;
+  int64_t image = j->n * area * j->pitch, data = 36 * j->set * j->pitch;
+  int64_t weights = j->together ? 0 : j->panels * 36 * j->ci * j->cols;
+  size_t bytes = (size_t)(image + j->pitch + data + weights + lanes) * sizeof(float);
+  j->zeros = pti_cpu_host->alloc(bytes);
+  if (j->zeros == NULL)
+    return pti_cpu_host->fail(PT_EMEMORY, "convolution: no memory for its scratch");
+  memset(j->zeros, 0, (size_t)j->pitch * sizeof(float));
+  j->data = j->zeros + j->pitch, j->weights = j->data + data, j->image = j->weights + weights;
+  pti_cpu_host->parallel_for(j->n * pieces(area, POSITIONS),
+                             pti_max64(1, PIECE / (POSITIONS * j->pitch)), turn_images, j);
+  if (!j->together)
+    pti_cpu_host->parallel_for(j->panels * pieces(j->ci, PACKED), 1, transform_weights, j);
+  for (j->first = 0; j->first < j->tiles; j->first += j->set) {
+    j->many = pti_min64(j->set, j->tiles - j->first);
+    j->chunks = pieces(j->many, UNIT);
+    pti_cpu_host->parallel_for(j->many, pti_max64(1, PIECE / (36 * j->pitch)), transform_data, j);
+    pti_cpu_host->parallel_for(j->chunks * j->panels, 1, sum_tiles, j);
+  }
+  pti_cpu_host->free(j->zeros, bytes);
+  return !atomic_load(&j->failed) ||
+         pti_cpu_host->fail(PT_EMEMORY, "convolution: no memory for its scratch");
+}
+
+bool pti_conv_winograd(const pti_conv *p, const void *x, const void *w, const void *bias, void *y) {
+  winograd_job j = {.n = p->n, .ci = p->c, .co = p->o, .x = x, .w = w, .bias = bias, .y = y};
+  for (int d = 0; d < 2; d++)
+    j.in[d] = p->in[d + 1], j.out[d] = p->out[d + 1], j.pad[d] = p->pad[d + 1];
+  return run(&j);
+}
+
+bool pti_conv_winograd_data(const pti_conv *p, const void *g, const void *w, const void *bias,
+                            void *x) {
+  winograd_job j = {.n = p->n, .ci = p->o, .co = p->c, .x = g, .w = w, .bias = bias, .y = x};
+  j.turned = true;
+  for (int d = 0; d < 2; d++)
+    j.in[d] = p->out[d + 1], j.out[d] = p->in[d + 1], j.pad[d] = 2 - p->pad[d + 1];
+  return run(&j);
+}
