@@ -101,8 +101,9 @@ const conv_loops GLUE(pti_conv_loops_, PT_LEVEL)[2] = {
      VECTOR / 4,
      {SUMS(1, f32), SUMS(2, f32)},
      store_any_f32,
+     store_rows_f32,
      winograd_data,
      winograd_weight,
      winograd_sums},
-    {HALF, VECTOR / 8, {SUMS(1, f64), SUMS(2, f64)}, store_f64, NULL, NULL, NULL},
+    {HALF, VECTOR / 8, {SUMS(1, f64), SUMS(2, f64)}, store_f64, store_rows_f64, NULL, NULL, NULL},
 };

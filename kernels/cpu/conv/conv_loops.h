@@ -8,11 +8,11 @@
 enum { CONV_MAX_HALF = 7, CONV_SUMS = 16 * 32 /* elements that a kernel's sums may take */ };
 
 /* The terms that are summed: for each of `outer`, `inner` of them. Row i of a half, at x, has for term (j, l) the number
-   x[x_at[j] + l * step + i * row]; its weights are the row w_at[j] + l * w_step of the panel. */
+   x[x_at[j] + l * step + i * row]; its weights are w[(w_at[j] + l * w_step) * w_unit ..]. */
 typedef struct conv_terms {
   int64_t outer, inner;
   const int64_t *x_at, *w_at;
-  int64_t step, w_step, row;
+  int64_t step, w_step, w_unit, row;
 } conv_terms;
 
 /* sums (2 u, columns): rows of the half at p, then of the half at q, times one or two vectors of weights. */
@@ -22,6 +22,10 @@ typedef void conv_kernel(const conv_terms *t, const void *p, const void *q, cons
    the others at y1, neighbours `step` apart. Sums are spoilt. */
 typedef void conv_store(void *sums, int64_t columns, int u, int64_t n, const void *bias, void *y0,
                         void *y1, int64_t plane, int64_t step);
+
+/* The same where rows are n channels and columns `many` neighbours of one line. */
+typedef void conv_store_rows(const void *sums, int64_t columns, int64_t n, int64_t many,
+                             const void *bias, void *y, int64_t plane, int64_t step);
 
 /* The transforms of winograd.c, of float: 6x6 rows of `channels` numbers, at from[0 .. 35], become the values at 36 points,
    `pitch` apart; so do 3x3 rows of weights, `row` apart; and sums at the points become the elements of n channels of y,
@@ -37,6 +41,7 @@ typedef struct conv_loops {
   int half, lanes; /* rows of a half at most; of a vector: weights are one or two wide */
   conv_kernel *sum[2][CONV_MAX_HALF + 1];
   conv_store *store;
+  conv_store_rows *store_rows;
   winograd_data_loop *winograd_data; /* of float only */
   winograd_weight_loop *winograd_weight;
   winograd_sums_loop *winograd_sums;

@@ -12,6 +12,9 @@
      its gradient gw   rows: input channels for a tap, or taps of a line, whichever are more
                        columns: output channels   terms: positions
 
+   Where there are few output channels, rows and columns change places: the numbers are weights, the vectors neighbours of a
+   line.
+
    Rows come in two halves of equal size: parts of one line, or two lines where lines are short. So widths of 7, 14, 28, 56
    waste nothing. Images are copied once, with zeros around them, unless no window reaches beyond them; as many at a time as
    stay in the second-level cache. Weights (for gw: gradients) are packed into panels of columns, which every unit of work
@@ -56,6 +59,7 @@ typedef struct direct_job {
   const char *raw_w;
   bool turned; /* input and output channels of the weights are exchanged */
   char *panels;
+  bool swapped;                /* columns are positions */
   int64_t cols, npanel, depth; /* columns of a panel, panels of a group, rows of one */
   /* the pass and its tiles */
   const pass *pass;
@@ -78,6 +82,7 @@ static int64_t pieces(int64_t n, int64_t most) { return (n + most - 1) / most; }
 
 static int64_t source_plane(const direct_job *j) { return pti_volume(j->room); }
 static int64_t panel_width(const direct_job *j, int64_t panel) {
+  if (j->swapped) return j->co;
   int64_t n = pti_min64(j->cols, j->co - panel * j->cols);
   return n > j->loops->lanes ? j->cols : j->loops->lanes;
 }
@@ -155,7 +160,7 @@ static void reach_of(direct_job *j, const pass *s) {
 /* Decides how many images a set has; `beside`: elements for each image that the cache holds with it. */
 static bool choose_set(direct_job *j, int64_t beside) {
   double plane = 1;
-  j->copied = false;
+  j->copied = j->swapped;
   for (int d = 0; d < 3; d++) {
     plane *= (double)j->room[d];
     j->copied |= j->lead[d] > 0 || j->room[d] > j->in[d];
@@ -173,7 +178,9 @@ static bool choose_set(direct_job *j, int64_t beside) {
 }
 
 static size_t source_bytes(const direct_job *j) {
-  return j->copied ? (size_t)(j->set * j->groups * j->ci * source_plane(j) * j->size) : 0;
+  int64_t beyond = j->swapped ? j->cols : 0; /* what is read behind the last line */
+  return j->copied ? (size_t)((j->set * j->groups * j->ci * source_plane(j) + beyond) * j->size)
+                   : 0;
 }
 
 /* Units: planes. */
@@ -241,8 +248,8 @@ static void pack_weights(void *ctx, int64_t lo, int64_t hi) {
 static void cut_tiles(direct_job *j) {
   int64_t width = j->pass->count[2];
   j->lines = j->images * j->pass->count[0] * j->pass->count[1];
-  bool paired = width <= j->loops->half;
-  j->parts = paired ? 0 : pieces(width, 2 * j->loops->half);
+  bool paired = width <= j->loops->half && !j->swapped;
+  j->parts = paired ? 0 : pieces(width, j->swapped ? j->cols : 2 * j->loops->half);
   j->tiles = paired ? (j->lines + 1) / 2 : j->lines * j->parts;
   j->chunk = pti_max64(LEAST_TILES, pieces(j->tiles, PIECES));
   j->nchunk = pieces(j->tiles, j->chunk);
@@ -275,6 +282,29 @@ static int tile_at(const direct_job *j, int64_t tile, int64_t x[2], int64_t y[2]
   return (int)u;
 }
 
+/* Units: (chunk of tiles, group). */
+static void sum_lines(void *ctx, int64_t lo, int64_t hi) {
+  const direct_job *j = ctx;
+  double sums[CONV_SUMS] __attribute__((aligned(64)));
+  int64_t to_plane = pti_volume(j->out), size = j->size, u = (j->co + 1) / 2;
+  for (int64_t i = lo; i < hi; i++) {
+    int64_t group = i % j->groups, chunk = i / j->groups;
+    const char *w = panel_at(j, group, 0), *v = w + (j->co - u) * size;
+    const char *bias = j->bias ? j->bias + group * j->co * size : NULL;
+    const char *from = j->x + group * j->ci * source_plane(j) * size;
+    char *to = j->to + group * j->co * to_plane * size;
+    for (int64_t t = chunk * j->chunk; t < pti_min64(j->tiles, (chunk + 1) * j->chunk); t++) {
+      int64_t x, y, at = t % j->parts * j->cols;
+      int64_t many = pti_min64(j->cols, j->pass->count[2] - at);
+      bool wide = many > j->loops->lanes;
+      place(j, t / j->parts, at, &x, &y);
+      j->loops->sum[wide][u](&j->terms, w, v, from + x * size, sums);
+      j->loops->store_rows(sums, wide ? j->cols : j->loops->lanes, j->co, many, bias, to + y * size,
+                           to_plane, j->y_step[2]);
+    }
+  }
+}
+
 /* Units: (chunk of tiles, group, panel). */
 static void sum_tiles(void *ctx, int64_t lo, int64_t hi) {
   const direct_job *j = ctx;
@@ -289,10 +319,12 @@ static void sum_tiles(void *ctx, int64_t lo, int64_t hi) {
     const char *from = j->x + group * j->ci * plane * size;
     char *to = j->to + channel * to_plane * size;
     conv_kernel *const *sum = j->loops->sum[width > j->loops->lanes];
+    conv_terms terms = j->terms;
+    terms.w_unit = width;
     for (int64_t t = chunk * j->chunk; t < pti_min64(j->tiles, (chunk + 1) * j->chunk); t++) {
       int64_t x[2], y[2];
       int u = tile_at(j, t, x, y);
-      sum[u](&j->terms, from + x[0] * size, from + x[1] * size, w, sums);
+      sum[u](&terms, from + x[0] * size, from + x[1] * size, w, sums);
       j->loops->store(sums, width, u, n, bias, to + y[0] * size, to + y[1] * size, to_plane,
                       j->y_step[2]);
     }
@@ -323,6 +355,11 @@ static void enter_pass(direct_job *j, const pass *s, int64_t *at) {
   }
   j->terms = (conv_terms){.outer = outer, .inner = s->taps[2], .x_at = at, .w_at = w_at};
   j->terms.step = s->gap[2], j->terms.w_step = s->tap_step[2], j->terms.row = j->x_step[2];
+  if (!j->swapped) return;
+  for (int64_t i = 0; i < outer; i++) w_at[i] *= j->co;
+  j->terms = (conv_terms){.outer = outer, .inner = s->taps[2], .x_at = w_at, .w_at = at};
+  j->terms.step = s->tap_step[2] * j->co, j->terms.w_step = s->gap[2];
+  j->terms.row = j->terms.w_unit = 1;
 }
 
 static bool empty(const pass *s) {
@@ -333,14 +370,23 @@ static void run_pass(direct_job *j, const pass *s, int64_t *at) {
   if (empty(s)) return;
   enter_pass(j, s, at);
   cut_tiles(j);
-  pti_cpu_host->parallel_for(j->nchunk * j->groups * j->npanel, grain_of(j, j->chunk), sum_tiles,
-                             j);
+  pti_cpu_host->parallel_for(j->nchunk * j->groups * j->npanel, grain_of(j, j->chunk),
+                             j->swapped ? sum_lines : sum_tiles, j);
+}
+
+/* Whether vectors are better filled by neighbours of a line than by output channels. */
+static bool swap_pays(const direct_job *j, const pass *s, int64_t count) {
+  if (j->co > pti_min64(2 * j->loops->half, j->loops->lanes / 2)) return false;
+  for (int64_t i = 0; i < count; i++)
+    if (s[i].step[2] != 1 || s[i].count[2] < j->loops->lanes / 2) return false;
+  return true;
 }
 
 /* All passes over all sets. */
 static bool run(direct_job *j, const pass *s, int64_t count) {
   for (int d = 0; d < 3; d++) j->lead[d] = 0, j->room[d] = j->in[d];
   for (int64_t i = 0; i < count; i++) reach_of(j, &s[i]);
+  j->swapped = swap_pays(j, s, count);
   if (!choose_set(j, 0)) return false;
   j->depth = j->ci * pti_volume(j->k);
   size_t w_bytes = (size_t)(j->groups * j->npanel * j->cols * j->depth * j->size);
@@ -474,8 +520,10 @@ static void sum_weights(void *ctx, int64_t lo, int64_t hi) {
       x[1] += (until - u) * j->terms.row;
     }
     const char *from = j->x + group * j->ci * source_plane(j) * j->size;
-    j->loops->sum[width > j->loops->lanes][u](
-        &j->terms, from + x[0] * j->size, from + x[1] * j->size, panel_at(j, group, panel), sums);
+    conv_terms terms = j->terms;
+    terms.w_unit = width;
+    j->loops->sum[width > j->loops->lanes][u](&terms, from + x[0] * j->size, from + x[1] * j->size,
+                                              panel_at(j, group, panel), sums);
     int64_t channel = group * j->co + panel * j->cols;
     keep_weights(w, sums, width, (int)u, pti_min64(j->cols, j->co - panel * j->cols),
                  w->w + channel * depth * j->size, index);

@@ -16,9 +16,10 @@ static inline __attribute__((always_inline)) void F(sum)(const int u, const int 
   V s[2 * HALF][2];
   UNROLLED
   for (int i = 0; i < 2 * u; i++) s[i][0] = s[i][1] = (V){0};
-  int64_t inner = t->inner, row = t->row, step = t->step, w_step = t->w_step * w * LANES;
+  int64_t inner = t->inner, row = t->row, step = t->step, w_unit = t->w_unit;
+  int64_t w_step = t->w_step * w_unit;
   for (int64_t j = 0; j < t->outer; j++) {
-    const T *b = weights + t->w_at[j] * w * LANES, *at[2][(HALF + 2) / 3];
+    const T *b = weights + t->w_at[j] * w_unit, *at[2][(HALF + 2) / 3];
     UNROLLED
     for (int i = 0; i < u; i += 3) {
       at[0][i / 3] = p + t->x_at[j] + i * row;
@@ -67,6 +68,19 @@ static void F(store)(void *sums, int64_t columns, int u, int64_t n, const void *
     T *a = (T *)y0 + o * plane, *b = (T *)y1 + o * plane;
     for (int i = 0; i < u; i++) a[i * step] = s[i * columns] + add;
     for (int i = 0; i < u; i++) b[i * step] = s[(u + i) * columns] + add;
+  }
+}
+
+/* Of an odd number of rows the halves share one. */
+static void F(store_rows)(const void *sums, int64_t columns, int64_t n, int64_t many,
+                          const void *bias, void *to, int64_t plane, int64_t step) {
+  for (int64_t o = 0; o < n; o++) {
+    const T *s = (const T *)sums + (o < (n + 1) / 2 ? o : o + n % 2) * columns;
+    T add = bias ? ((const T *)bias)[o] : 0, *y = (T *)to + o * plane;
+    if (step == 1)
+      for (int64_t i = 0; i < many; i++) y[i] = s[i] + add;
+    else
+      for (int64_t i = 0; i < many; i++) y[i * step] = s[i] + add;
   }
 }
 

@@ -1,7 +1,11 @@
 /* pooling.inc.h: the loops of pooling.c for one element type T; F(name) names them. Windows that are
    not adaptive go tap by tap along a line of outputs, which vectors can do. Units: planes. */
 
-enum { F(LINE) = 512 /* outputs of a line at a time */, F(TAPS) = 64 };
+enum {
+  F(LINE) = 512, /* outputs of a line at a time, a multiple of 16 */
+  F(ROOM) = 1024 /* elements that their windows see, where all taps are taken at once */,
+  F(TAPS) = 64
+};
 
 /* One tap of n windows side by side: their elements are `step` apart. The first of equal ones wins,
    NaN wins over all. */
@@ -18,6 +22,38 @@ static void F(max_tap)(const T *x, int64_t step, int64_t n, T tap, T *best, T *a
   if (step == 1) F(max_step)(x, 1, n, tap, best, at);
   else if (step == 2) F(max_step)(x, 2, n, tap, best, at);
   else F(max_step)(x, step, n, tap, best, at);
+}
+
+/* The same for n windows, a multiple of 16: lines as short as these would be left to a loop's scalar end. */
+static inline void F(max_steps)(const T *x, int64_t step, int64_t n, T tap, T *best, T *at) {
+  for (int64_t from = 0; from < n; from += 16, x += 16 * step, best += 16, at += 16) {
+    PTI_INDEPENDENT
+    PTI_ROLLED
+    for (int64_t i = 0; i < 16; i++) {
+      T v = x[i * step];
+      bool take = (v > best[i]) | ((v != v) & (best[i] == best[i]));
+      best[i] = take ? v : best[i];
+      at[i] = take ? tap : at[i];
+    }
+  }
+}
+/* `line`: the windows of n outputs in one line of input, its first tap at `start`, laid out with -infinity around it, so
+   that no tap looks beyond. */
+static void F(max_taps)(const pti_window *p, const T *line, int64_t start, int64_t n, int64_t tap,
+                        T *best, T *at) {
+  T x[F(ROOM)];
+  int64_t step = p->stride[2], count = (n - 1) * step + (p->k[2] - 1) * p->dil[2] + 1;
+  int64_t lo = pti_max64(0, -start), hi = pti_max64(lo, pti_min64(count, p->in[2] - start));
+  lo = pti_min64(lo, count), hi = pti_min64(hi, count);
+  for (int64_t i = 0; i < lo; i++) x[i] = (T)-INFINITY;
+  if (lo < hi) memcpy(x + lo, line + start + lo, (size_t)(hi - lo) * sizeof(T));
+  for (int64_t i = hi; i < count; i++) x[i] = (T)-INFINITY;
+  for (int64_t w = 0; w < p->k[2]; w++) {
+    const T *from = x + w * p->dil[2];
+    if (step == 1) F(max_steps)(from, 1, n, (T)(tap + w), best, at);
+    else if (step == 2) F(max_steps)(from, 2, n, (T)(tap + w), best, at);
+    else F(max_steps)(from, step, n, (T)(tap + w), best, at);
+  }
 }
 
 static inline void F(add_step)(const T *x, int64_t step, int64_t n, T *sum) {
@@ -65,21 +101,27 @@ static void F(max_line)(const window_job *j, const T *x, int64_t from, int64_t n
                         const int64_t o[2], const int64_t *offset, T *y, int64_t *index) {
   const pti_window *p = j->p;
   span a = window(p, 0, o[0]), b = window(p, 1, o[1]);
-  T at[F(LINE)];
-  for (int64_t i = 0; i < n; i++) y[i] = (T)-INFINITY, at[i] = -1;
+  T at[F(LINE)], best[F(LINE)];
+  int64_t whole = (n + 15) / 16 * 16;
+  bool short_line = (whole - 1) * p->stride[2] + (p->k[2] - 1) * p->dil[2] < F(ROOM);
+  for (int64_t i = 0; i < whole; i++) best[i] = (T)-INFINITY, at[i] = -1;
   for (int64_t z = a.from; z < a.until && !p->adaptive; z += a.step) {
     for (int64_t r = b.from; r < b.until; r += b.step) {
       const T *line = x + (z * p->in[1] + r) * p->in[2];
       int64_t kz = (z - o[0] * p->stride[0] + p->pad[0]) / p->dil[0];
       int64_t ky = (r - o[1] * p->stride[1] + p->pad[1]) / p->dil[1];
-      for (int64_t w = 0; w < p->k[2]; w++) {
+      if (short_line) {
+        F(max_taps)
+        (p, line, from * p->stride[2] - p->pad[2], whole, (kz * p->k[1] + ky) * p->k[2], best, at);
+      }
+      for (int64_t w = 0; w < p->k[2] && !short_line; w++) {
         int64_t lo, hi;
         pti_reach(p->in[2], p->out[2], p->stride[2], w * p->dil[2] - p->pad[2], &lo, &hi);
         lo = pti_max64(lo, from);
         hi = pti_min64(hi, from + n);
         if (lo >= hi) continue;
         const T *at_tap = line + lo * p->stride[2] + w * p->dil[2] - p->pad[2];
-        T tap = (T)((kz * p->k[1] + ky) * p->k[2] + w), *top = y + lo - from,
+        T tap = (T)((kz * p->k[1] + ky) * p->k[2] + w), *top = best + lo - from,
           *place = at + lo - from;
         F(max_tap)(at_tap, p->stride[2], hi - lo, tap, top, place);
       }
@@ -88,6 +130,7 @@ static void F(max_line)(const window_job *j, const T *x, int64_t from, int64_t n
   int64_t corner =
       ((o[0] * p->stride[0] - p->pad[0]) * p->in[1] + o[1] * p->stride[1] - p->pad[1]) * p->in[2] -
       p->pad[2] + j->base;
+  for (int64_t i = 0; i < n && !p->adaptive; i++) y[i] = best[i];
   for (int64_t i = 0; i < n && !p->adaptive; i++) {
     index[i] = corner + (from + i) * p->stride[2];
     if (at[i] >= 0)
