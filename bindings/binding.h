@@ -139,12 +139,16 @@ extern const pl_script pl_scripts[]; /* ends with a NULL name */
 /* ---- Lua states (host.c) ---- */
 
 /* A state with the standard libraries and the module in package.loaded.pt, its chunks called "=[pt]/nn/module.lua";
-   NULL with the engine's error recorded. `config` as for pt_vm_open; used by hosts and by the workers of a pool. */
-lua_State *pl_open_state(const pt_vm_config *config);
-/* The same, but the module is loaded when something first asks for it: a worker starts in 0.1 ms. */
-lua_State *pl_open_lazy_state(const pt_vm_config *config);
-/* The tensors that this thread makes from now on count towards the state's memory_limit; NULL: no longer. */
-void pl_book_tensors(lua_State *L);
+   NULL with the engine's error recorded. Used by hosts and by the workers of a pool. */
+struct pl_limits;
+lua_State *pl_open_state(struct pl_limits *limits);
+/* The same with a limit of its own (bytes; 0: none), but the module is loaded when something first asks for it: a worker
+   starts in 0.1 ms. */
+lua_State *pl_open_lazy_state(struct pl_limits *limits, size_t limit);
+/* On what the state's objects are booked, or NULL. */
+struct pti_account *pl_account_of(lua_State *L);
+/* luaL_loadbufferx for text, looking at the limits meanwhile. */
+int pl_load_text(lua_State *L, const char *source, size_t length, const char *name);
 /* For lua_pcall: an error object as it is, or a string with the traceback kept in the registry. */
 int pl_traceback(lua_State *L);
 

@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "binding.h"
+#include "vm_limits.h"
 #include "mem.h"
+#include "rng.h"
 #include "tensor.h"
 
 struct pt_vm {
@@ -18,9 +20,9 @@ struct pt_vm {
   _Atomic int interrupt;
   int stopped; /* interrupts of this run that were raised */
   _Atomic(pl_errand) posted;
-  size_t memory_limit;
-  void (*on_error)(void *ud, pt_status code, const char *message, const char *traceback);
-  void *ud;
+  pl_limits *limits;
+  pti_generator generator;   /* its random numbers, whatever thread it runs in */
+  pt_dtype dtype;            /* its default */
   char *message, *traceback; /* of the last failure, or NULL */
   bool failed;               /* the last run did */
 };
@@ -36,7 +38,7 @@ enum { INSISTENT = 20 };
 static void stop(lua_State *L, lua_Debug *ar) {
   (void)ar;
   bool insist = current && current->stopped >= INSISTENT;
-  if (!insist) lua_sethook(L, NULL, 0, 0);
+  if (!insist) pl_rest(L);
   pl_errand job = current ? atomic_exchange(&current->posted, NULL) : NULL;
   if (job) job(L);
   if (current == NULL || !(atomic_exchange(&current->interrupt, 0) || insist)) return;
@@ -63,7 +65,7 @@ void pt_vm_interrupt(pt_vm *vm) {
   lua_State *L = vm ? atomic_load(&vm->running) : NULL;
   if (L == NULL) return;
   atomic_store(&vm->interrupt, 1);
-  stop_soon(L);
+  if (!pl_counts(vm->limits)) stop_soon(L);
 }
 
 /* The same for a job that is to be done by the thread of the script. */
@@ -80,6 +82,8 @@ void pl_post(pt_vm *vm, lua_State *main, pl_errand job) {
 
 pt_vm *pl_current_vm(void) { return current; }
 
+enum { RESUMED = 100 /* instructions that a switch counts as */ };
+
 /* Calls the library's coroutine.resume (first upvalue) with all that is on the stack, and notes who runs. */
 static int resume(lua_State *L) {
   pt_vm *vm = current;
@@ -95,6 +99,7 @@ static int resume(lua_State *L) {
     if (atomic_load(&vm->interrupt) || atomic_load(&vm->posted))
       stop_soon(L); /* it came as the coroutine ended */
   }
+  pl_charge(L, RESUMED);
   return status == LUA_OK ? lua_gettop(L) : lua_error(L);
 }
 
@@ -109,7 +114,8 @@ static int call_wrapped(lua_State *L) {
   int status = lua_status(co);
   if (status != LUA_OK && status != LUA_YIELD) {
     lua_settop(L, 2);
-    if (lua_resetthread(co) != LUA_OK) lua_xmove(co, L, 1); /* with what its __close raised */
+    if (!pl_hooks_are_off(co) && lua_resetthread(co) != LUA_OK)
+      lua_xmove(co, L, 1); /* with what its __close raised */
   }
   if (lua_type(L, -1) == LUA_TSTRING) {
     luaL_where(L, 1);
@@ -129,12 +135,36 @@ static int wrap(lua_State *L) {
   return 1;
 }
 
+/* coroutine.close, the upvalue. */
+static int close_coroutine(lua_State *L) {
+  lua_State *co = lua_tothread(L, 1);
+  luaL_argexpected(L, co, 1, "coroutine");
+  int status = lua_status(co);
+  if (status != LUA_OK && status != LUA_YIELD && pl_hooks_are_off(co)) {
+    lua_pushboolean(L, 0);
+    lua_pushstring(L, pt_error());
+    return 2;
+  }
+  pt_vm *vm = current;
+  lua_settop(L, 1);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_State *before = vm ? atomic_exchange(&vm->running, co) : NULL;
+  status = lua_pcall(L, 1, LUA_MULTRET, 0);
+  if (vm) atomic_store(&vm->running, before);
+  pl_charge(L, RESUMED);
+  return status == LUA_OK ? lua_gettop(L) : lua_error(L);
+}
+
 /* Coroutines have hooks of their own: to stop what runs, pt_vm_interrupt has to know which one does. */
 static int watch_coroutines(lua_State *L) {
   static const luaL_Reg replaced[] = {{"resume", resume}, {"wrap", wrap}, {NULL, NULL}};
   lua_getglobal(L, LUA_COLIBNAME);
   lua_getfield(L, -1, "resume");
   luaL_setfuncs(L, replaced, 1);
+  lua_getfield(L, -1, "close");
+  lua_pushcclosure(L, close_coroutine, 1);
+  lua_setfield(L, -2, "close");
   return 0;
 }
 
@@ -166,9 +196,9 @@ static void clear(pt_vm *vm) {
 
 static void keep_memory_error(pt_vm *vm) {
   char text[96] = "not enough memory";
-  if (vm->memory_limit)
+  if (vm->limits->config.memory_limit)
     snprintf(text, sizeof text, "not enough memory for Lua objects: the limit is %zu bytes",
-             vm->memory_limit);
+             vm->limits->config.memory_limit);
   vm->message = strdup(text);
 }
 
@@ -179,6 +209,7 @@ static pt_status failed(pt_vm *vm, int status) {
   if (status == LUA_ERRMEM) {
     keep_memory_error(vm);
   } else {
+    pl_limits_extend(L);
     lua_pushcfunction(L, keep_texts);
     lua_insert(L, -2);
     lua_pushlightuserdata(L, vm);
@@ -187,7 +218,6 @@ static pt_status failed(pt_vm *vm, int status) {
   }
   pt_status code = code_of(status, pt_vm_error(vm));
   pti_fail(code, "%s", pt_vm_error(vm));
-  if (vm->on_error) vm->on_error(vm->ud, code, pt_vm_error(vm), pt_vm_traceback(vm));
   return code;
 }
 
@@ -212,25 +242,58 @@ static int start(lua_State *L) {
   return 0;
 }
 
-static pt_status run_protected(pt_vm *vm, lua_CFunction job, void *arg) {
+/* What the thread was doing before it came into the vm. */
+typedef struct visit {
+  pt_vm *vm, *former;
+  pti_thread thread;
+  pti_generator generator;
+  pt_dtype dtype;
+  lua_State *running;
+  bool outer;
+} visit;
+
+static bool begin(visit *v, pt_vm *vm) {
   const void *none = NULL;
-  if (vm == NULL) return pti_fail(PT_EARG, "vm is NULL"), PT_EARG;
+  if (vm == NULL) return pti_refuse(PT_EARG, "vm is NULL");
   bool outer = atomic_compare_exchange_strong(&vm->thread, &none, &current);
-  if (!outer && none != &current)
-    return pti_fail(PT_EARG, "the vm runs in another thread"), PT_EARG;
-  lua_State *L = vm->L;
-  pt_vm *former = current;
-  pti_thread thread = pti_this;
-  int top = lua_gettop(L);
+  if (!outer && none != &current) return pti_refuse(PT_EARG, "the vm runs in another thread");
+  *v = (visit){.vm = vm, .former = current, .thread = pti_this, .outer = outer};
+  v->dtype = pti_default_dtype();
   if (outer) {
+    v->generator = pti_swap_generator(vm->generator);
+    pti_set_default_dtype(vm->dtype);
     atomic_store(&vm->interrupt, 0);
     vm->stopped = 0;
+    pl_limits_begin(vm->limits);
   }
   enter(vm);
   pti_this.index_base = 1;
   pti_this.interrupt = &vm->interrupt;
-  lua_State *before = atomic_exchange(&vm->running, L);
-  int status = LUA_ERRMEM;
+  pl_limits_enter(vm->limits);
+  v->running = atomic_exchange(&vm->running, vm->L);
+  return true;
+}
+
+static void end(visit *v) {
+  pt_vm *vm = v->vm;
+  atomic_store(&vm->running, v->running);
+  if (v->outer) {
+    atomic_store(&vm->interrupt, 0);
+    pl_rest(vm->L);
+    vm->dtype = pti_default_dtype();
+    pti_set_default_dtype(v->dtype);
+    vm->generator = pti_swap_generator(v->generator);
+  }
+  enter(v->former);
+  pti_this = v->thread; /* modes that a script left behind too */
+  if (v->outer) atomic_store(&vm->thread, NULL);
+}
+
+static pt_status run_protected(pt_vm *vm, lua_CFunction job, void *arg) {
+  visit v = {.vm = NULL};
+  if (!begin(&v, vm)) return pt_error_code();
+  lua_State *L = vm->L;
+  int top = lua_gettop(L), status = LUA_ERRMEM;
   if (lua_checkstack(L, LUA_MINSTACK)) {
     lua_pushcfunction(L, pl_traceback);
     lua_pushcfunction(L, start);
@@ -238,18 +301,13 @@ static pt_status run_protected(pt_vm *vm, lua_CFunction job, void *arg) {
     lua_pushlightuserdata(L, arg);
     status = lua_pcall(L, 2, 0, top + 1);
   }
-  atomic_store(&vm->running, before);
-  if (outer) {
-    atomic_store(&vm->interrupt, 0);
-    lua_sethook(L, NULL, 0, 0);
-  }
   pt_status code = status == LUA_OK ? PT_OK : failed(vm, status);
   if (code == PT_OK) clear(vm);
   vm->failed = code != PT_OK;
   lua_settop(L, top);
-  enter(former);
-  pti_this = thread; /* modes that a script left behind too */
-  if (outer) atomic_store(&vm->thread, NULL);
+  end(&v);
+  const pt_vm_config *c = &vm->limits->config;
+  if (code != PT_OK && c->on_error) c->on_error(c->ud, code, pt_vm_error(vm), pt_vm_traceback(vm));
   return code;
 }
 
@@ -262,7 +320,7 @@ typedef struct chunk {
 
 static int run_source(lua_State *L) {
   const chunk *c = lua_touserdata(L, 1);
-  if (luaL_loadbufferx(L, c->source, c->length, c->name, "t") != LUA_OK) return lua_error(L);
+  if (pl_load_text(L, c->source, c->length, c->name) != LUA_OK) return lua_error(L);
   lua_call(L, 0, 0);
   return 0;
 }
@@ -402,21 +460,36 @@ static int open_job(lua_State *L) {
   return watch_coroutines(L);
 }
 
+/* The size of a config says which of its fields the host knows. */
+static bool read_config(pt_vm_config *all, const pt_vm_config *config) {
+  *all = (pt_vm_config){.size = sizeof *all};
+  if (config == NULL) return true;
+  if (config->size == 0 || config->size > sizeof *all)
+    return pti_refuse(PT_EARG, "pt_vm_open: config->size must be sizeof(pt_vm_config)");
+  memcpy(all, config, config->size);
+  all->size = sizeof *all;
+  return true;
+}
+
 pt_vm *pt_vm_open(const pt_vm_config *config) {
-  pt_vm_config all = {.size = sizeof all};
-  if (config && (config->size == 0 || config->size > sizeof all))
-    return pti_fail(PT_EARG, "pt_vm_open: config->size must be sizeof(pt_vm_config)");
-  if (config) memcpy(&all, config, config->size);
+  pt_vm_config all;
+  if (!read_config(&all, config)) return NULL;
   pt_vm *vm = calloc(1, sizeof *vm);
   if (vm == NULL) return pti_fail(PT_EMEMORY, "no memory for a Lua state");
-  vm->L = pl_open_state(&all);
-  enter(current); /* the module was opened in this thread, but need not run in it */
-  vm->memory_limit = all.memory_limit;
-  if (vm->L && run_protected(vm, open_job, NULL) == PT_OK) {
-    vm->on_error = all.on_error;
-    vm->ud = all.ud;
-    return vm;
+  vm->limits = pl_limits_new(&all);
+  pti_thread thread = pti_this;
+  pti_generator before =
+      pti_swap_generator((pti_generator){.seed = all.seed ? all.seed : pti_fresh_seed()});
+  if (vm->limits) {
+    pl_limits_begin(vm->limits);
+    pl_limits_enter(vm->limits);
+    pti_this.deadline = 0;
+    vm->L = pl_open_state(vm->limits);
   }
+  vm->generator = pti_swap_generator(before);
+  pti_this = thread;
+  enter(current); /* the module was opened in this thread, but need not run in it */
+  if (vm->L && run_protected(vm, open_job, NULL) == PT_OK) return vm;
   pt_vm_close(vm);
   return NULL;
 }
@@ -424,14 +497,18 @@ pt_vm *pt_vm_open(const pt_vm_config *config) {
 void pt_vm_close(pt_vm *vm) {
   if (vm == NULL) return;
   pti_thread thread = pti_this;
-  pti_this.index_base = 1; /* finalizers are Lua, too */
   if (vm->L) {
+    enter(vm);
+    pl_limits_begin(vm->limits);
+    pl_limits_enter(vm->limits);
+    pti_this.index_base = 1;            /* finalizers are Lua, too */
     lua_pushboolean(vm->L, vm->failed); /* for finalizers */
     lua_setfield(vm->L, LUA_REGISTRYINDEX, "pt.failed");
     lua_close(vm->L);
   }
-  pti_this.index_base = thread.index_base;
+  pti_this = thread;
   enter(current);
+  pl_limits_release(vm->limits);
   clear(vm);
   free(vm);
 }

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "binding.h"
+#include "io/file.h"
 #include "tensor.h"
 
 /* A string without NUL, as C takes it; `what` says what it is. */
@@ -252,7 +254,13 @@ static int list_folder(lua_State *L) {
     lua_setfield(L, -2, "__gc");
   }
   lua_setmetatable(L, -2);
-  *d = opendir(path);
+  int fd = pti_this.files ? pti_host_open(path, PT_OPEN_FOLDER) : -1;
+  if (pti_this.files && fd < 0) {
+    pti_error_prefix(op);
+    return pl_raise(L);
+  }
+  *d = fd >= 0 ? fdopendir(fd) : opendir(path);
+  if (*d == NULL && fd >= 0) close(fd);
   if (*d == NULL) pl_error(L, PT_EIO, "%s: %s: %s", op, path, strerror(errno));
   lua_newtable(L);
   lua_newtable(L);

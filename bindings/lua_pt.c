@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "binding.h"
+#include "vm_limits.h"
 #include "pool/pack.h"
 #include "mem.h"
 
@@ -42,6 +43,7 @@ static int load_script(lua_State *L) {
   const pl_script *script = lua_touserdata(L, lua_upvalueindex(1));
   int n = lua_gettop(L);
   if (!load_file(L, script->name)) push_script(L, script);
+  pl_lend_environment(L);
   lua_insert(L, 1);
   lua_settop(L, n + 1);
   lua_call(L, n, 1);
@@ -97,6 +99,7 @@ static void push_core(lua_State *L) {
   for (size_t i = 0; i < PTI_COUNT(parts); i++) parts[i](L);
   lua_pushcfunction(L, scripts_are_packed);
   lua_setfield(L, -2, "scripts_are_packed");
+  pl_restrict_core(L);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_pushvalue(L, -2);
   lua_setfield(L, -2, "pt.core");

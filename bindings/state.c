@@ -1,5 +1,5 @@
 /* state.c: Lua states with the module in them, for hosts and for the workers of a pool. A state counts the bytes of
-   its objects and stays below its limit; it can be told to leave out what reaches the system. Nothing here may raise
+   its objects and stays below its limit. Nothing here may raise
    outside a protected call: the states have no panic function.
 
    Small blocks are kept for reuse, as most objects of a training loop are small and die young. And the allocator drops
@@ -12,17 +12,20 @@
 #include <string.h>
 
 #include "binding.h"
-#include "mem.h"
+#include "vm_limits.h"
 
-enum { SMALL = 128, GRAIN = 16, KEEP = 4 << 20 };
+enum { SMALL = 128, GRAIN = 16, KEEP = 4 << 20, GRANT = 32 << 10 };
 
 typedef struct spare {
   struct spare *next;
 } spare;
 
-/* The bytes of one state's objects (and tensors: pl_book_tensors), and the blocks that it keeps. */
+/* The bytes of one state's objects, and the blocks that it keeps. They are taken from the account, if there is one, by
+   the GRANT, so that small objects cost no atomic operations. */
 typedef struct budget {
-  pti_account account;
+  size_t used, granted;
+  pti_account *account, *own; /* own: that of a worker with a limit, which ends with the state */
+  pl_limits *limits;
   size_t kept;
   void *first; /* the block of the state itself, which Lua frees last */
   bool open;
@@ -36,11 +39,23 @@ static spare **list_of(budget *b, size_t size) {
   return size > 0 && size <= SMALL ? &b->list[(size - 1) / GRAIN] : NULL;
 }
 
+/* Blocks come from the host where it gives them. */
+static void *resize(const budget *b, void *block, size_t had, size_t size) {
+  const pt_vm_config *c = &b->limits->config;
+  if (c->alloc) return c->alloc(c->ud, block, had, size);
+  if (size) return realloc(block, size);
+  free(block);
+  return NULL;
+}
+
+/* The size that a small block really has. */
+static size_t whole(size_t size) { return (size + GRAIN - 1) / GRAIN * GRAIN; }
+
 static void *take(budget *b, size_t size) {
   spare **list = list_of(b, size);
-  if (list == NULL) return malloc(size);
+  if (list == NULL) return resize(b, NULL, 0, size);
   spare *block = *list;
-  if (block == NULL) return malloc((size + GRAIN - 1) / GRAIN * GRAIN);
+  if (block == NULL) return resize(b, NULL, 0, whole(size));
   *list = block->next;
   b->kept -= size;
   return block;
@@ -49,7 +64,7 @@ static void *take(budget *b, size_t size) {
 static void give(budget *b, void *block, size_t size) {
   spare **list = list_of(b, size);
   if (list == NULL || b->kept > KEEP) {
-    free(block);
+    resize(b, block, list ? whole(size) : size, 0);
     return;
   }
   ((spare *)block)->next = *list;
@@ -58,7 +73,7 @@ static void give(budget *b, void *block, size_t size) {
 }
 
 static void *move(budget *b, void *block, size_t had, size_t size) {
-  if (!list_of(b, had) && !list_of(b, size)) return realloc(block, size);
+  if (!list_of(b, had) && !list_of(b, size)) return resize(b, block, had, size);
   void *moved = take(b, size);
   if (moved == NULL) return NULL;
   memcpy(moved, block, had < size ? had : size);
@@ -66,15 +81,39 @@ static void *move(budget *b, void *block, size_t had, size_t size) {
   return moved;
 }
 
+/* Ends the budget. */
 static void drop(budget *b) {
   for (size_t i = 0; i < PTI_COUNT(b->list); i++) {
     while (b->list[i]) {
       spare *block = b->list[i];
       b->list[i] = block->next;
-      free(block);
+      resize(b, block, (i + 1) * GRAIN, 0);
     }
   }
+  if (b->granted) pti_account_give(b->account, b->granted);
+  pti_account_close(b->own);
+  pl_limits_release(b->limits);
   free(b);
+}
+
+/* Whether `more` bytes may be in use besides those that are; sees to it that the account has granted them. */
+static bool grant(budget *b, size_t more) {
+  if (b->account == NULL || b->used + more <= b->granted) return true;
+  size_t lacking = b->used + more - b->granted;
+  if (!pti_account_take(b->account, lacking + GRANT)) {
+    if (!pti_account_take(b->account, lacking)) return false;
+    b->granted += lacking;
+    return true;
+  }
+  b->granted += lacking + GRANT;
+  return true;
+}
+
+static void give_back(budget *b) {
+  if (b->account == NULL || b->granted - b->used < 4 * GRANT) return;
+  size_t spared = b->granted - b->used - GRANT;
+  b->granted -= spared;
+  pti_account_give(b->account, spared);
 }
 
 static bool refused(budget *b) {
@@ -89,21 +128,20 @@ static bool refused(budget *b) {
 /* lua_close ends the budget, too, whoever calls it: os.exit(0, true) does. */
 static void *allocate(void *ud, void *block, size_t old_size, size_t size) {
   budget *b = ud;
-  pti_account *a = &b->account;
   size_t had = block ? old_size : 0; /* of a new block Lua tells the type instead */
   if (size == 0) {
     if (had && had == b->box_size) pl_drop_box((char *)block + b->box_offset);
     bool last = b->open && block == b->first;
     if (block) give(b, block, had);
-    a->used -= had;
+    b->used -= had;
     if (last) drop(b);
+    else give_back(b);
     return NULL;
   }
   if (b->faults && size > had && refused(b)) return NULL;
-  size_t others = a->used - had;
-  if (size > had && a->limit && (others > a->limit || size > a->limit - others)) return NULL;
+  if (size > had && !grant(b, size - had)) return NULL;
   void *moved = block ? move(b, block, had, size) : take(b, size);
-  if (moved) a->used = others + size;
+  if (moved) b->used += size - had;
   if (b->first == NULL) b->first = moved;
   return b->newest = moved;
 }
@@ -124,60 +162,15 @@ bool pl_drops_boxes(lua_State *L) {
 
 /* Where the content of a userdata lies in its block, and how large that is. */
 static void learn_layout(lua_State *L, budget *b) {
-  size_t before = b->account.used;
+  size_t before = b->used;
   char *content = lua_newuserdatauv(L, sizeof(pl_box), 0);
   memset(content, 0, sizeof(pl_box));
-  b->box_size = b->account.used - before;
+  b->box_size = b->used - before;
   b->box_offset = (size_t)(content - (char *)b->newest);
   lua_pop(L, 1);
 }
 
-/* ---- libraries ---- */
-
-/* `load` for states without the standard library: binary chunks can be made to crash the program. */
-static int load_text(lua_State *L) {
-  lua_settop(L, lua_isnone(L, 4) ? 3 : 4); /* an environment that is nil differs from none */
-  lua_pushliteral(L, "t");
-  lua_replace(L, 3);
-  lua_pushvalue(L, lua_upvalueindex(1));
-  lua_insert(L, 1);
-  lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-  return lua_gettop(L);
-}
-
-/* `require` goes on finding Lua files. */
-static void forbid_c_modules(lua_State *L) {
-  luaL_requiref(L, LUA_LOADLIBNAME, luaopen_package, 1);
-  lua_pushnil(L);
-  lua_setfield(L, -2, "loadlib");
-  lua_pushliteral(L, "");
-  lua_setfield(L, -2, "cpath");
-  lua_getfield(L, -1, "searchers");
-  for (int i = 4; i >= 3; i--) {
-    lua_pushnil(L);
-    lua_rawseti(L, -2, i);
-  }
-  lua_pop(L, 2);
-}
-
-static void open_few_libraries(lua_State *L) {
-  static const luaL_Reg library[] = {
-      {LUA_GNAME, luaopen_base},        {LUA_TABLIBNAME, luaopen_table},
-      {LUA_STRLIBNAME, luaopen_string}, {LUA_MATHLIBNAME, luaopen_math},
-      {LUA_UTF8LIBNAME, luaopen_utf8},  {LUA_COLIBNAME, luaopen_coroutine}};
-  for (size_t i = 0; i < PTI_COUNT(library); i++) {
-    luaL_requiref(L, library[i].name, library[i].func, 1);
-    lua_pop(L, 1);
-  }
-  forbid_c_modules(L);
-  lua_pushnil(L);
-  lua_setglobal(L, "dofile");
-  lua_pushnil(L);
-  lua_setglobal(L, "loadfile");
-  lua_getglobal(L, "load");
-  lua_pushcclosure(L, load_text, 1);
-  lua_setglobal(L, "load");
-}
+/* ---- open and close ---- */
 
 static void seed_generators(lua_State *L, uint64_t seed) {
   pt_manual_seed(seed);
@@ -188,11 +181,9 @@ static void seed_generators(lua_State *L, uint64_t seed) {
   lua_pop(L, 1);
 }
 
-/* ---- open and close ---- */
-
 static int set_up(lua_State *L) {
-  const pt_vm_config *config = lua_touserdata(L, 1);
-  bool lazy = lua_toboolean(L, 2);
+  const pl_limits *l = pl_limits_of(L);
+  bool lazy = lua_toboolean(L, 1);
   void *b;
   lua_getallocf(L, &b);
   lua_gc(
@@ -200,11 +191,11 @@ static int set_up(lua_State *L) {
       0); /* most boxes die young (lua_tensor.c); while there is nothing to look at, this is free */
   lua_gc(L, LUA_GCSTOP); /* all that is made here stays */
   learn_layout(L, b);
-  if (config->no_stdlib) open_few_libraries(L);
-  else luaL_openlibs(L);
+  pl_open_libraries(L);
   if (lazy) pl_promise_module(L);
   else luaL_requiref(L, "pt", luaopen_pt, 1);
-  if (config->seed) seed_generators(L, config->seed);
+  pl_close_sandbox(L);
+  if (l->config.seed) seed_generators(L, l->config.seed);
   lua_gc(L, LUA_GCRESTART);
   return 0;
 }
@@ -216,23 +207,26 @@ static void show_lua(void) {
   if (lua) dlclose(lua);
 }
 
-static lua_State *open_state(const pt_vm_config *config, bool lazy) {
+static lua_State *open_state(pl_limits *limits, size_t limit, bool lazy) {
   budget *b = calloc(1, sizeof *b);
-  lua_State *L = b ? lua_newstate(allocate, b) : NULL;
-  if (L == NULL) {
-    if (b) drop(b);
-    return pti_fail(PT_EMEMORY, "no memory for a Lua state");
+  lua_State *L = NULL;
+  if (b) {
+    b->limits = pl_limits_retain(limits);
+    b->account = limits->account;
+    if (limit) b->own = b->account = pti_account_new(limit, limits->account);
+    if (b->own) b->own->worker = true;
+    if (!limit || b->own) L = lua_newstate(allocate, b);
+    if (L == NULL) drop(b);
   }
+  if (L == NULL) return pti_fail(PT_EMEMORY, "no memory for a Lua state");
   b->open = true;
-  b->account.limit = config->memory_limit;
-  if (!config->no_stdlib) pthread_once(&shown, show_lua);
+  if (limits->config.sandbox == PT_SANDBOX_NONE) pthread_once(&shown, show_lua);
   int base = pt_index_base();
   lua_pushcfunction(L, set_up);
-  lua_pushlightuserdata(L, (void *)(uintptr_t)config);
   lua_pushboolean(L, lazy);
-  int status = lua_pcall(L, 2, 0, 0);
+  int status = lua_pcall(L, 1, 0, 0);
   pt_set_index_base(base);
-  if (status == LUA_OK) return L;
+  if (status == LUA_OK) return pl_rest(L), L;
   const char *why = lua_tostring(L, -1);
   pti_fail(status == LUA_ERRMEM ? PT_EMEMORY : PT_ELUA, "a Lua state could not be set up: %s",
            why ? why : "an error value");
@@ -240,13 +234,19 @@ static lua_State *open_state(const pt_vm_config *config, bool lazy) {
   return NULL;
 }
 
-lua_State *pl_open_state(const pt_vm_config *config) { return open_state(config, false); }
-lua_State *pl_open_lazy_state(const pt_vm_config *config) { return open_state(config, true); }
+lua_State *pl_open_state(pl_limits *limits) { return open_state(limits, 0, false); }
+lua_State *pl_open_lazy_state(pl_limits *limits, size_t limit) {
+  return open_state(limits, limit, true);
+}
 
-void pl_book_tensors(lua_State *L) {
-  void *b = NULL;
-  if (L) lua_getallocf(L, &b);
-  pti_set_account(b ? &((budget *)b)->account : NULL);
+pl_limits *pl_limits_of(lua_State *L) {
+  void *ud;
+  return lua_getallocf(L, &ud) == allocate ? ((budget *)ud)->limits : NULL;
+}
+
+pti_account *pl_account_of(lua_State *L) {
+  void *ud;
+  return lua_getallocf(L, &ud) == allocate ? ((budget *)ud)->account : NULL;
 }
 
 int pl_traceback(lua_State *L) {

@@ -52,8 +52,10 @@ const char *pt_version(void) { return PT_VERSION; }
 
 bool pti_poll(void) {
   _Atomic int *flag = pti_this.interrupt;
-  if (flag == NULL || atomic_load_explicit(flag, memory_order_relaxed) == 0) return true;
-  return pti_refuse(PT_EINTERRUPT, "interrupted");
+  if (flag && atomic_load_explicit(flag, memory_order_relaxed) != 0)
+    return pti_refuse(PT_EINTERRUPT, "interrupted");
+  if (pti_this.deadline == 0 || pt_clock() < pti_this.deadline) return true;
+  return pti_refuse(PT_ETIME, "the time limit was reached");
 }
 
 void pt_set_index_base(int base) { pti_this.index_base = base != 0; }

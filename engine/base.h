@@ -41,10 +41,14 @@ typedef struct pti_thread {
   bool anomaly;   /* calls are recorded with their line, and gradients searched for NaN */
   const char *line; /* of the script, where anomalies are looked for: "train.lua:12" */
   bool autocast;
-  pt_dtype autocast_dtype : 8; /* the lower precision */
-  uint64_t last_node;          /* the highest id of a recorded call (node.h) */
-  struct pti_worker *worker;   /* of a pool, whose thread this is, or NULL */
-  _Atomic int *interrupt;      /* NULL, or a flag polled between chunks: nonzero stops the op */
+  pt_dtype autocast_dtype : 8;   /* the lower precision */
+  uint64_t last_node;            /* the highest id of a recorded call (node.h) */
+  struct pti_worker *worker;     /* of a pool, whose thread this is, or NULL */
+  _Atomic int *interrupt;        /* NULL, or a flag polled between chunks: nonzero stops the op */
+  int threads;                   /* that its loops may use; 0: as many as there are */
+  double deadline;               /* of pt_clock; 0: none. Polled as the flag is */
+  struct pti_account *account;   /* on which new memory is booked, or NULL */
+  const struct pti_files *files; /* how files are opened; NULL: as the system does */
 } pti_thread;
 extern PTI_THREAD pti_thread pti_this;
 

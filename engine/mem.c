@@ -32,7 +32,6 @@ typedef struct cache {
   size_t kept;
   int64_t live[PTI_NLIVE];
   int64_t fail_at, faults;
-  pti_account *account;
   void (*collect)(void *ud);
   void *ud;
   bool collecting;
@@ -135,29 +134,19 @@ void pti_set_pressure(void (*collect)(void *ud), void *ud) {
 
 /* ---- accounts ---- */
 
-void pti_set_account(pti_account *account) { mine()->account = account; }
-
-static bool fits(const pti_account *a, size_t bytes) {
-  return a->used <= a->limit && bytes <= a->limit - a->used;
+bool pti_book(size_t bytes, pti_account **on) {
+  pti_account *a = *on = pti_this.account;
+  if (a == NULL || pti_account_take(a, bytes)) return true;
+  if (pti_mem_collect() && pti_account_take(a, bytes)) return true;
+  return pti_account_refuse(a, bytes);
 }
 
-int pti_book(size_t bytes) {
-  pti_account *a = mine()->account;
-  if (a == NULL || a->limit == 0) return 0;
-  if (!fits(a, bytes)) pti_mem_collect();
-  if (!fits(a, bytes)) {
-    pti_fail(PT_EMEMORY,
-             "out of memory: memory_limit is %zu bytes, %zu are in use, %zu more were asked for",
-             a->limit, a->used, bytes);
-    return -1;
-  }
-  a->used += bytes;
-  return 1;
-}
-
-void pti_unbook(size_t bytes) {
-  pti_account *a = mine()->account;
-  if (a) a->used -= bytes;
+/* What the kernels need for a moment is not booked, but a block this large has to fit. */
+enum { MEASURED = 1 << 20 };
+static bool has_room(size_t bytes) {
+  pti_account *a = pti_this.account;
+  if (a == NULL || bytes < MEASURED || pti_account_fits(a, bytes)) return true;
+  return (pti_mem_collect() && pti_account_fits(a, bytes)) || pti_account_refuse(a, bytes);
 }
 
 /* ---- the system ---- */
@@ -292,7 +281,9 @@ static void *from_anywhere(int c, size_t size) {
   return p;
 }
 
-void *pti_alloc(size_t bytes) {
+void *pti_alloc(size_t bytes) { return has_room(bytes) ? pti_alloc_booked(bytes) : NULL; }
+
+void *pti_alloc_booked(size_t bytes) {
   size_t size;
   int c = class_of(bytes, &size);
   void *p = NULL;

@@ -4,6 +4,7 @@
 #ifndef PTI_MEM_H
 #define PTI_MEM_H
 
+#include "account.h"
 #include "base.h"
 
 /* NULL with PT_EMEMORY recorded; `bytes` 0 gives a valid block. Contents undefined. */
@@ -16,15 +17,14 @@ enum { PTI_LIVE_BYTES, PTI_LIVE_TENSORS, PTI_LIVE_NODES, PTI_NLIVE };
 void pti_count(int what, int64_t delta);
 int64_t pti_live_here(int what); /* of this thread: less than 0 where it frees what others made */
 
-/* Bytes that a thread's tensors and, by the same account, its Lua state have in use. Only that thread touches it. */
-typedef struct pti_account {
-  size_t used, limit; /* limit 0: none */
-} pti_account;
-/* From now on this thread's new storages are booked on the account; NULL: on none. */
-void pti_set_account(pti_account *account);
-/* 1: booked, 0: there is no account with a limit, -1: beyond the limit, with PT_EMEMORY recorded. */
-int pti_book(size_t bytes);
-void pti_unbook(size_t bytes);
+/* Books bytes on this thread's account, pti_this.account; *on is that account, NULL where there is none. False beyond its
+   limit, even after a look for garbage, with PT_EMEMORY recorded. */
+bool pti_book(size_t bytes, pti_account **on);
+static inline void pti_unbook(pti_account *on, size_t bytes) {
+  if (on) pti_account_give(on, bytes);
+}
+/* pti_alloc for what was booked before: a large block is not measured by the limit again. */
+void *pti_alloc_booked(size_t bytes);
 
 /* Called when memory runs out, before the last retry; a binding collects its garbage here. Per
    thread. */

@@ -58,8 +58,13 @@ static pt_node *node_new(const pt_op *op, const pt_arg *arg, pt_tensor *const *i
   for (int i = 0; i < nin; i++) bytes += in[i] ? in[i]->nd * sizeof(int64_t) : 0;
   bytes += (size_t)narg * sizeof(pt_arg);
   for (int i = 0; i < narg; i++) bytes += arg_bytes(&op->param[i], &arg[i]);
+  pti_account *on;
+  if (!pti_book(bytes, &on)) return NULL;
   pt_node *n = pti_alloc(bytes);
-  if (n == NULL) return NULL;
+  if (n == NULL) {
+    pti_unbook(on, bytes);
+    return NULL;
+  }
   memset(n, 0, bytes);
   char *at = (char *)(n + 1);
   *n = (pt_node){.id = next_id(in, nin),
@@ -68,6 +73,7 @@ static pt_node *node_new(const pt_op *op, const pt_arg *arg, pt_tensor *const *i
                  .refs = 1,
                  .nout = (uint8_t)nout,
                  .nin = nin,
+                 .account = on,
                  .bytes = bytes};
   n->in = (pti_edge *)carve(&at, (size_t)nin * sizeof(pti_edge));
   n->saved = (pti_saved_slot *)carve(&at, (size_t)nsaved * sizeof(pti_saved_slot));
@@ -140,6 +146,7 @@ void pti_node_release(pt_node *n) {
     pti_drop_hooks(d);
     if (d->trace) pti_free(d->trace, strlen(d->trace) + 1);
     pti_count(PTI_LIVE_NODES, -1);
+    pti_unbook(d->account, d->bytes);
     pti_free(d, d->bytes);
   }
 }

@@ -60,6 +60,7 @@ struct pt_node {
   bool hooked;    /* of a leaf: its hooks ran in this walk */
   int waits;      /* of a leaf with hooks: calls that may still add to its gradient in this walk */
   int nin, nsaved;
+  struct pti_account *account; /* on which its bytes are booked, or NULL */
   size_t bytes;
   pti_edge *in;
   pt_arg *arg; /* numbers, strings and lists of the call; its tensors are NULL (see saved) */

@@ -23,10 +23,8 @@ pt_parcel *pt_pack(pt_tensor *x) {
   memcpy(p->size, x->size, sizeof p->size);
   memcpy(p->stride, x->stride, sizeof p->stride);
   pti_storage_arrive(p->storage);
-  pti_settle(p->storage);                                /* whoever gets it may read it at once */
-  if (p->storage->booked) pti_unbook(p->storage->bytes); /* from now on it is another's, too */
-  p->storage->booked = false;
-  atomic_store_explicit(&p->storage->crossed, true, memory_order_relaxed);
+  pti_settle(p->storage); /* whoever gets it may read it at once */
+  pti_storage_cross(p->storage);
   atomic_fetch_add_explicit(&p->storage->refs, 1, memory_order_relaxed);
   return p;
 }

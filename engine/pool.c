@@ -29,6 +29,7 @@ typedef struct slot {
   _Alignas(64) atomic_int state;
   _Alignas(64) _Atomic int64_t next; /* piece */
   int64_t n, grain, pieces;
+  int most; /* threads that may work at it, the caller among them */
   pti_range *fn;
   void *ctx;
 } slot;
@@ -110,7 +111,9 @@ void pti_worker_leave(void) {
 /* ---- pieces ---- */
 
 static bool interrupted(void) {
-  return pti_this.interrupt && atomic_load_explicit(pti_this.interrupt, memory_order_relaxed) != 0;
+  if (pti_this.interrupt && atomic_load_explicit(pti_this.interrupt, memory_order_relaxed) != 0)
+    return true;
+  return pti_this.deadline != 0 && pt_clock() >= pti_this.deadline;
 }
 
 static inline void run_piece(pti_range *fn, void *ctx, int64_t n, int64_t grain, int64_t piece) {
@@ -148,7 +151,7 @@ static bool run_as_helper(slot *s) {
 
 static bool join(slot *s) {
   int state = atomic_load(&s->state);
-  while (state & OPEN) {
+  while ((state & OPEN) && (state & JOINED) < s->most - 1) {
     if (atomic_compare_exchange_weak(&s->state, &state, state + 1)) return true;
   }
   return false;
@@ -298,7 +301,8 @@ void pti_parallel_for(int64_t n, int64_t grain, pti_range *fn, void *ctx) {
     return;
   }
   int64_t pieces = n / grain + (n % grain != 0);
-  int threads = pt_get_num_threads();
+  int threads = pt_get_num_threads(), own = pti_this.threads;
+  if (own && own < threads) threads = own;
   slot *s;
   if (here.inside || threads == 1 || (s = take_slot()) == NULL) {
     run_alone(n, grain, pieces, fn, ctx);
@@ -308,6 +312,7 @@ void pti_parallel_for(int64_t n, int64_t grain, pti_range *fn, void *ctx) {
   s->n = n;
   s->grain = grain;
   s->pieces = pieces;
+  s->most = threads;
   s->fn = fn;
   s->ctx = ctx;
   run_shared(s, threads);

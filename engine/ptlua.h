@@ -44,7 +44,7 @@ typedef enum pt_status {
   PT_EIO,        /* a file could not be read or written */
   PT_ELUA,       /* a Lua error */
   PT_EINTERRUPT, /* stopped from outside: Ctrl-C, pt_vm_interrupt */
-  PT_ETIME       /* a time limit was reached */
+  PT_ETIME       /* a limit of time or instructions was reached */
 } pt_status;
 
 /* Code and text of the thread's last failure; the text is never NULL. */
@@ -333,13 +333,51 @@ PT_API pt_tensor *pt_encode_jpeg(pt_tensor *image, int quality); /* 1 to 100 */
 /* ---- Lua states for hosts ---- */
 
 typedef struct pt_vm pt_vm;
+
+/* What a script may reach; each level leaves out what the one before it does. */
+typedef enum pt_sandbox {
+  PT_SANDBOX_NONE,
+  PT_SANDBOX_FILES, /* no files but through open_file; no io, os, debug, C modules, bytecode, finalizers, sockets, and no
+                       settings of the process */
+  PT_SANDBOX_IO,    /* no clock and no threads */
+  PT_SANDBOX_PURE /* the same results whenever it runs: seeds are fixed, addresses are not shown, nothing is printed
+                       but through on_print */
+} pt_sandbox;
+
+/* For open_file: to read; to write anew; to write behind what is there; to list a folder. */
+typedef enum pt_open_mode {
+  PT_OPEN_READ,
+  PT_OPEN_WRITE,
+  PT_OPEN_APPEND,
+  PT_OPEN_FOLDER
+} pt_open_mode;
+
 typedef struct pt_vm_config {
-  size_t size;         /* sizeof(pt_vm_config): lets the struct grow */
-  size_t memory_limit; /* bytes of Lua objects; 0: none */
-  uint64_t seed;       /* 0: from the clock */
-  bool no_stdlib;      /* leave out io, os, package's loaders of C */
+  size_t size; /* sizeof(pt_vm_config): lets the struct grow */
+  size_t
+      memory_limit; /* bytes of Lua objects, tensors and graphs of the vm and its workers; 0: none */
+  uint64_t seed;    /* 0: from the clock; PT_SANDBOX_PURE: 1 */
+  bool no_stdlib;   /* as PT_SANDBOX_FILES */
   void (*on_error)(void *ud, pt_status code, const char *message, const char *traceback);
-  void *ud;
+  void *ud; /* of all functions here */
+  pt_sandbox sandbox;
+  int threads; /* that loops over its tensors may use; 0: as many as the process has */
+  /* Of each call from the host, with what workers do meanwhile: PT_ETIME. The clock is looked at every 1000 instructions
+     and between pieces of tensor loops; instructions are counted by the 1000. 0: no limit. */
+  int64_t time_limit_ms, instruction_limit;
+  /* Every object of Lua and the memory of every tensor that the vm makes, as lua_Alloc: (NULL, 0, n) makes, (p, n, m)
+     resizes, (p, n, 0) frees. Tensors may come and go in any thread, and live on after the vm where the host keeps them. */
+  void *(*alloc)(void *ud, void *block, size_t old_size, size_t size);
+  void (*on_print)(void *ud, const char *text,
+                   size_t length);            /* instead of stdout: a line and its end */
+  void (*on_log)(void *ud, const char *text); /* warnings */
+  /* The source of a module that `require` wants, asked before the search in files; NULL: there is none. It is read
+     before the next call of anything here. */
+  const char *(*find_module)(void *ud, const char *name, size_t *length);
+  /* Opens every file of the library for it: a descriptor, which the library closes, or -1 with errno. It may be called in
+     any worker's thread. With it, files are written as they are opened; without it, by a temporary name and a rename.
+     NULL in a sandbox: there are no files. Lua's own io, where the sandbox leaves it, does not ask. */
+  int (*open_file)(void *ud, const char *path, pt_open_mode mode);
 } pt_vm_config;
 PT_API pt_vm *pt_vm_open(const pt_vm_config *config); /* NULL config: defaults */
 PT_API void pt_vm_close(pt_vm *vm);

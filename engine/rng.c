@@ -12,6 +12,12 @@ void pti_set_generator(pti_generator g) {
   seeded = true;
 }
 
+pti_generator pti_swap_generator(pti_generator g) {
+  pti_generator was = *pti_default_generator();
+  pti_set_generator(g);
+  return was;
+}
+
 void pt_manual_seed(uint64_t seed) { pti_set_generator((pti_generator){.seed = seed}); }
 
 uint64_t pti_fresh_seed(void) {

@@ -18,6 +18,8 @@ pti_generator *pti_default_generator(void);
 uint64_t pti_fresh_seed(void);
 /* Puts the thread's default generator at a place that was read from it, or from another. */
 void pti_set_generator(pti_generator g);
+/* The same; returns where it was. */
+pti_generator pti_swap_generator(pti_generator g);
 /* Reserves counters for n elements and returns the first. */
 uint64_t pti_generator_take(pti_generator *g, int64_t n);
 

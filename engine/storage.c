@@ -2,6 +2,7 @@
    the streams that used it have done their work. */
 #include "storage.h"
 
+#include "account.h"
 #include "device.h"
 #include "mem.h"
 #include "slots.h"
@@ -10,24 +11,45 @@
 enum { HEADER = 64 };
 _Static_assert(sizeof(pti_storage) <= HEADER, "a storage's header fits before its data");
 
+/* A block of the thread's account, and where the host gives its memory, of the host; 64-byte aligned either way. */
+static void *block_new(const pti_account *a, size_t bytes) {
+  if (a == NULL || a->alloc == NULL) return pti_alloc_booked(bytes);
+  char *raw = a->alloc(a->ud, NULL, 0, bytes + 2 * HEADER);
+  if (raw == NULL) return pti_fail(PT_EMEMORY, "out of memory: the host gave no %zu bytes", bytes);
+  char *block = raw + 2 * HEADER - (uintptr_t)raw % HEADER;
+  ((void **)(void *)block)[-1] = raw;
+  return block;
+}
+
+static void block_free(const pti_account *a, void *block, size_t bytes) {
+  if (a == NULL || a->alloc == NULL) pti_free(block, bytes);
+  else a->alloc(a->ud, ((void **)block)[-1], bytes + 2 * HEADER, 0);
+}
+
 pti_storage *pti_storage_new(size_t bytes, int device) {
-  int booked = pti_book(bytes);
-  if (booked < 0) return NULL;
-  pti_storage *s = pti_alloc(device == 0 ? HEADER + bytes : HEADER);
+  pti_account *on;
+  size_t block = device == 0 ? HEADER + bytes : HEADER;
+  if (!pti_book(HEADER + bytes, &on)) return NULL;
+  pti_storage *s = block_new(on, block);
   if (s == NULL) {
-    if (booked) pti_unbook(bytes);
+    pti_unbook(on, HEADER + bytes);
     return NULL;
   }
-  *s = (pti_storage){.device = device, .bytes = bytes, .booked = booked};
+  *s = (pti_storage){.device = (int16_t)device, .bytes = bytes, .account = on};
   atomic_init(&s->refs, 1);
   s->data = device == 0 ? (char *)s + HEADER : pti_device_alloc(device, bytes, &s->stream);
   if (s->data == NULL && device != 0) {
-    if (booked) pti_unbook(bytes);
-    pti_free(s, HEADER);
+    block_free(on, s, block);
+    pti_unbook(on, HEADER + bytes);
     return NULL;
   }
   pti_count(PTI_LIVE_BYTES, (int64_t)bytes);
   return s;
+}
+
+void pti_storage_cross(pti_storage *s) {
+  s->account = pti_account_lift(s->account, HEADER + s->bytes);
+  atomic_store_explicit(&s->crossed, true, memory_order_relaxed);
 }
 
 /* A device works later than its thread asks it to. Where a storage is held by several threads, each
@@ -61,10 +83,12 @@ void pti_storage_release(pti_storage *s) {
     return;
   }
   pti_count(PTI_LIVE_BYTES, -(int64_t)s->bytes);
-  if (s->booked) pti_unbook(s->bytes);
+  pti_account *on = s->account;
+  size_t bytes = s->bytes;
   if (s->device != 0)
-    pti_device_free(s->device, s->data, s->bytes, crossed ? NULL : s->stream, s->users);
-  pti_free(s, s->device == 0 ? HEADER + s->bytes : HEADER);
+    pti_device_free(s->device, s->data, bytes, crossed ? NULL : s->stream, s->users);
+  block_free(on, s, s->device == 0 ? HEADER + bytes : HEADER);
+  pti_unbook(on, HEADER + bytes);
 }
 
 /* After the first, users of a block that crossed threads are not noted: they settle. */

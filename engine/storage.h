@@ -10,10 +10,10 @@
 typedef struct pti_storage {
   atomic_int refs;
   atomic_bool shared;  /* writes are seen by all who hold it */
-  bool booked;         /* on the account of the thread that made it, until it crosses */
   atomic_bool crossed; /* was handed to another thread: see storage_release */
-  int device;
-  _Atomic uint64_t told; /* threads whose collectors know of the bytes, a bit for each */
+  int16_t device;
+  struct pti_account *account; /* on which bytes and header are booked, or NULL */
+  _Atomic uint64_t told;       /* threads whose collectors know of the bytes, a bit for each */
   size_t bytes;
   void *data;
   pt_event *later; /* of pinned memory: a copy from or to it that may still be under way, or NULL */
@@ -36,6 +36,8 @@ pti_storage *pti_storage_of_host(void *data, size_t bytes, void (*release)(void 
 /* Memory of the CPU, pinned for a device. */
 pti_storage *pti_storage_pinned(size_t bytes, int device);
 bool pti_storage_is_pinned(const pti_storage *s);
+/* From now on the storage is another thread's, too. */
+void pti_storage_cross(pti_storage *s);
 /* The same bytes in memory of their own. */
 pti_storage *pti_storage_copy(const pti_storage *s);
 void pti_storage_release(pti_storage *s);

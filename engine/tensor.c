@@ -126,16 +126,23 @@ static void alias_release(pti_alias *a) {
 
 /* ---- tensors ---- */
 
+/* What a tensor is booked with besides its storage. */
+enum { OBJECT = sizeof(pt_tensor) + sizeof(pti_alias) };
+
 /* Takes over the caller's reference to `alias`, also on failure. */
 static pt_tensor *tensor_new(pti_alias *alias, pt_dtype dtype, const int64_t *size,
                              const int64_t *stride, int nd, int64_t offset, int64_t numel) {
-  pt_tensor *t = alias ? pti_alloc(sizeof *t) : NULL;
+  pti_account *on = NULL;
+  bool booked = alias && pti_book(OBJECT, &on);
+  pt_tensor *t = booked ? pti_alloc(sizeof *t) : NULL;
   if (t == NULL) {
+    if (booked) pti_unbook(on, OBJECT);
     alias_release(alias);
     return NULL;
   }
   memset(t, 0, offsetof(pt_tensor, size));
   t->refs = 1;
+  t->account = on;
   t->nd = (uint8_t)nd;
   t->dtype = dtype;
   t->offset = offset;
@@ -158,6 +165,7 @@ static void tensor_free(pt_tensor *t) {
   pt_node *node = t->node;
   alias_release(t->alias);
   pti_count(PTI_LIVE_TENSORS, -1);
+  pti_unbook(t->account, OBJECT);
   pti_free(t, sizeof *t);
   /* A root has no root, a gradient's gradient is rare: neither chain is as long as user data. */
   pt_release(grad);

@@ -26,12 +26,13 @@ struct pt_tensor {
   int refs;
   uint8_t nd;
   pt_dtype dtype : 8;
-  bool requires_grad; /* of a leaf, as the user set it */
-  bool wrapped;       /* a Lua number: weak in promotion */
-  bool retains_grad;  /* a hook of its node keeps its gradient */
-  uint16_t out;       /* which output of node this is */
-  uint32_t epoch;     /* of root when node was recorded; see pti_node_of */
-  int64_t offset;     /* in elements */
+  bool requires_grad;          /* of a leaf, as the user set it */
+  bool wrapped;                /* a Lua number: weak in promotion */
+  bool retains_grad;           /* a hook of its node keeps its gradient */
+  uint16_t out;                /* which output of node this is */
+  uint32_t epoch;              /* of root when node was recorded; see pti_node_of */
+  struct pti_account *account; /* on which the object and its alias are booked, or NULL */
+  int64_t offset;              /* in elements */
   int64_t numel;
   pti_alias *alias;
   pt_node *node; /* history, or the accumulating node of a leaf; read through pti_node_of */

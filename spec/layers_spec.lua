@@ -47,7 +47,8 @@ local kernels_see = {
 local bindings_see = {
   "ptlua_ids.h",
   "ptlua.h", "op.h", "base.h", "tensor.h", "optim.h",
-  "mem.h", -- booking a state's tensors, idle memory
+  "mem.h", "account.h", -- booking a state's tensors, idle memory
+  "io/file.h", -- whose files a state sees
   "rng.h", "jobs/jobs.h", "jobs/channel.h", -- workers: a random stream for each task, queues
   "comm/comm.h", -- ranks: jobs, groups, works
 }

@@ -7,6 +7,8 @@ static lua_State *note_running(lua_State *co) {
   return atomic_exchange(&pl_this_worker()->current, co);
 }
 
+enum { RESUMED = 100 /* instructions that a switch counts as */ };
+
 /* lua_resume with a note of which coroutine runs. The number of results, or -1 with the error on top. */
 static int resume(lua_State *L, lua_State *co, int nargs) {
   int nresults;
@@ -19,6 +21,7 @@ static int resume(lua_State *L, lua_State *co, int nargs) {
   int status = lua_resume(co, L, nargs, &nresults);
   note_running(former);
   pl_pass_stop_on(L);
+  pl_charge(L, RESUMED);
   if (status != LUA_OK && status != LUA_YIELD) {
     lua_xmove(co, L, 1);
     return -1;

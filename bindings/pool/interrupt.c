@@ -11,7 +11,7 @@ static struct sigaction former;
 static void stop_hook(lua_State *L, lua_Debug *ar) {
   (void)ar;
   if (pti_this.worker == NULL || atomic_load(&pti_this.worker->interrupt) == 0) {
-    lua_sethook(L, NULL, 0, 0);
+    pl_rest(L);
     return;
   }
   lua_sethook(L, stop_hook, LUA_MASKCOUNT, 1);

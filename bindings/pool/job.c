@@ -54,8 +54,10 @@ static int pool_open(lua_State *L) {
   box->pool = pool;
   if (pool == NULL) pl_raise(L);
   pool->memory_limit = (size_t)luaL_optinteger(L, 3, 0);
-  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  pool->no_stdlib = lua_getfield(L, -1, LUA_OSLIBNAME) == LUA_TNIL;
+  pl_limits *limits = pl_limits_of(L);
+  pool->limits = limits ? pl_limits_retain(limits)
+                        : pl_limits_new(&(pt_vm_config){.size = sizeof(pt_vm_config)});
+  if (pool->limits == NULL) pl_raise(L);
   pool->path = copy_path(L, "path");
   pool->cpath = copy_path(L, "cpath");
   if (pool->path == NULL || pool->cpath == NULL) return pl_error(L, PT_EMEMORY, "pool: no memory");
@@ -250,7 +252,8 @@ static int pool_submit(lua_State *L) {
   job->collect = flag(L, 5, "collect");
   job->seed = (uint64_t)integer(L, 5, "seed");
   job->stream = ((uint64_t)integer(L, 5, "call") << 32) + (uint64_t)integer(L, 5, "first") + 1;
-  if (!pool->no_stdlib) note_paths(L, job);
+  job->deadline = pti_this.deadline;
+  if (pool->limits->config.sandbox == PT_SANDBOX_NONE) note_paths(L, job);
   lua_settop(L, 6);
   pack_job(L, job, op, 3, 4, 5);
   lua_pushvalue(L, 1);
@@ -313,14 +316,23 @@ static void read_task(pl_reader *r, bool many, int values, int errors, lua_Integ
   static const char *const fields[] = {"message", "traceback", "worker", "value"};
   lua_State *L = r->L;
   pl_read_group(r);
-  if (pl_read_byte(r) == PL_DONE) {
+  int what = pl_read_byte(r);
+  if (what == PL_DONE) {
     if (many) read_results(r);
     else pl_read_value(r);
     lua_rawseti(L, values, i);
     return;
   }
   lua_createtable(L, 0, 4);
-  for (int k = 0; k < 4; k++) {
+  if (what == PL_LOST) {
+    lua_pushliteral(L, "not enough memory, nor any to say for what");
+    lua_setfield(L, -2, "message");
+    lua_pushliteral(L, "");
+    lua_setfield(L, -2, "traceback");
+    lua_pushinteger(L, 0);
+    lua_setfield(L, -2, "worker");
+  }
+  for (int k = 0; k < 4 && what == PL_FAILED; k++) {
     pl_read_value(r);
     lua_setfield(L, -2, fields[k]);
   }

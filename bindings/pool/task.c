@@ -124,6 +124,7 @@ static void fail_task(lua_State *L, pti_chunk *chunk) {
     pti_packet_cut(&chunk->packet, n, nparcel);
     lua_gc(L, LUA_GCCOLLECT);
   }
+  pti_packet_put_last(&chunk->packet, PL_LOST);
 }
 
 static int load_code(lua_State *L) {
@@ -154,6 +155,7 @@ static bool run_rest(lua_State *L, work *k) {
 void pl_run_tasks(pti_worker *w, pti_chunk *chunk) {
   lua_State *L = ((pl_worker *)(void *)w)->L;
   pl_job *job = (pl_job *)(void *)w->job;
+  pti_this.deadline = job->deadline;
   bool ready = ready_code(L, job);
   int top = lua_gettop(L);
   for (work k = {.job = job, .chunk = chunk, .task = chunk->lo}; begin_task(&k); k.task++) {
@@ -168,5 +170,6 @@ void pl_run_tasks(pti_worker *w, pti_chunk *chunk) {
   lua_pushnil(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &trace_key);
   lua_settop(L, 0);
-  lua_sethook(L, NULL, 0, 0);
+  pti_this.deadline = 0;
+  pl_rest(L);
 }

@@ -41,22 +41,21 @@ static int set_up(lua_State *L) {
   replace_exit(L);
   pl_watch_coroutines(L);
   pl_find_generator(L);
-  if (!pool->no_stdlib) pl_set_paths(L, pool->path, pool->cpath);
+  if (pool->limits->config.sandbox == PT_SANDBOX_NONE) pl_set_paths(L, pool->path, pool->cpath);
   return run_initializer(L, &pool->initializer);
 }
 
 static bool open_worker(pti_worker *base) {
   pl_worker *w = (pl_worker *)(void *)base;
   pl_pool *pool = pl_pool_of(w);
-  pt_vm_config config = {
-      .size = sizeof config, .memory_limit = pool->memory_limit, .no_stdlib = pool->no_stdlib};
   pt_set_index_base(1);
-  w->L = pl_open_lazy_state(&config);
+  pl_limits_enter(pool->limits);
+  w->L = pl_open_lazy_state(pool->limits, pool->memory_limit);
   if (w->L == NULL) {
     pti_workers_break(&pool->base, "worker %d could not start: %s", base->id, pt_error());
     return false;
   }
-  pl_book_tensors(w->L);
+  pti_this.account = pl_account_of(w->L);
   lua_pushcfunction(w->L, set_up);
   if (lua_pcall(w->L, 0, 0, 0) != LUA_OK) {
     const char *why = lua_tostring(w->L, -1);
@@ -75,8 +74,10 @@ static void close_worker(pti_worker *base) {
   pl_worker *w = (pl_worker *)(void *)base;
   pl_allow_stop(false);
   atomic_store(&w->current, NULL);
+  pti_this.deadline = 0; /* finalizers do their work */
   if (w->L) lua_close(w->L);
-  pl_book_tensors(NULL);
+  pti_this.account = NULL;
+  pti_this.files = NULL; /* the pool's limits may end before the thread */
 }
 
 static void drop_pool(pti_worker_pool *base) {
@@ -84,6 +85,7 @@ static void drop_pool(pti_worker_pool *base) {
   pti_packet_free(&pool->initializer);
   free(pool->path);
   free(pool->cpath);
+  pl_limits_release(pool->limits);
 }
 
 const pti_worker_kind pl_worker_kind = {

@@ -4,17 +4,18 @@
 #define PTL_POOL_WORKER_H
 
 #include "jobs/jobs.h"
+#include "../vm_limits.h"
 #include "pack.h"
 
 /* What the results of a chunk begin with, task by task; then comes the result or what is known about the failure. */
-enum { PL_DONE, PL_FAILED };
+enum { PL_DONE, PL_FAILED, PL_LOST /* there was not even memory to say why */ };
 
 typedef struct pl_pool {
   pti_worker_pool base;
   pti_packet initializer;
   char *path, *cpath;
-  size_t memory_limit;
-  bool no_stdlib; /* as the state that opened the pool */
+  size_t memory_limit; /* of each worker */
+  pl_limits *limits;   /* of the state that opened the pool */
 } pl_pool;
 
 typedef struct pl_job {
@@ -24,6 +25,7 @@ typedef struct pl_job {
   char *path,
       *cpath; /* of the caller's package, where they are no longer those of the pool's beginning */
   uint64_t seed, stream; /* task i draws from stream + i */
+  double deadline;       /* of the call in which it was submitted; 0: none */
   size_t offset[];       /* of each task in args; n + 1 */
 } pl_job;
 

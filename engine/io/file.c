@@ -20,9 +20,26 @@ static bool fail_errno(const char *path, const char *what) {
   return pti_refuse(PT_EIO, "%s: %s: %s", path, what, strerror_r(errno, buffer, sizeof buffer));
 }
 
+int pti_host_open(const char *path, pt_open_mode mode) {
+  const pti_files *files = pti_this.files;
+  if (files->open == NULL) {
+    pti_fail(PT_EIO, "%s: cannot open: there are no files in this sandbox", path);
+    return -1;
+  }
+  errno = ENOENT;
+  int fd = files->open(files->ud, path, mode);
+  if (fd < 0)
+    fail_errno(path,
+               mode == PT_OPEN_WRITE || mode == PT_OPEN_APPEND ? "cannot write" : "cannot open");
+  return fd;
+}
+
 int pti_file_open(const char *path, int64_t *size) {
   struct stat st;
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not make us wait */
+  int fd = pti_this.files
+               ? pti_host_open(path, PT_OPEN_READ)
+               : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not make us wait */
+  if (fd < 0 && pti_this.files) return -1;
   if (fd < 0 || fstat(fd, &st) < 0) {
     fail_errno(path, "cannot open");
   } else if (!S_ISREG(st.st_mode)) {
@@ -77,9 +94,18 @@ static void outfile_free(pti_outfile *f) {
   *f = (pti_outfile){.fd = -1};
 }
 
+static bool open_through_host(pti_outfile *f, const char *path) {
+  if ((f->path = strdup(path)) == NULL) return pti_refuse(PT_EMEMORY, "out of memory");
+  f->fd = pti_host_open(path, PT_OPEN_WRITE);
+  if (f->fd >= 0) return true;
+  outfile_free(f);
+  return false;
+}
+
 bool pti_outfile_open(pti_outfile *f, const char *path) {
   struct stat st;
   *f = (pti_outfile){.fd = -1};
+  if (pti_this.files) return open_through_host(f, path);
   f->path = realpath(path, NULL);
   bool exists = f->path != NULL;
   if (!exists && errno == ENOENT) f->path = strdup(path);
@@ -117,7 +143,10 @@ bool pti_outfile_write(pti_outfile *f, const void *data, size_t bytes) {
 /* One record of a log at the end of a file. Where not all of it fits, what was written of it is taken back. */
 bool pt_append_bytes(const char *path, const void *data, size_t bytes) {
   struct stat before;
-  pti_outfile f = {.fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666)};
+  pti_outfile f = {.fd = pti_this.files
+                             ? pti_host_open(path, PT_OPEN_APPEND)
+                             : open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666)};
+  if (f.fd < 0 && pti_this.files) return false;
   if (f.fd < 0) return fail_errno(path, "cannot write");
   f.path = strdup(path);
   bool known = fstat(f.fd, &before) == 0 && S_ISREG(before.st_mode);
@@ -141,6 +170,12 @@ static void sync_folder(const char *path) {
 }
 
 bool pti_outfile_close(pti_outfile *f, bool ok) {
+  if (f->temp == NULL) { /* pipes cannot be synced */
+    if (ok && fsync(f->fd) < 0 && errno != EINVAL && errno != EROFS)
+      ok = fail_errno(f->path, "cannot write");
+    outfile_free(f);
+    return ok;
+  }
   if (ok && (fsync(f->fd) < 0 || rename(f->temp, f->path) < 0))
     ok = fail_errno(f->path, "cannot write");
   if (ok) {

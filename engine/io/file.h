@@ -5,6 +5,14 @@
 
 #include "base.h"
 
+/* Who opens the files of a thread (pti_this.files): a host's function; or nobody, where it is NULL. */
+typedef struct pti_files {
+  int (*open)(void *ud, const char *path, pt_open_mode mode);
+  void *ud;
+} pti_files;
+/* A descriptor of the host's; -1 with PT_EIO recorded. Only where pti_this.files is set. */
+int pti_host_open(const char *path, pt_open_mode mode);
+
 /* A regular file for reading: its descriptor and size, or -1. */
 int pti_file_open(const char *path, int64_t *size);
 /* Exactly `bytes` from `offset`. */
@@ -14,7 +22,7 @@ bool pti_file_read(int fd, const char *path, void *data, int64_t bytes, int64_t 
    writer left behind is overwritten by the next. */
 typedef struct pti_outfile {
   int fd;
-  char *path, *temp; /* links resolved */
+  char *path, *temp; /* links resolved; temp NULL: the host opened it and it is written as it is */
 } pti_outfile;
 bool pti_outfile_open(pti_outfile *f, const char *path);
 bool pti_outfile_write(pti_outfile *f, const void *data, size_t bytes);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "jobs/wait.h"
+#include "mem.h"
 
 /* ---- packets ---- */
 
@@ -13,16 +14,40 @@ void pti_packet_free(pti_packet *packet) {
   free(packet->parcel);
   free(packet->channel);
   free(packet->data);
+  if (packet->booked) pti_unbook(packet->account, packet->booked);
   *packet = (pti_packet){0};
+}
+
+/* A packet is booked as what others have, to whom it is on its way. */
+static bool book(pti_packet *packet, size_t more) {
+  pti_account *on = packet->account;
+  if (on == NULL && packet->cap == 0) {
+    if (!pti_book(more, &on)) return false;
+    packet->account = pti_account_lift(on, more);
+  } else if (on && !pti_account_take(on, more)) {
+    return pti_account_refuse(on, more);
+  }
+  if (packet->account) packet->booked += more;
+  return true;
+}
+
+static bool grow(pti_packet *packet, size_t cap) {
+  char *data = realloc(packet->data, cap);
+  if (data == NULL) return pti_refuse(PT_EMEMORY, "pack: out of memory for %zu bytes", cap);
+  packet->data = data;
+  packet->cap = cap;
+  return true;
 }
 
 bool pti_packet_grow(pti_packet *packet, size_t n) {
   size_t cap = packet->cap ? packet->cap : 64;
   while (cap < packet->n + n) cap *= 2;
-  char *data = realloc(packet->data, cap);
-  if (data == NULL) return pti_refuse(PT_EMEMORY, "pack: out of memory for %zu bytes", cap);
-  packet->data = data;
-  packet->cap = cap;
+  return book(packet, cap - packet->cap) && grow(packet, cap);
+}
+
+bool pti_packet_put_last(pti_packet *packet, char byte) {
+  if (packet->n == packet->cap && !grow(packet, packet->cap + 64)) return false;
+  packet->data[packet->n++] = byte;
   return true;
 }
 

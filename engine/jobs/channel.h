@@ -14,11 +14,15 @@ typedef struct pti_packet {
   size_t nparcel, cap_parcel;
   pti_channel **channel;
   size_t nchannel, cap_channel;
+  struct pti_account *account; /* on which `booked` bytes are, or NULL */
+  size_t booked;
 } pti_packet;
 
 void pti_packet_free(pti_packet *packet);
 /* Makes room for n more bytes. This and the next two return false where there is no memory. */
 bool pti_packet_grow(pti_packet *packet, size_t n);
+/* One more byte, whatever limits say: for the news that they were reached. */
+bool pti_packet_put_last(pti_packet *packet, char byte);
 bool pti_packet_add_tensor(pti_packet *packet, pt_tensor *x);
 bool pti_packet_add_channel(pti_packet *packet, pti_channel *channel);
 /* Drops what was added after the packet had so many bytes and parcels. */

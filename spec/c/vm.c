@@ -89,7 +89,7 @@ static void limits(void) {
   CHECK(strstr(pt_vm_error(vm), "limit") && run(vm, "x = ('x'):rep(1e9)") == PT_EMEMORY);
   CHECK(run(vm, "assert(not (io or os or debug or dofile or loadfile or package.loadlib))") ==
         PT_OK);
-  CHECK(run(vm, "assert(not load(string.dump(function() end)))") == PT_OK);
+  CHECK(run(vm, "assert(not string.dump and not load '\\27Lua')") == PT_OK);
   CHECK(run(vm, "assert(load('return ...', 'x', 'bt', {})(3) == 3)") == PT_OK);
   CHECK(run(vm, "assert(not pcall(require, 'lfs'))") == PT_OK);
   CHECK(run(vm, "assert(pt.ones(2):sum():item() == 2)") == PT_OK);
