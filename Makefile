@@ -86,7 +86,7 @@ MAIN := $(PROGRAM:%.c=$(BUILD)/%.o)
 # The generated files serve every build, whatever its flags.
 GEN  := $(addprefix build/gen/,ptlua_ops.h ptlua_calls.h ptlua_table.c ptlua_run.h ptlua_ids.h ptlua_rows.h ptlua_ew.h ptlua_hash.h)
 SCRIPTS := $(shell find scripts/pt -name '*.lua' 2>/dev/null)
-PAGES := docs/pytorch.md
+PAGES := $(sort $(wildcard docs/*.md))
 TARGETS := $(addprefix $(BUILD)/,ptlua libptlua.so libptlua.a pt.so)
 # The simulated device: kernels/cuda built by the C++ compiler, where there is one. It is the same for every build.
 SIM_CU := $(wildcard kernels/cuda/*.cu)
@@ -215,7 +215,7 @@ $(BUILD)/libptlua_sim.so: build/libptlua_sim.so
 	@mkdir -p $(@D); ln -sf ../libptlua_sim.so $@
 endif
 # ---- transports ----
-build/libptlua_mpi.so: kernels/mpi/mpi.c engine/transport.h
+build/libptlua_mpi.so: kernels/mpi/mpi.c engine/transport.h | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) -DPT_BUILD -D_GNU_SOURCE -Iengine -Ibuild/gen $(MPI_CFLAGS) $(WARN) -O2 $(HARD) $(CFLAGS) -shared \
 	  -Wl,-z,relro,-z,now,-z,defs -o $@ $< $(call pkg,--libs ompi-c)
@@ -316,11 +316,11 @@ $(BUILD)/spec/%-cpp: spec/c/%.cpp $(BUILD)/libptlua.so
 	@mkdir -p $(@D)
 	$(call say,c++)$(CXX) -Wall -Wextra -Werror $(HOST_FLAGS) -o $@ $< -L$(BUILD) -lptlua -Wl,-rpath,'$$ORIGIN/..' -llua5.4 $(LIBS)
 
-# Every function: signature, arguments, dtypes, and the examples that spec/docs_spec.lua runs.
+# The manual and the reference: Markdown, one HTML page, definitions for LuaLS; the man page and the completion of shells.
 docs: all
 	@mkdir -p $(BUILD)/docs
 	@$(LUA) scripts/tools/manual_page.lua bindings/program/options.def $(BUILD)/docs
-	@$(BUILD)/ptlua scripts/tools/docs.lua $(BUILD)/docs/reference.md
+	@$(BUILD)/ptlua scripts/tools/docs.lua $(BUILD)/docs
 
 format:
 	clang-format -i $(C_SOURCES)
@@ -385,7 +385,7 @@ help:
 	  'make test-peers   samples of PyTorch and random calls beside it (optional)' \
 	  'make lint         luacheck and clang-format alone;  make format  fixes the latter' \
 	  'make bench        speed, and shares of what the machine can do (PATTERN=softmax);  make bench-peers  beside PyTorch (PYTHON=...)' \
-	  'make docs         build/docs/reference.md: every function, with examples; the man page ptlua.1' \
+	  'make docs         build/docs: index.html (manual and reference), reference.md, pt.d.lua for editors, ptlua.1' \
 	  'make cuda         build/libptlua_cuda.so, where nvcc is; CUDA_ARCHS="80 90 100"' \
 	  'make cuda-report  registers, spills and occupancy of its kernels' \
 	  'make test-cuda    the specs of devices on a GPU;  make bench-cuda  its speed beside PyTorch (DEVICE=cuda)' \

@@ -87,4 +87,9 @@ return setmetatable(autograd, {
     rawset(autograd, name, value)
     return value
   end,
+  __names = function() -- of what is loaded on first use
+    local names = {}
+    for name in pairs(parts) do names[#names + 1] = name end
+    return names
+  end,
 })

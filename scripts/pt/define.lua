@@ -108,8 +108,8 @@ local function new(_, space)
     local method = made.methods[of] or core.Tensor[of]
     made.functions[name], made.methods[name] = fn, method and (fn or under(name, method))
     made.methods[name .. "_"] = under(name .. "_", made.methods[of .. "_"] or core.Tensor[of .. "_"])
-    local help = "another name of " .. of
-    docs[name] = { name = name, sig = "...", help = help, kind = "lua", differentiable = true, fn = fn }
+    local full, help = space and space .. "." .. name or name, "another name of " .. of
+    docs[full] = { name = full, sig = "...", help = help, kind = "lua", differentiable = true, fn = fn, space = space }
   end
 
   local function inplace(name)

@@ -13,9 +13,12 @@ local grammar = {}
 
 --- What each type letter stands for, in the words of pt.help.
 grammar.types = {
-  T = "tensor", A = "tensor or number", L = "list of tensors", d = "dim", D = "dim or dims", i = "integer",
-  p = "position", I = "list of integers", n = "number", f = "number", b = "boolean", s = "string", y = "dtype",
-  v = "device", S = "size or sizes", l = "list", t = "table", F = "function", a = "any",
+  T = "a tensor", A = "a tensor or a number", L = "a list of tensors",
+  d = "a dimension from 1, or from -1 for the last",
+  D = "an integer or a list of them; dimensions count from 1, or from -1 for the last",
+  i = "an integer", p = "a position, from 1", I = "a list of integers", n = "a number", f = "a number",
+  b = "true or false", s = "a string", y = "a dtype like pt.float32", v = "a device like \"cpu\" or \"cuda:0\"",
+  S = "a size, or a list of sizes", l = "a list", t = "a table", F = "a function", a = "a value",
 }
 
 ---@class pt.Parameter

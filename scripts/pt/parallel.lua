@@ -263,4 +263,5 @@ return setmetatable({ DataParallel = DataParallel, data_parallel = data_parallel
     made[name] = require "pt.distributed.ddp"
     return made[name]
   end,
+  __names = function() return { "DistributedDataParallel" } end,
 })

@@ -1,6 +1,7 @@
 -- embed.lua: packs scripts/pt into a C file, compiled, so that the library needs no files at run time and parses none.
 -- usage: lua5.4 scripts/tools/embed.lua build/gen/scripts.c scripts/pt docs/pytorch.md ...
--- The pages named last become modules that return their text: docs/pytorch.md is "pt.page.pytorch".
+-- The pages named last become modules that return their text: docs/pytorch.md is "pt.page.pytorch"; "pt.page.names"
+-- lists them.
 -- The table is declared as in bindings/binding.h; the file is compiled without any header of the project.
 
 local out, dir = arg[1], arg[2]:gsub("/+$", "")
@@ -41,10 +42,15 @@ for path in assert(io.popen("find '" .. dir .. "' -name '*.lua'")):lines() do
   scripts[#scripts + 1] = { name = name, code = compiled(name, read(path)) }
 end
 
+local pages = {}
 for i = 3, #arg do
-  local name = "pt.page." .. arg[i]:match "([^/]+)%.md$"
+  local page = arg[i]:match "([^/]+)%.md$"
+  local name = "pt.page." .. page
   scripts[#scripts + 1] = { name = name, code = compiled(name, ("return %q"):format(read(arg[i]))) }
+  pages[i - 2] = ("%q"):format(page)
 end
+local listed = "return { " .. table.concat(pages, ", ") .. " }"
+scripts[#scripts + 1] = { name = "pt.page.names", code = compiled("pt.page.names", listed) }
 
 -- ---- pt.index: which file makes which function and method, so that a program loads what it uses ----
 

@@ -29,4 +29,5 @@ return setmetatable(data, {
     data.transforms = require "pt.data.transforms"
     return data.transforms
   end,
+  __names = function() return { "transforms" } end,
 })

@@ -27,4 +27,5 @@ return setmetatable(optim, {
     rawset(optim, name, part)
     return part
   end,
+  __names = function() return { "ZeroRedundancyOptimizer", "lr_scheduler", "swa_utils" } end,
 })

@@ -1,0 +1,250 @@
+-- Examples of pt.linalg and pt.fft: see reference.lua.
+return [==[
+
+= fft.fft
+> pt.fft.fft(pt.tensor { 1.0, 0, 0, 0 })
+tensor([1.+0.j, 1.+0.j, 1.+0.j, 1.+0.j])
+
+= fft.fft2
+> pt.fft.fft2(pt.ones(2, 2)):real()
+tensor([[4., 0.],
+        [0., 0.]])
+
+= fft.fftfreq
+> pt.fft.fftfreq(4)
+tensor([ 0.0000,  0.2500, -0.5000, -0.2500])
+
+= fft.fftn
+> pt.fft.fftn(pt.ones(2, 2, 2)).shape
+[2, 2, 2]
+
+= fft.fftshift
+> pt.fft.fftshift(pt.fft.fftfreq(4))
+tensor([-0.5000, -0.2500,  0.0000,  0.2500])
+
+= fft.hfft
+> pt.fft.hfft(pt.tensor { 1.0, 2, 3 })
+tensor([ 8., -2.,  0., -2.])
+
+= fft.ifft
+> pt.fft.ifft(pt.fft.fft(pt.tensor { 1.0, 2 })):real()
+tensor([1., 2.])
+
+= fft.ifft2
+> pt.fft.ifft2(pt.fft.fft2(pt.ones(2, 2))):real()
+tensor([[1., 1.],
+        [1., 1.]])
+
+= fft.ifftn
+> pt.fft.ifftn(pt.fft.fftn(pt.ones(2, 2, 2))).shape
+[2, 2, 2]
+
+= fft.ifftshift
+> pt.fft.ifftshift(pt.tensor { -2, -1, 0, 1 })
+tensor([ 0,  1, -2, -1])
+
+= fft.ihfft
+> pt.fft.ihfft(pt.ones(4)):real()
+tensor([1., 0., 0.])
+
+= fft.irfft
+> pt.fft.irfft(pt.fft.rfft(pt.tensor { 1.0, 2, 3, 4 }))
+tensor([1., 2., 3., 4.])
+
+= fft.irfft2
+> pt.fft.irfft2(pt.fft.rfft2(pt.ones(2, 2)))
+tensor([[1., 1.],
+        [1., 1.]])
+
+= fft.irfftn
+> pt.fft.irfftn(pt.fft.rfftn(pt.ones(2, 2, 2))).shape
+[2, 2, 2]
+
+= fft.rfft
+> pt.fft.rfft(pt.ones(4)):real()
+tensor([4., 0., 0.])
+
+= fft.rfft2
+> pt.fft.rfft2(pt.ones(4, 4)).shape
+[4, 3]
+
+= fft.rfftfreq
+> pt.fft.rfftfreq(4)
+tensor([0.0000, 0.2500, 0.5000])
+
+= fft.rfftn
+> pt.fft.rfftn(pt.ones(2, 4, 4)).shape
+[2, 4, 3]
+
+= linalg.cholesky
+> pt.linalg.cholesky(pt.tensor { { 4.0, 2 }, { 2, 3 } })
+tensor([[2.0000, 0.0000],
+        [1.0000, 1.4142]])
+
+= linalg.cholesky_ex
+> pt.linalg.cholesky_ex(pt.tensor { { 1.0, 0 }, { 0, 4 } })
+tensor([[1., 0.],
+        [0., 2.]])  tensor(0, dtype=pt.int32)
+
+= linalg.cond
+> pt.linalg.cond(pt.tensor { { 1.0, 0 }, { 0, 4 } })
+tensor(4.)
+
+= linalg.cross
+> pt.linalg.cross(pt.tensor { 1.0, 0, 0 }, pt.tensor { 0.0, 1, 0 })
+tensor([0., 0., 1.])
+
+= linalg.det
+> pt.linalg.det(pt.tensor { { 4.0, 2 }, { 2, 3 } })
+tensor(8.)
+
+= linalg.diagonal
+> pt.linalg.diagonal(pt.tensor { { 4.0, 2 }, { 2, 3 } })
+tensor([4., 3.])
+
+= linalg.eig
+> pt.linalg.eig(pt.tensor { { 2.0, 0 }, { 0, 3 } })
+tensor([2.+0.j, 3.+0.j])  tensor([[1.+0.j, 0.+0.j],
+        [0.+0.j, 1.+0.j]])
+
+= linalg.eigh
+> (pt.linalg.eigh(pt.tensor { { 2.0, 1 }, { 1, 2 } }))
+tensor([1., 3.])
+
+= linalg.eigvals
+> pt.linalg.eigvals(pt.tensor { { 2.0, 0 }, { 0, 3 } })
+tensor([2.+0.j, 3.+0.j])
+
+= linalg.eigvalsh
+> pt.linalg.eigvalsh(pt.tensor { { 2.0, 1 }, { 1, 2 } })
+tensor([1., 3.])
+
+= linalg.householder_product
+> pt.linalg.householder_product(pt.eye(2), pt.zeros(2))
+tensor([[1., 0.],
+        [0., 1.]])
+
+= linalg.inv
+> pt.linalg.inv(pt.tensor { { 2.0, 0 }, { 0, 4 } })
+tensor([[0.5000, 0.0000],
+        [0.0000, 0.2500]])
+
+= linalg.inv_ex
+> pt.linalg.inv_ex(pt.tensor { { 2.0, 0 }, { 0, 4 } })
+tensor([[0.5000, 0.0000],
+        [0.0000, 0.2500]])  tensor(0, dtype=pt.int32)
+
+= linalg.lstsq
+> (pt.linalg.lstsq(pt.tensor { { 1.0 }, { 1 } }, pt.tensor { { 2.0 }, { 4 } }))
+tensor([[3.]])
+
+= linalg.lu
+> pt.linalg.lu(pt.tensor { { 2.0, 1 }, { 4, 3 } })
+tensor([[0., 1.],
+        [1., 0.]])  tensor([[1.0000, 0.0000],
+        [0.5000, 1.0000]])  tensor([[ 4.0000,  3.0000],
+        [ 0.0000, -0.5000]])
+
+= linalg.lu_factor
+> pt.linalg.lu_factor(pt.tensor { { 2.0, 1 }, { 4, 3 } })
+tensor([[ 4.0000,  3.0000],
+        [ 0.5000, -0.5000]])  tensor([2, 2], dtype=pt.int32)
+
+= linalg.lu_factor_ex
+> pt.linalg.lu_factor_ex(pt.eye(2))
+tensor([[1., 0.],
+        [0., 1.]])  tensor([1, 2], dtype=pt.int32)  tensor(0, dtype=pt.int32)
+
+= linalg.lu_solve
+> local LU, pivots = pt.linalg.lu_factor(pt.eye(2) * 2)
+> pt.linalg.lu_solve(LU, pivots, pt.tensor { { 2.0 }, { 4 } })
+tensor([[1.],
+        [2.]])
+
+= linalg.matmul
+> pt.linalg.matmul(pt.eye(2), pt.tensor { 5.0, 6 })
+tensor([5., 6.])
+
+= linalg.matrix_exp
+> pt.linalg.matrix_exp(pt.zeros(2, 2))
+tensor([[1., 0.],
+        [0., 1.]])
+
+= linalg.matrix_norm
+> pt.linalg.matrix_norm(pt.tensor { { 3.0, 0 }, { 0, 4 } })
+tensor(5.)
+
+= linalg.matrix_power
+> pt.linalg.matrix_power(pt.tensor { { 1.0, 1 }, { 0, 1 } }, 3)
+tensor([[1., 3.],
+        [0., 1.]])
+
+= linalg.matrix_rank
+> pt.linalg.matrix_rank(pt.ones(2, 2))
+tensor(1)
+
+= linalg.multi_dot
+> pt.linalg.multi_dot({ pt.ones(2, 3), pt.ones(3, 4), pt.ones(4, 1) }).shape
+[2, 1]
+
+= linalg.norm
+> pt.linalg.norm(pt.tensor { 3.0, 4 })
+tensor(5.)
+
+= linalg.pinv
+> pt.linalg.pinv(pt.tensor { { 2.0, 0 }, { 0, 4 } })
+tensor([[0.5000, 0.0000],
+        [0.0000, 0.2500]])
+
+= linalg.qr
+> local Q, R = pt.linalg.qr(pt.tensor { { 4.0, 2 }, { 2, 3 } })
+> Q:matmul(R):allclose(pt.tensor { { 4.0, 2 }, { 2, 3 } })
+true
+
+= linalg.slogdet
+> pt.linalg.slogdet(pt.eye(2) * -2)
+tensor(1.)  tensor(1.3863)
+
+= linalg.solve
+> pt.linalg.solve(pt.tensor { { 2.0, 0 }, { 0, 4 } }, pt.tensor { 2.0, 2 })
+tensor([1.0000, 0.5000])
+
+= linalg.solve_ex
+> pt.linalg.solve_ex(pt.tensor { { 2.0, 0 }, { 0, 4 } }, pt.tensor { 2.0, 2 })
+tensor([1.0000, 0.5000])  tensor(0, dtype=pt.int32)
+
+= linalg.solve_triangular
+> pt.linalg.solve_triangular(pt.tensor { { 2.0, 0 }, { 0, 4 } }, pt.ones(2, 1), { upper = true })
+tensor([[0.5000],
+        [0.2500]])
+
+= linalg.svd
+> local U, S, Vh = pt.linalg.svd(pt.tensor { { 3.0, 0 }, { 0, 4 } })
+> S
+tensor([4., 3.])
+
+= linalg.svdvals
+> pt.linalg.svdvals(pt.tensor { { 3.0, 0 }, { 0, 4 } })
+tensor([4., 3.])
+
+= linalg.tensorinv
+> pt.linalg.tensorinv(pt.eye(4):view(2, 2, 4)).shape
+[4, 2, 2]
+
+= linalg.tensorsolve
+> pt.linalg.tensorsolve(pt.eye(4):view(2, 2, 4), pt.ones(2, 2))
+tensor([1., 1., 1., 1.])
+
+= linalg.vander
+> pt.linalg.vander(pt.tensor { 2.0, 3 }, 3)
+tensor([[1., 2., 4.],
+        [1., 3., 9.]])
+
+= linalg.vecdot
+> pt.linalg.vecdot(pt.tensor { 1.0, 2 }, pt.tensor { 3.0, 4 })
+tensor(11.)
+
+= linalg.vector_norm
+> pt.linalg.vector_norm(pt.tensor { 3.0, 4 })
+tensor(5.)
+]==]
