@@ -102,6 +102,14 @@ MPI_CFLAGS := $(call pkg,--cflags ompi-c)
 ifneq ($(MPI_CFLAGS),)
 TARGETS += $(BUILD)/libptlua_mpi.so
 endif
+NVCC ?= $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
+# Folders with include/cuda_runtime.h, include/nccl.h.
+CUDA_HOME ?= $(patsubst %/bin/nvcc,%,$(NVCC))
+NCCL_HOME ?= $(firstword $(patsubst %/include/nccl.h,%,$(wildcard $(CUDA_HOME)/include/nccl.h /usr/local/include/nccl.h /usr/include/nccl.h)))
+ifneq ($(and $(NCCL_HOME),$(wildcard $(CUDA_HOME)/include/cuda_runtime.h),$(shell command -v $(CXX))),)
+NCCL_PLUGIN := $(BUILD)/libptlua_nccl.so
+TARGETS += $(NCCL_PLUGIN)
+endif
 # Hosts in C, and in C++ where there is a compiler for it; each exits with 0 if all holds.
 SPEC_C   := $(patsubst spec/c/%.c,$(BUILD)/spec/%,$(wildcard spec/c/*.c))
 SPEC_CXX := $(if $(shell command -v $(CXX)),$(patsubst spec/c/%.cpp,$(BUILD)/spec/%-cpp,$(wildcard spec/c/*.cpp)))
@@ -190,7 +198,10 @@ SIM_FLAGS := -std=c++17 -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-er
 FLAGS_sim      := -O1
 FLAGS_simcheck := -O1 -fsanitize=thread
 SIM_CC  = $(filter ccache,$(CC)) $(CXX) $(SIM_FLAGS) -MMD -MP -c
-SIM_OBJ := $(SIM_CXX:kernels/sim/%.cpp=build/sim/%.o)
+SIM_OBJ := $(SIM_CXX:kernels/sim/%.cpp=build/sim/%.o) build/sim/nccl_plugin.o
+build/sim/nccl_plugin.o: kernels/nccl/nccl.cpp | $(GEN)
+	@mkdir -p $(@D)
+	$(call say,c++)$(SIM_CC) -O2 $< -o $@
 build/sim/%.o: kernels/sim/%.cpp | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,c++)$(SIM_CC) -O2 $< -o $@
@@ -222,7 +233,14 @@ build/libptlua_mpi.so: kernels/mpi/mpi.c engine/transport.h | $(GEN)
 ifneq ($(BUILD),build)
 $(BUILD)/libptlua_mpi.so: build/libptlua_mpi.so
 	@mkdir -p $(@D); ln -sf ../libptlua_mpi.so $@
+$(BUILD)/libptlua_nccl.so: build/libptlua_nccl.so
+	@mkdir -p $(@D); ln -sf ../libptlua_nccl.so $@
 endif
+build/libptlua_nccl.so: kernels/nccl/nccl.cpp engine/transport.h | $(GEN)
+	@mkdir -p $(@D)
+	$(call say,c++)$(filter ccache,$(CC)) $(CXX) -std=c++17 -DPT_BUILD -D_GNU_SOURCE -Iengine -Ibuild/gen -isystem $(NCCL_HOME)/include \
+	  -isystem $(CUDA_HOME)/include -Wall -Wextra -Werror -O2 $(HARD) -shared -Wl,-z,relro,-z,now,-z,defs -o $@ $< \
+	  $(addprefix -L,$(wildcard $(NCCL_HOME)/lib $(NCCL_HOME)/lib64)) -lnccl
 # Sums of the ranks' arrays: loops worth vectors.
 $(BUILD)/engine/comm/reduce.o: CFLAGS_ALL += -O3
 .PHONY: sim simcheck cuda cuda-report test-cuda bench-cuda gpu
@@ -232,7 +250,6 @@ simcheck: build/simcheck/libptlua_sim.so all
 	PT_BACKEND_PATH=$(CURDIR)/build/simcheck build/ptlua spec/busted.lua spec/device_spec.lua spec/device_kernels_spec.lua \
 	  spec/device_runtime_spec.lua
 
-NVCC ?= $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
 CUDA_ARCHS ?= 80 90 100
 # `make test` sees that nvcc takes it all: for what was built before, or for one architecture.
 TEST_ARCHS = $(or $(shell cat build/cuda/archs 2>/dev/null),90)
@@ -354,6 +371,7 @@ install: all
 	install -m755 $(BUILD)/libptlua.so $(DESTDIR)$(LIBDIR)/libptlua.so.0
 	ln -sf libptlua.so.0 $(DESTDIR)$(LIBDIR)/libptlua.so
 	$(if $(MPI_CFLAGS),install -m755 $(BUILD)/libptlua_mpi.so $(DESTDIR)$(LIBDIR)/libptlua_mpi.so)
+	$(if $(NCCL_PLUGIN),install -m755 $(NCCL_PLUGIN) $(DESTDIR)$(LIBDIR)/libptlua_nccl.so)
 	install -m644 $(BUILD)/libptlua.a $(DESTDIR)$(LIBDIR)/libptlua.a
 	install -m755 $(BUILD)/pt.so $(DESTDIR)$(CMODDIR)/pt.so
 	install -m644 engine/ptlua.h build/gen/ptlua_ops.h $(DESTDIR)$(INCDIR)
@@ -369,7 +387,7 @@ install: all
 	  'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lptlua' \
 	  'Libs.private: -llua5.4 $(LIBS)' >$(DESTDIR)$(LIBDIR)/pkgconfig/ptlua.pc
 uninstall:
-	rm -f $(addprefix $(DESTDIR),$(BINDIR)/ptlua $(LIBDIR)/libptlua.so.0 $(LIBDIR)/libptlua.so $(LIBDIR)/libptlua_mpi.so $(LIBDIR)/libptlua.a \
+	rm -f $(addprefix $(DESTDIR),$(BINDIR)/ptlua $(LIBDIR)/libptlua.so.0 $(LIBDIR)/libptlua.so $(LIBDIR)/libptlua_mpi.so $(LIBDIR)/libptlua_nccl.so $(LIBDIR)/libptlua.a \
 	  $(CMODDIR)/pt.so $(INCDIR)/ptlua.h $(INCDIR)/ptlua_ops.h $(LIBDIR)/pkgconfig/ptlua.pc \
 	  $(MAN1DIR)/ptlua.1 $(BASHDIR)/ptlua $(ZSHDIR)/_ptlua)
 

@@ -56,4 +56,45 @@ typedef struct pti_transport {
 
 typedef const pti_transport *pti_transport_opener(int abi, const pti_transport_host *host);
 
+/* ---- beside a transport: collectives between the memories of devices ---- */
+
+typedef enum { PTI_COMM_SUM, PTI_COMM_AVG, PTI_COMM_MIN, PTI_COMM_MAX, PTI_COMM_PROD } pti_comm_op;
+typedef enum { PTI_SPREAD_ALL, PTI_SPREAD_NONE, PTI_SPREAD_ROOT } pti_spread; /* who gets a sum */
+
+/* ALL, ROOT: n elements at `in`, summed up in place. NONE: n elements for each rank; this rank's sum goes to `out`. */
+typedef struct pti_device_sum {
+  pti_spread spread;
+  pti_comm_op op;
+  pt_dtype dtype;
+  int root;
+  size_t n;
+  void *in, *out;
+} pti_device_sum;
+
+enum { PTI_COLLECTIVES_ABI = 1, PTI_COLLECTIVES_ID = 128 };
+#define PTI_COLLECTIVES_ENTRY "pt_collectives_open"
+
+/* A library that moves and adds up what lies on devices, each call in the order of a stream: "nccl". The job's transport
+   brings its ranks together, and moves what lies on the CPU. false, NULL: after host->fail. */
+typedef struct pti_collectives {
+  int abi;
+  const char *device; /* "cuda": the backend whose memory and streams these are */
+  bool (*new_id)(unsigned char id[PTI_COLLECTIVES_ID]); /* of a group; its first rank makes it */
+  /* This and the calls below may return before they are done with the host; then `state` says when they are, and nothing
+     else is to be called meanwhile. The device is the thread's current one. */
+  void *(*join)(const unsigned char *id, int rank, int size);
+  int (*state)(void *end); /* 1: the last call is in its stream; 0: not yet; -1: failed */
+  void (*leave)(void *end, bool failed); /* failed: whatever is under way ends */
+  bool (*can)(pt_dtype dtype, pti_comm_op op);
+  bool (*reduce)(void *end, const pti_device_sum *s, void *stream);
+  bool (*broadcast)(void *end, void *data, size_t bytes, int root, void *stream);
+  /* `bytes` of each rank go to all, to the place of the rank in `to`. */
+  bool (*all_gather)(void *end, const void *in, void *to, size_t bytes, void *stream);
+  /* in[r] goes to rank r, what comes from it to to[r]; NULL: nothing. */
+  bool (*exchange)(void *end, int n, void *const *in, const size_t *nin, void *const *to,
+                   const size_t *nto, void *stream);
+} pti_collectives;
+
+typedef const pti_collectives *pti_collectives_opener(int abi, const pti_transport_host *host);
+
 #endif

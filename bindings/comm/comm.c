@@ -1,11 +1,14 @@
 /* comm.c: what scripts/pt/distributed.lua is made of: a rank's end of a job, groups, and works on tensors. Tensors here
-   are dense and on the CPU; the script sees to that.
+   are dense, and all on the CPU or all on the comm's device; the script sees to that.
 
    core.comm_open(backend, name, rank, size, timeout) -> comm
+   core.comm_use_device(comm, plugin, device) -> device        collectives between devices, for the groups made from now on
+   core.comm_device_can(group, x, op) -> bool                  whether they add up what x has; op nil: whether they move it
    core.comm_info(comm) -> rank, size, local rank, local size, threads
    core.comm_group(comm, ranks) -> group                       ranks count from 0, ascending
    core.comm_reduce(group, name, op, spread, root, library, x, out) -> work     x: a tensor, or one for each rank
-   core.comm_exchange(group, name, ins, outs) -> work          a tensor, or false, for each rank
+   core.comm_exchange(group, name, ins, outs, gathers) -> work  a tensor, or false, for each rank; gathers (devices alone):
+                                                               every rank gives one tensor, outs lie one after the other
    core.comm_broadcast(group, name, root, x) -> work
    core.comm_message(group, name, sends, peer, tag, x) -> work peer: a place in the group from 0; -1: any sender
    core.work_wait(work, seconds) -> over, peer
@@ -83,7 +86,9 @@ static int comm_gc(lua_State *L) {
 }
 
 static int comm_fail(lua_State *L) {
-  pti_comm_tell_failure(check_comm(L, 1)->c, luaL_checkstring(L, 2));
+  comm_box *box = luaL_checkudata(L, 1, comm_type);
+  const char *why = luaL_checkstring(L, 2);
+  if (box->c) pti_comm_tell_failure(box->c, why);
   return 0;
 }
 
@@ -96,6 +101,16 @@ static int comm_info(lua_State *L) {
   lua_pushinteger(L, local_size);
   lua_pushinteger(L, threads);
   return 5;
+}
+
+static int comm_use_device(lua_State *L) {
+  comm_box *box = check_comm(L, 1);
+  if (!pti_comm_use_device(box->c, luaL_checkstring(L, 2), luaL_checkstring(L, 3))) {
+    pti_error_prefix("init_process_group");
+    return pl_raise(L);
+  }
+  lua_pushstring(L, pt_device_name(pti_comm_device(box->c)));
+  return 1;
 }
 
 static int comm_group(lua_State *L) {
@@ -130,7 +145,9 @@ static void sweep(lua_State *L, int comm) {
   for (lua_pushnil(L); lua_next(L, -2);) {
     lua_pop(L, 1);
     const work_box *box = lua_touserdata(L, -1);
-    if (box->w && !pti_work_over(box->w)) continue;
+    if (box->w && !pti_work_over(box->w) &&
+        (!box->w->device || pti_work_wait(box->home->c, box->w, 0) == 0))
+      continue;
     lua_pushvalue(L, -1);
     lua_pushnil(L);
     lua_rawset(L, -4);
@@ -175,11 +192,15 @@ static int start(lua_State *L, work_box *box) {
   return pl_raise(L);
 }
 
-/* The memory of the dense tensor at i, to be read or written. */
-static void *memory_of(lua_State *L, int i, bool write, pt_tensor **out) {
+/* The memory of the dense tensor at i, to be read or written by the work. */
+static void *memory_of(lua_State *L, int i, bool write, const work_box *box, pt_tensor **out) {
   pt_tensor *x = pl_check_tensor(L, i, lua_tostring(L, 2), "x");
-  if (pti_dev(x) != 0 || !pti_dense(x))
-    pl_error(L, PT_EARG, "%s: x must be dense and on the CPU", lua_tostring(L, 2));
+  int device = pti_dev(x);
+  if (!pti_dense(x) ||
+      (device != 0 && (device != pti_comm_device(box->home->c) || box->w->kind >= PTI_WORK_SEND)))
+    pl_error(L, PT_EARG, "%s: x must be dense, and on the CPU or the group's device",
+             lua_tostring(L, 2));
+  box->w->device = device;
   if (write && !pti_writable(lua_tostring(L, 2), x)) pl_raise(L);
   *out = x;
   return pti_ptr(x);
@@ -187,6 +208,18 @@ static void *memory_of(lua_State *L, int i, bool write, pt_tensor **out) {
 static size_t bytes_of(const pt_tensor *x) { return (size_t)x->numel * pti_esize(x); }
 
 static const char *const ops[] = {"sum", "avg", "min", "max", "prod", NULL}; /* pti_comm_op */
+
+static int comm_device_can(lua_State *L) {
+  const group_box *group = luaL_checkudata(L, 1, group_type);
+  const pt_tensor *x = pl_check_tensor(L, 2, "comm_device_can", "x");
+  const pti_comm *c = group->home->c;
+  bool there = c && group->g->device && pti_dev(x) == pti_comm_device(c);
+  if (there && !lua_isnoneornil(L, 3))
+    there =
+        pti_comm_device_can(c, (pt_dtype)x->dtype, (pti_comm_op)luaL_checkoption(L, 3, NULL, ops));
+  lua_pushboolean(L, there);
+  return 1;
+}
 
 static int comm_reduce(lua_State *L) {
   static const char *const spreads[] = {"all", "none", "root", NULL};
@@ -202,20 +235,20 @@ static int comm_reduce(lua_State *L) {
   w->library = lua_toboolean(L, 6);
   pt_tensor *x, *out;
   if (lua_istable(L, 7)) {
-    w->out = memory_of(L, 8, true, &out);
+    w->out = memory_of(L, 8, true, box, &out);
     w->dtype = (pt_dtype)out->dtype;
     w->count = out->numel;
     if (!pti_mul(w->count, n, &w->total)) return pl_error(L, PT_ESHAPE, "%s: too large", name);
     for (int r = 0; r < n; r++) {
       lua_rawgeti(L, 7, r + 1);
-      w->in[r] = memory_of(L, lua_gettop(L), false, &x);
+      w->in[r] = memory_of(L, lua_gettop(L), false, box, &x);
       if (x->numel != out->numel || x->dtype != out->dtype)
         return pl_error(L, PT_ESHAPE, "%s: tensor %d does not fit the output", name, r + 1);
       lua_pop(L, 1);
     }
     return start(L, box);
   }
-  char *at = memory_of(L, 7, true, &x);
+  char *at = memory_of(L, 7, true, box, &x);
   w->dtype = (pt_dtype)x->dtype;
   w->total = x->numel;
   w->count = (x->numel + n - 1) / n;
@@ -225,13 +258,14 @@ static int comm_reduce(lua_State *L) {
   return start(L, box);
 }
 
-static void read_pieces(lua_State *L, int i, int n, bool write, void **at, size_t *bytes) {
+static void read_pieces(lua_State *L, int i, int n, bool write, const work_box *box, void **at,
+                        size_t *bytes) {
   pt_tensor *x;
   luaL_checktype(L, i, LUA_TTABLE);
   for (int r = 0; r < n; r++) {
     lua_rawgeti(L, i, r + 1);
     if (lua_toboolean(L, -1)) {
-      at[r] = memory_of(L, lua_gettop(L), write, &x);
+      at[r] = memory_of(L, lua_gettop(L), write, box, &x);
       bytes[r] = bytes_of(x);
     }
     lua_pop(L, 1);
@@ -240,10 +274,11 @@ static void read_pieces(lua_State *L, int i, int n, bool write, void **at, size_
 
 static int comm_exchange(lua_State *L) {
   const group_box *group = check_group(L, 1, luaL_checkstring(L, 2));
-  lua_settop(L, 4);
+  lua_settop(L, 5);
   work_box *box = new_work(L, PTI_WORK_EXCHANGE, group, 3, 4);
-  read_pieces(L, 4, group->g->n, true, box->w->to, box->w->nto);
-  read_pieces(L, 3, group->g->n, false, box->w->in, box->w->nin);
+  box->w->gathers = lua_toboolean(L, 5);
+  read_pieces(L, 4, group->g->n, true, box, box->w->to, box->w->nto);
+  read_pieces(L, 3, group->g->n, false, box, box->w->in, box->w->nin);
   return start(L, box);
 }
 
@@ -253,7 +288,7 @@ static int comm_broadcast(lua_State *L) {
   work_box *box = new_work(L, PTI_WORK_BROADCAST, group, 4, 0);
   pt_tensor *x;
   box->w->peer = (int)luaL_checkinteger(L, 3);
-  box->w->in[0] = memory_of(L, 4, box->w->peer != group->g->me, &x);
+  box->w->in[0] = memory_of(L, 4, box->w->peer != group->g->me, box, &x);
   box->w->nin[0] = bytes_of(x);
   return start(L, box);
 }
@@ -266,7 +301,7 @@ static int comm_message(lua_State *L) {
   pt_tensor *x;
   box->w->peer = (int)luaL_checkinteger(L, 4);
   box->w->tag = (int)luaL_checkinteger(L, 5);
-  box->w->in[0] = memory_of(L, 6, !sends, &x);
+  box->w->in[0] = memory_of(L, 6, !sends, box, &x);
   box->w->nin[0] = bytes_of(x);
   return start(L, box);
 }
@@ -329,6 +364,8 @@ void pl_open_comm(lua_State *L) {
       {"comm_open", comm_open},
       {"comm_info", comm_info},
       {"comm_group", comm_group},
+      {"comm_use_device", comm_use_device},
+      {"comm_device_can", comm_device_can},
       {"comm_reduce", comm_reduce},
       {"comm_exchange", comm_exchange},
       {"comm_broadcast", comm_broadcast},

@@ -31,12 +31,13 @@ struct pti_comm {
   _Atomic int nmoving;
   pti_group **group;
   int ngroup;
+  pti_comm_devices devices;
   _Atomic int foreground; /* callers who wait */
   atomic_bool ending, broken;
   char why[480];
 };
 
-static const pti_transport_host host = {.abi = PTI_TRANSPORT_ABI, .fail = pti_fail};
+const pti_transport_host pti_comm_host = {.abi = PTI_TRANSPORT_ABI, .fail = pti_fail};
 
 int pti_comm_rank(const pti_comm *c) { return c->rank; }
 int pti_comm_size(const pti_comm *c) { return c->size; }
@@ -61,8 +62,7 @@ pti_work *pti_work_new(const char *name, const pti_group *group) {
 }
 void pti_work_free(pti_work *w) { free(w); }
 
-/* With the thread's error where it failed. */
-static void end_work(pti_comm *c, pti_work *w, bool ok) {
+void pti_comm_end(pti_comm *c, pti_work *w, bool ok) {
   if (!ok) {
     w->code = pt_error_code();
     snprintf(w->error, sizeof w->error, "%s: %s", w->name, pt_error());
@@ -95,7 +95,7 @@ static bool start_message(pti_comm *c, pti_work *w) {
   return w->request != NULL;
 }
 
-static bool late(const pti_comm *c, const pti_work *w) {
+bool pti_comm_late(const pti_comm *c, const pti_work *w) {
   double timeout = atomic_load(&c->timeout);
   if (pt_clock() - w->started < timeout) return false;
   pti_fail(PT_ETIME, "timed out after %g s", timeout);
@@ -113,7 +113,7 @@ static int place_of(const pti_group *g, int rank) {
 static int test_message(pti_comm *c, pti_work *w) {
   pti_arrival a = {0};
   int state = c->t->test(c->end, w->request, &a);
-  if (state == 0) return late(c, w) ? -1 : 0;
+  if (state == 0) return pti_comm_late(c, w) ? -1 : 0;
   if (state < 0) return -1;
   w->request = NULL;
   if (w->kind == PTI_WORK_SEND) return 1;
@@ -143,7 +143,7 @@ static bool move_messages(pti_comm *c) {
       at = &w->next;
       atomic_fetch_add(&c->nmoving, 1);
     } else {
-      end_work(c, w, false);
+      pti_comm_end(c, w, false);
     }
   }
   for (at = &c->moving; *at;) {
@@ -158,7 +158,7 @@ static bool move_messages(pti_comm *c) {
     w->request = NULL;
     *at = w->next;
     atomic_fetch_sub(&c->nmoving, 1);
-    end_work(c, w, state > 0);
+    pti_comm_end(c, w, state > 0);
   }
   return any;
 }
@@ -185,7 +185,7 @@ bool pti_comm_idle(pti_comm *c, const pti_work *w, int waited) {
   if (waited % 16 == 15) {
     if (atomic_load(&c->ending))
       return pti_refuse(PT_EINTERRUPT, "the process group was destroyed");
-    if (!pti_poll() || late(c, w)) return false;
+    if (!pti_poll() || pti_comm_late(c, w)) return false;
   }
   rest(c, waited);
   return true;
@@ -205,7 +205,7 @@ static bool turn(pti_comm *c) {
   if (w == NULL) return move_messages(c);
   atomic_store(&w->state, PTI_RUNNING);
   w->started = pt_clock();
-  end_work(c, w, check_whole(c) && pti_collective_run(c, w));
+  pti_comm_end(c, w, check_whole(c) && pti_collective_run(c, w));
   return true;
 }
 
@@ -229,12 +229,22 @@ static void *serve(void *arg) {
   }
 }
 
+static int outcome(const pti_work *w) {
+  if (atomic_load(&w->state) == PTI_DONE) return 1;
+  pti_fail(w->code ? w->code : PT_EDEVICE, "%s", w->error);
+  return -1;
+}
+
 bool pti_work_start(pti_comm *c, pti_work *w) {
   if (!check_whole(c)) {
     pti_error_prefix(w->name);
     return false;
   }
   w->started = pt_clock();
+  if (w->device) {
+    if (pti_device_start(c, w)) return true;
+    return outcome(w) > 0;
+  }
   pthread_mutex_lock(&c->lock);
   if (w->kind >= PTI_WORK_SEND) {
     pti_work **at = &c->posted;
@@ -247,12 +257,6 @@ bool pti_work_start(pti_comm *c, pti_work *w) {
   pthread_cond_signal(&c->work);
   pthread_mutex_unlock(&c->lock);
   return true;
-}
-
-static int outcome(const pti_work *w) {
-  if (atomic_load(&w->state) == PTI_DONE) return 1;
-  pti_fail(w->code ? w->code : PT_EDEVICE, "%s", w->error);
-  return -1;
 }
 
 /* Until the work is over, or `until`; the caller drives where nobody else does. */
@@ -279,6 +283,10 @@ static int wait_for(pti_comm *c, pti_work *w, double until) {
 
 int pti_work_wait(pti_comm *c, pti_work *w, double seconds) {
   if (pti_work_over(w)) return outcome(w);
+  if (w->device) {
+    int state = pti_device_wait(c, w, seconds);
+    return state > 0 ? outcome(w) : state;
+  }
   if (seconds <= 0 &&
       pthread_mutex_trylock(&c->drive) == 0) { /* only a look, which moves messages on */
     move_messages(c);
@@ -310,7 +318,14 @@ const pti_group *pti_comm_group(pti_comm *c, const int *rank, int n) {
     g->rank[i] = rank[i];
     if (rank[i] == c->rank) g->me = i;
   }
-  return list[c->ngroup++] = g;
+  list[c->ngroup++] = g;
+  return c->devices.t == NULL || g->me < 0 || pti_device_join(c, g) ? g : NULL;
+}
+
+pti_comm_devices *pti_comm_devices_of(pti_comm *c) { return &c->devices; }
+int pti_comm_device(const pti_comm *c) { return c->devices.device; }
+bool pti_comm_device_can(const pti_comm *c, pt_dtype dtype, pti_comm_op op) {
+  return c->devices.t && c->devices.t->can(dtype, op);
 }
 
 /* ---- the ranks of one host ---- */
@@ -388,15 +403,30 @@ int pti_comm_local(const pti_comm *c, int *size, int *threads) {
 
 /* ---- beginning and end ---- */
 
+const char *pti_comm_install_hint(const char *backend) {
+  static const struct {
+    const char *backend, *hint;
+  } list[] = {
+      {"mpi",
+       "build it with `make`, where Open MPI's headers are (Debian: libopenmpi-dev, openmpi-bin)"},
+      {"nccl",
+       "build it with `make`, where the CUDA toolkit and NCCL's headers are (NVIDIA's packages "
+       "cuda-toolkit and libnccl-dev)"},
+      {"sim", "it is built by `make`, where there is a C++ compiler"},
+  };
+  for (size_t i = 0; i < PTI_COUNT(list); i++) {
+    if (strcmp(list[i].backend, backend) == 0) return list[i].hint;
+  }
+  return "the backends are \"mpi\", \"nccl\" and \"inproc\"";
+}
+
 static const pti_transport *find_transport(const char *backend) {
   if (strcmp(backend, "inproc") == 0) return &pti_inproc;
-  const char *hint =
-      "build it with `make`, where Open MPI's headers are (Debian: libopenmpi-dev, openmpi-bin)";
   pti_transport_opener *opener;
-  void *entry = pti_plugin("backend", backend, PTI_TRANSPORT_ENTRY, hint);
+  void *entry = pti_plugin("backend", backend, PTI_TRANSPORT_ENTRY, pti_comm_install_hint(backend));
   if (entry == NULL) return NULL;
   memcpy(&opener, &entry, sizeof opener); /* ISO C has no cast from object to function */
-  const pti_transport *t = opener(PTI_TRANSPORT_ABI, &host);
+  const pti_transport *t = opener(PTI_TRANSPORT_ABI, &pti_comm_host);
   if (t == NULL || t->abi != PTI_TRANSPORT_ABI)
     return pti_fail(PT_EDEVICE, "backend '%s': the plug-in was built for another version of ptlua",
                     backend);
@@ -451,10 +481,14 @@ void pti_comm_close(pti_comm *c, bool failed) {
       if (w->request) c->t->cancel(c->end, w->request);
       w->request = NULL;
       pti_fail(PT_EINTERRUPT, "the process group was destroyed");
-      end_work(c, w, false);
+      pti_comm_end(c, w, false);
     }
   }
-  c->t->leave(c->end, failed || atomic_load(&c->broken));
+  failed = failed || atomic_load(&c->broken);
+  for (int i = 0; i < c->ngroup; i++) {
+    pti_device_leave(c, c->group[i], failed || c->devices.under_way);
+  }
+  c->t->leave(c->end, failed);
   for (int i = 0; i < c->ngroup; i++) free(c->group[i]);
   free(c->group);
   pthread_cond_destroy(&c->over);

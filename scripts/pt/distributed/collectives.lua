@@ -1,6 +1,7 @@
---- Collectives and messages, with PyTorch's names. Any dtype, shape and layout: what is not dense, or not on the CPU,
---- goes through a dense copy. With async_op a call returns a work at once; the tensors are not to be touched until
---- work:wait().
+--- Collectives and messages, with PyTorch's names. Any dtype, shape and layout: what is not dense goes through a dense
+--- copy. What lies on a device stays there where the job has a library for it (NCCL), and goes through the CPU's memory
+--- otherwise, as all messages (send, recv) do. With async_op a call returns a work at once; the tensors are not to be
+--- touched until work:wait().
 
 local pt = require "pt"
 local class = require "pt.class"
@@ -57,30 +58,43 @@ end
 
 -- ---- tensors ----
 
-local function is_dense(x) return x.device == "cpu" and x:is_contiguous() end
+-- Where a call is done: on x's device, where the group's library does such sums (moves, without an op), or on the CPU.
+local function home_of(name, group, x, op)
+  local device = tostring(x.device)
+  if device == "cpu" or not group.device then return "cpu" end
+  if device ~= group.device then
+    fail("%s: the tensor is on %s, this rank's collectives are on %s (device_id of init_process_group)", name, device,
+      group.device)
+  end
+  return core.comm_device_can(group.handle, x, op) and device or "cpu"
+end
+
+local function is_dense(x, home) return tostring(x.device) == home and x:is_contiguous() end
 
 -- What is read of a tensor.
-local function source(x) return is_dense(x) and x or x:detach():to("cpu"):contiguous() end
+local function source(x, home)
+  return is_dense(x, home) and x or x:detach():to(home):contiguous()
+end
 
 -- What is written instead of a tensor; `last` puts it there.
-local function target(name, x, copies)
-  if is_dense(x) then return x end
+local function target(name, x, copies, home)
+  if is_dense(x, home) then return x end
   for d = 1, x.ndim do
     if x.shape[d] > 1 and x:stride(d) == 0 then
       fail("%s: a tensor %s whose elements share memory (expand) cannot be written to; use a clone", name, x.shape)
     end
   end
-  local dense = pt.empty(x.shape, { dtype = x.dtype })
+  local dense = pt.empty(x.shape, { dtype = x.dtype, device = home })
   copies[#copies + 1] = { x, dense }
   return dense
 end
 
 -- Both.
-local function both(name, x, copies)
-  local dense = target(name, x, copies)
+local function both(name, x, copies, home)
+  local dense = target(name, x, copies, home)
   if #copies > 0 and copies[#copies][2] == dense then
     local _ <close> = pt.no_grad()
-    dense:copy_(x)
+    dense:copy_(x:to(home))
   end
   return dense
 end
@@ -88,7 +102,7 @@ end
 local function copier(copies)
   if #copies == 0 then return nil end
   return function()
-    for _, pair in ipairs(copies) do pair[1]:copy_(pair[2]) end
+    for _, pair in ipairs(copies) do pair[1]:copy_(pair[2]:to(pair[1].device)) end
   end
 end
 
@@ -134,7 +148,10 @@ end
 local WIDTH = 240
 
 local function describe(x)
-  if core.is_tensor(x) then return ("%s %s"):format(x.dtype, x.shape) end
+  if core.is_tensor(x) then
+    local on = x.device == "cpu" and "" or " on a device"
+    return ("%s %s%s"):format(x.dtype, x.shape, on)
+  end
   return tostring(x)
 end
 
@@ -184,7 +201,8 @@ collectives.broadcast = job.checked("broadcast", "tensor:T src:i group:a? async_
   function(x, src, group, async)
     group = begin("broadcast", group, x, src)
     local root, copies = root_of("broadcast", group, "src", src), {}
-    local dense = root == group.rank and source(x) or target("broadcast", x, copies)
+    local home = home_of("broadcast", group, x)
+    local dense = root == group.rank and source(x, home) or target("broadcast", x, copies, home)
     return finish("broadcast", { core.comm_broadcast(group.handle, "broadcast", root, dense) }, async, copier(copies))
   end)
 
@@ -196,7 +214,7 @@ collectives.all_reduce = job.checked("all_reduce", "tensor:T op:s=sum group:a? a
     check_op("all_reduce", op, x)
     group = begin("all_reduce", group, x, op)
     local copies = {}
-    local dense = both("all_reduce", x, copies)
+    local dense = both("all_reduce", x, copies, home_of("all_reduce", group, x, op))
     return finish("all_reduce",
       { core.comm_reduce(group.handle, "all_reduce", op, "all", 0, group.library, dense) }, async, copier(copies))
   end)
@@ -209,19 +227,21 @@ collectives.reduce = job.checked("reduce", "tensor:T dst:i op:s=sum group:a? asy
     group = begin("reduce", group, x, dst, op)
     local root, copies = root_of("reduce", group, "dst", dst), {}
     -- the sum is made in place: the others keep what they have
-    local dense = root == group.rank and both("reduce", x, copies) or source(x):detach():clone()
+    local home = home_of("reduce", group, x, op)
+    local dense = root == group.rank and both("reduce", x, copies, home) or source(x, home):detach():clone()
     return finish("reduce", { core.comm_reduce(group.handle, "reduce", op, "root", root, false, dense) }, async,
       copier(copies))
   end)
 
--- Pieces to and from all ranks: lists with a tensor or false for each.
-local function exchange(name, group, ins, outs, async)
+-- Pieces to and from all ranks: lists with a tensor or false for each. gathers: the same from this rank to all, and
+-- theirs one after the other.
+local function exchange(name, group, ins, outs, async, home, gathers)
   local copies, from, to = {}, {}, {}
   for r = 1, group.size do
-    from[r] = ins[r] and source(ins[r])
-    to[r] = outs[r] and target(name, outs[r], copies)
+    from[r] = ins[r] and source(ins[r], home)
+    to[r] = outs[r] and target(name, outs[r], copies, home)
   end
-  return finish(name, { core.comm_exchange(group.handle, name, from, to) }, async, copier(copies))
+  return finish(name, { core.comm_exchange(group.handle, name, from, to, gathers) }, async, copier(copies))
 end
 
 local function same_for_all(x, n)
@@ -238,7 +258,8 @@ collectives.all_gather = job.checked("all_gather", "tensor_list:l tensor:T group
     group = begin("all_gather", group, x)
     check_list("all_gather", "tensor_list", list, group.size)
     for r, y in ipairs(list) do check_alike("all_gather", ("tensor_list[%d]"):format(r), y, x) end
-    return exchange("all_gather", group, same_for_all(source(x), group.size), list, async)
+    local home = home_of("all_gather", group, x)
+    return exchange("all_gather", group, same_for_all(source(x, home), group.size), list, async, home)
   end)
 
 -- The pieces of a tensor for the ranks, views along its first dim where it is dense.
@@ -253,9 +274,9 @@ local function pieces_of(name, what, x, n, like)
 end
 
 -- An output as one dense tensor, and what puts it into place.
-local function whole(name, x)
+local function whole(name, x, home)
   local copies = {}
-  local dense = target(name, x, copies)
+  local dense = target(name, x, copies, home)
   return dense, copier(copies)
 end
 
@@ -279,19 +300,19 @@ end
 collectives.all_gather_into_tensor = job.checked("all_gather_into_tensor",
   "output_tensor:T input_tensor:T group:a? async_op:b=false", function(y, x, group, async)
     group = begin("all_gather_into_tensor", group, x)
-    local dense, last = whole("all_gather_into_tensor", y)
+    local home = home_of("all_gather_into_tensor", group, x)
+    local dense, last = whole("all_gather_into_tensor", y, home)
     local pieces = pieces_of("all_gather_into_tensor", "output_tensor", dense, group.size, x)
     return then_also(async,
-      exchange("all_gather_into_tensor", group, same_for_all(source(x), group.size), pieces, async), last)
+      exchange("all_gather_into_tensor", group, same_for_all(source(x, home), group.size), pieces, async, home, true),
+      last)
   end)
 
-local function reduce_scatter(name, y, list, op, group, async)
-  local copies, ins = {}, {}
-  for r, x in ipairs(list) do
-    check_alike(name, ("piece %d"):format(r), x, y)
-    ins[r] = source(x)
-  end
-  local dense = target(name, y, copies)
+-- The pieces that the ranks get, of one tensor of them all.
+local function reduce_scatter(name, y, all, op, group, async, home)
+  local copies = {}
+  local ins = pieces_of(name, "input", source(all, home), group.size, y)
+  local dense = target(name, y, copies, home)
   return finish(name, { core.comm_reduce(group.handle, name, op, "none", 0, false, ins, dense) }, async, copier(copies))
 end
 
@@ -302,7 +323,12 @@ collectives.reduce_scatter = job.checked("reduce_scatter", "output:T input_list:
     check_op("reduce_scatter", op, y)
     group = begin("reduce_scatter", group, y, op)
     check_list("reduce_scatter", "input_list", list, group.size)
-    return reduce_scatter("reduce_scatter", y, list, op, group, async)
+    local home, flat = home_of("reduce_scatter", group, y, op), {}
+    for r, x in ipairs(list) do
+      check_alike("reduce_scatter", ("input_list[%d]"):format(r), x, y)
+      flat[r] = x:detach():reshape(-1)
+    end
+    return reduce_scatter("reduce_scatter", y, pt.cat(flat, 1), op, group, async, home)
   end)
 
 --- The same with the pieces one after the other in one tensor.
@@ -311,8 +337,8 @@ collectives.reduce_scatter_tensor = job.checked("reduce_scatter_tensor",
   "output:T input:T op:s=sum group:a? async_op:b=false", function(y, x, op, group, async)
     check_op("reduce_scatter_tensor", op, y)
     group = begin("reduce_scatter_tensor", group, y, op)
-    return reduce_scatter("reduce_scatter_tensor", y,
-      pieces_of("reduce_scatter_tensor", "input", source(x), group.size, y), op, group, async)
+    return reduce_scatter("reduce_scatter_tensor", y, x, op, group, async,
+      home_of("reduce_scatter_tensor", group, y, op))
   end)
 
 --- Rank r gets scatter_list[r + 1] of rank `src`; the others give no list.
@@ -329,7 +355,7 @@ collectives.scatter = job.checked("scatter", "tensor:T scatter_list:l? src:i=0 g
       ins = list
     end
     outs[root + 1] = y
-    return exchange("scatter", group, ins, outs, async)
+    return exchange("scatter", group, ins, outs, async, home_of("scatter", group, y))
   end)
 
 --- gather_list[r + 1] of rank `dst` gets the tensor of rank r; the others give no list.
@@ -346,7 +372,7 @@ collectives.gather = job.checked("gather", "tensor:T gather_list:l? dst:i=0 grou
       outs = list
     end
     ins[root + 1] = x
-    return exchange("gather", group, ins, outs, async)
+    return exchange("gather", group, ins, outs, async, home_of("gather", group, x))
   end)
 
 --- output_list[s + 1] of rank r gets input_list[r + 1] of rank s. Pieces may differ in size.
@@ -356,7 +382,7 @@ collectives.all_to_all = job.checked("all_to_all", "output_list:l input_list:l g
     group = begin("all_to_all", group)
     check_list("all_to_all", "output_list", outs, group.size)
     check_list("all_to_all", "input_list", ins, group.size)
-    return exchange("all_to_all", group, ins, outs, async)
+    return exchange("all_to_all", group, ins, outs, async, home_of("all_to_all", group, outs[1]))
   end)
 
 -- A tensor's rows in pieces of the sizes given, or all alike.
@@ -386,10 +412,11 @@ collectives.all_to_all_single = job.checked("all_to_all_single",
   "output:T input:T output_split_sizes:I? input_split_sizes:I? group:a? async_op:b=false",
   function(y, x, out_sizes, in_sizes, group, async)
     group = begin("all_to_all_single", group)
-    local dense, last = whole("all_to_all_single", y)
+    local home = home_of("all_to_all_single", group, y)
+    local dense, last = whole("all_to_all_single", y, home)
     local outs = split("all_to_all_single", "output", dense, out_sizes, group.size)
-    local ins = split("all_to_all_single", "input", source(x), in_sizes, group.size)
-    return then_also(async, exchange("all_to_all_single", group, ins, outs, async), last)
+    local ins = split("all_to_all_single", "input", source(x, home), in_sizes, group.size)
+    return then_also(async, exchange("all_to_all_single", group, ins, outs, async, home), last)
   end)
 
 -- ---- messages ----
@@ -404,7 +431,7 @@ local function message(name, sends, x, peer, group, tag, async)
     fail("%s: rank %d cannot %s itself", name, peer, sends and "send to" or "receive from")
   end
   local copies, handles = {}, {}
-  local dense = sends and source(x) or target(name, x, copies)
+  local dense = sends and source(x, "cpu") or target(name, x, copies, "cpu")
   local flat, step = dense:detach():view(-1), PIECE // x:element_size()
   if flat:numel() > step and not peer then fail("%s: a tensor above 256 MB needs a src", name) end
   for lo = 1, math.max(1, flat:numel()), step do
@@ -468,9 +495,9 @@ function collectives.all_gather_object(value, group)
   local bytes, sizes, list = core.value_pack("all_gather_object", value), {}, {}
   for r = 1, group.size do sizes[r] = pt.empty(1, { dtype = pt.int64 }) end
   local size = pt.tensor({ bytes:numel() }, { dtype = pt.int64 })
-  exchange("all_gather_object", group, same_for_all(size, group.size), sizes, false)
+  exchange("all_gather_object", group, same_for_all(size, group.size), sizes, false, "cpu")
   for r = 1, group.size do list[r] = pt.empty(sizes[r]:item(), { dtype = pt.uint8 }) end
-  exchange("all_gather_object", group, same_for_all(bytes, group.size), list, false)
+  exchange("all_gather_object", group, same_for_all(bytes, group.size), list, false, "cpu")
   for r = 1, group.size do list[r] = core.value_unpack(list[r]) end
   return list
 end

@@ -14,12 +14,14 @@ local job = { world = nil } -- world: the group of all ranks, once the job is jo
 ---@field ranks integer[] its ranks in the job, ascending
 ---@field rank integer this rank's place among them, from 0; -1 where it is none of them
 ---@field size integer
+---@field device? string where its collectives between devices are: "cuda:0"
 local Group = class("ProcessGroup")
 job.Group = Group
 
 function Group:init(comm, ranks, options)
   self.comm, self.ranks, self.size = comm, ranks, #ranks
   self.debug, self.library, self.backend = options.debug, options.library, options.backend
+  self.device = options.device
   self.calls, self.place = 0, {}
   for i, rank in ipairs(ranks) do self.place[rank] = i - 1 end
   self.rank = self.place[(core.comm_info(comm))] or -1
@@ -60,27 +62,54 @@ local function open(backend, name, rank, size, timeout)
   return core.comm_open(backend, name, rank, size, timeout)
 end
 
+-- Backends that collect between devices, beside what brings the ranks together: the devices that they are for.
+local DEVICES = { nccl = "cuda", sim = "sim" }
+
+-- From now on new groups use the backend, for tensors on this rank's device; the ranks of a host have one each.
+local function use_device(comm, backend, device, local_rank)
+  local kind = DEVICES[backend]
+  device = device or ("%s:%d"):format(kind, local_rank % (core.device_count(kind) or 1))
+  local ok, name = pcall(core.comm_use_device, comm, backend, device)
+  if ok then return name end
+  core.comm_close(comm, true)
+  error(name, 0)
+end
+
 --- Joins the job. backend: "mpi" (processes that mpirun started), "inproc" (threads of one process); by default the one
---- under which the script runs, or a job of its own with one rank. `timeout`: seconds after which a collective gives
---- up. `deterministic = false` leaves sums to the library, whose order of additions is its own. `debug` (or
---- PT_DISTRIBUTED_DEBUG=1) compares what the ranks call before each collective. rank, world_size and group_name are for
---- threads of a host that join on their own.
----@param backend? "mpi"|"inproc"
----@param options? {timeout?: number, rank?: integer, world_size?: integer, group_name?: string,
+--- under which the script runs, or a job of its own with one rank. "nccl" is that default with NCCL beside it: tensors
+--- on CUDA devices go by NCCL, from device to device, all else as before. `device_id`: this rank's device, by default
+--- the one of its number on the host. `timeout`: seconds after which a collective gives up. `deterministic = false`
+--- leaves sums to the library, whose order of additions is its own. `debug` (or PT_DISTRIBUTED_DEBUG=1) compares what
+--- the ranks call before each collective. rank, world_size and group_name are for threads of a host that join on their
+--- own.
+---@param backend? "mpi"|"inproc"|"nccl"
+---@param options? {timeout?: number, rank?: integer, world_size?: integer, group_name?: string, device_id?: string,
 --- deterministic?: boolean, debug?: boolean}
 job.init_process_group = job.checked("init_process_group",
-  "backend:s? timeout:n=1800 rank:i=0 world_size:i=1 group_name:s=default deterministic:b=true debug:b=false",
-  function(backend, timeout, rank, world_size, name, deterministic, debug)
+  "backend:s? timeout:n=1800 rank:i=0 world_size:i=1 group_name:s=default deterministic:b=true debug:b=false "
+    .. "device_id:s?",
+  function(backend, timeout, rank, world_size, name, deterministic, debug, device)
     if job.world then fail("init_process_group: this process is in a job already; destroy_process_group() ends it") end
     if timeout <= 0 then fail("init_process_group: timeout must be above 0, got %s", timeout) end
-    backend = backend or (job.spawned and "inproc" or under_mpi() and "mpi" or "inproc")
+    local transport = job.spawned and "inproc" or under_mpi() and "mpi" or "inproc"
+    backend = backend or transport
     if backend == "gloo" then fail("init_process_group: there is no backend 'gloo'; CPU tensors go over 'mpi'") end
-    local comm = open(backend, name, rank, world_size, timeout)
+    local on_devices = DEVICES[backend] ~= nil
+    if device and not on_devices then fail("init_process_group: device_id is for 'nccl', not '%s'", backend) end
+    if not on_devices then transport = backend end
+    local comm = open(transport, name, rank, world_size, timeout)
     local _, size, local_rank, local_size, threads = core.comm_info(comm)
     debug = debug or (os.getenv "PT_DISTRIBUTED_DEBUG" or "0") ~= "0"
     job.local_rank, job.local_size = local_rank, local_size
-    job.world = Group(comm, all_ranks(size), { debug = debug, library = not deterministic, backend = backend })
-    if backend ~= "inproc" and not os.getenv "PT_NUM_THREADS" then core.set_num_threads(threads) end
+    if on_devices then device = use_device(comm, backend, device, local_rank) end
+    local made, world = pcall(Group, comm, all_ranks(size),
+      { debug = debug, library = not deterministic, backend = backend, device = device })
+    if not made then
+      core.comm_close(comm, true)
+      error(world, 0)
+    end
+    job.world = world
+    if transport ~= "inproc" and not os.getenv "PT_NUM_THREADS" then core.set_num_threads(threads) end
   end)
 
 --- Leaves the job; works that are under way fail. A script that ends without it leaves at its end.
@@ -129,7 +158,7 @@ function job.get_local_rank()
   return job.local_rank
 end
 
---- "mpi" or "inproc".
+--- "mpi", "inproc" or "nccl".
 ---@return string
 function job.get_backend(group) return job.group_of("get_backend", group).backend end
 
@@ -174,6 +203,11 @@ function job.run_rank(fn, name, rank, size, ...)
   return table.unpack(results, 2, results.n)
 end
 
+-- Whether a rank failed because another one had: as the transport says it, or NCCL.
+local function is_consequence(text)
+  return text:find "rank %d+ failed:" or text:find "remote process exited"
+end
+
 local count = 0
 
 --- Runs fn(rank, ...) in `nprocs` threads that are the ranks of one job; each calls init_process_group() as a process
@@ -197,7 +231,7 @@ function job.spawn(fn, nprocs, ...)
   for task = 1, nprocs do
     local problem = errors[task]
     if problem and type(problem) ~= "string" then error(problem, 0) end
-    if problem and (not first or text:find "rank %d+ failed:" and not problem:find "rank %d+ failed:") then
+    if problem and (not first or is_consequence(text) and not is_consequence(problem)) then
       first, text = task - 1, problem
     end
   end

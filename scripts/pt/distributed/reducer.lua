@@ -36,13 +36,13 @@ end
 
 -- ---- buckets ----
 
--- Lists of parameters of one dtype, in this order, up to the size of a bucket.
+-- Lists of parameters of one dtype and device, in this order, up to the size of a bucket.
 function Reducer:fill_buckets(order)
   self.buckets, self.place = {}, {}
-  local open = {} -- by dtype
+  local open = {} -- by dtype and device
   for _, i in ipairs(order) do
     local p = self.params[i]
-    local key, bytes = tostring(p.dtype), p:numel() * p:element_size()
+    local key, bytes = ("%s %s"):format(p.dtype, p.device), p:numel() * p:element_size()
     local bucket = open[key]
     local cap = bucket and bucket.number == 1 and math.min(FIRST, self.cap) or self.cap
     if not bucket or bucket.bytes > 0 and bucket.bytes + bytes > cap then
@@ -51,7 +51,8 @@ function Reducer:fill_buckets(order)
     end
     bucket.members[#bucket.members + 1] = { param = i, from = bucket.numel + 1, numel = p:numel() }
     self.place[i] = { bucket = bucket, member = #bucket.members }
-    bucket.numel, bucket.bytes, bucket.dtype = bucket.numel + p:numel(), bucket.bytes + bytes, p.dtype
+    bucket.numel, bucket.bytes = bucket.numel + p:numel(), bucket.bytes + bytes
+    bucket.options = { dtype = p.dtype, device = p.device }
   end
   self:reset()
 end
@@ -69,7 +70,7 @@ end
 -- Memory for this backward: the last one's may still be somebody's grad. What nobody needs any more is closed, not left
 -- to the collector: it is used again while it is warm.
 local function open_bucket(self, bucket)
-  bucket.flat, bucket.views = pt.empty(bucket.numel, { dtype = bucket.dtype }), {}
+  bucket.flat, bucket.views = pt.empty(bucket.numel, bucket.options), {}
   for k, member in ipairs(bucket.members) do
     bucket.views[k] = bucket.flat:narrow(1, member.from, member.numel):view(self.params[member.param].shape)
   end
@@ -196,7 +197,7 @@ function Reducer:shadow()
   local _ <close> = pt.no_grad()
   self:reset()
   for _, bucket in ipairs(self.buckets) do
-    local flat = pt.zeros(bucket.numel, { dtype = bucket.dtype })
+    local flat = pt.zeros(bucket.numel, bucket.options)
     dist.all_reduce(flat, { op = "avg", group = self.group })
   end
   if self.find_unused then
