@@ -237,9 +237,12 @@ static void forget(lua_State *L, lua_Integer id) {
   lua_pop(L, 1);
 }
 
-/* core.register_hook(x, fn, after) -> number of the function, number of the hook */
+/* core.register_hook(x, fn, when) -> number of the function, number of the hook; when: "before" the gradient is used,
+   "last" of these hooks, or "after" the leaf's grad is set */
 static int register_hook(lua_State *L) {
-  bool after = lua_toboolean(L, 3);
+  static const char *const times[] = {"before", "last", "after", NULL};
+  enum { BEFORE, LAST, AFTER } when = luaL_checkoption(L, 3, NULL, times);
+  bool after = when == AFTER;
   const char *op = after ? "register_post_accumulate_grad_hook" : "register_hook";
   pt_tensor *x = pl_check_tensor(L, 1, op, "x");
   if (lua_isnoneornil(L, 2))
@@ -254,8 +257,9 @@ static int register_hook(lua_State *L) {
   scope = pt_scope_begin();
   callback *c = callback_new(L, id);
   if (c) c->leaf = leaf && !after;
-  int64_t hook =
-      c ? pt_register_hook(x, after, after ? call_after : call_hook, callback_free, c) : 0;
+  int64_t hook = 0;
+  if (c && when == LAST) hook = pti_register_last_hook(x, call_hook, callback_free, c);
+  else if (c) hook = pt_register_hook(x, after, after ? call_after : call_hook, callback_free, c);
   pt_scope_end(scope);
   if (hook == 0) {
     forget(L, id);

@@ -18,18 +18,16 @@ static pti_hook *hook_new(pti_hook value) {
   return h;
 }
 
-int64_t pt_register_hook(pt_tensor *x, bool after, pt_hook_fn fn, void (*free)(void *), void *ud) {
+static int64_t add_hook(pt_tensor *x, pti_hook_kind kind, pt_hook_fn fn, void (*free)(void *),
+                        void *ud) {
+  bool after = kind == PTI_HOOK_AFTER;
   pt_node *n = node_for_hook(x, "register_hook");
   pti_hook *h = NULL;
   if (n && after && n->op)
     pti_fail(PT_EGRAD, "register_post_accumulate_grad_hook: x is the result of an op, not a leaf");
   else if (n)
-    h = hook_new((pti_hook){.kind = after ? PTI_HOOK_AFTER : PTI_HOOK_BEFORE,
-                            .out = x->out,
-                            .id = ++last_hook,
-                            .fn = fn,
-                            .free = free,
-                            .ud = ud});
+    h = hook_new((pti_hook){
+        .kind = kind, .out = x->out, .id = ++last_hook, .fn = fn, .free = free, .ud = ud});
   if (h == NULL) {
     if (free) free(ud);
     return 0;
@@ -38,6 +36,13 @@ int64_t pt_register_hook(pt_tensor *x, bool after, pt_hook_fn fn, void (*free)(v
   h->on_leaf = !after && n->op == NULL;
   if (h->on_leaf) pti_leaf_hooks++;
   return h->id;
+}
+
+int64_t pt_register_hook(pt_tensor *x, bool after, pt_hook_fn fn, void (*free)(void *), void *ud) {
+  return add_hook(x, after ? PTI_HOOK_AFTER : PTI_HOOK_BEFORE, fn, free, ud);
+}
+int64_t pti_register_last_hook(pt_tensor *x, pt_hook_fn fn, void (*free)(void *), void *ud) {
+  return add_hook(x, PTI_HOOK_LAST, fn, free, ud);
 }
 
 void pt_remove_hook(pt_tensor *x, int64_t hook) {

@@ -31,14 +31,15 @@ extern PTI_THREAD int pti_leaf_hooks;
 
 /* What waits for a gradient: a host's function before it is used, a tensor that keeps a copy (retain_grad), a
    host's function after a leaf got it. Kept in this order. */
-typedef enum { PTI_HOOK_BEFORE, PTI_HOOK_RETAIN, PTI_HOOK_AFTER } pti_hook_kind;
+/* In the order in which they run. LAST: as BEFORE, behind all others that see a gradient, whenever those came. */
+typedef enum { PTI_HOOK_BEFORE, PTI_HOOK_RETAIN, PTI_HOOK_LAST, PTI_HOOK_AFTER } pti_hook_kind;
 
 typedef struct pti_hook {
   struct pti_hook *next;
   pti_hook_kind kind;
   int out;
   int64_t id;      /* 0: removed while the hooks ran */
-  bool on_leaf;    /* of PTI_HOOK_BEFORE: counted in pti_leaf_hooks */
+  bool on_leaf;    /* of PTI_HOOK_BEFORE and LAST: counted in pti_leaf_hooks */
   pt_tensor *keep; /* of PTI_HOOK_RETAIN; weak: the tensor takes its hook along when it dies */
   pt_hook_fn fn;
   void (*free)(void *ud);

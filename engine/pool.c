@@ -37,7 +37,8 @@ typedef struct slot {
 static slot slots[SLOTS];
 static atomic_uint taken; /* bit i: slots[i] has a caller */
 
-static atomic_int limit; /* threads that may be busy; 0 until first asked */
+static atomic_int limit;         /* threads that may be busy; 0 until first asked */
+static atomic_bool limit_chosen; /* by PT_NUM_THREADS or pt_set_num_threads */
 static atomic_int busy;
 static atomic_uint news;         /* grows when there may be something to join */
 static atomic_int asleep, asked; /* helpers that sleep; helpers that were created, or tried to be */
@@ -62,7 +63,10 @@ static int first_limit(void) {
   if (text && *text) {
     char *end;
     long v = strtol(text, &end, 10);
-    if (*end == 0 && v >= 1 && v <= MAX_THREADS) n = (int)v;
+    if (*end == 0 && v >= 1 && v <= MAX_THREADS) {
+      n = (int)v;
+      atomic_store(&limit_chosen, true);
+    }
   }
   if (n > MAX_THREADS) n = MAX_THREADS;
   int unset = 0; /* pt_set_num_threads may have come first */
@@ -72,7 +76,12 @@ int pt_get_num_threads(void) {
   int n = atomic_load_explicit(&limit, memory_order_relaxed);
   return n ? n : first_limit();
 }
+void pti_share_threads(int n) {
+  pt_get_num_threads(); /* reads the environment */
+  if (!atomic_load(&limit_chosen)) atomic_store(&limit, n);
+}
 void pt_set_num_threads(int n) {
+  atomic_store(&limit_chosen, true);
   atomic_store(&limit, n < 1 ? 1 : n > MAX_THREADS ? MAX_THREADS : n);
 }
 

@@ -30,6 +30,9 @@ void pti_worker_leave(void);
 /* Whether the budget has a core for one more, who may then wait without sleeping. */
 bool pti_core_free(void);
 
+/* As pt_set_num_threads, where neither it nor PT_NUM_THREADS has said how many. */
+void pti_share_threads(int n);
+
 /* Ends the engine's threads; the next loop makes new ones. For hosts and leak checkers that want
    none left. */
 void pti_pool_shutdown(void);

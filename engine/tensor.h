@@ -120,4 +120,7 @@ pt_tensor *pti_new_pinned(const pt_tensor *like, int device);
 void pti_note_use(pt_tensor *x);
 bool pti_fill_value(pt_tensor *y, double value, int64_t ivalue);
 
+/* As pt_register_hook, but fn runs behind the hooks of others, also of those that come later (hook.c). */
+int64_t pti_register_last_hook(pt_tensor *x, pt_hook_fn fn, void (*free)(void *ud), void *ud);
+
 #endif

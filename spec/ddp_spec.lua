@@ -43,7 +43,7 @@ describe("DistributedDataParallel", function()
 
   if ranks.have_mpi then
     it("gives the same bits over MPI as over threads", function()
-      for n = 2, 3 do
+      for n = 2, 4 do
         local out, status = ranks.mpirun(n, [[
           package.path = "./?.lua;" .. package.path
           local bits = require "spec.support.training".bits()
@@ -107,6 +107,32 @@ describe("DistributedDataParallel", function()
       model(x):sum():backward()
       assert(p.equal(model:parameters()[1].grad, once))
     end)
+  end)
+
+  it("adds up what hooks of the script make of a gradient, whenever they came", function()
+    local grads = on(2, function(rank, _, p, t)
+      local net, calls = t.network(), 0
+      local weight = net[1].weight
+      local early = weight:register_hook(function(g) return g * 3 end)
+      local model = p.nn.parallel.DistributedDataParallel(net)
+      local late = weight:register_hook(function(g) -- this rank's own, before it is added up
+        calls = calls + 1
+        return g + rank
+      end)
+      local function grad()
+        model:zero_grad()
+        model(p.ones(2, 8)):sum():backward()
+        return weight.grad:clone()
+      end
+      local hooked = grad()
+      assert(calls == 1)
+      early:remove()
+      late:remove()
+      local plain = grad()
+      assert(calls == 1)
+      return (hooked - (plain * 3 + 0.5)):abs():max():item()
+    end)
+    assert(grads[1] < 1e-5 and grads[2] < 1e-5)
   end)
 
   it("names parameters without a gradient, or counts them as zeros", function()
@@ -270,6 +296,69 @@ describe("ZeroRedundancyOptimizer", function()
       return held
     end)
     assert(all[1] + all[2] + all[3] > all[1])
+  end)
+end)
+
+describe("clip_grad_norm_ over ranks", function()
+  it("clips by the norm of the parts that the ranks have", function()
+    for _, p_norm in ipairs { 1, 2, 3, math.huge } do
+      local function grads(p, from, to)
+        local list = {}
+        for i = from, to do
+          local x = p.zeros(i, 2, { dtype = i == 2 and p.float64 or p.float32 }):requires_grad_()
+          x.grad = p.full({ i, 2 }, i - 2.5, { dtype = x.dtype })
+          list[#list + 1] = x
+        end
+        return list
+      end
+      local whole = grads(pt, 1, 5)
+      local norm = nn.utils.clip_grad_norm_(whole, 0.5, p_norm):item()
+      local all = on(3, function(rank, _, p)
+        local parts = { { 1, 2 }, { 3, 5 }, { 1, 0 } } -- the last rank has none
+        local made = grads(p, parts[rank + 1][1], parts[rank + 1][2])
+        local world = p.distributed.new_group()
+        local got = p.nn.utils.clip_grad_norm_(made, 0.5, { norm_type = p_norm, process_group = world }):item()
+        local same = p.nn.utils.get_total_norm({ p.ones(3) }, { process_group = world }):item()
+        local kept = {}
+        for i, x in ipairs(made) do kept[i] = x.grad end
+        return { norm = got, same = same, kept = kept }
+      end)
+      for r, part in ipairs(all) do
+        assert(math.abs(part.norm - norm) <= 1e-5 * norm, r)
+        assert(math.abs(part.same - 3) < 1e-6)
+        for i, g in ipairs(part.kept) do
+          assert(pt.allclose(g, whole[r == 1 and i or i + 2].grad, { rtol = 1e-4 }))
+        end
+      end
+    end
+    raises("clip_grad_norm_: process_group must come from pt.distributed.new_group, got a number",
+      nn.utils.clip_grad_norm_, {}, 1, { process_group = 3 })
+  end)
+end)
+
+describe("a log that ranks share", function()
+  it("has their numbers in its rows", function()
+    local path = os.tmpname()
+    os.remove(path)
+    path = path .. ".jsonl"
+    local file = assert(io.open(path, "w"))
+    file:write "of an earlier run\n"
+    file:close()
+    on(3, function(rank, _, p)
+      local history <close> = p.history(path, { shared = true })
+      for step = 1, 20 do history { step = step, loss = rank * 100 + step } end
+    end)
+    local seen, rows = {}, 0
+    for line in io.lines(path) do
+      local loss, rank, step = line:match '^{"loss": (%d+), "rank": (%d+), "step": (%d+)}$'
+      assert(loss and tonumber(loss) == rank * 100 + step, line)
+      seen[loss] = true
+      rows = rows + 1
+    end
+    assert(rows == 60 and seen["220"])
+    os.remove(path)
+    raises("a file that ranks share must end with .jsonl", pt.history, "run.csv", { shared = true })
+    raises("history: no job was joined", pt.history, path, { shared = true })
   end)
 end)
 

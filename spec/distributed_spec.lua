@@ -36,7 +36,7 @@ describe("collectives", function()
   end
 
   if ranks.have_mpi then
-    for n = 2, 3 do
+    for n = 2, 4 do
       it("over MPI, " .. n .. " ranks, with the bits of threads", function()
         local out, status = ranks.mpirun(n, [[
           local pt = require "pt"
@@ -202,6 +202,70 @@ describe("mpirun", function()
     end
   end)
 
+  it("leaves the last checkpoint whole when a rank is killed while it saves, and the run goes on from it", function()
+    local path = os.tmpname()
+    os.remove(path)
+    -- rank 0 saves on and on; the other one kills it in the middle of one of its later saves
+    local script = [[
+      local pt = require "pt"
+      local dist = pt.distributed
+      dist.init_process_group(nil, { timeout = 30 })
+      local path, goes_on = arg[1], arg[2] == "on"
+      local model = pt.nn.parallel.DistributedDataParallel(pt.nn.Linear(700, 700))
+      local set = pt.data.TensorDataset(pt.ones(400, 700))
+      local loader = pt.data.DataLoader(set, { batch_size = 1, sampler = pt.data.DistributedSampler(set) })
+      local run <close> = pt.trainer({ model = model, loader = loader }, { epochs = 1, path = path, progress = false })
+      if goes_on then
+        local first
+        for _ in run:epochs() do
+          for _ in run:batches() do
+            first = first or run.step
+            run {}
+          end
+        end
+        if dist.get_rank() == 0 then print(("went on at %d of %d"):format(first, run.step)) end
+        return
+      end
+      local pids = dist.all_gather_object(io.popen("echo $PPID"):read "n")
+      for _ in run:epochs() do
+        for _ in run:batches() do
+          run {}
+          if dist.get_rank() == 1 and run.step == 4 then os.execute(("(sleep 0.02; kill -9 %d) &"):format(pids[1])) end
+          run:save()
+        end
+      end
+    ]]
+    local out, status = ranks.mpirun(2, script, path)
+    assert.not_equal(0, status)
+    assert.matches("rank 0 .-exited on signal 9", (out:gsub("%s+", " ")))
+    out, status = ranks.mpirun(2, script, path .. " on")
+    assert(status == 0, out)
+    local from, to = out:match "went on at (%d+) of (%d+)"
+    assert(tonumber(from) >= 3 and tonumber(to) == 200, out)
+    os.remove(path)
+  end)
+
+  it("says which ranks did not come in time, and which calls differ", function()
+    local out, status = ranks.mpirun(2, [[
+      local pt = require "pt"
+      local dist = pt.distributed
+      dist.init_process_group(nil, { timeout = 0.5 })
+      if dist.get_rank() == 0 then dist.all_reduce(pt.ones(5)) else os.execute "sleep 5" end
+    ]])
+    assert.not_equal(0, status)
+    assert.matches("all_reduce: timed out after 0.5 s; waiting for rank 1", out)
+    out, status = ranks.mpirun(2, [[
+      local pt = require "pt"
+      local dist = pt.distributed
+      dist.init_process_group(nil, { timeout = 30 })
+      dist.barrier()
+      if dist.get_rank() == 0 then dist.all_reduce(pt.ones(3)) else dist.broadcast(pt.ones(3), 0) end
+    ]], nil, "PT_DISTRIBUTED_DEBUG=1")
+    assert.not_equal(0, status)
+    assert.matches("call 2 of the group: rank 0 calls all_reduce%(float32 %[3%], sum%) at %S+:%d+, "
+      .. "rank 1 calls broadcast%(float32 %[3%], 0%) at %S+:%d+", out)
+  end)
+
   it("leaves no rank behind when it is killed itself", function()
     local path, pids = os.tmpname(), os.tmpname()
     local file = assert(io.open(path, "w"))
@@ -235,6 +299,19 @@ describe("mpirun", function()
       assert(pt.distributed.get_local_rank() == pt.distributed.get_rank())
     ]])
     assert(status == 0, out)
+  end)
+
+  it("leaves the number of threads to whoever chose one", function()
+    local script = [[
+      local pt = require "pt"
+      if arg[1] == "3" then pt.set_num_threads(3) end
+      pt.distributed.init_process_group()
+      assert(pt.get_num_threads() == 3, pt.get_num_threads())
+    ]]
+    for _, how in ipairs { { nil, "PT_NUM_THREADS=3" }, { "3", nil }, { nil, nil, "--threads 3" } } do
+      local out, status = ranks.mpirun(2, script, how[1], how[2], how[3])
+      assert(status == 0, out)
+    end
   end)
 
   it("does sums by the library where no order is asked for", function()

@@ -13,6 +13,7 @@
    core.comm_message(group, name, sends, peer, tag, x) -> work peer: a place in the group from 0; -1: any sender
    core.work_wait(work, seconds) -> over, peer
    core.work_times(work) -> when the transport began and ended it, of one that is over
+   core.comm_share_cores(comm)                                 threads: this rank's share, unless they were chosen
    core.comm_fail(comm, why), core.comm_close(comm, failed), core.comm_timeout(comm, seconds)
    core.comm_ops: the set of ops */
 #include <math.h>
@@ -130,6 +131,11 @@ static int comm_group(lua_State *L) {
   lua_setiuservalue(L, -2, 1);
   if (!(box->g = pti_comm_group(home->c, rank, n))) return pl_raise(L);
   return 1;
+}
+
+static int comm_share_cores(lua_State *L) {
+  pti_comm_share_cores(check_comm(L, 1)->c);
+  return 0;
 }
 
 static int comm_timeout(lua_State *L) {
@@ -373,6 +379,7 @@ void pl_open_comm(lua_State *L) {
       {"comm_fail", comm_fail},
       {"comm_close", comm_close},
       {"comm_timeout", comm_timeout},
+      {"comm_share_cores", comm_share_cores},
       {"work_wait", work_wait},
       {"work_times", work_times},
       {NULL, NULL},

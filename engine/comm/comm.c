@@ -401,6 +401,8 @@ int pti_comm_local(const pti_comm *c, int *size, int *threads) {
   return c->local_rank;
 }
 
+void pti_comm_share_cores(const pti_comm *c) { pti_share_threads(c->threads); }
+
 /* ---- beginning and end ---- */
 
 const char *pti_comm_install_hint(const char *backend) {

@@ -77,6 +77,8 @@ int pti_comm_rank(const pti_comm *c);
 int pti_comm_size(const pti_comm *c);
 /* Place and number of ranks on this host, and the threads that are this rank's share of it. */
 int pti_comm_local(const pti_comm *c, int *size, int *threads);
+/* From now on this process uses its share, unless it was told otherwise. */
+void pti_comm_share_cores(const pti_comm *c);
 void pti_comm_set_timeout(pti_comm *c, double seconds);
 /* From now on new groups have collectives between devices, by a plug-in ("nccl"); this rank's device is the one named. */
 bool pti_comm_use_device(pti_comm *c, const char *plugin, const char *device);

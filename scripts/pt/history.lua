@@ -14,9 +14,16 @@ local fail = require "pt.fail"
 ---@field rows table[] all entries
 local History = class("History")
 
+-- The job whose ranks share a file.
+local function world_of(kind, path)
+  if kind ~= "jsonl" then fail("history: a file that ranks share must end with .jsonl, got %s", path) end
+  return require "pt.distributed.job".group_of "history"
+end
+
 ---@param path? string ends with .csv or .jsonl, or has "tfevents" in its name, which TensorBoard looks for; without a
 ---path entries are kept in memory alone
----@param options? {append: boolean} true: behind what the file holds
+---@param options? {append?: boolean, shared?: boolean} append: behind what the file holds. shared: all ranks of the job
+---(pt.distributed) write to one .jsonl file, each row with its `rank`; all of them call this
 function History:init(path, options)
   self.rows, self.columns = {}, nil
   if path == nil then return end
@@ -24,7 +31,12 @@ function History:init(path, options)
   self.kind = path:match "%.(csv)$" or path:match "%.(jsonl)$" or path:match "tfevents"
   if not self.kind then fail("history: %s must end with .csv or .jsonl, or contain tfevents", path) end
   self.path = path
-  if not (options and options.append) then core.write_text("history", path, "") end
+  local world = options and options.shared and world_of(self.kind, path)
+  if not (options and options.append or world and world.rank > 0) then core.write_text("history", path, "") end
+  if world then
+    self.rank = world.rank
+    require "pt.distributed".barrier() -- nobody writes before the file is empty
+  end
   core.append_text("history", path, "") -- makes the file, or says why it cannot be written
   local head = core.read_text("history", path):match "^[^\n]+"
   if self.kind == "csv" and head then
@@ -101,6 +113,7 @@ function History.__call(self, row)
   if type(row) ~= "table" then fail("history: expected a table of values by name, got a %s", type(row)) end
   local copy = {}
   for key, value in pairs(row) do copy[key] = type(value) == "userdata" and value:item() or value end
+  if self.rank and copy.rank == nil then copy.rank = self.rank end
   self.rows[#self.rows + 1] = copy
   if self.path then core.append_text("history", self.path, writers[self.kind](self, copy)) end
 end

@@ -146,11 +146,11 @@ end
 --- fn(gradient) is called when a backward reaches x; a tensor that it returns takes the gradient's place. Returns a
 --- handle with :remove(). The hook of a result of an op goes with its graph. As torch.Tensor.register_hook.
 method("register_hook", "x:T hook:F", "calls hook(gradient of x) when it is known",
-  function(x, fn) return handle(x, core.register_hook(x, fn, false)) end)
+  function(x, fn) return handle(x, core.register_hook(x, fn, "before")) end)
 
 --- fn(x) is called when a backward has added to the grad of the leaf x. As PyTorch's method of that name.
 method("register_post_accumulate_grad_hook", "x:T hook:F", "calls hook(x) when backward has set x.grad",
-  function(x, fn) return handle(x, core.register_hook(x, fn, true)) end)
+  function(x, fn) return handle(x, core.register_hook(x, fn, "after")) end)
 
 made.scope = scope
 return made

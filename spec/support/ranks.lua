@@ -12,17 +12,17 @@ ranks.have_mpi = not ptlua:find "/[at]san/" and os.execute "command -v mpirun >/
 local ENV = "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 "
   .. "OMPI_MCA_btl_base_warn_component_unused=0 OMPI_MCA_hwloc_base_binding_policy=none "
 
---- Runs a script as `n` processes; `how` are settings before, `words` arguments after. Returns what they wrote (or the
---- shell's `grep` of it), and the exit status.
+--- Runs a script as `n` processes; `how` are settings before, `words` arguments after, `options` the program's. Returns
+--- what they wrote and the exit status.
 ---@return string output
 ---@return integer status
-function ranks.mpirun(n, script, words, how)
+function ranks.mpirun(n, script, words, how, options)
   local path = os.tmpname()
   local file = assert(io.open(path, "w"))
   file:write(script)
   file:close()
-  local pipe = assert(io.popen(("%s %s timeout -k 5 100 mpirun -n %d %s %s %s 2>&1 </dev/null"):format(ENV,
-    how or "", n, ptlua, path, words or "")))
+  local pipe = assert(io.popen(("%s %s timeout -k 5 100 mpirun -n %d %s %s %s %s 2>&1 </dev/null"):format(ENV,
+    how or "", n, ptlua, options or "", path, words or "")))
   local out = pipe:read "a"
   local _, _, status = pipe:close()
   os.remove(path)

@@ -98,7 +98,7 @@ job.init_process_group = job.checked("init_process_group",
     if device and not on_devices then fail("init_process_group: device_id is for 'nccl', not '%s'", backend) end
     if not on_devices then transport = backend end
     local comm = open(transport, name, rank, world_size, timeout)
-    local _, size, local_rank, local_size, threads = core.comm_info(comm)
+    local _, size, local_rank, local_size = core.comm_info(comm)
     debug = debug or (os.getenv "PT_DISTRIBUTED_DEBUG" or "0") ~= "0"
     job.local_rank, job.local_size = local_rank, local_size
     if on_devices then device = use_device(comm, backend, device, local_rank) end
@@ -109,7 +109,7 @@ job.init_process_group = job.checked("init_process_group",
       error(world, 0)
     end
     job.world = world
-    if transport ~= "inproc" and not os.getenv "PT_NUM_THREADS" then core.set_num_threads(threads) end
+    if transport ~= "inproc" then core.comm_share_cores(comm) end
   end)
 
 --- Leaves the job; works that are under way fail. A script that ends without it leaves at its end.

@@ -24,13 +24,14 @@ function Reducer:init(params, names, options)
   for i = #params, 1, -1 do order[#order + 1] = i end -- most likely from the last to the first
   self:fill_buckets(order)
   for i, p in ipairs(params) do
-    self.handles[i] = p:register_hook(function(g) return self:arrived(i, g) end)
+    -- the last: what a script's own hooks make of a gradient is what is added up
+    self.handles[i] = { core.register_hook(p, function(g) return self:arrived(i, g) end, "last") }
   end
 end
 
 --- Takes the hooks off.
 function Reducer:close()
-  for _, handle in ipairs(self.handles) do handle:remove() end
+  for i, handle in ipairs(self.handles) do core.remove_hook(handle[1], handle[2], self.params[i]) end
   self.handles = {}
 end
 

@@ -33,8 +33,22 @@ local function gradients(name, parameters)
   return list
 end
 
--- The norm of all tensors as one vector.
-local function total_norm(list, p)
+-- The norm of those that each rank of the group has, as one vector. All ranks get the same bits.
+local function norm_over(name, group, norm, p)
+  local dist, all = require "pt.distributed", {}
+  if type(group) ~= "table" or not group.ranks then
+    fail("%s: process_group must come from pt.distributed.new_group, got a %s", name, type(group))
+  end
+  local mine = norm:detach():cpu():double():reshape(1)
+  for r = 1, group.size do all[r] = pt.zeros(1, { dtype = pt.float64 }) end
+  dist.all_gather(all, mine, { group = group })
+  return pt.cat(all):norm(p):to(norm.dtype):to(norm.device)
+end
+
+local total_norm
+-- The norm of all tensors as one vector; with a group, of those of all its ranks.
+function total_norm(name, list, p, group)
+  if group then return norm_over(name, group, total_norm(name, list, p), p) end
   if #list == 0 then return pt.tensor(0.) end
   local norms = {}
   for i, g in ipairs(list) do
@@ -44,12 +58,13 @@ local function total_norm(list, p)
   return pt.cat(norms):norm(p)
 end
 
---- Scales all gradients together so that their norm is at most max_norm; returns the norm that they had.
-define("clip_grad_norm_", "max_norm:n norm_type:n=2 error_if_nonfinite:b=false",
-  function(parameters, max_norm, p, strict)
+--- Scales all gradients together so that their norm is at most max_norm; returns the norm that they had. With a
+--- process_group each of its ranks gives other parameters, and the norm is that of them all; all ranks call it.
+define("clip_grad_norm_", "max_norm:n norm_type:n=2 error_if_nonfinite:b=false process_group:a?",
+  function(parameters, max_norm, p, strict, group)
     local _ <close> = pt.no_grad()
     local list = gradients("clip_grad_norm_", parameters)
-    local norm = total_norm(list, p)
+    local norm = total_norm("clip_grad_norm_", list, p, group)
     local value = norm:item()
     if strict and (value ~= value or value == math.huge) then
       fail("clip_grad_norm_: the norm of the gradients is %s", value)
@@ -60,12 +75,12 @@ define("clip_grad_norm_", "max_norm:n norm_type:n=2 error_if_nonfinite:b=false",
     return norm
   end)
 
---- The norm of all gradients together.
-define("get_total_norm", "norm_type:n=2", function(tensors, p)
+--- The norm of all gradients together; with a process_group, as clip_grad_norm_.
+define("get_total_norm", "norm_type:n=2 process_group:a?", function(tensors, p, group)
   local _ <close> = pt.no_grad()
   local list = pt.is_tensor(tensors) and { tensors } or tensors
   check_list("get_total_norm", list)
-  return total_norm(list, p)
+  return total_norm("get_total_norm", list, p, group)
 end)
 
 --- Holds every element of the gradients between -clip_value and clip_value.
