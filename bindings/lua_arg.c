@@ -141,8 +141,15 @@ static int64_t from_one(lua_State *L, const pl_args *a, const pti_param_spec *p,
   return at > 0 ? at - 1 : at;
 }
 
+/* A number, or, as in PyTorch, a tensor that holds one integer. */
 static int64_t read_integer(lua_State *L, const pl_args *a, const pti_param_spec *p, int i,
                             const char *want) {
+  pt_tensor *x = pl_tensor_at(L, i);
+  double number;
+  if (x && x->numel == 1 && pti_is(x->dtype, PTI_INTS)) {
+    if (!pt_item(x, &number)) pl_raise(L);
+    return (int64_t)number;
+  }
   int whole = 0;
   lua_Integer value = lua_type(L, i) == LUA_TNUMBER ? lua_tointegerx(L, i, &whole) : 0;
   if (!whole) wrong(L, a, p, want, i);

@@ -198,3 +198,123 @@ describe("dtype of reductions", function()
     end
   end)
 end)
+
+-- ---- single options: an expression, and what PyTorch gives ----
+
+local env = setmetatable({
+  pt = pt, F = nn.functional, x = pt.tensor { { 1.0, 2, 3 }, { 4, 1, 6 } }, n = pt.tensor { { 1.0, 0 / 0 }, { 3, 4 } },
+  v = pt.tensor { 1, 4, 9 }, a = pt.tensor { 1.0, 2, 3 }, b = pt.tensor { 2.0, 4, 8 }, w = pt.tensor { 1.0, 0, 3 },
+}, { __index = _G })
+
+local cases = {
+  { "pt.rsub(a, b, { alpha = 2 })", { 0, 0, 2 } },
+  { "pt.add(a, b, 2)", { 5, 10, 19 } },
+  { "a:clone():div_(b, { rounding_mode = 'floor' })", { 0, 0, 0 } },
+  { "pt.index_add(a, 1, pt.tensor { 1, 3 }, pt.ones(2), { alpha = 2 })", { 3, 2, 5 } },
+  { "a:clone():index_add_(1, pt.tensor { 1, 3 }, pt.ones(2), { alpha = -1 })", { 0, 2, 2 } },
+  { "pt.bernoulli(pt.zeros(3), 1)", { 1, 1, 1 } },
+  { "pt.bucketize(pt.tensor { 3, 10 }, v, { out_int32 = true })", { 2, 4 }, "int32" },
+  { "pt.searchsorted(v, 4, { side = 'right' })", 3 },
+  { "pt.searchsorted(v, 4, { side = 'left' })", 2 },
+  { "pt.searchsorted(pt.tensor { 3, 1, 5 }, pt.tensor { 3, 4 }, { sorter = pt.tensor { 2, 1, 3 }, right = true })",
+    { 3, 3 } },
+  { "pt.cov(x, { correction = 0, fweights = v // 3 + 1, aweights = b })",
+    { { 0.29931971430778503, 0.8435373902320862 }, { 0.8435373902320862, 3.8548755645751953 } } },
+  { "pt.cov(x, { aweights = pt.tensor { .5, 1, 2 } })",
+    { { 0.9285714030265808, 1.7857142686843872 }, { 1.7857142686843872, 8.357142448425293 } } },
+  { "pt.diff(v, { prepend = pt.tensor { 0 }, append = pt.tensor { 16 } })", { 1, 3, 5, 7 } },
+  { "pt.nansum(n, { dtype = pt.float64 })", 8, "float64" },
+  { "pt.nanmean(n, { dim = 1, dtype = pt.float64 })", { 2, 4 }, "float64" },
+  { "pt.repeat_interleave(v, 2, { output_size = 6 })", { 1, 1, 4, 4, 9, 9 } },
+  { "pt.slice_scatter(a, pt.zeros(1), { start = 2, ['end'] = 2 })", { 1, 0, 3 } },
+  { "pt.tril_indices(2, 2, { dtype = pt.int32, device = 'cpu' })", { { 1, 2, 2 }, { 1, 1, 2 } }, "int32" },
+  { "pt.topk(a, 2, { sorted = false })", { 3, 2 } },
+  { "pt.sort(a, { stable = true })", { 1, 2, 3 } },
+  { "x[2]:as_strided({ 2 }, { 2 })", { 4, 6 } },
+  { "x[2]:as_strided({ 2 }, { 2 }, { storage_offset = 1 })", { 2, 4 } },
+  { "a:clone():copy_(b, { non_blocking = true })", { 2, 4, 8 } },
+  { "F.l1_loss(a, b, { weight = w })", 4 },
+  { "F.mse_loss(a, b, { weight = w })", 19 },
+  { "F.mse_loss(a, b, { weight = w, reduction = 'none' })", { 1, 0, 75 } },
+  { "F.huber_loss(a, b, { weight = w })", 14 / 3 },
+  { "F.gumbel_softmax(a, 1, true, 1e-10, 1):sum()", 1 },
+  { "F.pad(a:view(1, 1, 3), { 2, -1 }, 'circular')", { { { 1, 2, 1, 2 } } } },
+  { "pt.masked_fill(pt.tensor { 1.0, 2 }, pt.tensor { { true, false }, { false, true } }, 9)", { { 9, 2 }, { 1, 9 } } },
+  { "pt.narrow(a, 1, pt.tensor(2), 1)", { 2 } },
+  { "pt.quantile(pt.tensor(3.0), 0.5, 1, true)", 3 },
+  { "pt.nanmedian(pt.tensor(3.0), 1, true)", 3 },
+  { "pt.atleast_2d({ pt.tensor(1.0), a })[1]", { { 1 } } },
+  { "pt.atleast_1d(pt.tensor(1.0), a)[2]", { 1, 2, 3 } },
+  { "v:to(pt.float64, false, true)", { 1, 4, 9 }, "float64" },
+}
+
+describe("options", function()
+  for _, case in ipairs(cases) do
+    local text, want, dtype = table.unpack(case)
+    it(text, function()
+      local got = assert(load("return (" .. text .. ")", text, "t", env))()
+      local like = pt.tensor(want)
+      assert.equal(tostring(like.shape), tostring(got.shape))
+      assert.is_true(pt.allclose(got:double(), like:double(), { rtol = 1e-6 }), tostring(got))
+      if dtype then assert.equal(dtype, tostring(got.dtype)) end
+    end)
+  end
+
+  it("to: another tensor only where one is wanted", function()
+    local x = env.a
+    for _, args in ipairs { { pt.float32 }, { "cpu" }, { "cpu", pt.float32, true }, { env.b }, { { copy = false } } } do
+      if not (type(args[1]) == "table" and not pt.is_tensor(args[1])) then
+        assert.is_true(rawequal(x, x:to(table.unpack(args))))
+      end
+    end
+    for _, args in ipairs { { pt.float32, false, true }, { "cpu", pt.float32, false, true }, { { copy = true } } } do
+      local y = x:to(table.unpack(args))
+      assert.is_false(rawequal(x, y))
+      assert.is_true(pt.equal(x, y))
+    end
+    assert.match("^to: unknown option 'cop'", message(x.to, x, { cop = true }))
+  end)
+
+  it("generator: the same numbers for the same seed, whatever the thread draws", function()
+    local function twice(fn)
+      local first = fn(pt.Generator("cpu", 7))
+      pt.rand(3)
+      assert.is_true(pt.equal(first, fn(pt.Generator { seed = 7 })))
+    end
+    for _, name in ipairs {
+      "uniform_", "normal_", "xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_", "orthogonal_",
+      "trunc_normal_",
+    } do
+      twice(function(g) return nn.init[name](pt.empty(4, 3), { generator = g }) end)
+    end
+    twice(function(g) return nn.init.sparse_(pt.empty(4, 3), 0.5, { generator = g }) end)
+    twice(function(g) return pt.bernoulli(pt.zeros(20), 0.5, { generator = g }) end)
+    twice(function(g) return pt.empty(5):exponential_(2, { generator = g }) end)
+  end)
+
+  it("that cannot be are refused", function()
+    assert.match("^searchsorted: right is true", message(pt.searchsorted, env.v, 4, { right = true, side = "left" }))
+    assert.match("^repeat_interleave: output_size is 5", message(pt.repeat_interleave, env.v, 2, { output_size = 5 }))
+    assert.match("^cov: aweights is int64", message(pt.cov, env.x, { aweights = env.v }))
+    assert.match("^cov: fweights is float32", message(pt.cov, env.x, { fweights = env.a }))
+    assert.match("^bernoulli: p is 2", message(pt.bernoulli, env.a, { p = 2 }))
+    assert.match("^linalg.svd: driver is gesvd", message(pt.linalg.svd, env.x, { driver = "fast" }))
+    assert.match("^linalg.svd: a driver is chosen on a device", message(pt.linalg.svd, env.x, { driver = "gesvd" }))
+    assert.match("^mse_loss: weight %[2, 3%]", message(env.F.mse_loss, env.a, env.b, { weight = env.x }))
+    assert.match("^Adam: lr must be a number, got true", message(pt.optim.Adam, { env.a:clone() }, { lr = true }))
+  end)
+
+  it("lr may be a tensor; Adam's weight decay may be apart from its gradient, as AdamW's is", function()
+    local p, q = pt.ones(3):requires_grad_(), pt.ones(3):requires_grad_()
+    local one = pt.optim.Adam({ p }, { lr = pt.tensor(0.5), weight_decay = 0.1, decoupled_weight_decay = true })
+    local other = pt.optim.AdamW({ q }, { lr = 0.5, weight_decay = 0.1 })
+    assert.equal(0.5, one.param_groups[1].lr)
+    for _ = 1, 3 do
+      p:square():sum():backward()
+      q:square():sum():backward()
+      one:step()
+      other:step()
+    end
+    assert.is_true(pt.equal(p, q))
+  end)
+end)

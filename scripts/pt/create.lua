@@ -298,7 +298,11 @@ drawing("normal_", "x:T mean:n=0 std:n=1", "random numbers of a normal distribut
 end)
 
 --- A tensor of zeros and ones, where x holds the probabilities of ones.
-drawing("bernoulli", "x:T", "1 with probability x, else 0", function(x, g)
+drawing("bernoulli", "x:T p:n?", "1 with probability x, or p where it is given, else 0", function(x, p, g)
+  if p then
+    if not (p >= 0 and p <= 1) then fail("bernoulli: p is %s, but must lie between 0 and 1", p) end
+    return draw(g, made.functions.empty_like(x), "bernoulli", p, 0)
+  end
   if x:numel() > 0 and not x:ge(0):logical_and(x:le(1)):all():item() then
     fail("bernoulli: x holds a value that is no probability from 0 to 1")
   end
@@ -307,11 +311,11 @@ end)
 
 drawing("bernoulli_", "x:T p:A=0.5", "1 with probability p (a number, or a tensor of them), else 0", function(x, p, g)
   if not core.is_tensor(p) then return draw(g, x, "bernoulli", p, 0) end
-  return x:copy_(made.functions.bernoulli(p:expand(x.shape), g))
+  return x:copy_(made.functions.bernoulli(p:expand(x.shape), nil, g))
 end)
 
-drawing("exponential_", "x:T rate:n=1", "random numbers of an exponential distribution", function(x, rate, g)
-  return draw(g, x, "exponential", rate, 0)
+drawing("exponential_", "x:T lambd:n=1", "random numbers of an exponential distribution", function(x, lambd, g)
+  return draw(g, x, "exponential", lambd, 0)
 end)
 
 drawing("random_", "x:T from:i? to:i?",

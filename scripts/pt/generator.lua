@@ -20,9 +20,9 @@ local functions = made.functions
 ---@field device string
 local Generator = class "Generator"
 
-function Generator:init(device)
+function Generator:init(device, seed)
   self.device = device or "cpu"
-  self:manual_seed(67280421310721) -- PyTorch's default seed
+  self:manual_seed(seed or 67280421310721) -- PyTorch's default seed
 end
 
 ---@param seed integer
@@ -64,7 +64,8 @@ end
 function Generator:__tostring() return ("Generator(seed=%d)"):format(self.first) end
 
 methods(Generator, "generator", {
-  init = "device:v?", manual_seed = "seed:i", seed = "", initial_seed = "", get_state = "", set_state = "state:T",
+  init = "device:v? seed:i?", manual_seed = "seed:i", seed = "", initial_seed = "", get_state = "",
+  set_state = "state:T",
 })
 
 -- ---- draws ----

@@ -98,10 +98,22 @@ add("qr", "x:T mode:s=reduced", "orthonormal Q and upper triangular R with Q R =
     return qr(x, mode == "complete")
   end)
 
-add("svd", "x:T full_matrices:b=true", "U, S and Vh with x = U diag(S) Vh; S descending", function(x, full)
-  return svd(x, full)
-end)
-add("svdvals", "x:T", "the singular values, descending", function(x)
+-- PyTorch's choice among cuSOLVER's ways, which CPU tensors refuse. LAPACK factors the matrices of every device here.
+local function check_driver(op, x, driver)
+  if driver == nil then return end
+  if driver ~= "gesvd" and driver ~= "gesvdj" and driver ~= "gesvda" then
+    fail("linalg.%s: driver is gesvd, gesvdj or gesvda, got '%s'", op, driver)
+  end
+  if x.device == "cpu" then fail("linalg.%s: a driver is chosen on a device only, but x is on the CPU", op) end
+end
+
+add("svd", "x:T full_matrices:b=true driver:s?", "U, S and Vh with x = U diag(S) Vh; S descending",
+  function(x, full, driver)
+    check_driver("svd", x, driver)
+    return svd(x, full)
+  end)
+add("svdvals", "x:T driver:s?", "the singular values, descending", function(x, driver)
+  check_driver("svdvals", x, driver)
   local _, s = svd(x, false, needs_grad(x))
   return s
 end)

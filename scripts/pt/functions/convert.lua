@@ -10,39 +10,55 @@ local define, made, _, _, method = require "pt.define"()
 local function cast(x, dtype) return x.dtype == dtype and x or x:to_dtype(dtype) end
 local function move(x, device, later) return x.device == device and x or x:to_device(device, later or false) end
 
-local OPTIONS = { dtype = true, device = true, non_blocking = true }
+local OPTIONS = { dtype = true, device = true, non_blocking = true, copy = true }
 
--- x:to(dtype), x:to(device), x:to(device, dtype), x:to(other), x:to{dtype = ..., device = ..., non_blocking = true}
--- non_blocking: a copy from pinned memory, or to the CPU, goes on while the host does. Whatever touches the values
--- waits for it, and pinned memory is not written before it was copied.
-local function convert(x, ...)
-  local dtype, device, later
-  for _, v in ipairs { ... } do
-    if core.is_tensor(v) then
-      dtype, device = v.dtype, v.device
-    elseif type(v) == "table" then
-      for key in pairs(v) do
-        if not OPTIONS[key] then
-          fail("to: unknown option '%s'; it takes dtype, device, non_blocking", tostring(key))
-        end
-      end
-      dtype, device, later = v.dtype or dtype, v.device or device, v.non_blocking
-    elseif core.dtypes[v] or type(v) == "userdata" and core.dtypes[tostring(v)] then
-      dtype = core.dtypes[v] or v
-    elseif type(v) == "string" then
-      device = v
-    elseif v then
-      fail("to: takes a dtype, a device or a tensor, got %s", describe(v))
+local function options_of(v, asked)
+  for key, value in pairs(v) do
+    if not OPTIONS[key] then
+      fail("to: unknown option '%s'; it takes dtype, device, non_blocking, copy", tostring(key))
+    end
+    asked[key] = value
+  end
+  if asked.dtype then asked.dtype = core.dtypes[asked.dtype] or asked.dtype end
+end
+
+-- What the arguments of `to` ask for.
+local function asked_for(...)
+  local asked, flags = {}, {}
+  for i = 1, select("#", ...) do
+    local v = select(i, ...)
+    if type(v) == "boolean" then
+      flags[#flags + 1] = v
+    elseif type(v) == "table" and not core.is_tensor(v) then
+      options_of(v, asked)
+    elseif v ~= nil then
+      flags = {} -- false before a dtype or device stands for PyTorch's None
+      if core.is_tensor(v) then asked.dtype, asked.device = v.dtype, v.device
+      elseif core.dtypes[v] or type(v) == "userdata" and core.dtypes[tostring(v)] then
+        asked.dtype = core.dtypes[v] or v
+      elseif type(v) == "string" then asked.device = v
+      else fail("to: takes a dtype, a device or a tensor, got %s", describe(v)) end
     end
   end
-  if not (dtype or device) then fail("to: takes a dtype, a device or a tensor") end
-  if dtype then x = cast(x, dtype) end
-  return device and move(x, device, later) or x
+  if #flags > 2 then fail("to: takes two booleans, non_blocking and copy, got %d", #flags) end
+  if flags[1] ~= nil then asked.non_blocking = flags[1] end
+  if flags[2] ~= nil then asked.copy = flags[2] end
+  return asked
 end
-define("to", "x:T target... dtype... options...", "x with another dtype, on another device, or like a tensor",
-  function(x, a, b, c)
+
+-- x:to(dtype), x:to(device, dtype), x:to(other), each with non_blocking and copy behind; x:to{dtype = ..., ...}
+-- non_blocking: a copy from pinned memory, or to the CPU, goes on while the host does. Whatever touches the values
+-- waits for it, and pinned memory is not written before it was copied.
+-- copy: another tensor also where x is of that dtype and on that device already.
+define("to", "x:T target... dtype... non_blocking... copy... options...",
+  "x with another dtype, on another device, or like a tensor; copy: another tensor in any case",
+  function(x, ...)
     if not core.is_tensor(x) then fail("to: x must be a tensor, got %s", describe(x)) end
-    return (convert(x, a or false, b or false, c or false))
+    local asked = asked_for(...)
+    if not (asked.dtype or asked.device or asked.copy) then fail("to: takes a dtype, a device or a tensor") end
+    local y = asked.dtype and cast(x, asked.dtype) or x
+    if asked.device then y = move(y, asked.device, asked.non_blocking) end
+    return asked.copy and rawequal(x, y) and x:clone() or y
   end)
 
 for name, dtype in pairs {

@@ -6,7 +6,8 @@ local dims = require "pt.dims"
 
 local define, made = require "pt.define"()
 local functions = made.functions
-local cat, where, sequence, searchsorted = core.fn "cat", core.fn "where", core.fn "sequence", core.fn "searchsorted"
+local cat, where, sequence = core.fn "cat", core.fn "where", core.fn "sequence"
+local searchsorted = define.fronts({ "searchsorted" }).searchsorted -- with side, sorter and out_int32
 local int64 = core.dtypes.int64
 
 local function ids(x, n) return sequence(n, 1, 1, int64, x.device) end
@@ -75,6 +76,7 @@ define("nanmedian", "x:T dim:i? keepdim:b=false", "the median of what is not NaN
     local at = ((count + 1):floor_divide(2)):maximum(1)
     local value, index = values:gather(along, at), indices:gather(along, at)
     if not dim then return shared(x, value:reshape({})) end
+    if x.ndim == 0 then return value:reshape({}), index:reshape({}) end
     return finish(value, along, keepdim), finish(index, along, keepdim)
   end)
 
@@ -124,7 +126,7 @@ local function quantiles(op, x, q, dim, keepdim, interpolation)
   if q:numel() > 0 and not q:ge(0):logical_and(q:le(1)):all():item() then
     fail("%s: q must be between 0 and 1", op)
   end
-  local kept = dim and 1 or x.ndim -- dims of size 1 that keepdim leaves
+  local kept = x.ndim > 0 and dim and 1 or x.ndim -- dims of size 1 that keepdim leaves
   if not dim then x, dim = x:reshape(-1), 1 end
   dim = dims.at(op, dim, x.ndim)
   local lines = x:unsqueeze(-1):transpose(dim, -1):squeeze(dim)
@@ -259,9 +261,37 @@ define("histc", "x:T bins:i=100 min:n=0 max:n=0", "how many elements lie in each
     return x:new_zeros(bins):index_add_(1, at:minimum(bins), x:new_ones(x:numel()))
   end)
 
-define("bucketize", "x:T boundaries:T right:b=false", "where the elements of x would go into sorted boundaries",
-  function(x, boundaries, right)
-    return searchsorted(boundaries, x:reshape(-1), right):reshape(x.shape)
+local function as_ids(x, as_int32) return as_int32 and x:to_dtype(core.dtypes.int32) or x end
+
+define("bucketize", "x:A boundaries:T out_int32:b=false right:b=false",
+  "where the elements of x would go into sorted boundaries", function(x, boundaries, out_int32, right)
+    if not core.is_tensor(x) then x = core.tensor(x, nil, boundaries.device) end
+    return as_ids(searchsorted(boundaries, x:reshape(-1), right):reshape(x.shape), out_int32)
+  end)
+
+made.methods.bucketize = functions.bucketize
+
+define("searchsorted", "sorted:T values:A right:b=false out_int32:b=false side:s? sorter:T?",
+  "where values would go into sorted lines (last dim) so that they stay sorted; side is left or right, sorter ids "
+    .. "that sort the lines", function(sorted, values, right, out_int32, side, sorter)
+    if side ~= nil and side ~= "left" and side ~= "right" then
+      fail("searchsorted: side is left or right, got '%s'", side)
+    end
+    if right and side == "left" then fail "searchsorted: right is true, but side is left" end
+    right = right or side == "right"
+    if sorter then
+      if sorter.shape ~= sorted.shape then
+        fail("searchsorted: sorter %s must have the shape of sorted, %s", tostring(sorter.shape),
+          tostring(sorted.shape))
+      end
+      sorted = sorted:gather(-1, sorter)
+    end
+    local one = not core.is_tensor(values)
+    if one then values = core.tensor(values, nil, sorted.device) end
+    if values.ndim == 0 and sorted.ndim == 1 then
+      return as_ids(searchsorted(sorted, values:reshape(1), right):reshape({}), out_int32)
+    end
+    return as_ids(searchsorted(sorted, values, right), out_int32)
   end)
 
 return made

@@ -143,13 +143,13 @@ define.float32("logsumexp", "x:T dim:D keepdim:b=false", "log of the sum of exp(
     return y + (keepdim and top or top:squeeze(dim))
   end)
 
-define("nansum", "x:T dim:D? keepdim:b=false", "sum over dims, NaN counting as 0", function(x, dim, keepdim)
-  return x:masked_fill(x:isnan(), 0):sum(dim, keepdim)
-end)
+define("nansum", "x:T dim:D? keepdim:b=false dtype:y?", "sum over dims, NaN counting as 0",
+  function(x, dim, keepdim, dtype) return x:masked_fill(x:isnan(), 0):sum(dim, keepdim, dtype) end)
 
-define.plain("nanmean", "x:T dim:D? keepdim:b=false", "mean over dims of what is not NaN", function(x, dim, keepdim)
-  return functions.nansum(x, dim, keepdim) / x:isnan():logical_not():sum(dim, keepdim)
-end)
+define.plain("nanmean", "x:T dim:D? keepdim:b=false dtype:y?", "mean over dims of what is not NaN",
+  function(x, dim, keepdim, dtype)
+    return functions.nansum(x, dim, keepdim, dtype) / x:isnan():logical_not():sum(dim, keepdim)
+  end)
 
 define("count_nonzero", "x:T dim:D?", "how many elements are not zero", function(x, dim) return x:ne(0):sum(dim) end)
 
@@ -200,17 +200,25 @@ inplace "cumprod"
 
 -- ---- differences and areas ----
 
-define("diff", "x:T n:i=1 dim:i=-1", "differences of neighbours along dim, n times", function(x, n, dim)
-  if n < 0 then fail("diff: n is %d, but must be 0 or more", n) end
-  if x.ndim == 0 then fail("diff: x has no dims") end
-  for _ = 1, n do
-    local m = x:size(dim)
-    if m == 0 then return x end
-    local later, earlier = x:narrow(dim, math.min(2, m), m - 1), x:narrow(dim, 1, m - 1)
-    x = tostring(x.dtype) == "bool" and later:logical_xor(earlier) or later - earlier
-  end
-  return x
-end)
+define("diff", "x:T n:i=1 dim:i=-1 prepend:T? append:T?",
+  "differences of neighbours along dim, n times, with more entries before and behind",
+  function(x, n, dim, before, after)
+    if n < 0 then fail("diff: n is %d, but must be 0 or more", n) end
+    if x.ndim == 0 then fail("diff: x has no dims") end
+    if before or after then
+      local list = { before or x }
+      if before then list[2] = x end
+      list[#list + 1] = after
+      x = core.fn "cat"(list, dim)
+    end
+    for _ = 1, n do
+      local m = x:size(dim)
+      if m == 0 then return x end
+      local later, earlier = x:narrow(dim, math.min(2, m), m - 1), x:narrow(dim, 1, m - 1)
+      x = tostring(x.dtype) == "bool" and later:logical_xor(earlier) or later - earlier
+    end
+    return x
+  end)
 
 define("trapezoid", "y:T x:A? dx:n=1 dim:i=-1", "the area under y along dim, at places x or dx apart",
   function(y, x, dx, dim)
@@ -230,12 +238,41 @@ define("trapezoid", "y:T x:A? dx:n=1 dim:i=-1", "the area under y along dim, at 
 
 -- ---- statistics ----
 
-define("cov", "x:T correction:i=1", "covariances of variables (rows) over observations (columns)",
-  function(x, correction)
-    if is_half(x) then return functions.cov(x:to_dtype(core.dtypes.float32), correction):to_dtype(x.dtype) end
+-- How much each observation counts: fweights tells how often it was made, aweights what it is worth.
+local function observation_weights(n, fweights, aweights)
+  for name, w in pairs { fweights = fweights, aweights = aweights } do
+    if w.ndim > 1 or w:numel() ~= n then
+      fail("cov: %s %s must be a vector of %d, one for each observation", name, tostring(w.shape), n)
+    end
+    if w:is_floating_point() ~= (name == "aweights") then
+      fail("cov: %s is %s, but must be %s", name, tostring(w.dtype), name == "aweights" and "floating" or "integers")
+    end
+    if w:lt(0):any():item() then fail("cov: %s has negative entries", name) end
+  end
+  if not (fweights and aweights) then return (fweights or aweights):reshape(-1) end
+  return fweights:reshape(-1) * aweights:reshape(-1)
+end
+
+define("cov", "x:T correction:i=1 fweights:T? aweights:T?",
+  "covariances of variables (rows) over observations (columns), which fweights and aweights weigh",
+  function(x, correction, fweights, aweights)
+    if is_half(x) then
+      return functions.cov(x:to_dtype(core.dtypes.float32), correction, fweights, aweights):to_dtype(x.dtype)
+    end
     if x.ndim > 2 then fail("cov: x %s has more than 2 dims", tostring(x.shape)) end
     if not x.dtype.is_complex and not x:is_floating_point() then x = x:to_dtype(core.get_default_dtype()) end
     local rows = x.ndim == 2 and x or x:reshape(1, -1)
+    if fweights or aweights then
+      local weights = observation_weights(rows:size(2), fweights, aweights)
+      local total = weights:sum()
+      local centred = rows - (rows * weights):sum(2, true) / total
+      local norm = total - correction
+      if aweights and correction ~= 0 then
+        norm = total - correction * (fweights and weights * aweights or weights * weights):sum() / total
+      end
+      local y = centred:mm((centred * weights):t():conj()) / norm:clamp_min(0)
+      return rows:size(1) ~= 1 and y or y:reshape({})
+    end
     local centred = rows - rows:mean(2, true)
     local y = centred:mm(centred:t():conj()) / math.max(0, rows:size(2) - correction)
     return rows:size(1) ~= 1 and y or y:reshape({})

@@ -7,7 +7,10 @@ local describe = require "pt.signature".describe
 
 local define, made, _, inplace = require "pt.define"()
 local functions, methods = made.functions, made.methods
-local choose = define.fronts({ "where" }).where -- with a condition alone; the method begins with x
+-- where with a condition alone, and a method that begins with x; masked_fill with a mask larger than x; index_add with
+-- alpha.
+local ops = define.fronts { "where", "masked_fill", "index_add" }
+local choose = ops.where
 local sequence = core.fn "sequence"
 
 -- ---- conditions ----
@@ -52,6 +55,16 @@ define("masked_scatter", "x:T mask:T source:T", "x with the elements of source, 
   end)
 inplace "masked_scatter"
 
+-- A mask that is larger than x takes copies of x, where nothing is written into x itself.
+define("masked_fill", "x:T mask:T value:A", "value where mask is true, else x", function(x, mask, value)
+  local from, by = x.shape, mask.shape
+  local lead = #by - #from
+  local larger = lead > 0
+  for d = 1, #by do larger = larger or d > lead and from[d - lead] == 1 and by[d] ~= 1 end
+  if larger then x = require "pt.functions.shape".functions.broadcast_tensors(x, mask)[1] end
+  return (ops.masked_fill(x, mask, value))
+end)
+
 -- ---- ids ----
 
 -- Ids among n entries with those counted from the end counted from the start.
@@ -88,6 +101,15 @@ define("index_fill", "x:T dim:i index:T value:A", "x with value in the entries i
   end)
 inplace "index_fill"
 
+for _, suffix in ipairs { "", "_" } do
+  local name = "index_add" .. suffix
+  define(name, "x:T dim:i index:T source:T alpha:n=1",
+    "x with alpha (1) times source[i] added to entry index[i] of dim",
+    function(x, dim, index, source, alpha)
+      return (ops[name](x, dim, index, alpha == 1 and source or source * alpha))
+    end)
+end
+
 define("put_", "x:T index:T source:T accumulate:b=false",
   "the elements of x, read as a row, set (or added to) at ids", function(x, index, source, accumulate)
     local row = x:reshape(-1)
@@ -103,10 +125,10 @@ define("select_scatter", "x:T src:T dim:i index:i", "x with src as entry index o
   return y
 end)
 
-define("slice_scatter", "x:T src:T dim:i=1 from:i=1 to:i=-1 step:i=1", "x with src at entries from to to of dim",
-  function(x, src, dim, from, to, step)
+define("slice_scatter", "x:T src:T dim:i=1 start:i=1 end:i=-1 step:i=1",
+  "x with src at entries start to end (inclusive) of dim", function(x, src, dim, first, last, step)
     local y = x:clone()
-    y:slice(dim, from, to, step):copy_(src)
+    y:slice(dim, first, last, step):copy_(src)
     return y
   end)
 
@@ -199,9 +221,13 @@ end)
 inplace "tril"
 inplace "triu"
 
-define("tril_indices", "row:i col:i offset:i=0", "positions of the lower triangle, (2, count)",
-  function(row, col, offset) return offsets(row, col, "cpu"):le(offset):nonzero():t():contiguous() end)
-define("triu_indices", "row:i col:i offset:i=0", "positions of the upper triangle, (2, count)",
-  function(row, col, offset) return offsets(row, col, "cpu"):ge(offset):nonzero():t():contiguous() end)
+for name, inside in pairs { tril_indices = "le", triu_indices = "ge" } do
+  local help = ("positions of the %s triangle, (2, count)"):format(inside == "le" and "lower" or "upper")
+  define(name, "row:i col:i offset:i=0 dtype:y? device:v?", help, function(row, col, offset, dtype, device)
+    local at = offsets(row, col, device or core.get_default_device())
+    local y = at[inside](at, offset):nonzero():t():contiguous()
+    return dtype and y:to_dtype(dtype) or y
+  end)
+end
 
 return made

@@ -172,11 +172,25 @@ local function each(fn, tensors)
   return list
 end
 
-define("atleast_1d", "x:T", "x with a dim at least", function(x) return x.ndim > 0 and x or x:reshape(1) end)
-define("atleast_2d", "x:T", "x with two dims at least", function(x)
+-- Of one tensor; of several, or of a list of them, a list.
+local function at_least(name, help, fn)
+  define(name, "x:L*", help .. "; of several tensors a list", function(list)
+    local out = {}
+    for i, x in ipairs(list) do out[i] = fn(x) end
+    return out
+  end)
+  local several, single = functions[name], define(name, "x:T", help .. "; of several tensors a list", fn)
+  local function either(x, ...)
+    if core.is_tensor(x) and (... == nil or not core.is_tensor((...))) then return single(x, ...) end
+    return several(x, ...)
+  end
+  functions[name] = either
+end
+at_least("atleast_1d", "x with a dim at least", function(x) return x.ndim > 0 and x or x:reshape(1) end)
+at_least("atleast_2d", "x with two dims at least", function(x)
   return x.ndim > 1 and x or functions.atleast_1d(x):unsqueeze(1)
 end)
-define("atleast_3d", "x:T", "x with three dims at least", function(x)
+at_least("atleast_3d", "x with three dims at least", function(x)
   return x.ndim > 2 and x or functions.atleast_2d(x):unsqueeze(-1)
 end)
 
@@ -301,11 +315,17 @@ method("repeat", "x:T repeats:I*", "x repeated along each dim: x[\"repeat\"](x, 
   return tile("repeat", x, dims.numbers(counts))
 end)
 
-define("repeat_interleave", "x:T repeats:A dim:i?", "each entry of dim several times in a row (elements by default)",
-  function(x, repeats, dim)
+define("repeat_interleave", "x:T repeats:A dim:i? output_size:i?",
+  "each entry of dim several times in a row (elements by default); output_size: how many there are then",
+  function(x, repeats, dim, output_size)
     if not dim then x, dim = x:reshape(-1), 1 end
     dim = dims.at("repeat_interleave", dim, x.ndim)
     if core.is_tensor(repeats) and repeats:numel() == 1 then repeats = repeats:item() end
+    local n = x.shape[dim] or 1
+    local count = core.is_tensor(repeats) and repeats:sum():item() or math.type(repeats) == "integer" and repeats * n
+    if output_size and count and output_size ~= count then
+      fail("repeat_interleave: output_size is %d, but there are %d entries", output_size, count)
+    end
     if core.is_tensor(repeats) then
       local ends = repeats:cumsum(1)
       return x:index_select(dim, ends:searchsorted(ids(x, ends[-1]:item())))

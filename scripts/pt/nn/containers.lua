@@ -5,6 +5,7 @@ local pt = require "pt"
 local fail = require "pt.fail"
 local class = require "pt.class"
 local module = require "pt.nn.module"
+local signature = require "pt.signature"
 
 local function check_module(self, what, child)
   if not module.is_module(child) then
@@ -75,17 +76,17 @@ end
 ---@overload fun(modules?: pt.nn.Module[]): pt.nn.ModuleList
 local ModuleList = class("ModuleList", module.Module)
 
-function ModuleList:init(list) extend(self, list or {}) end
+ModuleList.init = signature("ModuleList", "modules:a?", function(self, list) extend(self, list or {}) end)
 
 ModuleList.append, ModuleList.extend, ModuleList.insert = append, extend, insert
 
 -- ---- by name ----
 
 -- Methods that dicts of modules and of parameters share. `_order` of the module lists what is held, in order.
-local function dict(name, put)
+local function dict(name, option, put)
   local made = class(name, module.Module)
 
-  function made:init(entries) self:update(entries or {}) end
+  made.init = signature(name, option .. ":a?", function(self, entries) self:update(entries or {}) end)
 
   --- Adds what a table, or a list of pairs for an order of one's own, holds.
   function made:update(entries)
@@ -157,7 +158,7 @@ local function dict(name, put)
 end
 
 --- Modules by name: `nn.ModuleDict { conv = nn.Conv2d(1, 2, 3) }`, then `modules.conv(x)`.
-local ModuleDict = dict("ModuleDict", function(self, key, value)
+local ModuleDict = dict("ModuleDict", "modules", function(self, key, value)
   self[key] = check_module(self, "'" .. key .. "'", value)
 end)
 
@@ -168,7 +169,7 @@ local function parameter(self, what, x)
 end
 
 --- Parameters by name.
-local ParameterDict = dict("ParameterDict", function(self, key, value)
+local ParameterDict = dict("ParameterDict", "parameters", function(self, key, value)
   self:register_parameter(key, parameter(self, "'" .. key .. "'", value))
 end)
 
@@ -177,7 +178,7 @@ end)
 ---@overload fun(values?: pt.Tensor[]): pt.nn.ParameterList
 local ParameterList = class("ParameterList", module.Module)
 
-function ParameterList:init(list) extend(self, list or {}) end
+ParameterList.init = signature("ParameterList", "values:a?", function(self, list) extend(self, list or {}) end)
 
 function ParameterList:append(x)
   local at = #self + 1

@@ -37,21 +37,21 @@ function init.calculate_gain(nonlinearity, param)
   return gains[nonlinearity] or fail("calculate_gain: unknown nonlinearity '%s'", nonlinearity)
 end
 
-define("uniform_", "a:n=0 b:n=1", function(x, a, b) return x:uniform_(a, b) end)
-define("normal_", "mean:n=0 std:n=1", function(x, mean, std) return x:normal_(mean, std) end)
+define("uniform_", "a:n=0 b:n=1 generator:a?", function(x, a, b, g) return x:uniform_(a, b, g) end)
+define("normal_", "mean:n=0 std:n=1 generator:a?", function(x, mean, std, g) return x:normal_(mean, std, g) end)
 define("constant_", "value:n", function(x, value) return x:fill_(value) end)
 define("zeros_", "", function(x) return x:zero_() end)
 define("ones_", "", function(x) return x:fill_(1) end)
 
-define("xavier_uniform_", "gain:n=1", function(x, gain)
+define("xavier_uniform_", "gain:n=1 generator:a?", function(x, gain, g)
   local fan_in, fan_out = fans("xavier_uniform_", x)
   local bound = gain * math.sqrt(6 / (fan_in + fan_out))
-  return x:uniform_(-bound, bound)
+  return x:uniform_(-bound, bound, g)
 end)
 
-define("xavier_normal_", "gain:n=1", function(x, gain)
+define("xavier_normal_", "gain:n=1 generator:a?", function(x, gain, g)
   local fan_in, fan_out = fans("xavier_normal_", x)
-  return x:normal_(0, gain * math.sqrt(2 / (fan_in + fan_out)))
+  return x:normal_(0, gain * math.sqrt(2 / (fan_in + fan_out)), g)
 end)
 
 -- The standard deviation that keeps the variance of the signal.
@@ -61,13 +61,15 @@ local function kaiming(name, x, a, mode, nonlinearity)
   return init.calculate_gain(nonlinearity, a) / math.sqrt(mode == "fan_in" and fan_in or fan_out)
 end
 
-define("kaiming_uniform_", "a:n=0 mode:s=fan_in nonlinearity:s=leaky_relu", function(x, a, mode, nonlinearity)
+local KAIMING = "a:n=0 mode:s=fan_in nonlinearity:s=leaky_relu generator:a?"
+
+define("kaiming_uniform_", KAIMING, function(x, a, mode, nonlinearity, g)
   local bound = math.sqrt(3) * kaiming("kaiming_uniform_", x, a, mode, nonlinearity)
-  return x:uniform_(-bound, bound)
+  return x:uniform_(-bound, bound, g)
 end)
 
-define("kaiming_normal_", "a:n=0 mode:s=fan_in nonlinearity:s=leaky_relu", function(x, a, mode, nonlinearity)
-  return x:normal_(0, kaiming("kaiming_normal_", x, a, mode, nonlinearity))
+define("kaiming_normal_", KAIMING, function(x, a, mode, nonlinearity, g)
+  return x:normal_(0, kaiming("kaiming_normal_", x, a, mode, nonlinearity), g)
 end)
 
 -- ---- matrices of a kind ----
@@ -100,12 +102,12 @@ define("dirac_", "groups:i=1", function(x, groups)
 end)
 
 --- A matrix (dims but the first taken together) whose rows, or columns, are of length 1 and at right angles.
-define("orthogonal_", "gain:n=1", function(x, gain)
+define("orthogonal_", "gain:n=1 generator:a?", function(x, gain, g)
   if x.ndim < 2 then fail("orthogonal_: a tensor of 2 or more dims is needed, got %s", x.shape) end
   if x:numel() == 0 then return x end
   local rows, columns = x:size(1), x:numel() // x:size(1)
   local n, width = math.min(rows, columns), math.max(rows, columns)
-  local q = pt.randn(n, width, { dtype = pt.float64 })
+  local q = pt.randn(n, width, { dtype = pt.float64, generator = g })
   for i = 1, n do -- Gram and Schmidt, twice for the digits that the first pass loses
     local row = q[i]
     for _ = 1, i > 1 and 2 or 0 do
@@ -119,20 +121,21 @@ define("orthogonal_", "gain:n=1", function(x, gain)
 end)
 
 --- Normal numbers, but a share `sparsity` of each column is zero.
-define("sparse_", "sparsity:n std:n=0.01", function(x, sparsity, std)
+define("sparse_", "sparsity:n std:n=0.01 generator:a?", function(x, sparsity, std, g)
   check_matrix("sparse_", x)
   if not (sparsity >= 0 and sparsity <= 1) then fail("sparse_: sparsity must be between 0 and 1, got %s", sparsity) end
   local zeros = math.ceil(sparsity * x:size(1))
-  x:normal_(0, std)
+  x:normal_(0, std, g)
   if zeros == 0 then return x end
   for column = 1, x:size(2) do
-    x:select(2, column):index_copy_(1, pt.randperm(x:size(1)):narrow(1, 1, zeros), pt.zeros(zeros, { dtype = x.dtype }))
+    x:select(2, column):index_copy_(1, pt.randperm(x:size(1), { generator = g }):narrow(1, 1, zeros),
+      pt.zeros(zeros, { dtype = x.dtype }))
   end
   return x
 end)
 
 --- Normal numbers held between a and b by drawing again those that lie outside.
-define("trunc_normal_", "mean:n=0 std:n=1 a:n=-2 b:n=2", function(x, mean, std, a, b)
+define("trunc_normal_", "mean:n=0 std:n=1 a:n=-2 b:n=2 generator:a?", function(x, mean, std, a, b, g)
   if not (a < b and std > 0) then
     fail("trunc_normal_: a must be less than b and std above 0, got a = %s, b = %s, std = %s", a, b, std)
   end
@@ -141,12 +144,12 @@ define("trunc_normal_", "mean:n=0 std:n=1 a:n=-2 b:n=2", function(x, mean, std, 
   local function draw()
     local new = pt.empty_like(x)
     if often then
-      new:normal_(mean, std)
+      new:normal_(mean, std, g)
       return new, new:lt(a):logical_or(new:gt(b))
     end
-    new:uniform_(a, b)
+    new:uniform_(a, b, g)
     local density = (((near - mean) / std) ^ 2 - ((new - mean) / std):square()) / 2
-    return new, pt.empty_like(x):uniform_():gt(density:exp())
+    return new, pt.empty_like(x):uniform_(0, 1, g):gt(density:exp())
   end
   local value, bad = draw()
   while bad:any():item() do

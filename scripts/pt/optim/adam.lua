@@ -15,11 +15,12 @@ local function define(name, weight_decay, decoupled)
   made.slots = { "step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq" }
   made.update = core.adam_step
   made.init = signature(name,
-    "params:l lr:n=1e-3 betas:l? eps:n=1e-8 weight_decay:n=" .. weight_decay .. " amsgrad:b=false maximize:b=false",
-    function(self, params, lr, betas, eps, decay, amsgrad, maximize)
+    "params:l lr:A=1e-3 betas:l? eps:n=1e-8 weight_decay:n=" .. weight_decay .. " amsgrad:b=false maximize:b=false"
+      .. (decoupled and "" or " decoupled_weight_decay:b=false"),
+    function(self, params, lr, betas, eps, decay, amsgrad, maximize, apart)
       Optimizer.init(self, params, {
         lr = lr, betas = betas or { 0.9, 0.999 }, eps = eps, weight_decay = decay,
-        amsgrad = amsgrad, maximize = maximize, decoupled_weight_decay = decoupled,
+        amsgrad = amsgrad, maximize = maximize, decoupled_weight_decay = decoupled or apart,
       })
     end)
   return made

@@ -24,8 +24,13 @@ local function keys(t)
   return list
 end
 
--- What a number must be, by name; betas are checked one by one.
+-- What a number must be, by name; betas are checked one by one. A tensor of one element is read.
 local function check_options(self, group)
+  local lr = group.lr
+  if pt.is_tensor(lr) and lr:numel() == 1 then group.lr = lr:item()
+  elseif lr ~= nil and type(lr) ~= "number" then
+    fail("%s: lr must be a number, got %s", name_of(self), signature.describe(lr))
+  end
   for name, value in pairs(group) do
     local numbers = name == "betas" and value or type(value) == "number" and { value } or {}
     for _, number in ipairs(numbers) do

@@ -73,20 +73,15 @@ define("glu", "x:T dim:i=-1", "the first half of dim times sigmoid of the second
   return x:narrow(dim, 1, n // 2) * x:narrow(dim, n // 2 + 1, n // 2):sigmoid()
 end)
 
--- With a dtype, x is converted before.
-for _, name in ipairs { "softmax", "log_softmax" } do
-  local op = core.fn(name)
-  local help = name == "softmax" and "exp(x) over its sum along dim" or "log of softmax along dim"
-  define(name, "x:T dim:i dtype:y?", help,
-    function(x, dim, dtype) return (op(dtype and x:to_dtype(dtype) or x, dim)) end)
-end
+functions.softmax, functions.log_softmax = core.fn "softmax", core.fn "log_softmax"
 define.float32("softmin", "x:T dim:i dtype:y?", "softmax of -x", function(x, dim, dtype)
   return functions.softmax(-x, dim, dtype)
 end)
 
-define("gumbel_softmax", "x:T tau:n=1 hard:b=false dim:i=-1",
+--- eps stands where PyTorch has it, which no longer reads it either.
+define("gumbel_softmax", "x:T tau:n=1 hard:b=false eps:n=1e-10 dim:i=-1",
   "softmax of x / tau with Gumbel noise; hard: one-hot, with the gradient of the soft one",
-  function(x, tau, hard, dim)
+  function(x, tau, hard, _, dim)
     if tau <= 0 then fail("gumbel_softmax: tau is %s, but must be positive", tau) end
     local noise = -(x:new_empty(x.shape):exponential_():log())
     local soft = ((x + noise) / tau):softmax(dim)

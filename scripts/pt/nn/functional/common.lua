@@ -88,4 +88,18 @@ function common.reduced(op, loss, reduction)
   fail("%s: reduction '%s' is not 'none', 'mean' or 'sum'", op, reduction)
 end
 
+--- The same for a loss whose elements weigh differently: the mean is that of all weights.
+---@param op string
+---@param loss pt.Tensor
+---@param weight pt.Tensor? of the shape of x
+---@param x pt.Tensor
+---@param reduction "none"|"mean"|"sum"
+---@return pt.Tensor
+function common.weighted(op, loss, weight, x, reduction)
+  if not weight then return common.reduced(op, loss, reduction) end
+  common.same_shape(op, "weight", weight, "x", x)
+  if reduction == "mean" then return (loss * weight):sum() / weight:sum() end
+  return common.reduced(op, loss * weight, reduction)
+end
+
 return common

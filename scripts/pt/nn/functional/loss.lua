@@ -14,11 +14,18 @@ local softplus, logsigmoid = core.fn "softplus", core.fn "logsigmoid"
 
 -- ---- regression ----
 
-define.float32("l1_loss", "x:T target:T reduction:s=mean",
-  "mean of the absolute differences", function(x, target, reduction)
-  same_shape("l1_loss", "x", x, "target", target)
-  return reduced("l1_loss", (x - target):abs(), reduction)
-end)
+define.float32("l1_loss", "x:T target:T reduction:s=mean weight:T?",
+  "mean of the absolute differences, which weight may weigh", function(x, target, reduction, weight)
+    same_shape("l1_loss", "x", x, "target", target)
+    return common.weighted("l1_loss", (x - target):abs(), weight, x, reduction)
+  end)
+
+local mse_loss = core.fn "mse_loss"
+define.float32("mse_loss", "x:T target:T reduction:s=mean weight:T?",
+  "mean of the squared differences, which weight may weigh", function(x, target, reduction, weight)
+    if not weight then return (mse_loss(x, target, reduction)) end
+    return common.weighted("mse_loss", (x - target):square(), weight, x, reduction)
+  end)
 
 -- Half a square up to `bend`, from there on a line with the slope `bend`.
 local function huber(x, target, bend)
@@ -35,12 +42,18 @@ define.float32("smooth_l1_loss", "x:T target:T reduction:s=mean beta:n=1",
     return reduced("smooth_l1_loss", loss, reduction)
   end)
 
-define.float32("huber_loss", "x:T target:T reduction:s=mean delta:n=1",
+--- As in PyTorch, the mean of weighted losses is over their number, not over their weights.
+define.float32("huber_loss", "x:T target:T reduction:s=mean delta:n=1 weight:T?",
   "half of the squared differences where they are below delta, else delta times (their size minus delta / 2)",
-  function(x, target, reduction, delta)
+  function(x, target, reduction, delta, weight)
     same_shape("huber_loss", "x", x, "target", target)
     if delta <= 0 then fail("huber_loss: delta is %s, but must be positive", delta) end
-    return reduced("huber_loss", huber(x, target, delta), reduction)
+    local loss = huber(x, target, delta)
+    if weight then
+      same_shape("huber_loss", "weight", weight, "x", x)
+      loss = loss * weight
+    end
+    return reduced("huber_loss", loss, reduction)
   end)
 
 define.float32("poisson_nll_loss", "x:T target:T log_input:b=true full:b=false eps:n=1e-08 reduction:s=mean",

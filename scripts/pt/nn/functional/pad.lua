@@ -50,6 +50,11 @@ local most = {
 local function mirrored(x, before, after, mode)
   for d = 1, x.ndim do
     local n, left, right = x:size(d), before[d], after[d]
+    if mode == "circular" and math.min(left, right) < 0 then -- what is cut off does not come in again
+      local first = 1 - math.min(left, 0)
+      x = x:narrow(d, first, math.max(0, n + math.min(right, 0) - first + 1))
+      n, left, right = x:size(d), math.max(left, 0), math.max(right, 0)
+    end
     if left ~= 0 or right ~= 0 then
       if math.max(left, right) > most[mode](n) then
         fail("pad: padding (%d, %d) of dim %d of x %s, but mode '%s' allows at most %d", left, right, d,
