@@ -7,7 +7,8 @@
 #include "node.h"
 #include "ptlua_ids.h"
 
-/* The first NaN of the calls since detection was switched on: "log (train.lua:8) at element [1]"; "" where none. */
+/* The first NaN of the calls since detection was switched on: "log (train.lua:8) at element [1]"; "" if there was
+   none. */
 static PTI_THREAD char first_nan[256];
 
 bool pt_set_detect_anomaly(bool on) {
@@ -19,7 +20,7 @@ bool pt_set_detect_anomaly(bool on) {
 bool pt_detect_anomaly(void) { return pti_this.anomaly; }
 const char *pt_first_nan(void) { return first_nan; }
 
-/* Where the elements of a row-major tensor have their n-th: "[2, 3]". */
+/* The position of the n-th element of a row-major tensor: "[2, 3]". */
 static const char *place(const pt_tensor *x, int64_t n) {
   int64_t at[PT_MAX_DIM];
   for (int d = x->nd - 1; d >= 0; d--) {

@@ -36,7 +36,7 @@ typedef struct aside {
   pt_tensor *g[UINT8_MAX + 1];
 } aside;
 
-/* What a host wants to be called for at the end. */
+/* A call that a host asked for at the end of the walk. */
 typedef struct ending {
   bool (*fn)(void *ud);
   void (*free)(void *ud);
@@ -144,7 +144,7 @@ static void bring_back(walk *w) {
   list_free(&w->aside, sizeof(aside *));
 }
 
-/* Nobody else can see its elements. */
+/* Whether nothing else can see its elements. */
 static bool sole_owner(const pt_tensor *g) {
   return g->refs == 1 && g->alias->refs == 1 && atomic_load(&g->alias->storage->refs) == 1 &&
          pti_dense(g);
@@ -211,7 +211,7 @@ static bool same_shape(const pt_tensor *a, const pt_tensor *b) {
   return a->nd == b->nd && memcmp(a->size, b->size, a->nd * sizeof *a->size) == 0;
 }
 
-/* One hook of a host; what it puts in place of the gradient must fit. */
+/* Runs one hook of a host. A gradient that it returns instead must have the same geometry. */
 static bool run_hook(pt_node *node, pti_hook *h) {
   pt_tensor *g = node->g[h->out], *changed = g;
   if (!h->fn(h->ud, &changed)) return false;
@@ -361,7 +361,7 @@ static bool count_uses(walk *w) {
 
 static bool with_node(walk *w, pt_node *node, bool (*step)(walk *, pt_node *));
 
-/* A call has added what it adds to its inputs. */
+/* A call has contributed its gradients to its inputs. */
 static bool count_down(walk *w, const pt_node *node) {
   bool ok = true;
   for (int i = 0; ok && i < node->nin; i++) {
@@ -374,7 +374,7 @@ static bool count_down(walk *w, const pt_node *node) {
   return ok;
 }
 
-/* The vjp, and its gradients flow on. gx has room for one gradient per input. */
+/* Runs the vjp and passes its gradients on. gx has room for one gradient per input. */
 static bool propagate(walk *w, pt_node *node, pt_tensor **gx) {
   if (node->freed) return pti_used_up(node) != NULL;
   if (!vjp(node, gx)) return false;
@@ -428,7 +428,7 @@ static void drop_gradients(pt_node *node) {
   node->hooked = false;
 }
 
-/* Does `step` with a node that no other walk may free meanwhile. */
+/* Runs `step` on a node that no other walk may free meanwhile. */
 static bool with_node(walk *w, pt_node *node, bool (*step)(walk *, pt_node *)) {
   bool was = node->busy;
   node->busy = true;
@@ -660,7 +660,7 @@ bool pt_backward_with(pt_tensor *const *y, pt_tensor *const *grad, int n, int fl
 }
 bool pt_backward(pt_tensor *y) { return pt_backward_with(&y, NULL, 1, 0); }
 
-/* What the walk did not bring: zeros where the outputs lead to the input, nothing where they do not. */
+/* Gradients that the walk did not produce: zeros where the outputs lead to the input, none where they do not. */
 static bool fill_in(const walk *w, int i, int flags) {
   const pt_tensor *x = w->x[i];
   if (w->gx[i]) w->gx[i] = pti_scoped(w->gx[i]);

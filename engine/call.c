@@ -1,4 +1,4 @@
-/* call.c: the steps of a call that every call takes. */
+/* call.c: the steps that every call of an op takes. */
 #include "call.h"
 
 #include <string.h>

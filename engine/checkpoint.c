@@ -1,7 +1,7 @@
-/* checkpoint.c: memory for time. Calls between begin and end are recorded, but what their gradients need is not kept: a
-   slot knows only its number. When the first is asked for, the host does the same calls again, and what they would have
-   saved, in the same order, fills the slots. Leaves and tensors made before are kept as always: they live anyway,
-   and edits of them must not go unnoticed. */
+/* checkpoint.c: memory saved at the cost of time. Calls between begin and end are recorded, but what their gradients
+   need is not kept: a slot knows only its number. When the first is asked for, the host repeats the calls, and what
+   they would have saved, in the same order, fills the slots. Leaves and tensors made before are kept as always: they
+   live anyway, and edits of them must not go unnoticed. */
 #include <string.h>
 
 #include "mem.h"
@@ -14,10 +14,10 @@ typedef struct entry {
 
 struct pt_checkpoint {
   int refs;
-  bool again; /* the calls are being done again */
+  bool again; /* the calls are being repeated */
   uint64_t first;
   int count; /* of slots */
-  entry *v;  /* what filled them, `filled` of them; NULL: not done again yet */
+  entry *v;  /* what filled them, `filled` of them; NULL: not repeated yet */
   int filled, cap;
   bool (*recompute)(void *ud);
   void (*free)(void *ud);
@@ -91,7 +91,7 @@ bool pti_checkpoint_takes(pti_saved_slot *slot, const pt_tensor *x, bool *ok) {
   return true;
 }
 
-/* Does the calls again. They make a graph of their own, which is dropped; its slots come here. */
+/* Repeats the calls. They make a graph of their own, which is dropped; its slots come here. */
 static bool redo(pt_checkpoint *c) {
   pt_checkpoint *was = current;
   bool grad = pt_set_grad_enabled(true);

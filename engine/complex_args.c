@@ -1,4 +1,4 @@
-/* complex_args.c: what becomes of complex arguments, which the row of an op says. */
+/* complex_args.c: how an op takes complex arguments, as its row says. */
 #include <string.h>
 
 #include "call.h"
@@ -12,7 +12,8 @@ static pt_tensor *to_device(pt_tensor *x, int device) {
 static pt_tensor *tensor_at(const pt_op *op, const pt_arg *arg, int i) {
   return op->param[i].type == 'T' || op->param[i].type == 'A' ? arg[i].t : NULL;
 }
-/* Numbers of the CPU (0-dim) go anywhere; as pairs they would be tensors like others, so they are moved first. */
+/* 0-dim tensors of the CPU may meet tensors of any device; as pairs they have a dim and may not, so they are moved
+   first. */
 static bool move_numbers(const pt_op *op, const pt_arg *arg, pt_arg *moved) {
   int device = 0;
   memcpy(moved, arg, (size_t)op->narg * sizeof *arg);

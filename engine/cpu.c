@@ -65,7 +65,7 @@ static int best_level(void) {
 #endif
 }
 
-/* NLEVEL where there is no such level. */
+/* NLEVEL if there is no such level. */
 static int find_level(const char *name) {
   int l = 0;
   while (l < NLEVEL && strcmp(names[l], name) != 0) l++;
@@ -76,7 +76,7 @@ static int find_level(const char *name) {
 
 static int affine_cores(void) {
   cpu_set_t set;
-  /* More processors than the set has room for make this fail; then none is forbidden. */
+  /* This fails where there are more processors than the set has room for; then all of them count as allowed. */
   return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : CPU_SETSIZE;
 }
 

@@ -27,7 +27,7 @@ static pti_device table[PTI_MAX_DEVICE];
 static atomic_int ndevice;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-/* By the number of a backend's first device: which one its bare name means in this thread. */
+/* For each backend, at the number of its first device: the device that its bare name means in this thread. */
 static _Thread_local int chosen[PTI_MAX_DEVICE];
 
 static void open_cpu(void) {

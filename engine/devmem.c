@@ -71,7 +71,7 @@ static void *take(int device, int c, size_t size, const void *stream) {
   return block;
 }
 
-/* Streams become marks of what they have been asked so far; false where there is none to be had. */
+/* Replaces streams by marks behind the work that they have so far; false where a mark cannot be made. */
 static bool mark_all(const pti_device *d, pti_users *users) {
   for (int i = 0; i < users->n; i++) {
     void *mark = d->be->mark(d->index, users->stream[i], false);

@@ -5,7 +5,7 @@
 #include "mem.h"
 #include "node.h"
 
-/* The geometry of an output, for gradients that did not come. */
+/* The geometry of an output, for gradients that are missing. */
 typedef struct output {
   uint8_t nd, dtype, device;
   int64_t size[PT_MAX_DIM];
@@ -18,7 +18,7 @@ typedef struct call {
   output out[];
 } call;
 
-/* Whether g is what the input would be, broadcast. */
+/* Whether g has a shape to which the input broadcasts. */
 static bool expands(const pti_edge *e, const pt_tensor *g) {
   if (g->nd < e->nd) return false;
   for (int d = 0; d < e->nd; d++) {

@@ -1,11 +1,11 @@
-/* mem.c: blocks by size class, kept for reuse. Fresh pages are the hidden cost of tensor programs
-   (first touch is many times slower than warm memory), so a freed block stays: small ones with the
-   thread that freed them, large ones in a shared store that grows no bigger than what has been live
-   at once. Where that is full, blocks of the class that was not asked for longest go back to the
-   system: sizes that a program no longer uses do not keep out those that it does.
+/* mem.c: blocks by size class, kept for reuse. Fresh pages are the hidden cost of tensor programs (first touch is
+   many times slower than warm memory), so a freed block stays: small ones with the thread that freed them, large
+   ones in a shared store that grows no bigger than what has been live at once. Where that is full, blocks of the
+   least recently used class go back to the system: sizes that a program no longer uses do not keep out those that it
+   does.
 
-   Classes: 64, 128, ... 1024 in steps of 64; above that four per power of two. Lists are linked
-   through the blocks' own first bytes. */
+   Classes: 64, 128, ... 1024 in steps of 64; above that four per power of two. Lists are linked through the blocks'
+   own first bytes. */
 #include "mem.h"
 
 #include <pthread.h>
@@ -226,7 +226,7 @@ static void *from_shared(int c, size_t size) {
   return b;
 }
 
-/* The class other than c that was not touched longest; -1: no other one has blocks. */
+/* The least recently used class other than c; -1 if no other one has blocks. */
 static int stalest(int c) {
   int found = -1;
   for (int i = 0; i < NCLASS; i++) {
@@ -236,7 +236,7 @@ static int stalest(int c) {
   return found;
 }
 
-/* Keeps a block, and returns those that leave for it; or it, where there is no room at all. */
+/* Keeps a block and returns those that make room for it, or the block itself if there is no room at all. */
 static block *keep_shared(int c, size_t size, block *b) {
   size_t most = atomic_load(&held) / 2 + 64 * 1024 * 1024;
   block *leaving = NULL;

@@ -9,7 +9,7 @@
 #include "slots.h"
 #include "tensor.h"
 
-/* A step in the making. `param` and `image` run over the members of one call of the backend. */
+/* A step being prepared. `param` and `image` run over the members of one call of the backend. */
 typedef struct pass {
   const char *name; /* "SGD" */
   const pti_sgd *sgd;
@@ -101,7 +101,7 @@ static bool make_images(const pass *a) {
   return true;
 }
 
-/* What belongs into one call of the backend: members of one device, with or without a history of momentum. */
+/* The members of one call of the backend: of one device, all with or all without a history of momentum. */
 static bool together(const pti_member *x, const pti_member *y) {
   return pti_dev(x->p) == pti_dev(y->p) && x->fresh == y->fresh;
 }
@@ -129,7 +129,7 @@ static void prepare_radam(const pti_rule *h, const pti_member *m, double *c) {
             sqrt((length - 4) * (length - 2) * most / ((most - 4) * (most - 2) * length));
 }
 
-/* Eta and mu are those that the step before left. */
+/* Eta and mu are those of the step before. */
 static void prepare_asgd(const pti_rule *h, pti_member *m, double *c) {
   c[0] = m->number[0];
   c[1] = m->number[1];
@@ -170,8 +170,8 @@ static bool call_backend(const pass *a, const pti_member *one, int count) {
   return dev->kernels->sgd(dev->index, a->param, count, &h);
 }
 
-/* Steps all members that go together with the first one that has not been stepped; there is one such set as a rule.
-   A member is known to have been stepped by being together with an earlier one. */
+/* Steps the first member that has not been stepped, and all that go into one call with it: as a rule, all there are.
+   A member has been stepped if it goes into one call with an earlier one. */
 static bool step_sets(const pass *a) {
   for (int i = 0; i < a->n; i++) {
     if (!active(&a->m[i])) continue;
@@ -263,7 +263,7 @@ bool pti_zero_grad(pt_tensor *x) {
   if (g == NULL) return true;
   if (g->node == NULL && !pti_overlaps_itself(g))
     return pti_writable("zero_grad", g) && pti_fill_value(g, 0, 0);
-  /* One with a history (create_graph) or laid over itself (expand) makes way for another. */
+  /* One with a history (create_graph) or with overlapping elements (expand) is replaced. */
   g = pti_new_like(x, x->dtype);
   return g && pti_fill_value(g, 0, 0) && pt_set_grad(x, g);
 }

@@ -23,7 +23,7 @@ pt_parcel *pt_pack(pt_tensor *x) {
   memcpy(p->size, x->size, sizeof p->size);
   memcpy(p->stride, x->stride, sizeof p->stride);
   pti_storage_arrive(p->storage);
-  pti_settle(p->storage); /* whoever gets it may read it at once */
+  pti_settle(p->storage); /* the receiver may read it at once */
   pti_storage_cross(p->storage);
   atomic_fetch_add_explicit(&p->storage->refs, 1, memory_order_relaxed);
   return p;

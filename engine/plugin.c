@@ -22,7 +22,7 @@ static void append(text *t, const char *a, const char *b) {
   if (n > 0) t->n = (size_t)n < left ? t->n + (size_t)n : sizeof t->s - 1;
 }
 
-/* Opens folder/libptlua_NAME.so where it is; records where it was not, or why it does not load. */
+/* Opens folder/libptlua_NAME.so if it is there; else records that it is not, or why it does not load. */
 static void *open_in(const char *folder, size_t n, const char *kind, const char *name, text *tried,
                      bool *found) {
   char path[PATH_MAX];
@@ -63,7 +63,7 @@ static void *find_plugin(const char *kind, const char *name, const char *hint) {
     lib = open_in(list, n, kind, name, &tried, &found);
     list += n + (list[n] == ':');
   }
-  /* Beside this file; where it is bin/ptlua in ../lib; where it is lib/lua/5.4/pt.so in ../.. */
+  /* Beside this file; if this is bin/ptlua, also in ../lib; if it is lib/lua/5.4/pt.so, also in ../.. */
   static const char *const from_here[] = {"", "/../lib", "/../.."};
   char here[PATH_MAX];
   own_folder(here, sizeof here);

@@ -142,7 +142,7 @@ static void run_as_caller(slot *s) {
   }
 }
 
-/* Whether it found a piece to do. */
+/* Whether it found a piece to run. */
 static bool run_as_helper(slot *s) {
   int64_t p, n = s->n, grain = s->grain, pieces = s->pieces;
   pti_range *fn = s->fn;
@@ -231,8 +231,8 @@ static void after_fork(void) {
 }
 static void watch_forks(void) { pthread_atfork(NULL, NULL, after_fork); }
 
-/* Where the system refuses a thread, loops run with fewer. Signals are the host's: helpers block
-   them all. */
+/* Where the system refuses a thread, loops run with fewer. Signals are for threads of the host: helpers block them
+   all. */
 static void make_helpers(int wanted) {
   pthread_once(&once, watch_forks);
   sigset_t all, old;

@@ -91,7 +91,7 @@ void pti_storage_release(pti_storage *s) {
   pti_unbook(on, HEADER + bytes);
 }
 
-/* After the first, users of a block that crossed threads are not noted: they settle. */
+/* Users of a block that crossed threads are not noted: each thread waits for its work before it lets go. */
 void pti_note_stream(pti_storage *s, void *stream) {
   if (stream == NULL || stream == s->stream || atomic_load(&s->crossed)) return;
   if (s->users == NULL && (s->users = pti_alloc(sizeof *s->users)) != NULL) s->users->n = 0;

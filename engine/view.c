@@ -77,7 +77,7 @@ bool pti_fill_value(pt_tensor *y, double value, int64_t ivalue) {
   return it.n == 0 || dev->kernels->fill(dev->index, &it, value, ivalue);
 }
 
-/* A copy that is not waited for: pinned memory remembers its end. */
+/* A copy that is not waited for: pinned memory has a mark of its end. */
 static bool remember(pti_storage *pinned, const pti_device *d, int device) {
   pinned->later = pt_event_new(false);
   if (pinned->later && pt_event_record(pinned->later, pt_stream_current(device))) return true;

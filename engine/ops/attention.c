@@ -1,6 +1,5 @@
-/* attention.c: scaled dot product attention. The op `attention` works on four dims and remembers
-   the log-sum-exp of each row and the random counters of its dropout; the composite gives it
-   PyTorch's face. */
+/* attention.c: scaled dot product attention. The op `attention` works on four dims and saves the log-sum-exp of each
+   row and the random counters of its dropout; the composite has PyTorch's signature. */
 #include <math.h>
 
 #include "ops.h"
@@ -8,7 +7,7 @@
 
 static pt_tensor *ready(pt_tensor *x, pt_dtype dtype) { return pti_dense_of(pti_cast(x, dtype)); }
 
-/* The tensors of args are not looked at: a gradient has them from elsewhere. */
+/* The tensors of args are not read: a gradient takes them from what was saved. */
 static bool read_call(pti_attention *p, const pt_tensor *q, const pt_tensor *k, const pt_tensor *v,
                       const attention_args *args) {
   bool fits = q->nd == 4 && k->nd == 4 && v->nd == 4 && q->size[0] == k->size[0] &&
@@ -43,7 +42,7 @@ static bool read_call(pti_attention *p, const pt_tensor *q, const pt_tensor *k, 
                     p->dropout);
 }
 
-/* Points p at the mask, expanded to (b, h, lq, lk) without memory. */
+/* Points p at the mask, expanded to (b, h, lq, lk) by strides, without a copy. */
 static bool set_mask(pti_attention *p, pt_tensor *mask) {
   if (mask == NULL) return true;
   int64_t size[4] = {p->b, p->h, p->lq, p->lk};
@@ -152,7 +151,7 @@ static bool composed_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
   k = spread_heads(k, group);
   v = spread_heads(v, group);
   pt_tensor *s = all_scores(&p, q, k, mask), *zero = pt_scalar_int(0);
-  /* Rows that are masked altogether are zeros, and were so before softmax: no NaN comes near. */
+  /* Rows that are masked altogether are set to 0 before softmax and again after it, so that no NaN arises. */
   pt_tensor *hidden = pt_eq(pt_amax(pt_detach(s), &last, 1, true), pt_scalar(-INFINITY));
   pt_tensor *w = pt_where(hidden, zero, pt_softmax(pt_where(hidden, zero, s), 3, -1));
   pt_tensor *gw = pt_matmul(g, pt_transpose(v, 2, 3));
@@ -182,7 +181,7 @@ static pt_tensor *four_dims(pt_tensor *x) {
   return x;
 }
 
-/* A bool mask says what may be looked at; as a number that is added, the rest is -inf. */
+/* A bool mask is true where a query may look; as an additive mask it is 0 there and -inf elsewhere. */
 static pt_tensor *additive(pt_tensor *mask, pt_dtype dtype) {
   if (mask == NULL || mask->dtype != PT_BOOL) return mask;
   pt_tensor *zero = pt_zeros(NULL, 0, dtype, pti_dev(mask));

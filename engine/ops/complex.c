@@ -31,7 +31,7 @@ pt_tensor *view_as_real_run(const view_as_real_args *args) {
   return pti_view_as(x, part_of(x->dtype), q.size, q.stride, x->nd + 1, 2 * q.offset);
 }
 
-/* Whether pairs lie where complex numbers may. */
+/* Whether the pairs of the last dim lie as complex numbers must. */
 static bool has_pairs(const pt_tensor *x) {
   bool even = x->offset % 2 == 0 && x->nd > 0 && x->stride[x->nd - 1] == 1;
   for (int d = 0; d < x->nd - 1; d++) even = even && (x->stride[d] % 2 == 0 || x->size[d] < 2);
@@ -54,8 +54,8 @@ pt_tensor *view_as_complex_run(const view_as_complex_args *args) {
   return pti_view_as(x, d == PT_F64 ? PT_C128 : PT_C64, q.size, q.stride, x->nd - 1, q.offset / 2);
 }
 
-/* A result x (..., 2) as complex numbers, copied where its pairs do not lie together. Nobody knows
-   x, so what is returned is no view of it, and may be edited in place. */
+/* A result x (..., 2) as complex numbers, copied where its pairs do not lie together. Nothing else refers to x, so
+   the result is not a view of it and may be edited in place. */
 static pt_tensor *pairs(pt_tensor *x) {
   pt_tensor *y = pt_view_as_complex(x == NULL || has_pairs(x) ? x : pt_clone(x));
   if (y == NULL) return NULL;
@@ -85,7 +85,7 @@ static pt_tensor *join(pt_tensor *a, pt_tensor *b) {
 static pt_tensor *to(pt_tensor *x, pt_dtype d) {
   return x == NULL || x->dtype == d ? x : pt_to_dtype(x, (int)d);
 }
-/* x as real numbers with a last dim of one, to meet both parts of another. */
+/* x as real numbers with a last dim of one, to broadcast against both parts of another. */
 static pt_tensor *both(pt_tensor *x, pt_dtype d) { return pt_unsqueeze(to(x, part_of(d)), -1); }
 
 pt_tensor *real_run(const real_args *args) {
@@ -182,8 +182,8 @@ pt_tensor *mul_complex(const pt_op *op, const pt_arg *arg) {
   return pt_complex_mul(to(a, d), to(b, d));
 }
 
-/* The larger of the parts' sizes, 1 where that is 0 or infinite: what x is divided by before it is
-   squared, and no gradient's business. */
+/* The larger of the parts' sizes, 1 where that is 0 or infinite: x is divided by it before it is squared. It has no
+   gradient. */
 static pt_tensor *scale_of(pt_tensor *x) {
   pt_tensor *s = pt_detach(pt_maximum(pt_abs(re(x)), pt_abs(im(x)))), *one = pt_scalar_int(1);
   pt_tensor *odd = pt_logical_or(pt_eq(s, pt_scalar_int(0)), pt_eq(s, pt_scalar(1.0 / 0.0)));

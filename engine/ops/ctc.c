@@ -1,5 +1,5 @@
-/* ctc.c: connectionist temporal classification. Everything that a kernel reads with is checked here:
-   lengths, and every label that counts. Devices have no kernel: theirs is done on the host. */
+/* ctc.c: connectionist temporal classification. Everything that a kernel indexes with is checked here: lengths, and
+   every label within them. Devices without a kernel have the host compute it. */
 #include "ops.h"
 
 static const int64_t *ids_of(const pt_tensor *x) { return (const int64_t *)pti_ptr(x); }

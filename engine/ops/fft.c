@@ -1,7 +1,6 @@
-/* fft.c: discrete Fourier transforms along one dim. A transform is linear, so its gradient is a
-   transform: the complex one in the other direction; the real ones each other's, where numbers that
-   stand for two of the spectrum count twice. Names, norms and several dims are for
-   scripts/pt/fft.lua. */
+/* fft.c: discrete Fourier transforms along one dim. A transform is linear, so its gradient is a transform: of the
+   complex one, the same in the other direction; of each real one, the other, in which entries that stand for two of
+   the spectrum count twice. Names, norms and several dims are left to scripts/pt/fft.lua. */
 #include "ops.h"
 
 static pt_dtype part_of(pt_dtype d) {

@@ -1,13 +1,12 @@
-/* index.c: reading and writing by ids. Every id is checked before a kernel sees it and none is
-   clamped; ids count from pti_this.index_base, and only index and index_put take negative ones.
-   Kernels work on dense tensors seen as (outer, n, inner); what is not, is copied there and back.
- */
+/* index.c: reading and writing by ids. Every id is checked before a kernel sees it and none is clamped; ids count
+   from pti_this.index_base, and only index and index_put take negative ones. Kernels work on dense tensors seen as
+   (outer, n, inner); others are copied there and back. */
 #include "ops.h"
 #include "ptlua_ids.h"
 
 /* ---- along one dim, by a row of ids: index_select, index_add, index_copy ---- */
 
-/* A dim of x as `at` has it, and the checked ids of a call; they are one row (or one id). */
+/* The dim of x that `at` names, and the checked ids of a call: one row of them, or one id. */
 static bool read_row(const pt_op *op, const pt_tensor *x, int64_t at, pt_tensor *index, int *dim,
                      pt_tensor **id) {
   if (!pti_dim(op->name, at, x->nd, dim)) return false;
@@ -109,8 +108,7 @@ bool index_copy_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 
 /* ---- element by element along one dim: gather, scatter, scatter_add ---- */
 
-/* index has the dims of x and, but for `dim`, is nowhere larger: it speaks of the corner of x that
- * it covers. */
+/* index has the dims of x and, but for `dim`, is nowhere larger: it refers to the corner of x that it covers. */
 static bool read_corner(const pt_op *op, const pt_tensor *x, int64_t at, pt_tensor *index, int *dim,
                         pt_tensor **id) {
   if (!pti_dim(op->name, at, x->nd, dim)) return false;

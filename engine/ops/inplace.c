@@ -1,5 +1,5 @@
-/* inplace.c: ops whose main use is their in-place twin. Each run edits x, which is dense and
-   the op's own; the gradient with respect to the old x is what is left of x in the result. */
+/* inplace.c: ops whose main use is their in-place twin. Each run edits x, which is dense and the op's own; the
+   gradient for the old x is that of the elements which the edit left as they were. */
 #include <math.h>
 
 #include "ops.h"

@@ -6,7 +6,7 @@
 /* A 1-d tensor without elements joins anything, as in PyTorch. */
 static bool joins_anything(const pt_tensor *x) { return x->nd == 1 && x->size[0] == 0; }
 
-/* The first tensor that has a say about sizes. */
+/* The first tensor whose sizes count. */
 static const pt_tensor *model_of(const pt_arg *x) {
   for (int i = 0; i < x->n; i++) {
     if (!joins_anything(x->list[i])) return x->list[i];

@@ -1,16 +1,16 @@
-/* linalg.c: factorizations and solutions of matrices (..., m, n), all entries of a batch at once. A
-   slot takes matrices by columns, so operands are copied that way and results are transposed views
-   of what it wrote. What stops an algorithm is an error that names the batch entry, or is left in
-   `info` where the caller does not want a check. Gradients are PyTorch's.
+/* linalg.c: factorizations and solutions of matrices (..., m, n), all entries of a batch at once. A slot takes
+   matrices in column-major order, so operands are copied that way and results are transposed views of what it wrote.
+   Where an algorithm fails, an error names the batch entry, or `info` says so where the caller does not want a
+   check. Gradients are PyTorch's.
 
-   Ops for symmetric matrices read (x + x') / 2, so that their gradients are symmetric; which
-   triangle of an asymmetric x counts is for scripts/pt/linalg.lua to say. */
+   Ops for symmetric matrices read (x + x') / 2, so that their gradients are symmetric; which triangle of an
+   asymmetric x counts is decided in scripts/pt/linalg.lua. */
 #include <stdio.h>
 
 #include "mem.h"
 #include "ops.h"
 
-/* The name in messages is that of scripts: linalg.solve for linalg_solve. */
+/* Messages use the name that scripts use: linalg.solve for linalg_solve. */
 static const char *spoken(const pt_op *op) {
   static _Thread_local char name[32];
   snprintf(name, sizeof name, "%s", op->name);
@@ -49,7 +49,7 @@ static bool is_complex(const pt_tensor *x) { return x && pti_is(x->dtype, PTI_CO
 /* The dtype of real parts. */
 static pt_dtype part_of(pt_dtype d) { return d == PT_C64 ? PT_F32 : d == PT_C128 ? PT_F64 : d; }
 
-/* Iterations need not end where a number is not finite. */
+/* With a number that is not finite an iteration might never end. */
 static bool is_finite(const char *op, pt_tensor *x) {
   double zero;
   x = pti_bare(x);
@@ -58,7 +58,7 @@ static bool is_finite(const char *op, pt_tensor *x) {
   return zero == 0 || pti_refuse(PT_EARG, "%s: x has elements that are infinite or NaN", op);
 }
 
-/* Refuses a batch of which one entry stopped, with `format` for its place and number. */
+/* Refuses a batch with an entry for which the algorithm failed; `format` takes its place and number. */
 static bool check_info(const char *op, pt_tensor *info, const char *format) {
   if ((info = pti_to_device(info, 0)) == NULL) return false;
   const int32_t *v = (const int32_t *)pti_ptr(info);
@@ -219,7 +219,7 @@ static pt_tensor *differences(pt_tensor *v) {
   return pt_where(pt_logical_xor(lower, upper), pt_scalar_int(1), e);
 }
 
-/* Complex vectors have any phase: of p = V' gV the diagonal is real where the loss does not depend on it. */
+/* The phase of complex vectors is arbitrary: the diagonal of p = V' gV is real if the loss does not depend on it. */
 static bool phase_free(const pt_node *n, pt_tensor *p) {
   double most;
   if (p == NULL || !is_complex(p) || p->numel == 0) return p != NULL;
@@ -422,7 +422,7 @@ bool linalg_qr_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   pt_tensor *gq = g[0] ? g[0] : pt_mul(q, pt_scalar_int(0)),
             *gr = g[1] ? g[1] : pt_mul(r, pt_scalar_int(0));
   if (m >= c) return (gx[0] = qr_gradient(q, r, gq, gr)) != NULL;
-  /* x = q [u v]: what v says of q and of the right part of x comes on top. */
+  /* x = q [u v]: the terms of v, for q and for the right part of x, are added. */
   pt_tensor *gv = pt_narrow(gr, -1, m, c - m), *v = pt_narrow(r, -1, m, c - m);
   gq = pt_add(gq, mm3(q, v, tr(gv)));
   pt_tensor *part[2] = {qr_gradient(q, pt_narrow(r, -1, 0, m), gq, pt_narrow(gr, -1, 0, m)),

@@ -131,7 +131,7 @@ bool nll_loss_forward_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
                                           (const int64_t *)pti_ptr(target), pti_ptr(each),
                                           pti_ptr(w), pti_ptr(out), pti_this.index_base);
   }
-  /* Ignored targets have weight 0, so any class will do for them; `each` is not finite where all are. */
+  /* Ignored targets have weight 0, so any class will do for them; where all are ignored, `each` is not finite. */
   pt_tensor *skip = pt_eq(w, pt_scalar(0));
   pt_tensor *some = pt_masked_fill(target, skip, pt_scalar_int(pti_this.index_base));
   pt_tensor *take = pt_masked_fill(pt_neg(pt_mul(each, w)), skip, pt_scalar(0));

@@ -67,7 +67,7 @@ static bool multiply(const char *op, pt_tensor *a, pt_tensor *b, pt_tensor *c, d
 
 /* ---- checks ---- */
 
-/* Whether x (.., k) meets y (k, ..): dim kx of x, ky of y; vectors are named as they are. */
+/* Whether x (.., k) fits y (k, ..): dim kx of x, ky of y. The error gives vectors the one size that they have. */
 static bool inner_fits(const char *op, const pt_tensor *x, const pt_tensor *y) {
   int kx = x->nd - 1, ky = y->nd > 1 ? y->nd - 2 : 0;
   if (x->size[kx] == y->size[ky]) return pti_same_dtype(op, "x", x, "y", y);
@@ -126,7 +126,7 @@ bool bmm_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 
 /* ---- linear ---- */
 
-/* x (..., i) as (n, i), which memory may not allow. */
+/* x (..., i) as (n, i), a copy where its strides allow no view. */
 static pt_tensor *as_rows(pt_tensor *x) {
   if (x == NULL || x->nd == 2) return x;
   return pt_reshape(x, (int64_t[]){x->numel / pti_max64(x->size[x->nd - 1], 1), x->size[x->nd - 1]},
@@ -182,7 +182,7 @@ pt_tensor *linear_run(const linear_args *args) {
   pti_geometry q = {
       .nd = 2, .size = {in, out}, .stride = {w->stride[1], w->stride[0]}, .offset = w->offset};
   pt_tensor *wt = pti_view_at(w, &q, false), *rows = x;
-  if (x->nd != 2) { /* the same without history: the node is linear's own */
+  if (x->nd != 2) { /* without history: linear records a node of its own */
     int64_t flat[] = {in ? x->numel / in : y->numel / pti_max64(out, 1), in}, stride[2];
     if (!pti_view_strides(x, flat, 2, stride)) {
       rows = pti_dense_of(x);

@@ -1,6 +1,5 @@
-/* norm.c: normalisation of rows. One op serves layer, group, instance and RMS normalisation; what
-   differs is how a tensor is read as rows. Batch normalisation is made of other ops in Lua's
-   nn.functional until it is one. */
+/* norm.c: normalisation of rows. One op serves layer, group, instance and RMS normalisation; what differs is how a
+   tensor is read as rows. Batch normalisation has batch_norm.c. */
 #include "ops.h"
 
 static pt_tensor *ready(pt_tensor *x, pt_dtype dtype) {
@@ -54,7 +53,7 @@ pt_tensor *row_norm_run(const row_norm_args *args) {
   return ok ? pti_cast(y, dtype) : NULL;
 }
 
-/* The kernel's way: no graph of the gradient. */
+/* By the kernel, where no graph of the gradient is wanted. */
 static bool fused_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
   const row_norm_args args = row_norm_args_of(n->op, n->arg, NULL);
   pti_norm p;

@@ -22,7 +22,7 @@ bool pti_has(const char *op, const pti_device *dev, bool kernel);
 static inline pt_dtype pti_computed(const pt_tensor *x) {
   return x->dtype == PT_F64 ? PT_F64 : PT_F32;
 }
-/* The dtype that a kernel is given x in: halves as they are where the device reads them. */
+/* The dtype in which a kernel gets x: halves stay halves where the device reads them. */
 static inline pt_dtype pti_working(const pt_tensor *x) {
   bool half = x->dtype == PT_F16 || x->dtype == PT_BF16;
   return half && pti_home(x)->be->halves ? x->dtype : pti_computed(x);
@@ -33,8 +33,7 @@ static inline pt_dtype pti_working(const pt_tensor *x) {
 /* A position or dim as the user wrote it: negative ones count from the end in every language. */
 static inline long long pti_shown(int64_t at) { return at < 0 ? at : at + pti_this.index_base; }
 
-/* Marks the dims of a list, or all of them where it was left out; refuses one that stands there
- * twice. */
+/* Marks the dims of a list, or all of them where it was left out; refuses a dim that is named twice. */
 bool pti_dim_set(const char *op, const pt_arg *dims, int nd, bool *in);
 /* Refuses two tensors of different dtypes, naming both. */
 bool pti_same_dtype(const char *op, const char *a, const pt_tensor *x, const char *b,

@@ -3,7 +3,7 @@
    their public names. */
 #include "ops.h"
 
-/* What Lua calls pooling over so many dims: "max_pool2d". */
+/* The name that pooling over so many dims has in Lua: "max_pool2d". */
 static const char *public_name(const char *op, const pt_arg *kernel, bool adaptive) {
   static const char *const names[2][2][3] = {
       {{"max_pool1d", "max_pool2d", "max_pool3d"}, {"avg_pool1d", "avg_pool2d", "avg_pool3d"}},

@@ -1,6 +1,5 @@
-/* reduce.c: one number from many. All but the extremes with positions go through one loop over an
-   iterator whose output stands still in the reduced dims; reductions of nothing never reach a
-   kernel. */
+/* reduce.c: reductions. All but the extremes with positions go through one loop over an iterator whose output has
+   stride 0 in the reduced dims; reductions of nothing never reach a kernel. */
 #include <math.h>
 
 #include "ops.h"
@@ -13,7 +12,7 @@ typedef struct plan {
   int64_t size[PT_MAX_DIM];   /* of the result */
   int64_t kept[PT_MAX_DIM];   /* of the result with the reduced dims as 1 */
   int64_t stride[PT_MAX_DIM]; /* of the result in the dims of x */
-  int64_t count;              /* elements that become one */
+  int64_t count;              /* elements reduced to one */
 } plan;
 
 static bool plan_of(const char *op, const pt_tensor *x, const pt_arg *dims, bool keepdim, plan *p) {
@@ -248,8 +247,7 @@ bool max_dim_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) { return chose
 pt_tensor *min_dim_run(const min_dim_args *args) { return extreme_dim(args, false); }
 bool min_dim_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) { return chosen_vjp(n, g, gx); }
 
-/* The position alone; without a dim that in the elements in a row, for which they must lie in
- * order. */
+/* The position alone; without a dim, that among all elements in row-major order, for which x must be dense. */
 static pt_tensor *position(const argmax_args *args, pti_reduction kind) {
   const pt_op *op = args->op;
   pt_tensor *x = args->x;
@@ -268,7 +266,7 @@ pt_tensor *argmin_run(const argmin_args *args) { return position(args, PTI_ARGMI
 
 /* ---- truth ---- */
 
-/* Of uint8 it is uint8: PyTorch's bool of old. */
+/* For uint8 the result is uint8, as in PyTorch, which once used it for bool. */
 static pt_tensor *truth(const any_args *args, pti_reduction kind, double neutral) {
   plan p;
   if (!plan_of(args->op->name, args->x, args->dim, args->keepdim, &p)) return NULL;

@@ -96,8 +96,8 @@ static bool read_call(call *c, pt_tensor *const *in, const rnn_layer_args *args)
   return true;
 }
 
-/* Everything that backward reads, in one flat tensor. A row has the state before (h), of an LSTM and a GRU the gates
-   (4 h), of an LSTM the cell and the cell before (h each). */
+/* Everything that backward reads, in one flat tensor. Each row has the previous state (h), for an LSTM or GRU the
+   gates (4 h), and for an LSTM the cell and the previous cell (h each). */
 static int64_t reserve_of(const call *c) {
   return c->rows * c->p.h * (c->p.kind == PTI_LSTM ? 7 : c->p.kind == PTI_GRU ? 5 : 1);
 }
@@ -174,7 +174,7 @@ pt_tensor *rnn_layer_run(const rnn_layer_args *args) {
   return pti_cast(y, in[X]->dtype);
 }
 
-/* Gradients of the state to begin with: as given, or zeros. */
+/* The gradients of the last state, from which backward starts: as given, or zeros. */
 static pt_tensor *start_gradient(const call *c, pt_tensor *g) {
   int64_t size[2] = {c->p.n, c->p.h};
   return g ? fresh_copy(g, c->p.dtype) : pt_zeros(size, 2, c->p.dtype, pti_dev(c->in[X]));
@@ -227,8 +227,8 @@ static pt_tensor *part(pt_tensor *gates, const call *c, int k) {
   return pt_narrow(gates, 1, k * c->p.h, c->p.h);
 }
 
-/* One step: x (rows of the step, width) made ready, h and c the rows' states before; *cell becomes
-   the new cell. */
+/* One step: x (rows of the step, width) already through w_ih, h and *cell the previous states of the rows; *cell
+   becomes the new cell. */
 static pt_tensor *step(const call *c, pt_tensor *x, pt_tensor *h, pt_tensor **cell) {
   pt_tensor *pre = pt_linear(h, c->in[W_HH], c->p.kind == PTI_GRU ? c->in[B_HH] : NULL);
   if (c->p.kind == PTI_GRU) {

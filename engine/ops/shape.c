@@ -248,7 +248,7 @@ static bool select_of(const select_args *args, pti_geometry *q) {
   return true;
 }
 
-/* `stop` belongs to the slice; one that comes before `start` gives none. What lies beyond the ends is cut off. */
+/* The slice includes `stop`; one before `start` gives an empty slice. What lies beyond the ends is cut off. */
 static bool slice_of(const slice_args *args, pti_geometry *q) {
   const char *op = args->op->name;
   int d;
