@@ -1,9 +1,9 @@
-/* binding.h: what the files of the Lua module share. The rules of this room:
+/* binding.h: what the files of the Lua module share. The rules of this folder:
 
-   - A Lua error (longjmp) must not cross an open pt_scope. So: make the Lua objects that results need, begin the
-     scope, call the engine with pt_* and raw Lua reads alone, end the scope, and raise last (pl_raise).
+      - A Lua error (longjmp) must not cross an open pt_scope. So: make the Lua objects that results need, begin the
+   scope, call the engine with pt_* and raw Lua reads alone, end the scope, and raise last (pl_raise).
    - Ids, dims and positions count from 1 in Lua and from 0 in C; lua_arg.c and lua_index.c are the only files
-     that convert.
+   that convert.
    - All errors go out through pl_raise, which adds the script's line. */
 #ifndef PTL_BINDING_H
 #define PTL_BINDING_H
@@ -40,7 +40,7 @@ bool pl_drops_boxes(lua_State *L);
 bool pl_fail_allocations(lua_State *L, int64_t n, int64_t count);
 /* Drops the tensor, if a box it was. Called while Lua sweeps: nothing that it leads to may call Lua. */
 void pl_drop_box(void *content);
-/* Fills the box with what a scope made, ends the scope, and raises where there is nothing. Returns 1. */
+/* Fills the box with what a scope made and ends the scope; raises where nothing was made. Returns 1. */
 int pl_finish(lua_State *L, pl_box *box, pt_tensor *t, pt_scope scope);
 /* Pushes the tensor that a number, boolean, nested list or tensor of one element (in a list) describes; dtype -1: as the
    elements call for. */

@@ -24,7 +24,7 @@ static int ragged(reader *r, int depth, const char *what) {
                   depth ? "entry " : "it", place, what);
 }
 
-/* An element: what category it has; -1 for anything that is none. */
+/* The category of an element; -1 for a value that cannot be one. */
 static int category_of(lua_State *L, int i) {
   switch (lua_type(L, i)) {
   case LUA_TBOOLEAN: return 0;
@@ -200,7 +200,7 @@ static int new_tensor(lua_State *L) {
   return pl_finish(L, box, y, scope);
 }
 
-/* A tensor of unset elements; failures name the function that wants it. */
+/* A tensor of unset elements; failures name the function that asked for it. */
 static pt_tensor *empty_for(const char *op, const int64_t *size, int nd, pt_dtype dtype,
                             int device) {
   int64_t numel;

@@ -13,7 +13,7 @@ static int device_at(lua_State *L, int i, const char *name) {
   return device;
 }
 
-/* core.device_count(backend) -> how many; or nil and why there are none */
+/* core.device_count(backend) -> how many; nil and the reason where there are none */
 static int device_count(lua_State *L) {
   const char *backend = luaL_checkstring(L, 1);
   int n = pt_device_count(backend);

@@ -50,7 +50,7 @@ void pl_mark_line(lua_State *L) {
   pti_this.line = n > 3 ? text : NULL;
 }
 
-/* Adds what the script should know to the text on top of the stack, and raises it. */
+/* Adds layer path and script line to the text on top of the stack, and raises it. */
 static int raise_top(lua_State *L) {
   char line[LUA_IDSIZE + 32];
   where(L, line, sizeof line);
@@ -73,8 +73,8 @@ static int raise_top(lua_State *L) {
   return lua_error(L);
 }
 
-/* An interrupt that reached the script as this error is over, and does not come a second time; but a worker is to
-   stop whatever its task catches. */
+/* An interrupt that reached the script as this error is over and is not raised a second time; but a worker must stop
+   even if its task catches the error. */
 int pl_raise(lua_State *L) {
   bool mine = pt_error_code() == PT_EINTERRUPT && pti_this.interrupt && pti_this.worker == NULL;
   if (mine) atomic_store(pti_this.interrupt, 0);
@@ -120,7 +120,7 @@ const char *pl_describe(lua_State *L, int i) {
   }
 }
 
-/* Letters to change, insert or remove to get from a to b; `cap` or more is told as `cap`. */
+/* Letters to change, insert or remove to get from a to b, at most `cap`. */
 static int distance(const char *a, const char *b, int cap) {
   enum { LONGEST = 40 };
   int row[LONGEST + 1], n = (int)strlen(a), m = (int)strlen(b);

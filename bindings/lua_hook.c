@@ -53,8 +53,8 @@ static lua_State *main_of(lua_State *L) {
 typedef struct callback {
   home *home;
   lua_Integer id;
-  bool zeros; /* of a function's gradient: what did not come is zeros */
-  bool leaf;  /* of a hook: it may return false, and the leaf's grad is its own business */
+  bool zeros; /* of a function's gradient: missing ones are zeros */
+  bool leaf;  /* of a hook: it may return false, and sets the leaf's grad itself */
   pt_function fn;
   char name[64];
 } callback;
@@ -137,7 +137,7 @@ int pl_raise_walk(lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &errors_key);
   lua_rawgeti(L, -1, 1);
   if (lua_type(L, -1) != LUA_TSTRING) drop_error(L);
-  else if (pt_detect_anomaly()) lua_pushstring(L, pt_error()); /* which tells more */
+  else if (pt_detect_anomaly()) lua_pushstring(L, pt_error()); /* which has more to say */
   return lua_error(L);
 }
 

@@ -91,7 +91,7 @@ static void read_entry(lua_State *L, key *k, int i) {
   }
 }
 
-/* How many dims of x an entry speaks of. */
+/* How many dims of x an entry takes. */
 static int dims_of(const entry *e) {
   if (e->kind == INSERT || e->kind == FILL) return 0;
   return e->kind == GATHER && e->id->dtype == PT_BOOL ? e->id->nd : 1;
@@ -131,7 +131,7 @@ static void read_key(lua_State *L, key *k, const pt_tensor *x) {
 
 /* ---- views ---- */
 
-/* An error of select or slice is one of indexing to the script. */
+/* To the script, an error of select or slice is one of indexing. */
 static void rename_error(void) {
   const char *rest = strstr(pt_error(), ": ");
   char text[512];

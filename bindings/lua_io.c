@@ -1,5 +1,5 @@
-/* lua_io.c: files for Lua: safetensors in and out, IDX and images; strings as tensors. The reading and writing, and all suspicion of
-   what files hold, is the engine's (engine/io). */
+/* lua_io.c: files for Lua: safetensors in and out, IDX and images; strings as tensors. Reading, writing and all
+   checks of what files hold are the engine's (engine/io). */
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
@@ -65,7 +65,7 @@ static int save(lua_State *L) {
 
 /* ---- loading ---- */
 
-/* An open archive is owned by an object, so that one is closed that an error leaves behind. */
+/* An open archive is owned by an object, so that it is closed if an error leaves it behind. */
 static int close_archive(lua_State *L) {
   pt_archive **a = lua_touserdata(L, 1);
   pt_archive_close(*a);

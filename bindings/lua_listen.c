@@ -131,7 +131,7 @@ static void receive(listener *s, int fd) {
   char *text = read_message(fd, &n);
   if (text == NULL) {
     drop_client(s);
-  } else if (*text == 'I') { /* stop what runs for this client, if anything does */
+  } else if (*text == 'I') { /* stops what runs for this client, if anything does */
     if (atomic_load(&s->busy)) pt_vm_interrupt(s->vm);
     free(text);
   } else {
@@ -178,7 +178,7 @@ static int close_listener(lua_State *L) {
   return 0;
 }
 
-/* A socket that nobody listens to any more gives its name back. */
+/* Removes the name of a socket that nobody listens to any more. */
 static bool open_door(listener *s) {
   struct sockaddr_un name = {.sun_family = AF_UNIX};
   memcpy(name.sun_path, s->path, sizeof name.sun_path);
@@ -200,7 +200,7 @@ static bool start(listener *s) {
   sigset_t all, was;
   if (!open_door(s)) return false;
   if (pipe2(s->stop, O_CLOEXEC) != 0) return false;
-  sigfillset(&all); /* signals are the script's */
+  sigfillset(&all); /* signals are for the script's thread */
   pthread_sigmask(SIG_SETMASK, &all, &was);
   int failed = pthread_create(&s->thread, NULL, wait_for_clients, s);
   pthread_sigmask(SIG_SETMASK, &was, NULL);

@@ -1,7 +1,7 @@
-/* lua_mode.c: the modes of a thread for Lua: whether calls are recorded, inference, autocast, the search for anomalies;
-   and what puts one back when a variable <close> goes. Putting back must not fail, least of all where memory has just run
-   out: the state is kept in a userdata made beforehand, and __close is a C function that calls nothing of Lua's that
-   allocates. */
+/* lua_mode.c: the modes of a thread for Lua: whether calls are recorded, inference, autocast, the search for
+   anomalies; and the object that restores one when its <close> variable goes out of scope. Restoring must not fail,
+   least of all when memory has just run out: the state is kept in a userdata made beforehand, and __close is a C
+   function that calls nothing of Lua's that allocates. */
 #include <string.h>
 
 #include "binding.h"
@@ -17,7 +17,7 @@ typedef struct mode {
   pt_dtype dtype; /* autocast's lower precision */
 } mode;
 
-/* core.mode(kind) -> what puts the mode back to what it is now, once it is closed */
+/* core.mode(kind) -> an object that restores the mode to what it is now when it is closed */
 static int new_mode(lua_State *L) {
   mode_kind kind = luaL_checkoption(L, 1, NULL, kinds);
   mode *m = lua_newuserdatauv(L, sizeof *m, 0);

@@ -30,7 +30,7 @@ static bool push_handler(lua_State *L, int i) {
   return found;
 }
 
-/* Where an argument stands for a tensor, the op is its business: __op(name, ...). -1 where none does. */
+/* Where an argument stands for a tensor, the op is left to it: __op(name, ...). -1 where none does. */
 static int hand_over(lua_State *L, const pt_op *op, const char *suffix) {
   int n = lua_gettop(L);
   for (int i = 1; i <= n; i++) {

@@ -73,7 +73,7 @@ static void push_list(lua_State *L, const char *op, const char *slot) {
   lua_rawset(L, STATE);
 }
 
-/* A box without a tensor: one that waits for the step, was left by a step that failed, or was closed. */
+/* A box without a tensor: it waits for the step, was left by a step that failed, or was closed. */
 static bool is_empty(lua_State *L, int i) {
   return pl_tensor_at(L, i) == NULL && lua_type(L, i) == LUA_TUSERDATA &&
          lua_rawlen(L, i) == sizeof(pl_box);

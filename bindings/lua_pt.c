@@ -65,7 +65,7 @@ static void preload(lua_State *L) {
 
 static void collect(void *L) { lua_gc(L, LUA_GCCOLLECT); }
 
-/* When the state closes, nothing may look for memory in it. */
+/* Once the state closes, its garbage is no longer searched for memory. */
 static int forget_state(lua_State *L) {
   (void)L;
   pti_set_pressure(NULL, NULL);
@@ -155,7 +155,7 @@ static int find_global(lua_State *L) {
   return 1;
 }
 
-/* Half a module is none: the next `require` tries again. */
+/* A module that loaded in part is dropped: the next `require` tries again. */
 static void forget_parts(lua_State *L) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {

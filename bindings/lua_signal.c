@@ -15,7 +15,7 @@ static void on_sigint(int number) {
   sigaction(SIGINT, &former, NULL);
 }
 
-/* core.hold_interrupt() -> whether it is held from now on; false where somebody else does */
+/* core.hold_interrupt() -> whether it is held from now on; false if it is held already */
 static int hold_interrupt(lua_State *L) {
   bool mine = pti_this.worker == NULL && !atomic_flag_test_and_set(&held);
   if (mine) {
@@ -35,7 +35,7 @@ static int interrupt_asked(lua_State *L) {
   return 1;
 }
 
-/* core.release_interrupt(): by whom it was held. A handler that somebody set since then stays. */
+/* core.release_interrupt(): called by the holder. A handler that was set in the meantime stays. */
 static int release_interrupt(lua_State *L) {
   struct sigaction now;
   (void)L;

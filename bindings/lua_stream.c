@@ -183,7 +183,7 @@ void pl_open_stream(lua_State *L) {
   luaL_newmetatable(L, STREAM);
   luaL_setfuncs(L, of_stream, 0);
   lua_pushboolean(
-      L, false); /* getmetatable says false: the functions are not for scripts to exchange */
+      L, false); /* getmetatable gives false, so that scripts cannot replace the functions */
   lua_setfield(L, -2, "__metatable");
   lua_pop(L, 1);
   luaL_newmetatable(L, EVENT);

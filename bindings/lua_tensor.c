@@ -1,11 +1,11 @@
-/* lua_tensor.c: the Lua object for a tensor: boxes, fields (x.shape), and the methods that tell of a tensor without
+/* lua_tensor.c: the Lua object for a tensor: boxes, fields (x.shape), and the methods that describe a tensor without
    computing anything.
 
-   The collector sees a box of 16 bytes; what hangs on it is counted here. Most tensors are temporaries, and the block of
-   one that is freed soon is still in the processor's caches when the next result takes it. So every YOUNG bytes the
-   collector looks at the objects made since it last did (a step of its generational mode, which the states of state.c
-   and lua5.4 run in: 0.3 us), and only where tensors that it did not find have piled up at the whole heap. Measured for
-   the sum of two tensors of 100,000 floats: 26 us with whole cycles alone, 14 us so. */
+   The collector sees a box of 16 bytes; the memory behind it is counted here. Most tensors are temporaries, and the
+   block of one that is freed soon is still in the processor's caches when the next result takes it. So every YOUNG
+   bytes the collector looks at the objects made since it last did (a step of its generational mode, which the states
+   of state.c and lua5.4 run in: 0.3 us), and only where tensors that it did not find have piled up at the whole heap.
+   Measured for the sum of two tensors of 100,000 floats: 26 us with whole cycles alone, 14 us so. */
 #include <ctype.h>
 #include <pthread.h>
 #include <string.h>
@@ -234,7 +234,7 @@ static int push_field(lua_State *L, pt_tensor *x, enum field field) {
   }
 }
 
-/* No such name: says which was probably meant. Upvalues as of box_index. */
+/* No such name: the error says which was probably meant. Upvalues as of box_index. */
 static int unknown_field(lua_State *L, const char *what) {
   const char *name = lua_tostring(L, 2), *hint = pl_suggest(L, name, lua_upvalueindex(2));
   if (*hint == 0) hint = pl_suggest(L, name, lua_upvalueindex(1));

@@ -1,6 +1,6 @@
 /* state.c: Lua states with the module in them, for hosts and for the workers of a pool. A state counts the bytes of
-   its objects and stays below its limit. Nothing here may raise
-   outside a protected call: the states have no panic function.
+   its objects and stays below its limit. Nothing here may raise outside a protected call: the states have no panic
+   function.
 
    Small blocks are kept for reuse, as most objects of a training loop are small and die young. And the allocator drops
    the tensors of boxes: Lua hands a dead box's block back here, as it sweeps. A finalizer would do the same a cycle

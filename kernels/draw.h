@@ -1,6 +1,6 @@
-/* draw.h: what random numbers need on every device: bounds, and functions of their own whose bits are the same on every
-   CPU level and device, today and tomorrow, so that a seed gives the same numbers. Those of scalar.h, which they once
-   were, follow what processors do best. */
+/* draw.h: what random numbers need on every device: bounds, and functions whose bits are the same on every CPU level
+   and device and in every version, so that a seed gives the same numbers. Those of scalar.h may change with what
+   processors do best. */
 #ifndef PTI_KERNELS_DRAW_H
 #define PTI_KERNELS_DRAW_H
 

@@ -1,15 +1,13 @@
 /* scalar.h: the words of ops.def (EXP, TANH, MAX2, ...) for one number of each compute type: float,
    double, int64_t.
 
-   Read by C and by CUDA C++. In C a word picks its function by PT_S, the letter of the type being
-   compiled (f, d or i), in C++ by overloading; K(c) is c in the type T. Functions that loops should
-   be able to vectorise on every CPU level have no branches, no tables indexed by more than a few
-   bits, and no calls: EXP, LOG, TANH, SIGMOID, ATAN, ASIN, rounding and comparisons for both
-   floating types, and for float also SIN, COS, TAN, ATAN2, ACOS, ERF, POW and the relatives of EXP
-   and LOG. Their polynomials are fused multiply-adds where the CPU level has them (from AVX2 on),
-   so bits may differ between levels, never on one; the error is below 1.5 units in the last place
-   on each. The others are the C library's, or loops and series that stay scalar.
-   Integer functions wrap around and never trap. */
+   Read by C and by CUDA C++. In C a word picks its function by PT_S, the letter of the type being compiled (f, d or
+   i), in C++ by overloading; K(c) is c in the type T. Functions that are to be vectorised on every CPU level have no
+   branches, no tables indexed by more than a few bits, and no calls: EXP, LOG, TANH, SIGMOID, ATAN, ASIN, rounding
+   and comparisons for both floating types, and for float also SIN, COS, TAN, ATAN2, ACOS, ERF, POW and the relatives
+   of EXP and LOG. Their polynomials are fused multiply-adds where the CPU level has them (from AVX2 on), so bits may
+   differ between levels, never on one; the error is below 1.5 units in the last place on each. The others are the C
+   library's, or loops and series that stay scalar. Integer functions wrap around and never trap. */
 #ifndef PTI_SCALAR_H
 #define PTI_SCALAR_H
 
@@ -19,7 +17,7 @@
 
 #ifdef __CUDACC__
 #define PT_FN static __host__ __device__ __forceinline__
-#else /* a loop with a call in it stays scalar, and there are too many loops for the inliner's taste */
+#else /* a loop with a call in it stays scalar, and there are more loops than the inliner would inline into */
 #define PT_FN static inline __attribute__((always_inline))
 #endif
 
@@ -79,7 +77,7 @@
 #define POWGB(g, a, b, y) PT_WORD(powgb)(g, a, b, y)
 #define REMAINDER(a, b) PT_WORD(remainder)(a, b) /* with the sign of b */
 #define ROUND(x) PT_WORD(round)(x)               /* halves go to the even neighbour */
-#define SHL(a, b) PT_WORD(shl)(a, b)             /* all bits leave at once where b is no bit */
+#define SHL(a, b) PT_WORD(shl)(a, b)             /* 0 where b is not the place of a bit */
 #define SHR(a, b) PT_WORD(shr)(a, b)
 #define SIGMOID(x) PT_WORD(sigmoid)(x)
 #define SIGN(x) PT_WORD(sign)(x)

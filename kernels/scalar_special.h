@@ -1,4 +1,4 @@
-/* scalar_special.h: special functions of scalar.h, for the few who need them: loops and series in double, which stay
+/* scalar_special.h: special functions of scalar.h, which few files need: loops and series in double, which stay
    scalar. Included by scalar.h, whose macros they use. */
 #ifndef PTI_SCALAR_SPECIAL_H
 #define PTI_SCALAR_SPECIAL_H

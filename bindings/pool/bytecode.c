@@ -1,6 +1,6 @@
-/* bytecode.c: what a Lua function's code says about it: the globals it reads, whether it assigns to captured locals
-   or to globals. Read from the dump of Lua 5.4, whose format and opcodes did not change from 5.4.0 on; only dumps
-   made by this process get here. */
+/* bytecode.c: what a Lua function's code shows: which globals it reads, whether it assigns to captured locals or to
+   globals. Read from the dump of Lua 5.4, whose format and opcodes did not change from 5.4.0 on; only dumps made by
+   this process get here. */
 #include <string.h>
 
 #include "pack.h"
@@ -73,7 +73,7 @@ static void read_constants(cursor *c, const unsigned char *text[SHORT], bool all
   }
 }
 
-/* Looks through the code. True where the table of globals is taken as a value: its fields are then named elsewhere. */
+/* Scans the code. True where the table of globals is taken as a value: its fields may then be used under other names. */
 static bool scan(cursor *c, const unsigned char *code, size_t n, const unsigned char *text[SHORT],
                  const int16_t up[256]) {
   bool whole = false;

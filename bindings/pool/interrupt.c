@@ -1,6 +1,6 @@
 /* interrupt.c: a running task is stopped by a signal to its own thread, whose handler puts a hook into the state that
    runs: Lua allows that from a handler, and not from another thread. The signal is SIGURG, which by default does
-   nothing; where the host has a handler for it, that one goes on being called in other threads. */
+   nothing; if the host has a handler for it, that is still called in other threads. */
 #include <signal.h>
 
 #include "worker.h"

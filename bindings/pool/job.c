@@ -91,7 +91,7 @@ static int pool_join(lua_State *L) {
   return 1;
 }
 
-/* A worker that sleeps in the system gets one second to wake; then it is left behind. */
+/* A worker that is blocked in a system call gets one second to return; then it is left behind. */
 static int pool_gc(lua_State *L) {
   pool_box *box = luaL_checkudata(L, 1, pool_type);
   if (box->pool == NULL) return 0;
@@ -311,7 +311,7 @@ static void read_results(pl_reader *r) {
   }
 }
 
-/* Reads what became of one task: into values[i], or into errors[i] = {message, traceback, worker, value}. */
+/* Reads the outcome of one task: into values[i], or into errors[i] = {message, traceback, worker, value}. */
 static void read_task(pl_reader *r, bool many, int values, int errors, lua_Integer i) {
   static const char *const fields[] = {"message", "traceback", "worker", "value"};
   lua_State *L = r->L;

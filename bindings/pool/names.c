@@ -1,5 +1,5 @@
-/* names.c: what both states know already and is therefore sent by name: the functions and tables of
-   loaded modules, and classes that crossed before. */
+/* names.c: what both states have already and is therefore sent by name: the functions and tables of loaded modules,
+   and classes that crossed before. */
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +34,7 @@ static bool is_ours(const char *module) {
   return strcmp(module, "pt") == 0 || strncmp(module, "pt.", 3) == 0;
 }
 
-/* Does the worker find this module as the script did: a library of ours or Lua's, or a file on the path? */
+/* Whether the worker will find this module as the script did: a library of ours or Lua's, or a file on the path. */
 static bool can_load(lua_State *L, const char *module) {
   if (pl_standard_global(module) || is_ours(module)) return true;
   bool found = false;

@@ -99,7 +99,7 @@ bool pl_may_be_ours(lua_State *L, int i);
 void pl_push_require(lua_State *L);
 /* Pushes what a name stands for; raises where the module cannot be loaded. */
 void pl_push_named(lua_State *L, const char *name, size_t n);
-/* Is the table at i a class: known as one, or made to be a metatable? */
+/* Whether the table at i is a class: known as one, or made to be a metatable. */
 bool pl_is_class(lua_State *L, int i);
 /* The class's id, given now if need be; *foreign: it came from the caller of this worker. */
 lua_Integer pl_class_id(lua_State *L, int i, bool *foreign);
@@ -107,7 +107,7 @@ lua_Integer pl_class_id(lua_State *L, int i, bool *foreign);
 bool pl_push_class(lua_State *L, lua_Integer id, bool *home);
 /* Notes that the table on top of the stack is the class with this id. */
 void pl_note_class(lua_State *L, lua_Integer id, bool foreign);
-/* Is `name` one of the globals that every state has? */
+/* Whether `name` is one of the globals that every state has. */
 bool pl_standard_global(const char *name);
 
 /* ---- functions (bytecode.c) ---- */
@@ -115,7 +115,7 @@ bool pl_standard_global(const char *name);
 /* Pushes a list for the Lua function at index i: [1] its dump, then names of globals that it reads.
    fields: writes = the name of a captured local that it assigns to, sets = true where it assigns to globals. */
 void pl_push_code(lua_State *L, int i);
-/* Whether it was called for the value at i before. */
+/* Whether pl_push_code was called for the value at i before. */
 bool pl_has_code(lua_State *L, int i);
 /* Pushes upvalue u of the function at i; false, pushing nothing, where there is none. *env: it is where the function
    finds its globals: the state's own table, or another that stands for it under the name _ENV. */

@@ -68,7 +68,7 @@ static void run_task(lua_State *L, const work *k, pl_packer *p, pl_reader *r) {
   pack_results(p, job, SLOTS + 1);
 }
 
-/* Whether the chunk has a task to do. */
+/* Whether the chunk has a task left. */
 static bool begin_task(work *k) {
   pti_chunk *chunk = k->chunk;
   k->n = chunk->packet.n;
@@ -111,7 +111,7 @@ static int pack_failure(lua_State *L) {
   return 0;
 }
 
-/* Writes what is known about a failure; with less where even that fails. */
+/* Writes what is known about a failure, and less where even writing that fails. */
 static void fail_task(lua_State *L, pti_chunk *chunk) {
   size_t n = chunk->packet.n, nparcel = chunk->packet.nparcel;
   for (int attempt = 0; attempt < 2; attempt++) {

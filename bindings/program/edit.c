@@ -23,7 +23,7 @@ static int alarm_pipe[2] = {
 
 static void wake(void) {
   int error = errno;
-  if (alarm_pipe[1] >= 0 && write(alarm_pipe[1], "", 1) < 0) errno = error; /* full: it is awake */
+  if (alarm_pipe[1] >= 0 && write(alarm_pipe[1], "", 1) < 0) errno = error; /* full: it wakes */
   errno = error;
 }
 
@@ -106,7 +106,7 @@ static int next_byte(size_t most) {
   return edit.bytes[edit.first++];
 }
 
-/* EL_GETCFN: one character of UTF-8. What is none is shown as a question mark. */
+/* EL_GETCFN: one character of UTF-8. Invalid bytes are shown as a question mark. */
 static int read_key(EditLine *el, wchar_t *c) {
   (void)el;
   int byte = next_byte(1);

@@ -25,8 +25,8 @@ static void start_timer(double seconds, double again) {
   setitimer(ITIMER_REAL, &t, NULL);
 }
 
-/* The second one ends a script at once. At the prompt it interrupts again and again until the input has ended, whatever
-   that catches. */
+/* The second one ends a script at once. At the prompt it interrupts again and again until the input has ended, even
+   if the input catches that. */
 static void on_sigint(int number) {
   (void)number;
   if (interrupt_editor()) return;
@@ -35,7 +35,7 @@ static void on_sigint(int number) {
   if (signals > 1) start_timer(0.001, 0.001);
 }
 
-/* The time limit, or a script at the prompt that does not give up. */
+/* The time limit, or an input at the prompt that catches every interrupt. */
 static void on_alarm(int number) {
   (void)number;
   if (!at_prompt && ++timed_out > 200) _exit(TIMED_OUT); /* 2 s later it still runs */
@@ -50,7 +50,7 @@ static void set_handler(int number, void (*handler)(int)) {
 
 /* ---- what runs ---- */
 
-/* scripts/pt/command.lua has put all that is to be shown into the message. */
+/* scripts/pt/command.lua has put all that is shown into the message. */
 static void on_error(void *ud, pt_status code, const char *message, const char *traceback) {
   (void)ud;
   (void)traceback;

@@ -104,8 +104,8 @@ static bool read_values(options *o) {
 
 /* ---- words ---- */
 
-/* The option that argv[*i] is, with its argument, which may stand in the next word; NULL and a complaint where it is
-   none. */
+/* The option at argv[*i], with its argument, which may stand in the next word; NULL and a complaint if it is no
+   option. */
 static const option *match(int argc, char **argv, int *i, const char **value) {
   const char *word = argv[*i];
   bool full = word[1] == '-';

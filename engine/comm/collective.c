@@ -1,7 +1,7 @@
-/* collective.c: collectives made of messages. A sum is cut into one slice for each rank: everybody sends each slice to
-   the rank that it belongs to, which adds up what it got in the order of the ranks, and sends the sum to all. That moves
-   as many bytes as a ring does, in two steps instead of 2 (n - 1), and has one order of additions over every transport.
-   Slices go in segments, the next one under way while this one is added up. */
+/* collective.c: collectives made of messages. A sum is cut into one slice for each rank: every rank sends each slice
+   to the rank that it belongs to, which adds up what it received in the order of the ranks and sends the sum to all.
+   That moves as many bytes as a ring does, in two steps instead of 2 (n - 1), and has one order of additions over
+   every transport. Slices go in segments, the next one under way while this one is added up. */
 #include <stdio.h>
 #include <string.h>
 
@@ -197,7 +197,7 @@ static bool add_segment(sum *s, int turn, int64_t lo) {
   return ok;
 }
 
-/* The sum goes to those who get it, to the place of the slice in their arrays. */
+/* Sends the sum to those who get it, to the place of the slice in their arrays. */
 static bool spread_segment(sum *s, int turn, int64_t lo) {
   const pti_work *w = s->k->w;
   const pti_group *g = s->k->g;

@@ -1,6 +1,7 @@
-/* comm.c: a rank's end of a job: its queue of works, who works it off, groups, and what the ranks of one host share.
+/* comm.c: a rank's end of a job: its queue of works, the thread that runs them, groups, and what the ranks of one
+   host share.
 
-   `drive` is held by whoever talks to the transport: the thread of the comm, or a caller who waits. Collectives are
+      `drive` is held by whoever talks to the transport: the thread of the comm, or a caller who waits. Collectives are
    taken from the queue by its holder, one after the other; messages (isend, irecv) are started at once and moved on by
    everybody who holds it. A comm whose collective failed is broken: nobody knows what the others have seen. */
 #include <pthread.h>
@@ -125,7 +126,7 @@ static int test_message(pti_comm *c, pti_work *w) {
   return -1;
 }
 
-/* Starts what is posted, and looks at what is under way. Whether anything happened. */
+/* Starts what is posted and checks what is under way. Returns whether anything happened. */
 static bool move_messages(pti_comm *c) {
   pthread_mutex_lock(&c->lock);
   pti_work *fresh = c->posted;
@@ -172,7 +173,8 @@ static void nap(double seconds) {
   nanosleep(&t, NULL);
 }
 
-/* A rank that waits has nothing better to do, but its core may have; one that computes needs the core itself. */
+/* While a caller waits, others may have the core for a moment; while the rank computes, this thread sleeps, as the
+   computation needs the core. */
 static void rest(pti_comm *c, int waited) {
   if (waited < LOOKS && pti_core_free()) pti_relax();
   else if (c->t->rest) c->t->rest(c->end, 1e-3);
@@ -199,7 +201,7 @@ static pti_work *take(pti_comm *c) {
   return w;
 }
 
-/* One turn of whoever holds `drive`: a collective, or a look at the messages. Whether anything happened. */
+/* One turn of the holder of `drive`: a collective, or progress of the messages. Returns whether anything happened. */
 static bool turn(pti_comm *c) {
   pti_work *w = take(c);
   if (w == NULL) return move_messages(c);
@@ -216,7 +218,7 @@ static void *serve(void *arg) {
   pti_comm *c = arg;
   for (int idle = 0;;) {
     pthread_mutex_lock(&c->lock);
-    /* a caller who waits does it all himself */
+    /* a caller who waits runs it all itself */
     while (!atomic_load(&c->ending) && (atomic_load(&c->foreground) || !anything(c)))
       pthread_cond_wait(&c->work, &c->lock);
     pthread_mutex_unlock(&c->lock);

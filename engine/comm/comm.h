@@ -1,6 +1,6 @@
 /* comm.h: ranks that compute together. A comm is one rank's end of a job: a transport, a queue of collectives, and a
-   thread that works the queue off while the rank computes. Whoever waits works the queue off as well, so a call that
-   nobody overlaps with anything never changes threads.
+   thread that runs the queue while the rank computes. A caller who waits runs the queue as well, so a call that is
+   not overlapped with anything never changes threads.
 
    All is bytes and dtypes here; tensors are kept alive by the caller until a work is over. */
 #ifndef PTI_COMM_H
@@ -105,12 +105,12 @@ static inline bool pti_work_over(const pti_work *w) { return atomic_load(&w->sta
    rounded once. (reduce.c) */
 bool pti_comm_reduce(void *dst, void *const *src, int nsrc, int64_t n, pt_dtype dtype,
                      pti_comm_op op);
-/* Works a collective off; the driver's lock is held. (collective.c) */
+/* Runs a collective; the driver's lock is held. (collective.c) */
 bool pti_collective_run(pti_comm *c, pti_work *w);
 /* What comm.c knows and collective.c needs. */
 const pti_transport *pti_comm_transport(const pti_comm *c, void **end);
-/* Called in waits: moves messages on, rests, and fails when the time is over or somebody wants to stop. `waited`
-   counts the calls since something last happened. */
+/* Called in waits: makes progress with messages, pauses, and fails when the time is over or a stop is asked for.
+   `waited` counts the calls since something last happened. */
 bool pti_comm_idle(pti_comm *c, const pti_work *w, int waited);
 extern const pti_transport pti_inproc;
 /* Ends a work, with the thread's error where it failed. Whether it has had its time, which is then the error. */

@@ -157,7 +157,7 @@ bool pt_append_bytes(const char *path, const void *data, size_t bytes) {
   return ok;
 }
 
-/* Makes the rename last. Not every file system can; the data itself is safe by now. */
+/* Makes the rename durable. Not every file system can; the data itself is safe by now. */
 static void sync_folder(const char *path) {
   const char *slash = strrchr(path, '/');
   char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");

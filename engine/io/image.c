@@ -1,5 +1,5 @@
-/* image.c: images as PNG and JPEG, in memory: which format it is, which modes there are, and tensors (channels, height,
-   width) of bytes on our side. png.c and jpeg.c speak to the libraries, which are opened here. */
+/* image.c: images as PNG and JPEG, in memory: which format it is, which modes there are, and tensors (channels,
+   height, width) of bytes on our side. png.c and jpeg.c call the libraries, which are opened here. */
 #include "io/image.h"
 
 #include <dlfcn.h>

@@ -110,7 +110,7 @@ static bool believable(const reading *r) {
   return blocks / (j->arith_code ? 8 * 64 : 8) <= (uint64_t)r->c->bytes;
 }
 
-/* Chooses the colours to convert to; false where the mode cannot be had. */
+/* Chooses the colours to convert to; false if the file has no such mode. */
 static bool set_colours(reading *r) {
   struct jpeg_decompress_struct *j = &r->jpeg;
   bool four = j->jpeg_color_space == JCS_CMYK || j->jpeg_color_space == JCS_YCCK;

@@ -38,7 +38,7 @@ char pti_json_peek(pti_json *j) {
   return (c >= '0' && c <= '9') || c == '-' ? '0' : c;
 }
 
-/* Says what was found where something else was wanted. */
+/* Reports what was found instead of what was wanted. */
 static bool unexpected(const pti_json *j, const char *wanted) {
   if (j->at >= j->n) return pti_json_fail(j, j->at, "expected %s, but the text ends", wanted);
   unsigned char c = (unsigned char)j->text[j->at];

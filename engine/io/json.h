@@ -16,7 +16,7 @@ typedef struct pti_json {
 /* `at` is reported as a position of the file. */
 bool pti_json_fail(const pti_json *j, int64_t at, const char *format, ...) PTI_PRINTF(3, 4);
 
-/* What stands next: one of { [ " 0 (a number) t f n, or 0 at the end. */
+/* What comes next: one of { [ " 0 (a number) t f n, or 0 at the end. */
 char pti_json_peek(pti_json *j);
 /* Opens '{' or '['. */
 bool pti_json_open(pti_json *j, char bracket);

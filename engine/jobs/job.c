@@ -50,7 +50,7 @@ bool pti_job_queue(pti_job *job) {
   }
   int64_t called = open ? pti_call_workers(pool, job->n) : 0;
   pthread_mutex_unlock(&pool->mutex);
-  atomic_fetch_add(&pool->news, 1); /* last: threads that spin come for the mutex at once */
+  atomic_fetch_add(&pool->news, 1); /* last: threads that spin take the mutex at once */
   for (; called > 0; called--) pthread_cond_signal(&pool->work);
   return open || pti_refuse(PT_EARG, "the pool is closed");
 }
@@ -97,7 +97,7 @@ void pti_job_add(pti_job *job, pti_chunk *chunk) {
   *(chunk->after ? &chunk->after->before : &job->tail) = chunk;
 }
 
-/* Threads that spin come for the mutex at once, so `news` changes last. */
+/* Threads that spin take the mutex at once, so `news` changes last. */
 void pti_job_changed(pti_job *job) {
   pti_waiter *w = job->waiter;
   if (w) {
@@ -156,7 +156,7 @@ pti_chunk *pti_job_take(pti_job *job, bool ordered, int64_t cursor, double secon
   return chunk;
 }
 
-/* Whether pti_job_take has something to say; if not, `w` (or NULL) is told when it has. */
+/* Whether pti_job_take would return at once; if not, `w` (or NULL) is woken when it would. */
 static bool ask_job(pti_job *job, int64_t cursor, pti_waiter *w) {
   pti_worker_pool *pool = job->pool;
   pthread_mutex_lock(&pool->mutex);

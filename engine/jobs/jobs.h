@@ -9,7 +9,7 @@
 
 #include "jobs/channel.h"
 
-/* What became of tasks lo .. hi-1, as the owner writes it. */
+/* The outcome of tasks lo .. hi-1, as the owner writes it. */
 typedef struct pti_chunk {
   int64_t lo, hi;
   pti_packet packet;
@@ -48,7 +48,7 @@ typedef struct pti_worker {
   int64_t lo;
   atomic_int interrupt;
   double mean; /* seconds per task of the job, lately */
-  bool fresh;  /* has not done anything yet */
+  bool fresh;  /* has not run anything yet */
   double told; /* when it was interrupted, or 0 */
   bool lost;   /* it did not stop, and another thread has its place; ends and frees itself */
 } pti_worker;

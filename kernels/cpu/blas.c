@@ -19,8 +19,8 @@ static void note(const char *why) {
   problem[n] = 0;
 }
 
-/* The library makes a thread for each core that its opener may use, and they look for work for 30 ms, with
-   sched_yield: so it is opened by a thread with one core. */
+/* The library starts a thread for each core that its opener may use, and these spin for 30 ms: so it is opened by a
+   thread with one core. */
 static void *open_on_one_core(void) {
   cpu_set_t all, one;
   int core = sched_getcpu();

@@ -61,8 +61,8 @@ typedef struct pti_blas_table {
 } pti_blas_table;
 extern pti_blas_table pti_blas;
 
-/* Opens the library where that was not done and holds it to one thread; false, with the error recorded, where it cannot
-   be had. */
+/* Opens the library if that was not done yet and holds it to one thread; false, with the error recorded, if there is
+   none. */
 bool pti_blas_ready(void);
 
 #endif

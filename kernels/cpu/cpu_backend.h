@@ -30,7 +30,7 @@ extern const pt_host *pti_cpu_host;
 #endif
 
 /* Loops work on blocks of at most this many elements of a compute type. */
-enum { PTI_BLOCK = 1024, PTI_PIECE = 32768 /* elements that are worth a thread's attention */ };
+enum { PTI_BLOCK = 1024, PTI_PIECE = 32768 /* elements that are worth a thread */ };
 
 typedef union pti_block {
   float f[PTI_BLOCK];

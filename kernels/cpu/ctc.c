@@ -1,7 +1,7 @@
-/* ctc.c: connectionist temporal classification: the likelihood of a sequence of labels, whatever the
-   steps at which each is said, and its gradient, by the forward-backward algorithm in logarithms. A
-   state is a label, or the blank before, between or behind labels; all states of a step are done at
-   once, by the vector loops of the CPU level. A sample is one piece of work. */
+/* ctc.c: connectionist temporal classification: the likelihood of a sequence of labels, summed over all alignments to
+   the steps, and its gradient, by the forward-backward algorithm in logarithms. A state is a label, or a blank
+   before, between or after labels; all states of a step are computed at once, by the vector loops of the CPU level. A
+   sample is one piece of work. */
 #include <math.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -22,7 +22,7 @@ typedef struct sample {
   int64_t at, steps, states;
   double *alpha, *beta, *logp, *ways, *sum; /* ways: three rows */
   int64_t *path;                            /* the class of each state */
-  bool *skips;                              /* it may follow the state before the last */
+  bool *skips;                              /* it may be entered from two states before */
 } sample;
 
 static double load(pt_dtype dtype, const char *x, int64_t i) {
@@ -59,7 +59,7 @@ static void add_ways(const sample *q) {
   for (int64_t s = 0; s < n; s++) q->sum[s] += a[s];
 }
 
-/* alpha: all ways that lead to a state at a step, that step included. Returns the log likelihood. */
+/* alpha: all paths that lead to a state at a step, that step included. Returns the log likelihood. */
 static double forward(const ctc_job *j, const sample *q) {
   int64_t n = q->states;
   double *alpha = q->alpha;
@@ -81,7 +81,8 @@ static double forward(const ctc_job *j, const sample *q) {
   return top + log(exp(last - top) + exp(before - top));
 }
 
-/* Takes the share of each state from its class, going back; beta: all ways from a state to the end. */
+/* Backward in time, subtracts the share of each state from the gradient of its class; beta: all paths from a state to
+   the end. */
 static void backward(const ctc_job *j, const sample *q, double likelihood) {
   int64_t n = q->states;
   for (int64_t s = 0; s < n; s++) q->sum[s] = s >= n - 2 ? 0 : -HUGE_VAL;

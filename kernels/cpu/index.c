@@ -1,9 +1,9 @@
-/* index.c: moving and adding elements to places that other elements name. All ids are looked at
-   before anything is written: one that is out of range fails the op and leaves its output as it
-   was. Moves know the size of an element only, so one loop serves every dtype of that size.
+/* index.c: gathering, scattering and adding elements by ids. All ids are checked before anything is written: one that
+   is out of range fails the op and leaves its output as it was. Moves know the size of an element only, so one loop
+   serves every dtype of that size.
 
-   Work is cut along the dims that no id can touch (`outer`, `inner`), so no two pieces write to the
-   same element and equal ids are served in their order, for any number of threads. */
+   Work is cut along the dims that ids do not index (`outer`, `inner`), so no two pieces write to the same element and
+   equal ids are applied in their order, for any number of threads. */
 #include <stdatomic.h>
 #include <string.h>
 
@@ -12,7 +12,7 @@
 
 enum {
   STRIP = 64,           /* elements of `inner` that one piece of an addition has, at least */
-  MOVE_BYTES = 1 << 17, /* that are worth a thread's attention */
+  MOVE_BYTES = 1 << 17, /* that are worth a thread */
   CHECK = 1 << 18       /* ids that are */
 };
 
@@ -41,7 +41,7 @@ static bool good(const index_job *j, int64_t id) {
 static void check_range(void *ctx, int64_t lo, int64_t hi) {
   index_job *j = ctx;
   int64_t at = lo, from = j->wrap ? -j->r.n : j->base;
-  for (; at < hi; at += PTI_BLOCK) { /* a block without branches; then who it was */
+  for (; at < hi; at += PTI_BLOCK) { /* a block without branches; then which one it was */
     int64_t end = pti_min64(at + PTI_BLOCK, hi), low = INT64_MAX, high = INT64_MIN, zeros = 0;
     for (int64_t i = at; i < end; i++) {
       low = j->id[i] < low ? j->id[i] : low;
@@ -58,7 +58,7 @@ static void check_range(void *ctx, int64_t lo, int64_t hi) {
 static bool check_ids(index_job *j) {
   atomic_store(&j->bad, j->count);
   pti_cpu_host->parallel_for(j->count, CHECK, check_range, j);
-  if (!pti_cpu_host->poll()) return false; /* an interrupted loop has not seen all */
+  if (!pti_cpu_host->poll()) return false; /* an interrupted loop has not checked them all */
   int64_t bad = atomic_load(&j->bad);
   if (bad == j->count) return true;
   return pti_cpu_host->fail(PT_EINDEX, "index %lld is out of range for a dim of size %lld",
@@ -236,7 +236,7 @@ static index_job job_of(pti_rows r, const void *x, const int64_t *id, int64_t k,
 
 /* ---- slots ---- */
 
-/* Rows that ids choose lie anywhere, where the processor does not expect them: it is told a row ahead. */
+/* Rows chosen by ids lie where the processor cannot predict: they are prefetched one row ahead. */
 static inline const char *selected(const index_job *j, int64_t at) {
   return j->x + (size_t)(at / j->k * j->r.n + place(j, j->id[at % j->k])) * j->bytes;
 }
@@ -306,8 +306,8 @@ bool pti_cpu_scatter(int dev, pti_rows r, void *y, const int64_t *id, int64_t k,
   return by_strips(&j, add ? sum_of[r.dtype] : put[log2_of(pt_dtype_size(r.dtype))]);
 }
 
-/* Rows of the last dim, each from the place where the one before it left off: one thread's work,
-   at the speed of memory where little is true. */
+/* Rows of the last dim, each from the place where the one before it left off: the work of one thread, at the speed of
+   memory where few are true. */
 bool pti_cpu_nonzero(int dev, int nd, const int64_t *size, const uint8_t *x, int64_t *count,
                      int64_t *out, int base) {
   (void)dev;

@@ -2,8 +2,7 @@
    the only file that knows LAPACK (OpenBLAS brings it). The matrices of a batch are shared among
    the engine's threads, each call is held to one: results do not depend on the number of threads.
 
-   What the arrays of a pti_factor hold is said in backend.h; they are stored by columns, as LAPACK
-   wants. */
+      backend.h says what the arrays of a pti_factor hold; they are in column-major order, as LAPACK wants. */
 #include <limits.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -14,7 +13,7 @@
 
 enum {
   PIECE_FLOPS = 1 << 19,
-  SIDE = 16384, /* work space grows with its square, and is counted in an int */
+  SIDE = 16384, /* workspace grows with its square, and LAPACK counts it in an int */
   LENGTH = 1 << 24
 };
 
@@ -33,7 +32,7 @@ typedef struct job {
   bool single, of_complex;
   size_t size, real;         /* bytes of an element, and of a real number of its precision */
   int lwork, lreals, liwork; /* elements of work space, as LAPACK asks for it */
-  size_t extra;              /* elements of what a case needs besides */
+  size_t extra;              /* elements of what a case needs in addition */
   atomic_bool failed;
 } job;
 
@@ -199,7 +198,7 @@ static void run_range(void *ctx, int64_t lo, int64_t hi) {
   pti_cpu_host->free(block, bytes);
 }
 
-/* How many real numbers the complex routines want besides, by their manual. */
+/* How many real numbers the complex routines need in addition, by their manual. */
 static int reals_wanted(const job *j) {
   int64_t n = j->f.n, k = j->rank, most = pti_max64(j->m, j->n), want = 0;
   if (j->f.kind == PTI_EIG) want = 2 * n;
@@ -210,7 +209,7 @@ static int reals_wanted(const job *j) {
   return j->of_complex ? (int)pti_min64(want + 1, INT_MAX) : 0;
 }
 
-/* Asks LAPACK how much work space it wants. */
+/* Asks LAPACK how much workspace it needs. */
 static void plan(job *j) {
   int64_t n = j->f.n;
   double answer[2] = {0}, real[2] = {0};

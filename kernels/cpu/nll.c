@@ -1,5 +1,5 @@
-/* nll.c: the negative log likelihood of a class per position, and its gradient. Few numbers are
-   touched, one per target, so these loops are gathers and not in tensor_loops.c. */
+/* nll.c: the negative log likelihood of a class per position, and its gradient. They read one number per target:
+   gathers, which gain nothing from wide vectors and so are not in tensor_loops.c. */
 #include "cpu_backend.h"
 #include "cpu_slots.h"
 
@@ -56,7 +56,7 @@ static void losses(void *ctx, int64_t lo, int64_t hi) {
   }
 }
 
-/* Loops over pieces cannot fail: ids are looked at before any piece reads with them. */
+/* Loops over pieces cannot fail: ids are checked before any piece indexes with them. */
 static bool check_targets(const nll_job *j, int64_t n) {
   int64_t first = j->base, last = j->r.n - 1 + j->base;
   for (int64_t i = 0; i < n; i++) {
@@ -78,7 +78,7 @@ bool pti_cpu_nll(int dev, pti_rows r, const void *logp, const int64_t *target, c
   return true;
 }
 
-/* What was ignored has weight 0 and may be no class at all. */
+/* An ignored target has weight 0 and may be no class at all. */
 static void gradients(void *ctx, int64_t lo, int64_t hi) {
   const nll_job *j = ctx;
   for (int64_t i = lo; i < hi; i++) {

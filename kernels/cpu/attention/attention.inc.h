@@ -89,7 +89,7 @@ static void F(attention)(void *ctx, int64_t lo, int64_t hi) {
         T *row = s + i * BK, high = F(row_max)(row, n);
         if (!(high > top[i])) high = top[i];
         if (high == (T)-INFINITY &&
-            F(row_sum)(row, n) == (T)-INFINITY) { /* nothing to look at yet */
+            F(row_sum)(row, n) == (T)-INFINITY) { /* every score so far is hidden */
           memset(row, 0, (size_t)n * sizeof(T));
           continue;
         }

@@ -1,8 +1,7 @@
-/* move.inc.h: (rows, n) blocks of elements moved without a look at what they are. Included by
-   tensor_loops.c once per element type E; F(name) makes a name of it. The caller's blocks are small enough
-   to stay in the first cache. */
+/* move.inc.h: (rows, n) blocks of elements moved as bytes, whatever their dtype. Included by tensor_loops.c once per
+   element type E; F(name) makes a name of it. The caller's blocks are small enough to stay in the first cache. */
 
-/* Source lines run across the block: squares of 8 elements keep few of them busy at a time. */
+/* The source runs across the block: squares of 8 elements touch few of its cache lines at a time. */
 static void F(move_across)(char *to, const int64_t ts[2], const char *from, const int64_t fs[2],
                            int64_t rows, int64_t n) {
   for (int64_t j0 = 0; j0 < n; j0 += 8) {

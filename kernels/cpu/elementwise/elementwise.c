@@ -106,7 +106,7 @@ static void run_dense(void *ctx, int64_t lo, int64_t hi) {
   j->loop(it->ptr[0] + lo * (int64_t)pt_dtype_size(j->out), in, j->param, hi - lo);
 }
 
-/* Pieces of one size, an even number of them: two threads are done at the same time. */
+/* Pieces of one size, an even number of them: two threads finish at the same time. */
 static int64_t even_grain(int64_t n) {
   int64_t pieces = 2 * ((n + 2 * PTI_PIECE - 1) / (2 * PTI_PIECE));
   return ((n + pieces - 1) / pieces + 63) / 64 * 64;

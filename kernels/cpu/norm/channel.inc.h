@@ -1,6 +1,6 @@
 /* channel.inc.h: the loops of channel.c for one element type T; F(name) names them. */
 
-/* Around the channel's first element, so that a large mean costs no digits. */
+/* Relative to the channel's first element, so that a large mean costs no digits. */
 static void F(channel_moments)(void *ctx, int64_t lo, int64_t hi) {
   const channel_job *j = ctx;
   const pti_rows *r = j->r;

@@ -14,7 +14,7 @@ static void F(sums)(const T *x, const T *z, int64_t n, T at, T to, double *sum, 
     int64_t end = pti_min64(n, from + 1024);
     for (int64_t i = from; i < end; i += 16) {
       const T *px = x + i, *pz = z + i;
-      if (end - i < 16) { /* filled up with what adds nothing */
+      if (end - i < 16) { /* padded with values that add nothing */
         for (int l = 0; l < 16; l++) tail[0][l] = at, tail[1][l] = to;
         px = memcpy(tail[0], px, (size_t)(end - i) * sizeof(T));
         pz = memcpy(tail[1], pz, (size_t)(end - i) * sizeof(T));
@@ -117,7 +117,7 @@ static void F(norm_grad)(void *ctx, int64_t lo, int64_t hi) {
   }
 }
 
-/* The pieces' sums added up, in order. Units: columns. */
+/* Adds up the pieces' sums, in order. Units: columns. */
 static void F(norm_add)(void *ctx, int64_t lo, int64_t hi) {
   const norm_job *j = ctx;
   int64_t n = j->p->n, pieces = (j->p->rows + j->piece - 1) / j->piece;

@@ -53,7 +53,7 @@ static void step_param(const optim_job *j, const pti_param *t, int64_t lo, int64
 
 static void step_range(void *ctx, int64_t lo, int64_t hi) {
   const optim_job *j = ctx;
-  int64_t first = 0; /* place of the parameter's first element among all */
+  int64_t first = 0; /* position of the parameter's first element among all elements */
   for (const pti_param *t = j->p; lo < hi; first += t++->n) {
     int64_t end = pti_min64(hi, first + t->n);
     if (lo >= end) continue;

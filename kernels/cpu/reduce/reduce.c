@@ -1,7 +1,7 @@
-/* reduce.c: reductions over any dims of anything. Dims that stay and dims that go are told apart by
-   the output's stride. Work is cut into tiles of at most TILE outputs that are neighbours in the
-   innermost dim that stays. Where the numbers of one output lie together, each output of a tile is
-   a row folded by itself; else the tile is folded at once, one column per output.
+/* reduce.c: reductions over any dims of anything. Kept and reduced dims are told apart by the output's stride. Work
+   is cut into tiles of at most TILE outputs that are neighbours in the innermost kept dim. Where the numbers of
+   one output lie together, each output of a tile is a row folded by itself; else the tile is folded at once, one
+   column per output.
 
    A long reduction is also cut into segments, whose partial results are combined in order. Cuts
    depend on shape and strides alone, and the loops' lanes are the same on every CPU level: equal
@@ -21,7 +21,7 @@ enum {
 
 static const pt_dtype storage[PTI_NCOMPUTE] = {PT_F32, PT_F64, PT_I64};
 
-/* The dims that stay, or those that go; the last is the innermost. */
+/* The kept dims, or the reduced ones; the last is the innermost. */
 typedef struct dims {
   int nd;
   int64_t n; /* elements in all */
@@ -45,7 +45,7 @@ typedef struct reduce_job {
   pti_column_loop *column, *join; /* join: of partial results */
   pti_load_loop *load;            /* NULL: numbers are used where they lie */
   pti_store_loop *store;
-  int64_t width, across; /* of a tile, and how many make the innermost dim that stays */
+  int64_t width, across; /* of a tile, and how many make the innermost kept dim */
   int64_t tiles;
   int64_t seg, nseg; /* length and number of segments */
   pti_sum *part;     /* (nseg, kept.n) partial results, where nseg > 1 */
@@ -70,7 +70,7 @@ static pti_sum neutral(pti_reduction kind, bool whole) {
 
 /* ---- folding ---- */
 
-/* Bytes from x of row `row` of the dims that go, of which the last is the row itself. */
+/* Bytes from x to row `row` of the reduced dims, of which the last is the row itself. */
 static int64_t gone_row(const dims *g, int64_t row) {
   int64_t at = 0;
   for (int d = g->nd - 2; d >= 0 && row > 0; d--) {
@@ -105,7 +105,7 @@ static void fold_columns(const reduce_job *j, const char *x, int64_t rows, int64
   }
 }
 
-/* Folds elements [lo, hi) of what goes into the outputs of a tile. */
+/* Folds elements [lo, hi) of the reduced dims into the outputs of a tile. */
 static void fold(const reduce_job *j, const tile *t, int64_t lo, int64_t hi, pti_sum *acc,
                  int64_t *best) {
   const dims *g = j->gone;
@@ -199,7 +199,7 @@ static void combined_tiles(void *ctx, int64_t lo, int64_t hi) {
 
 /* ---- plans ---- */
 
-/* Only what is used is written: a small reduction takes less time than clearing the rest. */
+/* Only what is used is initialised: clearing the rest would take longer than a small reduction. */
 static void begin_dims(dims *k) {
   k->nd = 0;
   k->n = 1;

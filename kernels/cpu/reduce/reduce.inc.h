@@ -77,7 +77,7 @@ FOLD(min, T, HIGHEST, MIN2(a, b), MIN2(a, b))
 FOLD(any, S, 0, (a != 0) | (b != 0), (a != 0) | (b != 0))
 FOLD(all, S, 1, (a != 0) & (b != 0), (a != 0) & (b != 0))
 
-/* The extreme of the row first, fast; where it beats what was found before, its first position. */
+/* First the extreme of the row, which is fast; where it beats what was found before, its first position. */
 #define ARG(id, base, wins)                                                              \
   static void F(row_##id)(pti_sum * acc, int64_t * best, const void *from, int64_t n,    \
                           int64_t at) {                                                  \

@@ -1,7 +1,7 @@
-/* softmax.c: softmax, its logarithm, and their gradients, along rows (the numbers of one softmax
-   lie together) or down columns (neighbours belong to neighbouring ones). The passes are in
-   softmax.inc.h; sums are kept in double. Half types are computed in float: their tensors are
-   converted as a whole, so that the passes see one compute type. */
+/* softmax.c: softmax, its logarithm, and their gradients, along rows (the numbers of one softmax lie side by side) or
+   down columns (neighbours belong to neighbouring softmaxes). The passes are in softmax.inc.h; sums are kept in
+   double. Half types are computed in float: their tensors are converted as a whole, so that the passes see one
+   compute type. */
 #include <math.h>
 
 #include "../cpu_backend.h"

@@ -14,7 +14,7 @@ enum {
   RADIX_BITS = 11,
   BUCKETS = 1 << RADIX_BITS,
   CHUNK = 512, /* keys made at a time */
-  FEW = 512    /* entries that are kept in order while a line is looked through */
+  FEW = 512    /* entries kept in order while a line is scanned */
 };
 
 typedef struct entry {

@@ -57,7 +57,7 @@ static void F(choose)(ENTRY *e, int64_t n, int64_t k, int bits) {
       if ((KEY(e[i]) & known) == key) count[KEY(e[i]) >> shift & (BUCKETS - 1)]++;
     }
     int b = 0;
-    for (; k > count[b]; b++) k -= count[b]; /* what is left of k is wanted of those that agree */
+    for (; k > count[b]; b++) k -= count[b]; /* how many of those that agree belong to the k */
     key |= (uint64_t)b << shift;
     known |= (uint64_t)(BUCKETS - 1) << shift;
   }
@@ -84,7 +84,7 @@ static void F(make_entries)(pt_dtype dtype, const char *x, int64_t step, int64_t
   }
 }
 
-/* The first k of a stable sort, found by keeping those of what was looked at in order. False where too many came and went,
+/* The first k of a stable sort, found by keeping the first k seen so far in order. False if too many were replaced,
    as in a line that is sorted the other way round. */
 static bool F(keep_few)(const sort_job *j, const char *x, int64_t step, uint64_t flip, ENTRY *e) {
   uint64_t key[CHUNK], last = 0;
