@@ -1,4 +1,4 @@
---- pt.autocast: products in half precision, wide ranges in float32. The ops of the table are the engine's business (a
+--- pt.autocast: products in half precision, wide ranges in float32. The engine casts for the ops of the table (a
 --- column of engine/ops.def, after PyTorch's lists); functions written in Lua are wrapped here when they are defined.
 
 local core = require "pt.core"

@@ -11,7 +11,7 @@ local autograd = {}
 -- One tensor as a list of it.
 local function listed(x) return core.is_tensor(x) and { x } or x end
 
--- vmap's part, where the outputs are its samples.
+-- What vmap adds, where the outputs are its samples.
 local function vmapped(outputs)
   local first = listed(outputs)
   if type(first) ~= "table" then return false end

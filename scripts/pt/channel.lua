@@ -30,8 +30,8 @@ function Channel:push(value, timeout)
   return sent
 end
 
---- Waits for a value. Nothing where none came within `timeout` seconds, or where the channel is closed and empty:
---- a second result says which, "timeout" or "closed".
+--- Waits for a value. Nil if none came within `timeout` seconds, or if the channel is closed and empty: a second
+--- result says which, "timeout" or "closed".
 ---@param timeout? number
 ---@return any value
 ---@return string? why

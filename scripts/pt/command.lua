@@ -1,5 +1,5 @@
 --- What `ptlua` does with its command line (bindings/program/main.c has read it): code and libraries, the script, the
---- prompt. An error goes out as a report; what C sees of it is its text.
+--- prompt. An error becomes a report, of which C sees the text.
 
 local core = require "pt.core"
 
@@ -9,7 +9,7 @@ local command = {}
 
 -- ---- running ----
 
--- Calls fn; what it raises is raised again as the text of a report, for main.c.
+-- Calls fn and raises its error again as the text of a report, for main.c.
 local protected
 function protected(fn, ...)
   local function handler(value) -- the file of reports is loaded when there is something to tell
@@ -138,7 +138,7 @@ local function run_script(path)
   protected(fn, table.unpack(given.arg))
 end
 
---- Does all that the command line asks for, but for the prompt; whether there is to be one stands in `prompts`.
+--- Does all that the command line asks for, but for the prompt; `prompts` says whether there is to be one.
 function command.run()
   arg = given.arg -- luacheck: globals arg
   if given.bundle then

@@ -1,4 +1,4 @@
---- Tensors out of nothing: sizes come as numbers or as a list, options in a last table.
+--- Creation of tensors: sizes come as numbers or as a list, options in a last table.
 --
 --   pt.zeros(2, 3)    pt.zeros({2, 3}, {dtype = pt.int64, device = "cuda"})    pt.randn(3, {requires_grad = true})
 
@@ -150,7 +150,7 @@ local function range_ends(name, first, last, step, dtype)
   return first, last, step, dtype
 end
 
---- As PyTorch's: values from start (0) up to the end, which is not among them. For positions there is `range`.
+--- As PyTorch's: values from start (0) up to the end, which is excluded. For positions there is `range`.
 define("arange", "start:n stop:n? step:n=1" .. OPTIONS,
   "start (0) up to stop, which is not among them, in steps of step: arange(5) is 0 to 4; arange(0, 1, 0.25)",
   function(first, last, step, dtype, device, requires_grad)

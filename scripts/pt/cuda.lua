@@ -11,7 +11,7 @@
 ---     local y = pt.cuda.with_stream(s, function() return x:matmul(x) end)
 ---     pt.cuda.current_stream():wait_stream(s)                 -- before y is used outside
 ---
---- As in PyTorch the order of values between streams is the script's to ask for. Memory is safe without: a tensor's
+--- As in PyTorch the script must ask for an order between streams. Memory is safe without one: a tensor's
 --- memory is reused when all streams that used it have done their work.
 
 local core = require "pt.core"
@@ -38,7 +38,7 @@ end
 ---@return integer
 function cuda.device_count(backend) return core.device_count(backend or "cuda") or 0 end
 
---- Waits until all that this thread asked of the device is done. Faults of kernels are raised here.
+--- Waits until the device has done all the work of this thread. Faults of kernels are raised here.
 ---@type fun(device?: string)
 cuda.synchronize = checked("synchronize", "device:s=cuda", core.device_synchronize)
 
@@ -50,7 +50,7 @@ end
 ---@type fun(device?: string): integer
 cuda.memory_allocated = stat("memory_allocated", "live_bytes")
 
---- The most bytes of tensors there were since the start, or since reset_peak_memory_stats.
+--- The largest number of bytes of tensors since the start, or since reset_peak_memory_stats.
 ---@type fun(device?: string): integer
 cuda.max_memory_allocated = stat("max_memory_allocated", "peak_bytes")
 
@@ -136,7 +136,7 @@ cuda.current_stream = checked("current_stream", "device:s=cuda", core.stream_cur
 ---@type fun(device?: string): pt.cuda.Stream
 cuda.default_stream = checked("default_stream", "device:s=cuda", core.stream_default)
 
---- The stream's device works for this thread in it from now on.
+--- From now on this thread's work on the stream's device goes into it.
 ---@param stream pt.cuda.Stream
 function cuda.set_stream(stream) core.stream_use(stream) end
 
@@ -150,7 +150,7 @@ function cuda.stream(stream)
   return mode
 end
 
---- f(...), with what it asks of the stream's device going there.
+--- f(...), with its work on the stream's device going into the stream.
 ---@param stream? pt.cuda.Stream
 ---@param f function
 function cuda.with_stream(stream, f, ...)

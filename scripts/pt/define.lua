@@ -14,10 +14,11 @@ local signature = require "pt.signature"
 -- What is known about functions written in Lua: pt.help and pt.ops read it.
 local docs = {}
 
--- The names of functions that are called under them, for messages.
+-- The name under which each function is called, for messages.
 local names = setmetatable({}, { __mode = "k" })
 
--- A message of an op that a function of the library called, under the function's name: the script knows that one.
+-- The message of an op that a function of the library called, under the name of that function, which the script
+-- knows.
 local function named(text)
   local outer, folder = nil, os.getenv "PT_LUA_PATH"
   for level = 2, 60 do

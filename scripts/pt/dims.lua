@@ -33,7 +33,7 @@ function dims.list(op, dim, nd)
   return out
 end
 
---- How many elements of x one result of a reduction over `dim` takes.
+--- How many elements of x go into one result of a reduction over `dim`.
 ---@param op string
 ---@param x pt.Tensor
 ---@param dim integer|integer[]|nil

@@ -3,7 +3,7 @@
 --   pt.einsum("bij,bjk->bik", x, y)      -- a batch of matrix products
 --   pt.einsum("...ii->...", x)           -- traces
 --
--- Each operand loses its repeated labels (diagonals) and those that nobody else needs (sums); then two operands at a
+-- Each operand loses its repeated labels (diagonals) and those that nothing else needs (sums); then two operands at a
 -- time become one by a batch of matrix products, in the order that costs the least.
 
 local fail = require "pt.fail"
@@ -129,7 +129,7 @@ local function diagonals(x, labels)
   return x
 end
 
--- The sizes that labels stand for; 1 gives way to another.
+-- The sizes that labels stand for; a size of 1 broadcasts to another.
 local function sizes_of(terms)
   local sizes = {}
   for number, term in ipairs(terms) do

@@ -45,7 +45,7 @@ end
 local function by_name(what)
   local reference, found = require "pt.reference", nil
   what = what:gsub("^pt%.", ""):gsub("^torch%.", "")
-  value_at(what) -- loads the file that tells about it
+  value_at(what) -- loads the file that documents it
   local plain = what:gsub(":", ".")
   for _, item in ipairs(reference.public()) do
     if item.name == what or item.name:gsub(":", ".") == plain then return item end

@@ -1,4 +1,4 @@
---- Words after the messages of Lua itself that a script with tensors meets: what the value was, and what to write.
+--- Hints after messages of Lua itself that scripts with tensors run into: what the value was, and what to write.
 
 -- A pattern of the message, and the hint.
 local hints = {

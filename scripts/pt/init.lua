@@ -56,7 +56,7 @@ end
 
 if core.scripts_are_packed() then
   for _, entry in ipairs(require "pt.index") do expect(table.unpack(entry)) end
-else -- somebody works on the files: what they make is not known beforehand
+else -- the files are being edited: what they make is not known beforehand
   for _, part in ipairs(require "pt.parts") do
     local made = require("pt." .. part)
     expect(part, names_of(made.functions), names_of(made.methods))
@@ -66,7 +66,7 @@ end
 
 local all_loaded = false
 
---- Loads every file, for those who want to know all names.
+--- Loads every file, for callers that want all names.
 function core.load_all()
   if all_loaded then return end
   all_loaded = true

@@ -204,7 +204,7 @@ add("lu_solve", "LU:T pivots:T B:T left:b=true adjoint:b=false",
 
 -- ---- equations ----
 
--- Whether B is a batch of vectors for A, as PyTorch tells it.
+-- Whether B is a batch of vectors for A, by PyTorch's rule.
 local function is_vector(a, b)
   if b.ndim == 1 then return true end
   if b.ndim ~= a.ndim - 1 then return false end

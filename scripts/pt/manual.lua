@@ -1,5 +1,5 @@
---- What pt.help tells about functions and methods that are neither ops of the table nor made by pt.define: those of the
---- C side, and those that are loaded with a part of the module.
+--- What pt.help says about functions and methods that are neither ops of the table nor made by pt.define: those
+--- written in C, and those that are loaded with a part of the module.
 
 local core = require "pt.core"
 local docs = require "pt.define".docs
@@ -30,7 +30,7 @@ local entries = {
   { "pool", "workers:i", "worker threads with a Lua state each: pool:map, pool:starmap, pool:submit" },
   { "expit", "x:A", "pt.special.expit: another name of sigmoid" },
   { "gammaln", "x:A", "pt.special.gammaln: another name of lgamma" },
-  -- methods that tell of a tensor
+  -- methods that describe a tensor
   { "size", "x:T dim...", "the size of a dim, or the list of all" },
   { "stride", "x:T dim...", "the step in memory along a dim, in elements, or the list of all" },
   { "dim", "x:T", "the number of dims" },

@@ -19,8 +19,8 @@ local function check_fn(op, fn)
   end
 end
 
--- set(on) for one call of fn, else until what is returned is closed, which puts the mode back. All that allocates comes
--- before the switch, so that a mode that could not be entered is not left on.
+-- set(on) for one call of fn, or until the returned value is closed, which restores the mode. All that allocates
+-- comes before the switch, so that a mode that could not be entered is not left on.
 local function scope(op, kind, set, on, fn, ...)
   check_fn(op, fn)
   local mode = core.mode(kind)
@@ -66,7 +66,7 @@ define("is_autocast_enabled", "", "whether autocast is on", function() return co
 
 -- ---- memory ----
 
--- The tensors that were made since the scope began, but for those to keep.
+-- The tensors made since the scope began, except those to keep.
 local Scope = {}
 Scope.__index = Scope
 Scope.__name = "Scope"
@@ -114,7 +114,7 @@ define("scope", "fn...",
 -- One tensor as a list of it.
 local function listed(x) return core.is_tensor(x) and { x } or x end
 
--- Not by `define`: what hooks raise, and what anomaly mode tells, comes as it is.
+-- Not by `define`: errors of hooks and of anomaly mode come as they are.
 local backward = signature("backward", "gradient:T? retain_graph:b? create_graph:b=false inputs:a?",
   function(x, gradient, retain_graph, create_graph, inputs)
     inputs = listed(inputs)
@@ -129,7 +129,7 @@ end
 
 -- ---- hooks ----
 
--- What a hook is removed with. The tensor is held weakly: a handle keeps no graph alive.
+-- The handle that removes a hook. It holds the tensor weakly and so keeps no graph alive.
 local Handle = {}
 Handle.__index = Handle
 Handle.__name = "RemovableHandle"

@@ -8,11 +8,11 @@
 --       optimizer:step()
 --     end
 --
--- `parallel(x)` is the forward pass alone. Where a gradient is asked of it, the workers go forward again to find it;
+-- `parallel(x)` is the forward pass alone. Where its gradient is asked for, the workers repeat the forward pass;
 -- `parallel:backward` goes forward once, and is the way to train.
 --
--- The pieces (`shards`) decide what is computed, the workers only who computes it: with the same number of shards the
--- bits are the same for any number of workers.
+-- The pieces (`shards`) decide what is computed, the workers only where: with the same number of shards the bits are
+-- the same for any number of workers.
 --
 -- nn.DataParallel(model, { devices = { "cuda:0", "cuda:1" } }) splits over devices instead (pt.replicas).
 
@@ -92,7 +92,8 @@ local function buffers_of(model)
   return list
 end
 
--- What forward does to buffers (running means) in the first shard's replica is done to the model, as in PyTorch.
+-- Changes that forward makes to buffers (running means) in the first shard's replica are copied to the model, as in
+-- PyTorch.
 local function set_buffers(model, list)
   local _ <close> = pt.no_grad()
   for i, x in ipairs(model:buffers()) do x:copy_(list[i]) end

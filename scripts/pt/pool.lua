@@ -4,9 +4,9 @@
 --     local losses = pool:starmap(train, jobs)
 --
 -- Arguments and results cross by value; tensors cross without a copy, and whoever writes to one first gets a private
--- copy (share_memory_() makes writes visible to all). Functions bring along the locals and globals that they use,
--- and classes stay the same class on both sides. Results never depend on the number of workers, nor do random
--- numbers: each task has a stream of its own.
+-- copy (share_memory_() makes writes visible to all). Functions take along the locals and globals that they use, and
+-- a class is the same class on both sides. Neither results nor random numbers depend on the number of workers: each
+-- task has a stream of its own.
 
 local core = require "pt.core"
 local class = require "pt.class"
@@ -135,7 +135,7 @@ local function start(pool, owner, fn, ...)
   return submit(pool, owner, fn, { table.pack(...) }, how)
 end
 
--- What became of it within `seconds`: "done" and the results, "failed" and what is known, "cancelled"; nil: not yet.
+-- Its outcome within `seconds`: "done" and the results, "failed" and what is known, "cancelled"; nil: not yet.
 local function outcome(job, seconds)
   local values, errors = {}, {}
   local first = core.job_take(job, true, seconds, values, errors)
@@ -334,10 +334,10 @@ function Future:get(timeout)
   return table.unpack(self.values, 1, self.values.n)
 end
 
---- Has the call ended: with results, an error, or by cancel?
+--- Whether the call has ended: with results, an error, or by cancel.
 function Future:done() return settle(self, 0) end
 
---- Stops the call, or keeps it from being begun. False where it has ended already.
+--- Stops the call, or keeps it from starting. False if it has ended already.
 function Future:cancel()
   if settle(self, 0) then return false end
   if self.source then return self.source:cancel() end
@@ -379,7 +379,7 @@ function Pool:init(n, options)
   self.handle = core.pool_open(n, options.initializer, options.memory_limit, self.name)
 end
 
---- No more calls; those that were begun go on.
+--- Takes no more calls; those that have started go on.
 function Pool:close()
   if self.handle then core.pool_close(self.handle, false) end
 end

@@ -33,7 +33,7 @@ local function can_be_called(value)
   return type(value) == "function" or type(meta) == "table" and meta.__call ~= nil
 end
 
--- Of the ranks of a job (pt.distributed) only the first shows bars.
+-- In a job (pt.distributed) only the first rank shows bars.
 local nowhere = { write = function() end, flush = function() end }
 local function is_shown()
   local job = package.loaded["pt.distributed.job"]

@@ -1,8 +1,7 @@
 --- nn.DataParallel over devices: the batch is split, each device has a replica of the model, outputs are gathered.
 ---
---- A replica's parameters are copies that remember the model's: gradients come home by themselves, and are added up in
---- the order of the devices. The calls are made one after the other; what they ask of the devices runs at the same
---- time.
+--- A replica's parameters are recorded copies of the model's: gradients flow back to the model and are added up in
+--- the order of the devices. The calls are made one after the other; their work on the devices runs at the same time.
 
 local pt = require "pt"
 local core = require "pt.core"

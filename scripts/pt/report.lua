@@ -58,7 +58,7 @@ local function find_word(line, word, from_end)
   return found, found_last
 end
 
--- What to mark in a line: the name or token that the message tells of, else all of it.
+-- What to mark in a line: the name or token that the message mentions, else all of it.
 local function mark(line, message)
   local words = {}
   local near = message:match "near '(.-)'$" -- the compiler stopped there: the last one in the line
@@ -128,7 +128,7 @@ local function what_of(info, bottom)
   return ("function at line %d"):format(info.linedefined)
 end
 
-local DEEP = 300 -- of deeper stacks the ends alone are looked at: to find a frame takes as long as it lies deep
+local DEEP = 300 -- of deeper stacks only the ends are examined: finding a frame takes time proportional to its depth
 
 -- The outermost level, for the caller.
 local function depth()

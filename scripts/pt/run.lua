@@ -96,7 +96,7 @@ local function check(owner, path, parts)
   end
 end
 
--- Has a part a state of its own (a module, an optimizer, ...), or is it a value?
+-- Whether a part has a state of its own (a module, an optimizer, ...); else it is a value.
 local function stateful(part) return type(part) == "table" and part.state_dict ~= nil end
 
 -- A module's state dict as a plain table.
@@ -106,7 +106,7 @@ local function plain(state)
   return copy
 end
 
---- Saves all parts, and where the random numbers stand. The file is there in full, or as it was before.
+--- Saves all parts and the state of the random numbers. The file is written in full, or stays as it was.
 ---@param path string
 ---@param parts table<string, any> modules, optimizers, schedulers, loaders, and plain values
 function run.save_run(path, parts)

@@ -13,9 +13,9 @@ local PROTOCOLS = { kitty = true, sixel = true, blocks = true, ascii = true }
 
 -- ---- which protocol ----
 
-local answer -- what the terminal said, asked once
+local answer -- the terminal's answer, asked for once
 
--- Asks for kitty's graphics, then for the attributes that every terminal tells; 4 among them is sixel.
+-- Asks for kitty's graphics, then for the attributes that every terminal reports; 4 among them is sixel.
 local function ask()
   if answer then return answer end
   answer = "blocks"

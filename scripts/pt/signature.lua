@@ -10,7 +10,7 @@
 -- `*` (of I and L): also one by one, as in tile(2, 1), up to a last table.
 -- A signature that ends in "-> result:T" (or names its results) takes the option `out` as well (pt.out).
 
--- signature.of(fn) tells the text that fn was made with.
+-- signature.of(fn) returns the text that fn was made with.
 
 local core = require "pt.core"
 local fail = require "pt.fail"
@@ -212,7 +212,7 @@ end
 
 -- ---- the call ----
 
--- What tells, in code, that a value needs no more than to be passed on. A table may hold options, so that those kinds
+-- A condition, as code, under which a value need only be passed on. A table may hold options, so that those kinds
 -- look into it, or leave it to `arrange`.
 local quick = {
   i = 'math_type(%s) == "integer"', n = 'type(%s) == "number"', b = 'type(%s) == "boolean"',

@@ -1,5 +1,5 @@
---- pt.trainer: what surrounds a training loop and is the same in all of them: a bar, a log, checkpoints, Ctrl-C. The
---- loop itself stays in the script:
+--- pt.trainer: what all training loops have around them: a bar, a log, checkpoints, Ctrl-C. The loop itself stays in
+--- the script:
 ---
 ---     local run <close> = pt.trainer({ model = model, optimizer = optimizer, loader = loader }, {
 ---       epochs = 20, path = "run.safetensors", log = "run.csv" })
@@ -14,7 +14,7 @@
 ---     end
 ---
 --- With a path the run is saved after each epoch and every so many steps, and the script, started again, goes on from
---- there to the bit. Ctrl-C ends the loops after the step at hand and saves; a second one stops as ever.
+--- there to the bit. Ctrl-C ends the loops after the step at hand and saves; a second one stops at once.
 ---
 --- In a job (pt.distributed) all ranks run the loop. The first one shows the bar and saves, each has a log of its own,
 --- and the run may go on with another number of ranks.

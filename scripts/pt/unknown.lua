@@ -1,8 +1,8 @@
---- What answers for a name that a table of the library does not have: an error with the nearest of its names.
+--- The answer to a name that a table of the library does not have: an error with the nearest of its names.
 ---
 ---     setmetatable(linalg, { __index = unknown("pt.linalg") })      linalg.inverze → "... did you mean 'inverse'?"
 --
--- Names that begin with _ are asked for by code, which looks whether they are there: they are nil.
+-- Names that begin with _ are looked up by code that tests for them: they are nil.
 
 local fail = require "pt.fail"
 local nearest = require "pt.nearest"
@@ -25,7 +25,7 @@ local function unknown(space, names)
   end
 end
 
--- t[name], or nil: for those who look whether a name is there.
+-- t[name], or nil: for code that tests whether a name is there.
 local function get(t, name)
   local before = silent
   silent = true

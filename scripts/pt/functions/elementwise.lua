@@ -236,7 +236,7 @@ define("nan_to_num", "x:T nan:n=0 posinf:n? neginf:n?", "NaN and infinities repl
   end)
 inplace "nan_to_num"
 
--- The product is ours alone: where it has x's shape and nobody asks for its gradient, x is added in place.
+-- Nothing else refers to the product: where it has x's shape and needs no gradient, x is added to it in place.
 local function added(x, y, value)
   if value ~= 1 then y = y * value end
   if x.requires_grad or y.requires_grad or y.dtype ~= x.dtype or y.shape ~= x.shape then return x + y end

@@ -7,8 +7,8 @@ local dims = require "pt.dims"
 local define, made, alias, inplace = require "pt.define"()
 local functions = made.functions
 
--- beta x + alpha y, without the products that change nothing. Integers are multiplied by whole numbers, and stay what
--- they are. With beta 0 nothing of x comes through, NaN neither, but it has a gradient: zeros.
+-- beta x + alpha y, without multiplications by 1. Integers are multiplied by whole numbers and stay integers. With
+-- beta 0 nothing of x comes through, not even NaN, but x has a gradient: zeros.
 local function blend(x, y, beta, alpha)
   local whole = not x.dtype.is_floating_point and not x.dtype.is_complex
   if whole then
@@ -65,7 +65,7 @@ local function is_dims(list)
   return true
 end
 
--- dims: how many last dims of x meet the first of y, or {dims of x, dims of y}.
+-- dims: how many last dims of x are contracted with the first of y, or {dims of x, dims of y}.
 define.widest("tensordot", "x:T y:T dims:a=2", "sums of products over several dims", function(x, y, over)
   local a, b = {}, {}
   if type(over) ~= "table" and math.type(over) ~= "integer" then

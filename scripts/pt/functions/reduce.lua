@@ -1,4 +1,4 @@
---- Many elements to few: extremes, spread, norms, statistics.
+--- Reductions: extremes, spread, norms, statistics.
 
 local core = require "pt.core"
 local fail = require "pt.fail"
@@ -37,8 +37,8 @@ end)
 
 -- ---- spread ----
 
--- Halves hold neither the squares of what they hold nor small differences: what is made of several ops computes in
--- float32 and rounds once.
+-- Half precision holds neither the squares of its numbers nor small differences: what is made of several ops computes
+-- in float32 and rounds once.
 local function is_half(x) return x.dtype.is_floating_point and x.dtype.itemsize == 2 end
 
 -- The squares of absolute values, which are real.
@@ -67,7 +67,7 @@ local function shaped(mean, dim, keepdim)
   return dim and mean:squeeze(dim) or mean:reshape({})
 end
 
--- PyTorch's older form says `unbiased` where it now says correction 1 or 0: x:std(false), x:std(1, false).
+-- PyTorch's older form has `unbiased`, true or false for correction 1 or 0: x:std(false), x:std(1, false).
 local function define_spread(name, help, fn)
   local call = define.plain(name, "x:T dim:D? correction:n=1 keepdim:b=false unbiased:b?", help,
     function(x, dim, correction, keepdim, unbiased)

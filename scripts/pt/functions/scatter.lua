@@ -1,4 +1,4 @@
---- Many elements to one place: scatter_reduce and index_reduce. Sums go through scatter_add; products and extremes sort
+--- Reductions by id: scatter_reduce and index_reduce. Sums go through scatter_add; products and extremes sort
 --- the elements by place and combine each run of equal places by doubling, so the order is always the same.
 
 local core = require "pt.core"

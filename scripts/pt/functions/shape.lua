@@ -24,8 +24,8 @@ local function pieces(x, dim, lengths)
   return list
 end
 
--- Pieces of a dim are views, one Lua value each: more than a dim has entries, or than a script can mean, are refused
--- before any is made.
+-- Pieces of a dim are views, one Lua value each: more than the dim has entries, or than a script can want, are
+-- refused before any is made.
 local MOST = 1 << 20
 
 local function check_count(op, count)

@@ -54,7 +54,7 @@ define("stft",
     return return_complex and y or y:view_as_real()
   end)
 
--- Pieces (b, count, n) laid over each other, hop apart, and added.
+-- Overlap-add: pieces (b, count, n), hop apart, added up.
 local function overlapped(frames, hop)
   local b, count, n = frames:size(1), frames:size(2), frames:size(3)
   local int = core.dtypes.int64

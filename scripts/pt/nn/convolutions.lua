@@ -47,7 +47,7 @@ end
 
 local modes = { zeros = true, reflect = true, replicate = true, circular = true }
 
--- Amounts for F.pad, the last dim first, that keep what the convolution's padding says.
+-- Amounts for F.pad, the last dim first, that do what the convolution's padding says.
 local function margins(self, nd)
   local list = {}
   if self.padding == "valid" then

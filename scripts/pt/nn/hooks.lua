@@ -6,7 +6,7 @@ local fail = require "pt.fail"
 
 local hooks = {}
 
--- What a hook returned, a tensor or a list, in the place of the gradients where it is anything.
+-- The gradients with what a hook returned, a tensor or a list, in their place if it returned anything.
 local function replaced(name, grads, result)
   if result == nil then return grads end
   if pt.is_tensor(result) then result = { result } end

@@ -287,7 +287,7 @@ end
 --- Copies a state dict into the module: all of it, or nothing and an error that lists every difference.
 ---@param state table<string, pt.Tensor>
 ---@param strict? boolean|{strict: boolean} false: names that only one side has are left alone; pt.load's second result,
---- what else stands in the file, may stand here
+--- the metadata of the file, may stand here
 ---@return string[] missing
 ---@return string[] unexpected
 function Module:load_state_dict(state, strict)
@@ -316,7 +316,7 @@ end
 
 -- ---- changes to the whole tree ----
 
---- Training mode (the default) or not: what Dropout and batch normalisation look at.
+--- Switches training mode, which Dropout and batch normalisation depend on, on (the default) or off.
 ---@param mode? boolean default true
 function Module:train(mode)
   for _, module in ipairs(tree(self)) do rawset(module, "training", mode) end
@@ -471,7 +471,7 @@ local function lost_line(outer, inner)
   return #found == 1 and ("%s:%d"):format(info.short_src, found[1]) or nil
 end
 
--- Where the script's function that called the innermost layer stood, if Lua has lost it.
+-- The line of the script's function that called the innermost layer, if Lua has dropped its frame.
 local function tail_called(inner, running)
   for level = 3, 40 do
     local frame = debug.getinfo(level, "ftS")
@@ -536,7 +536,7 @@ function Module:register_full_backward_pre_hook(fn) return add_hook(self, "backw
 --- What error messages call the module: `Linear 16 -> 10`.
 function Module:describe() return name_of(self) end
 
---- What stands between the parentheses when the module is printed: `in_features=16, out_features=10`.
+--- The text between the parentheses when the module is printed: `in_features=16, out_features=10`.
 function Module:extra_repr() return "" end
 
 function Module.__tostring(self)

@@ -41,7 +41,7 @@ local function reset(self)
   self.num_batches_tracked:zero_()
 end
 
--- The share of a new batch in the running statistics; without a momentum all batches count alike.
+-- The weight of a new batch in the running statistics; without a momentum all batches count alike.
 local function count_batch(self)
   self.num_batches_tracked:add_(1)
   return self.momentum or 1 / self.num_batches_tracked:item()

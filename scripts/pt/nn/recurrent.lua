@@ -139,7 +139,7 @@ local function run_layers(self, x, h, c, batch)
   return x, pt.stack(all_h), c and pt.stack(all_c)
 end
 
--- The states to begin with: those given, or zeros.
+-- The initial states: those given, or zeros.
 local function begin(self, x, n, state)
   local h, c = given_state(self, state)
   local places = self.num_layers * (self.bidirectional and 2 or 1)

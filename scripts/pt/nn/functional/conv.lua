@@ -22,7 +22,7 @@ local function convolution(x, weight, bias, ...)
   return convolve(x:to_dtype(wide), weight:to_dtype(wide), bias and bias:to_dtype(wide), ...):to_dtype(dtype)
 end
 
--- Padding on both sides by dim; 'same' may want one more at the end of a dim, which `more` lists as F.pad does.
+-- Padding on both sides by dim; 'same' may need one more at the end of a dim, which `more` lists as F.pad does.
 local function padding_of(op, padding, weight, stride, dilation, nd)
   if padding == "valid" then return each(op, "padding", 0, nd) end
   if padding ~= "same" then

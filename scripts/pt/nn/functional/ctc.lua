@@ -1,4 +1,4 @@
---- ctc_loss: how probable a sequence of labels is, whatever the steps at which each is said. The op ctc_forward gives
+--- ctc_loss: how probable a sequence of labels is, summed over its alignments to the steps. The op ctc_forward gives
 --- the losses and their gradient at once. Where a gradient of the gradient is wanted, the probabilities of all
 --- alignments are summed by ops that record themselves: a step is a few ops over (batch, 2 labels + 1).
 
@@ -80,7 +80,7 @@ local function likelihood(logp, rows, longest, steps, lengths, blank)
   local alpha = where(place:le(2):expand(n, states), logp:select(1, 1):gather(2, path), NEVER)
   local by_step = { alpha }
   for t = 2, logp:size(1) do
-    local wide = core.fn "cat"({ never, alpha }, 2) -- two states that there are not, in front
+    local wide = core.fn "cat"({ never, alpha }, 2) -- two impossible states in front
     local from_two = where(skip, wide:narrow(2, 1, states), NEVER)
     alpha = log_sum { alpha, wide:narrow(2, 2, states), from_two } + logp:select(1, t):gather(2, path)
     by_step[t] = alpha

@@ -31,7 +31,7 @@ local modes = {
   trilinear = { nd = 3, kernel = "linear" }, bicubic = { nd = 2, kernel = "cubic" },
 }
 
--- Positions in a dim of `from` entries, counted from 0, that the entries of one of `to` show.
+-- For each of `to` entries of the result, its position in a dim of `from` entries, counted from 0.
 local function places(from, to, scale, align)
   local list = {}
   if align then
@@ -78,7 +78,7 @@ local function smooth(x, dim, to, scale, align, kernel)
   return combine(x, dim, taps)
 end
 
--- With antialias the kernel is as wide as the entries that one of the result covers: a matrix (to, from).
+-- With antialias the kernel is as wide as the entries of x that one of the result covers: a matrix (to, from).
 local function smoothed(x, dim, to, scale, align, kernel)
   local n, rows = x:size(dim), {}
   if align then scale = to > 1 and (n - 1) / (to - 1) or 0 end
