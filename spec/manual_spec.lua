@@ -1,5 +1,6 @@
 -- The code blocks of README.md and of the manual (docs/) run as a reader would run them: the Lua of a page as one
--- script in a folder of its own, which prints what `-->` says; each C program on its own.
+-- script in a folder of its own, which prints what `-->` says; each C program on its own. A block whose first line says
+-- more than the language, as "(needs a GPU ...)", is not run.
 
 local ptlua = io.popen("readlink /proc/$PPID/exe"):read "l"
 local build = ptlua:match "^(.*)/" or ""
