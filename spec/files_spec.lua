@@ -100,6 +100,20 @@ describe("a write that fails", function()
   end)
 end)
 
+describe("standard output", function()
+  it("that takes nothing fails the process, also through os.exit #plain", function()
+    for _, script in ipairs { "print(1)", "io.write(1)", "print(1) os.exit(true)", "print(1) os.exit(true, true)" } do
+      for _, target in ipairs { ">/dev/full", ">&-" } do
+        local out, code = run(("(%s -e %s %s)"):format(ptlua, quote(script), "2>&1 " .. target))
+        assert.equal(1, code, script .. target)
+        assert.is_truthy(out:find("ptlua: standard output: ", 1, true), out)
+      end
+    end
+    local _, code = run(ptlua .. " -e 'local x = 1' >&-")
+    assert.equal(0, code)
+  end)
+end)
+
 describe("a small file", function()
   -- 80 MB of zeros in 80 KB, behind the header of an IDX file that announces them.
   local bomb = os.tmpname()

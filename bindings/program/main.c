@@ -2,6 +2,7 @@
    scripts/pt/command.lua. */
 #include "program.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -202,7 +203,16 @@ static int run(command *c) {
   return status;
 }
 
+/* print reports nothing: output that could not be written, to a full disk or a closed descriptor, fails the process. */
+static void check_output(void) {
+  errno = 0;
+  if (fflush(stdout) == 0 && !ferror(stdout)) return;
+  fprintf(stderr, "%s: standard output: %s\n", program, errno ? strerror(errno) : "a write failed");
+  _exit(FAILED);
+}
+
 int main(int argc, char **argv) {
+  atexit(check_output);
   char path[4096];
   options o = {.script = argc};
   command c = {argc, argv, &o, find_bundle(path, sizeof path)};
