@@ -109,7 +109,7 @@ describe("standard output", function()
         assert.is_truthy(out:find("ptlua: standard output: ", 1, true), out)
       end
     end
-    local _, code = run(ptlua .. " -e 'local x = 1' >&-")
+    local _, code = run(("(%s -e 'local x = 1' >&-)"):format(ptlua))
     assert.equal(0, code)
   end)
 end)
