@@ -1,5 +1,5 @@
 /* host.c: pt_vm_*, Lua states for programs written in C. All work on a state is done by a C function within lua_pcall
-   (run_protected), since even pushing a string may raise; whatever fails, the state works on. While a vm runs, its
+   (pl_run), since even pushing a string may raise; whatever fails, the state works on. While a vm runs, its
    thread counts from 1 and polls the vm's interrupt flag; afterwards the thread is as it was. */
 #include <lualib.h>
 #include <stdatomic.h>
@@ -7,25 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "binding.h"
-#include "vm_limits.h"
+#include "host.h"
 #include "mem.h"
-#include "rng.h"
 #include "tensor.h"
-
-struct pt_vm {
-  lua_State *L;
-  _Atomic(lua_State *) running; /* the coroutine that runs; NULL while none does */
-  _Atomic(const void *) thread; /* the thread that is inside: the address of its `current` */
-  _Atomic int interrupt;
-  int stopped; /* interrupts of this run that were raised */
-  _Atomic(pl_errand) posted;
-  pl_limits *limits;
-  pti_generator generator;   /* its random numbers, whatever thread it runs in */
-  pt_dtype dtype;            /* its default */
-  char *message, *traceback; /* of the last failure, or NULL */
-  bool failed;               /* the last run did */
-};
 
 /* The vm inside which the thread is; the innermost where they nest. */
 static _Thread_local pt_vm *current;
@@ -179,19 +163,57 @@ static pt_status code_of(int status, const char *message) {
   return rest && strstr(message, rest + 2) ? pt_error_code() : PT_ELUA;
 }
 
-/* The error object at 1 as text, and the traceback, into the vm. */
+/* A table that is raised without a __tostring: its `message`, or its fields. */
+static void push_fields(lua_State *L, int i) {
+  enum { SHOWN = 8 };
+  int n = 0;
+  if (lua_getfield(L, i, "message") == LUA_TSTRING) return;
+  lua_pop(L, 1);
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  luaL_addstring(&b, "error value {");
+  lua_pushnil(L);
+  int key = lua_gettop(L);
+  while (n < SHOWN && lua_next(L, i)) {
+    bool text = lua_type(L, key) == LUA_TSTRING;
+    lua_pushfstring(L, n++ ? ", " : " ");
+    if (text)
+      lua_pushfstring(L, "%s%s = %s", lua_tostring(L, -1), lua_tostring(L, key),
+                      pl_describe(L, key + 1));
+    else lua_pushfstring(L, "%s%s", lua_tostring(L, -1), pl_describe(L, key + 1));
+    luaL_addvalue(&b);
+    lua_settop(L, key);
+  }
+  luaL_addstring(&b, n ? " }" : "}");
+  luaL_pushresult(&b);
+}
+
+/* The error object at 1 as text, the traceback and the line, and the object itself, into the vm. */
 static int keep_texts(lua_State *L) {
   pt_vm *vm = lua_touserdata(L, 2);
-  vm->message = strdup(luaL_tolstring(L, 1, NULL));
+  lua_settop(L, 1);
   if (lua_getfield(L, LUA_REGISTRYINDEX, "pt.traceback") == LUA_TSTRING)
     vm->traceback = strdup(lua_tostring(L, -1));
+  if (lua_getfield(L, LUA_REGISTRYINDEX, "pt.at") == LUA_TSTRING)
+    vm->at = strdup(lua_tostring(L, -1));
+  lua_pushnil(L);
+  lua_setfield(L, LUA_REGISTRYINDEX, "pt.traceback"); /* another error may come without one */
+  lua_pushvalue(L, 1);
+  vm->error = pl_new_value(L, vm);
+  if (lua_istable(L, 1) && luaL_getmetafield(L, 1, "__tostring") == LUA_TNIL) push_fields(L, 1);
+  else luaL_tolstring(L, 1, NULL);
+  vm->message = strdup(lua_tostring(L, -1));
   return 0;
 }
 
 static void clear(pt_vm *vm) {
+  if (vm->message == NULL && vm->error == NULL) return;
   free(vm->message);
   free(vm->traceback);
-  vm->message = vm->traceback = NULL;
+  free(vm->at);
+  pt_value_free(vm->error);
+  vm->error = NULL;
+  vm->message = vm->traceback = vm->at = NULL;
 }
 
 static void keep_memory_error(pt_vm *vm) {
@@ -222,6 +244,8 @@ static pt_status failed(pt_vm *vm, int status) {
 }
 
 const char *pt_vm_error(pt_vm *vm) { return vm && vm->message ? vm->message : ""; }
+const char *pt_vm_error_line(pt_vm *vm) { return vm && vm->at ? vm->at : ""; }
+const pt_value *pt_vm_error_value(pt_vm *vm) { return vm ? vm->error : NULL; }
 const char *pt_vm_traceback(pt_vm *vm) { return vm && vm->traceback ? vm->traceback : ""; }
 
 /* ---- running ---- */
@@ -232,14 +256,6 @@ static void collect(void *L) { lua_gc(L, LUA_GCCOLLECT); }
 static void enter(pt_vm *vm) {
   current = vm;
   pti_set_pressure(vm ? collect : NULL, vm ? vm->L : NULL);
-}
-
-/* Forgets the traceback of an earlier failure, then does the job. */
-static int start(lua_State *L) {
-  lua_pushnil(L);
-  lua_setfield(L, LUA_REGISTRYINDEX, "pt.traceback");
-  lua_call(L, 1, 0);
-  return 0;
 }
 
 /* What the thread was doing before it came into the vm. */
@@ -289,17 +305,16 @@ static void end(visit *v) {
   if (v->outer) atomic_store(&vm->thread, NULL);
 }
 
-static pt_status run_protected(pt_vm *vm, lua_CFunction job, void *arg) {
+pt_status pl_run(pt_vm *vm, lua_CFunction job, void *arg) {
   visit v = {.vm = NULL};
   if (!begin(&v, vm)) return pt_error_code();
   lua_State *L = vm->L;
   int top = lua_gettop(L), status = LUA_ERRMEM;
   if (lua_checkstack(L, LUA_MINSTACK)) {
     lua_pushcfunction(L, pl_traceback);
-    lua_pushcfunction(L, start);
     lua_pushcfunction(L, job);
     lua_pushlightuserdata(L, arg);
-    status = lua_pcall(L, 2, 0, top + 1);
+    status = lua_pcall(L, 1, 0, top + 1);
   }
   pt_status code = status == LUA_OK ? PT_OK : failed(vm, status);
   if (code == PT_OK) clear(vm);
@@ -328,7 +343,7 @@ static int run_source(lua_State *L) {
 pt_status pt_vm_run_string(pt_vm *vm, const char *source, size_t length, const char *name) {
   if (source == NULL) return pti_fail(PT_EARG, "pt_vm_run_string: source is NULL"), PT_EARG;
   chunk c = {.source = source, .length = length, .name = name ? name : "=string"};
-  return run_protected(vm, run_source, &c);
+  return pl_run(vm, run_source, &c);
 }
 
 static int run_path(lua_State *L) {
@@ -352,105 +367,7 @@ static int run_path(lua_State *L) {
 
 pt_status pt_vm_run_file(pt_vm *vm, const char *path, int argc, const char *const *argv) {
   chunk c = {.name = path, .argc = argc, .argv = argv};
-  return run_protected(vm, run_path, &c);
-}
-
-/* ---- calls ---- */
-
-typedef struct call {
-  const char *name, *format;
-  va_list *ap;
-} call;
-
-/* "a.b.c": the value of global a, its field b, the field c of that. */
-static void push_function(lua_State *L, const char *name) {
-  lua_pushglobaltable(L);
-  for (const char *part = name; part;) {
-    const char *dot = strchr(part, '.');
-    lua_pushlstring(L, part, dot ? (size_t)(dot - part) : strlen(part));
-    lua_gettable(L, -2);
-    lua_remove(L, -2);
-    if (lua_isnil(L, -1))
-      pl_error(L, PT_EARG, "pt_vm_call: there is no '%.*s'",
-               dot ? (int)(dot - name) : (int)strlen(name), name);
-    part = dot ? dot + 1 : NULL;
-  }
-}
-
-static void push_argument(lua_State *L, char kind, va_list *ap) {
-  pt_tensor *t;
-  switch (kind) {
-  case 'n': lua_pushnumber(L, va_arg(*ap, double)); break;
-  case 'i': lua_pushinteger(L, va_arg(*ap, int64_t)); break;
-  case 's': lua_pushstring(L, va_arg(*ap, const char *)); break;
-  case 'b': lua_pushboolean(L, va_arg(*ap, int)); break;
-  case 'T':
-    t = va_arg(*ap, pt_tensor *);
-    if (t == NULL) pl_raise(L); /* the error of whoever should have made it */
-    pl_fill(L, pl_new_box(L), t);
-    break;
-  default: pl_error(L, PT_EARG, "pt_vm_call: the format knows n, i, s, b, T, not '%c'", kind);
-  }
-}
-
-static bool read_result(lua_State *L, int i, char kind, va_list *ap) {
-  int ok = 1;
-  pt_tensor *t;
-  switch (kind) {
-  case 'n': *va_arg(*ap, double *) = lua_tonumberx(L, i, &ok); break;
-  case 'i': *va_arg(*ap, int64_t *) = lua_tointegerx(L, i, &ok); break;
-  case 's':
-    *va_arg(*ap, const char **) = lua_tostring(L, i);
-    ok = lua_isstring(L, i);
-    break;
-  case 'b': *va_arg(*ap, int *) = lua_toboolean(L, i); break;
-  case 'T':
-    t = pl_tensor_at(L, i);
-    *va_arg(*ap, pt_tensor **) = t ? pti_borrow(t) : NULL;
-    ok = t != NULL;
-    break;
-  default:
-    return pl_error(L, PT_EARG, "pt_vm_call: the format knows n, i, s, b, T, not '%c'", kind);
-  }
-  return ok;
-}
-
-static const char *kind_name(char kind) {
-  return kind == 'n'   ? "a number"
-         : kind == 'i' ? "an integer"
-         : kind == 's' ? "a string"
-                       : "a tensor";
-}
-
-static int run_call(lua_State *L) {
-  const call *c = lua_touserdata(L, 1);
-  const char *results = strchr(c->format, '>');
-  int nargs = results ? (int)(results - c->format) : (int)strlen(c->format);
-  int nresults = results ? (int)strlen(results + 1) : 0;
-  luaL_checkstack(L, nargs + nresults + 4, "the format is too long");
-  push_function(L, c->name);
-  for (int i = 0; i < nargs; i++) push_argument(L, c->format[i], c->ap);
-  lua_call(L, nargs, nresults);
-  lua_createtable(L, nresults, 0); /* keeps strings alive until the next call */
-  for (int i = 0; i < nresults; i++) {
-    if (!read_result(L, 2 + i, results[1 + i], c->ap))
-      return pl_error(L, PT_EARG, "pt_vm_call: result %d of '%s' must be %s, got %s", i + 1,
-                      c->name, kind_name(results[1 + i]), pl_describe(L, 2 + i));
-    lua_pushvalue(L, 2 + i);
-    lua_rawseti(L, -2, i + 1);
-  }
-  lua_setfield(L, LUA_REGISTRYINDEX, "pt.results");
-  return 0;
-}
-
-pt_status pt_vm_call(pt_vm *vm, const char *name, const char *format, ...) {
-  if (name == NULL) return pti_fail(PT_EARG, "pt_vm_call: name is NULL"), PT_EARG;
-  va_list ap;
-  va_start(ap, format);
-  call c = {name, format ? format : "", &ap};
-  pt_status code = run_protected(vm, run_call, &c);
-  va_end(ap);
-  return code;
+  return pl_run(vm, run_path, &c);
 }
 
 /* ---- open and close ---- */
@@ -489,7 +406,7 @@ pt_vm *pt_vm_open(const pt_vm_config *config) {
   vm->generator = pti_swap_generator(before);
   pti_this = thread;
   enter(current); /* the module was opened in this thread, but need not run in it */
-  if (vm->L && run_protected(vm, open_job, NULL) == PT_OK) return vm;
+  if (vm->L && pl_run(vm, open_job, NULL) == PT_OK) return vm;
   pt_vm_close(vm);
   return NULL;
 }
@@ -498,6 +415,9 @@ void pt_vm_close(pt_vm *vm) {
   if (vm == NULL) return;
   pti_thread thread = pti_this;
   if (vm->L) {
+    pt_value_free(vm->error);
+    vm->error = NULL;
+    for (pt_value *v = vm->values; v; v = v->after) v->vm = NULL;
     enter(vm);
     pl_limits_begin(vm->limits);
     pl_limits_enter(vm->limits);
@@ -506,6 +426,7 @@ void pt_vm_close(pt_vm *vm) {
     lua_setfield(vm->L, LUA_REGISTRYINDEX, "pt.failed");
     lua_close(vm->L);
   }
+  pl_free_task(vm);
   pti_this = thread;
   enter(current);
   pl_limits_release(vm->limits);

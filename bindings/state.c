@@ -250,6 +250,15 @@ pti_account *pl_account_of(lua_State *L) {
 }
 
 int pl_traceback(lua_State *L) {
+  if (lua_getfield(L, LUA_REGISTRYINDEX, "pt.task_traceback") == LUA_TSTRING) { /* host_step.c */
+    lua_setfield(L, LUA_REGISTRYINDEX, "pt.traceback");
+    lua_pushnil(L);
+    lua_setfield(L, LUA_REGISTRYINDEX, "pt.task_traceback");
+    return 1;
+  }
+  lua_pop(L, 1);
+  pl_push_line(L);
+  lua_setfield(L, LUA_REGISTRYINDEX, "pt.at");
   if (!pl_push_walk_traceback(L, 1)) luaL_traceback(L, L, NULL, 1);
   lua_setfield(L, LUA_REGISTRYINDEX, "pt.traceback");
   lua_settop(L, 1);

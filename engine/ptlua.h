@@ -176,6 +176,17 @@ PT_API pt_tensor *pt_from_data(const void *data, const int64_t *size, int nd, pt
 PT_API pt_tensor *pt_from_host(void *data, const int64_t *size, int nd, pt_dtype dtype,
                                void (*release)(void *ud), void *ud);
 
+/* The same with strides, in elements and not negative; NULL: row-major. */
+PT_API pt_tensor *pt_from_host_strided(void *data, const int64_t *size, const int64_t *stride,
+                                       int nd, pt_dtype dtype, void (*release)(void *ud), void *ud);
+/* Tensors of other libraries and for them, by DLPack 1.1, without a copy: writes are seen by both sides. Whoever takes one
+   that came from pt_to_dlpack calls its deleter once. pt_from_dlpack takes its argument over, also when it fails. The
+   unversioned structs are those of DLPack before 1.0. */
+PT_API struct DLManagedTensorVersioned *pt_to_dlpack(pt_tensor *x);
+PT_API pt_tensor *pt_from_dlpack(struct DLManagedTensorVersioned *m);
+PT_API struct DLManagedTensor *pt_to_dlpack_unversioned(pt_tensor *x);
+PT_API pt_tensor *pt_from_dlpack_unversioned(struct DLManagedTensor *m);
+
 PT_API int pt_ndim(const pt_tensor *x);
 PT_API int64_t pt_size(const pt_tensor *x, int dim);
 PT_API int64_t pt_stride(const pt_tensor *x, int dim); /* in elements */
@@ -385,12 +396,80 @@ PT_API void pt_vm_close(pt_vm *vm);
 PT_API pt_status pt_vm_run_string(pt_vm *vm, const char *source, size_t length, const char *name);
 /* `path` NULL: the standard input. The script finds argv in `arg` and `...`. Text only. */
 PT_API pt_status pt_vm_run_file(pt_vm *vm, const char *path, int argc, const char *const *argv);
-/* Calls the global function `name` ("a.b" walks tables). `format` says what follows: n double, i
-   int64_t, s string, b bool (int), T pt_tensor *; after '>' the results, each by pointer (T:
-   scope-owned). */
+
+/* Anything that a script has, held by the host: nil, a number, a table, a function to call later. Belongs to its vm, and
+   so to one thread at a time; when that is closed it is nil. To be freed by the host. */
+typedef struct pt_value pt_value;
+typedef enum pt_type {
+  PT_NIL,
+  PT_BOOLEAN,
+  PT_INTEGER,
+  PT_NUMBER,
+  PT_STRING,
+  PT_TENSOR,
+  PT_TABLE,
+  PT_FUNCTION,
+  PT_OTHER
+} pt_type;
+
+/* Calls the global function `name` ("a.b" walks tables). `format` says what follows: n double, i int64_t, s string,
+   S string and its size_t length, b bool (int), z nil and t a new table (nothing follows), T pt_tensor *, V pt_value *
+   (NULL: nil). After '>' the results, each by pointer: n, i, s, S, b, T (scope-owned), V (a new handle, the host's).
+   Strings stay until the next call. */
 PT_API pt_status pt_vm_call(pt_vm *vm, const char *name, const char *format, ...);
-PT_API const char *pt_vm_error(pt_vm *vm); /* message of the last failure, "" if none */
+PT_API pt_status pt_value_call(pt_value *fn, const char *format, ...);
+
+/* The value at a path from the globals or from a table: "a.b[3].c", "" is the table itself. NULL on failure; what is not
+   there is nil, but nothing can be looked for in nil. */
+PT_API pt_value *pt_vm_get(pt_vm *vm, const char *path);
+PT_API pt_value *pt_value_get(const pt_value *v, const char *path);
+/* A value by a letter of a format: pt_vm_new(vm, "n", 0.5), pt_vm_new(vm, "t"). */
+PT_API pt_value *pt_vm_new(pt_vm *vm, const char *format, ...);
+/* The same, into the place that the path names; tables on the way are made: pt_vm_set(vm, "config.lr", "n", 0.1). */
+PT_API pt_status pt_vm_set(pt_vm *vm, const char *path, const char *format, ...);
+PT_API pt_status pt_value_set(pt_value *v, const char *path, const char *format, ...);
+PT_API void pt_value_free(pt_value *v);
+PT_API pt_type pt_value_type(const pt_value *v);
+/* The value by a letter, as a result of pt_vm_call: pt_value_read(v, "n", &x). */
+PT_API pt_status pt_value_read(const pt_value *v, const char *format, ...);
+PT_API int64_t pt_value_length(const pt_value *v); /* as # in Lua; -1 on failure */
+/* The entry after *key (NULL: the first): frees what *key and *value held and puts the next there. False after the last,
+   with both NULL, and on failure (pt_error_code). */
+PT_API bool pt_value_next(const pt_value *table, pt_value **key, pt_value **value);
+
+/* A function of the host, for scripts a global `name` ("game.spawn": in a table). The signature has a letter (n, i, s, S,
+   b, T, V) for each argument, ? behind one that may be left out, * for any that follow; behind '>' up to 8 results. Arguments
+   are checked before `fn` is called. It returns false after pt_set_error, or after a function that failed: that is
+   raised with the script's line. Nothing may be thrown or longjmp through it. */
+typedef struct pt_call pt_call;
+typedef bool (*pt_host_fn)(pt_call *call, void *ud);
+PT_API pt_status pt_vm_register(pt_vm *vm, const char *name, pt_host_fn fn, void *ud,
+                                const char *signature);
+/* Arguments, numbered from 0. Strings and tensors stay for the call; values are new handles. */
+PT_API int pt_call_count(const pt_call *call);
+PT_API bool pt_call_has(const pt_call *call, int i); /* not left out, not nil */
+PT_API double pt_call_number(const pt_call *call, int i);
+PT_API int64_t pt_call_integer(const pt_call *call, int i);
+PT_API bool pt_call_boolean(const pt_call *call, int i);
+PT_API const char *pt_call_string(const pt_call *call, int i, size_t *length); /* length: or NULL */
+PT_API pt_tensor *pt_call_tensor(const pt_call *call, int i);
+PT_API pt_value *pt_call_value(pt_call *call, int i);
+/* Sets the results, as the signature says: double, int64_t, const char *, (const char *, size_t), int, pt_tensor *,
+   const pt_value *. Strings are copied. */
+PT_API bool pt_call_return(pt_call *call, ...);
+
+/* A global function as a task that runs a little at a time: each pt_vm_step goes on with it for at most budget_us. It
+   stops between two instructions of the function, or at its coroutine.yield(); one op is never cut. 1: there is more to
+   do, 0: it has returned, -1: it failed (pt_vm_error). One task in a vm: starting another forgets it. */
+PT_API pt_status pt_vm_start(pt_vm *vm, const char *name, const char *format, ...);
+PT_API int pt_vm_step(pt_vm *vm, int64_t budget_us);
+
+/* Of the last failure, "" if there was none: message, traceback, the script's line ("train.lua:12"), and what was raised
+   (the vm's: valid until the next call, not to be freed; NULL: nothing). */
+PT_API const char *pt_vm_error(pt_vm *vm);
 PT_API const char *pt_vm_traceback(pt_vm *vm);
+PT_API const char *pt_vm_error_line(pt_vm *vm);
+PT_API const pt_value *pt_vm_error_value(pt_vm *vm);
 PT_API void pt_vm_interrupt(pt_vm *vm); /* from any thread or signal handler */
 /* The lua_State (as void *, so that this header needs no lua.h), for hosts that speak Lua's own
    API. */

@@ -58,19 +58,38 @@ pt_tensor *pt_from_data(const void *data, const int64_t *size, int nd, pt_dtype 
 /* Stands in for a host that keeps its memory: a storage with a release is not the engine's to free. */
 static void keep(void *ud) { (void)ud; }
 
+/* The bytes that strides reach over; false where they cannot be. */
+static bool extent(const int64_t *size, const int64_t *stride, int nd, pt_dtype dtype,
+                   int64_t numel, size_t *bytes) {
+  int64_t lo, hi;
+  for (int d = 0; d < nd; d++) {
+    if (stride[d] < 0) return pti_refuse(PT_ESHAPE, "from_host: strides must not be negative");
+  }
+  if (!pti_extent(size, stride, nd, &lo, &hi) || !pti_mul(hi, (int64_t)pt_dtype_size(dtype), &hi))
+    return pti_refuse(PT_ESHAPE, "from_host: strides reach beyond all memory");
+  *bytes = numel ? (size_t)hi : 0;
+  return true;
+}
+
 pt_tensor *pt_from_host(void *data, const int64_t *size, int nd, pt_dtype dtype,
                         void (*release)(void *), void *ud) {
+  return pt_from_host_strided(data, size, NULL, nd, dtype, release, ud);
+}
+
+pt_tensor *pt_from_host_strided(void *data, const int64_t *size, const int64_t *stride, int nd,
+                                pt_dtype dtype, void (*release)(void *), void *ud) {
   int64_t numel;
   size_t bytes;
   pti_storage *s = NULL;
-  if (pti_check_sizes("from_host", size, nd, dtype, &numel, &bytes))
+  if (pti_check_sizes("from_host", size, nd, dtype, &numel, &bytes) &&
+      (stride == NULL || extent(size, stride, nd, dtype, numel, &bytes)))
     s = pti_storage_of_host(data, bytes, release ? release : keep, ud);
   if (s == NULL) {
     if (release) release(ud);
     return NULL;
   }
   atomic_init(&s->shared, true); /* the host sees writes */
-  return pti_new_over(s, dtype, size, NULL, nd, 0, numel);
+  return pti_new_over(s, dtype, size, stride, nd, 0, numel);
 }
 
 bool pt_item_int(const pt_tensor *x, int64_t *out) {
