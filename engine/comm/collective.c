@@ -1,7 +1,8 @@
 /* collective.c: collectives made of messages. A sum is cut into one slice for each rank: every rank sends each slice
    to the rank that it belongs to, which adds up what it received in the order of the ranks and sends the sum to all.
    That moves as many bytes as a ring does, in two steps instead of 2 (n - 1), and has one order of additions over
-   every transport. Slices go in segments, the next one under way while this one is added up. */
+   every transport. Slices go in segments, the next one under way while this one is added up. A small array goes whole
+   to every rank, and each adds it up in that order: one step, the same bits. */
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +13,8 @@
 enum {
   SEGMENT = 1 << 20, /* bytes of a slice under way at once */
   LARGEST = 1 << 28, /* bytes of one message: libraries count in int */
+  EAGER = 2 << 10,   /* bytes of a message that libraries send without asking first */
+  DIRECT = 16 << 10, /* bytes that a rank sends of an array so small that steps count */
   TAG_REDUCE = 1,
   TAG_SPREAD, /* kinds of messages within a group; see tag_of */
   TAG_EXCHANGE,
@@ -224,6 +227,37 @@ static bool by_library(const call *k) {
          (w->request = k->t->all_reduce(k->end, w->in[0], (size_t)w->total, w->dtype)) != NULL;
 }
 
+/* A message in pieces that libraries send at once, without asking whether it may come. */
+static bool post_eager(const call *k, batch *b, bool arrives, char *data, size_t bytes, int at) {
+  bool ok = true;
+  for (size_t lo = 0; ok && lo < bytes; lo += EAGER)
+    ok = post(k, b, arrives, data + lo, bytes - lo < EAGER ? bytes - lo : EAGER, at, TAG_REDUCE);
+  return ok;
+}
+
+/* A small array goes to all others at once, and everybody adds up all of it: one step instead of two, the same bits. */
+static bool run_direct(const call *k, size_t bytes) {
+  const pti_work *w = k->w;
+  const pti_group *g = k->g;
+  size_t list = (size_t)g->n * sizeof(void *), room = list + (size_t)g->n * bytes;
+  void **src = pti_alloc(room);
+  if (src == NULL) return false;
+  batch b = {0};
+  bool ok = true;
+  for (int r = 0; r < g->n; r++)
+    src[r] = r == g->me ? w->in[0] : (char *)src + list + (size_t)r * bytes;
+  for (int i = 1; ok && i < g->n; i++) {
+    int r = (g->me + g->n - i) % g->n;
+    ok = post_eager(k, &b, true, src[r], bytes, r);
+  }
+  for (int i = 1; ok && i < g->n; i++)
+    ok = post_eager(k, &b, false, w->in[0], bytes, (g->me + i) % g->n);
+  ok = ok && finish(k, &b) && pti_comm_reduce(w->in[0], src, g->n, w->total, w->dtype, w->op);
+  batch_free(k, &b);
+  pti_free(src, room);
+  return ok;
+}
+
 static bool run_reduce(const call *k) {
   pti_work *w = k->w;
   if (by_library(k)) {
@@ -235,6 +269,9 @@ static bool run_reduce(const call *k) {
     batch_free(k, &b);
     return ok;
   }
+  size_t bytes = (size_t)w->total * pt_dtype_size(w->dtype);
+  if (w->spread == PTI_SPREAD_ALL && bytes > 0 && bytes * (size_t)(k->g->n - 1) <= DIRECT)
+    return run_direct(k, bytes);
   sum s = {.k = k, .size = pt_dtype_size(w->dtype)};
   s.step = pti_max64(1, pti_min64(SEGMENT / (int64_t)s.size, w->count));
   size_t room = 2 * (size_t)k->g->n * (size_t)s.step * s.size;

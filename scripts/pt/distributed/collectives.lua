@@ -60,8 +60,9 @@ end
 
 -- Where a call is done: on x's device, where the group's library does such sums (moves, without an op), or on the CPU.
 local function home_of(name, group, x, op)
-  local device = tostring(x.device)
-  if device == "cpu" or not group.device then return "cpu" end
+  if not group.device then return "cpu" end
+  local device = x.device
+  if device == "cpu" then return "cpu" end
   if device ~= group.device then
     fail("%s: the tensor is on %s, this rank's collectives are on %s (device_id of init_process_group)", name, device,
       group.device)
@@ -69,7 +70,7 @@ local function home_of(name, group, x, op)
   return core.comm_device_can(group.handle, x, op) and device or "cpu"
 end
 
-local function is_dense(x, home) return tostring(x.device) == home and x:is_contiguous() end
+local function is_dense(x, home) return x.device == home and x:is_contiguous() end
 
 -- What is read of a tensor.
 local function source(x, home)
