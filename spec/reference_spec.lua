@@ -27,7 +27,7 @@ describe("reference:", function()
     for name in pairs(entries) do
       if not known[name] then without[#without + 1] = name .. " (nothing has this name)" end
     end
-    assert.equal("", table.concat(without, ", "))
+    assert.equal("", table.concat(without, ", "), "each wants an entry in scripts/pt/reference/")
     assert(#public > 1100, "the walk over public names has become short: " .. #public)
   end)
 
@@ -68,7 +68,7 @@ describe("reference:", function()
 
   it("is found by name, by value, by an object of the class", function()
     local linear = help "nn.Linear"
-    assert.matches("^pt%.nn%.Linear%(in_features, out_features, bias = true%)\n", linear)
+    assert.matches("^pt%.nn%.Linear%(in_features, out_features, bias = true", linear)
     assert.matches("PyTorch: torch%.nn%.Linear", linear)
     assert.matches("\n    in_features +an integer\n", linear)
     assert.equal(linear, help(pt.nn.Linear))
@@ -83,6 +83,8 @@ describe("reference:", function()
     assert.matches("^pt%.pool%(", help "pool")
     assert.matches("a dimension from 1, or from %-1 for the last", help "softmax")
     assert.matches("^# What is different from PyTorch", help "pytorch")
+    assert.matches("\n  differs: `randperm%(n%)`: 0 to n %- 1; here 1 to n", help "randperm")
+    assert.falsy(help("nn.Tanh"):find "differs:")
   end)
 end)
 
@@ -109,6 +111,17 @@ describe("make docs:", function()
     end
     assert(markdown:find("pt.sum(x, [dim], keepdim = false, [dtype])", 1, true))
     assert(load(definitions, "=pt.d.lua", "t"))
+    local annotated = {} -- the annotations name what the function takes
+    for line in definitions:gmatch "[^\n]+" do
+      local param, taken = line:match "^%-%-%-@param ([%w_.]+)", line:match "^function [^(]*(%b())"
+      if param then annotated[#annotated + 1] = param:gsub("%?$", "") end
+      if taken then
+        assert.equal("(" .. table.concat(annotated, ", ") .. ")", taken, line)
+        annotated = {}
+      elseif not line:find "^%-%-" then
+        annotated = {}
+      end
+    end
     assert(definitions:find("---@class pt.nn.Linear: pt.nn.Module", 1, true))
     assert(definitions:find("---@param x pt.Tensor\n", 1, true))
   end)

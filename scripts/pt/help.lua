@@ -140,6 +140,19 @@ function made.about(item)
   }
 end
 
+-- What the page of differences says about a name: its rows that have the name in code. The first cell is PyTorch's.
+local function differences(name)
+  local found, word = {}, "%f[%w_]" .. name:match "[%w_]+$" .. "%f[^%w_]"
+  for line in require("pt.page.pytorch"):gmatch "[^\n]+" do
+    local cells = {}
+    for cell in line:gmatch "|%s*([^|]-)%s*%f[|]" do cells[#cells + 1] = cell end
+    local code = ""
+    for text in (cells[1] or ""):gmatch "`([^`]+)`" do code = code .. " " .. text end
+    if code:find(word) then found[#found + 1] = ("%s; here %s"):format(cells[1], table.concat(cells, ": ", 2)) end
+  end
+  return found
+end
+
 -- What help prints about an item.
 local function describe(item)
   local about = made.about(item)
@@ -151,6 +164,9 @@ local function describe(item)
   end
   if about.notes then lines[#lines + 1] = "  " .. about.notes end
   if about.from then lines[#lines + 1] = "  PyTorch: " .. about.from end
+  for _, text in ipairs(item.name:find ":" and {} or differences(item.name)) do
+    lines[#lines + 1] = "  differs: " .. text
+  end
   if about.code then
     lines[#lines + 1] = "  > " .. about.code:gsub("\n", "\n  > ")
     if about.printed then lines[#lines + 1] = "  " .. about.printed:gsub("\n", "\n  ") end

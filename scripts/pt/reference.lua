@@ -192,8 +192,8 @@ for home, names in pairs {
     .. "tanhshrink",
   ["torch.special."] = "entr expit gammaln i1 log_ndtr ndtr xlog1py",
   ["torch.linalg."] = "multi_dot",
-  [""] = "clock close copy cpu_level help memory_stats new_rand new_randn ops pool rows set_cpu_level set_memory_limit "
-    .. "slice version worker_id zero cuda.with_stream",
+  [""] = "clock close copy cpu_level get_conv_winograd help memory_stats new_rand new_randn ops pool rows "
+    .. "set_conv_winograd set_cpu_level set_memory_limit slice version worker_id zero cuda.with_stream",
 } do
   for name in names:gmatch "%S+" do elsewhere[name] = home ~= "" and home .. name end
 end

@@ -94,6 +94,14 @@ false
 > pt.tensor({ 1, 2 }):dot(pt.tensor { 3, 4 })
 tensor(11)
 
+= index_add_
+> pt.zeros(3):index_add_(1, pt.tensor { 1, 1 }, pt.tensor { 5.0, 6 })
+tensor([11.,  0.,  0.])
+
+= div_
+> pt.tensor({ 5.0, 6 }):div_(2)
+tensor([2.5000, 3.0000])
+
 = double
 > pt.tensor({ 1 }):double()
 tensor([1.], dtype=pt.float64)
@@ -113,6 +121,10 @@ tensor([1.])
 = get_default_device
 > pt.get_default_device()
 cpu
+
+= get_conv_winograd
+> pt.get_conv_winograd()
+true
 
 = get_default_dtype
 > pt.get_default_dtype()
@@ -311,6 +323,9 @@ tensor([1., 1.])
 = scaled_dot_product_attention
 > F.scaled_dot_product_attention(pt.ones(1, 2, 4), pt.ones(1, 3, 4), pt.ones(1, 3, 4)).shape
 [1, 2, 4]
+
+= set_conv_winograd
+> pt.set_conv_winograd(true)
 
 = set_cpu_level
 > pt.set_cpu_level(pt.cpu_level())

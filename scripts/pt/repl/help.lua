@@ -56,18 +56,21 @@ end
 
 --- Names and lines of help that have a word in them.
 function help.search(session, word)
-  local pattern, found = word:lower(), {}
-  for _, op in ipairs(pt.ops()) do
-    if op.name:lower():find(pattern, 1, true) or op.help:lower():find(pattern, 1, true) then
-      found[#found + 1] = op
+  local reference = require "pt.reference"
+  local pattern, found, entries = word:lower(), {}, reference.entries()
+  for _, item in ipairs(reference.public()) do
+    local entry, op = entries[item.name], reference.op(item.name)
+    local text = entry and entry.help or op and op.help or ""
+    if item.name:lower():find(pattern, 1, true) or text:lower():find(pattern, 1, true) then
+      found[#found + 1] = { name = item.name, help = text:gsub("\n", " ") }
     end
   end
-  for i, op in ipairs(found) do
+  for i, item in ipairs(found) do
     if i > 40 then
       session:print(("... %d more"):format(#found - 40))
       break
     end
-    session:print(("%-24s %s"):format(op.name, op.help))
+    session:print(("%-24s %s"):format(item.name, item.help))
   end
   if #found == 0 then session:print(("nothing mentions '%s'"):format(word)) end
 end

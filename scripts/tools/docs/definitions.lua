@@ -49,12 +49,26 @@ end
 -- What a call by words in a text takes: "(x, dst, [group])" gives names for the annotations.
 local function params_of_text(lines, text)
   local names = {}
-  for word in (text:gsub("%b{}", "options")):gmatch "[%a_][%w_]*" do
+  text = text:gsub("%b{}", "options"):gsub('=%s*%b""', ""):gsub("=%s*[%w_.-]+", "") -- without defaults
+  for word in text:gmatch "[%a_][%w_]*" do
     if reserved[word] or names[word] then break end
     names[#names + 1], names[word] = word, true
     lines[#lines + 1] = ("---@param %s? any"):format(word)
   end
   return table.concat(names, ", ")
+end
+
+-- The type of a call that makes an object: fun(in_features: integer, ...): pt.nn.Linear.
+local function constructor(signature, name)
+  local words, optional = {}, false
+  for _, p in ipairs(signature and signature.params or {}) do
+    if not p.type or reserved[p.name] then break end
+    optional = optional or p.optional
+    words[#words + 1] = ("%s%s: %s"):format(p.name, optional and "?" or "", optional and types[p.type] .. "|table"
+      or types[p.type])
+  end
+  words[#words + 1] = "...: any"
+  return ("---@overload fun(%s): %s"):format(table.concat(words, ", "), name)
 end
 
 local function is_class(value) return type(value) == "table" and rawget(value, "__index") == value end
@@ -73,7 +87,7 @@ local function emit(lines, item, about, entry, classes)
     local base = base_of(item.value)
     local name = "pt." .. item.name
     lines[#lines + 1] = ("---@class %s%s"):format(name, classes[base] and ": " .. classes[base] or "")
-    lines[#lines + 1] = ("---@overload fun(...: any): %s"):format(name)
+    lines[#lines + 1] = constructor(signature, name)
     lines[#lines + 1] = name .. " = {}\n"
     return
   end

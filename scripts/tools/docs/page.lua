@@ -43,8 +43,10 @@ box.addEventListener('input', () => {
     a.classList.toggle('gone', !hit);
     if (hit && words.length) found.push(a);
   });
-  const rank = a => { const n = a.dataset.name.toLowerCase(), w = words[0];
-    return n === w || n.endsWith('.' + w) ? 0 : n.includes(w) ? 1 : 2 };
+  const rank = a => Math.min(...words.map(w => {
+    const n = a.dataset.name.toLowerCase();
+    return n === w || n.endsWith('.' + w) ? 0 : n.includes(w) ? 1 : 2;
+  }));
   found.sort((a, b) => rank(a) - rank(b)).slice(0, 40).forEach(a => {
     const link = document.createElement('a');
     link.href = '#' + a.id; link.textContent = a.dataset.name; hits.append(link);
