@@ -97,9 +97,18 @@ static int grad(lua_State *L) {
   return ok ? 1 : pl_raise_walk(L);
 }
 
-/* x:requires_grad_(on = true) -> x */
+/* x:requires_grad_(requires_grad = true) -> x */
 static int x_requires_grad(lua_State *L) {
   pt_tensor *x = pl_check_tensor(L, 1, "requires_grad_", "x");
+  if (pl_is_options(L, 2)) {
+    for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
+      if (lua_type(L, -2) != LUA_TSTRING || strcmp(lua_tostring(L, -2), "requires_grad") != 0)
+        pl_error(L, PT_EARG, "requires_grad_: unknown option '%s'; it takes requires_grad",
+                 luaL_tolstring(L, -2, NULL));
+    }
+    lua_getfield(L, 2, "requires_grad");
+    lua_replace(L, 2);
+  }
   if (!lua_isnoneornil(L, 2) && !lua_isboolean(L, 2))
     pl_error(L, PT_EARG, "requires_grad_: expected true or false, got %s", pl_describe(L, 2));
   pt_scope scope = pt_scope_begin();

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "node.h"
-#include "ptlua_run.h"
+#include "ops.h"
 #include "slots.h"
 #include "tensor.h"
 
@@ -119,6 +119,30 @@ pt_tensor *cumprod_run(const cumprod_args *args) {
               NULL);
 }
 
+/* Entries `by` and more places later along dim, then `rest` in the last places. */
+static pt_tensor *later(pt_tensor *t, int dim, int64_t by, pt_tensor *rest) {
+  if (t == NULL || rest == NULL) return NULL;
+  int64_t n = t->size[dim];
+  return pt_cat((pt_tensor *[]){pt_narrow(t, dim, by, n - by), pt_narrow(rest, dim, 0, by)}, 2,
+                dim);
+}
+
+/* The gradient of cumprod without a division, so that its own gradient is right where x has zeros: the product of what
+   stands before x[k], times s[k] = g[k] + x[k + 1] s[k + 1], which is found by doubling. */
+static pt_tensor *cumprod_grad_in_ops(pt_tensor *x, pt_tensor *g, int dim) {
+  pt_tensor *none = pt_zeros(x->size, x->nd, x->dtype, pti_dev(x));
+  pt_tensor *one = pt_ones(x->size, x->nd, x->dtype, pti_dev(x));
+  int64_t n = x->size[dim];
+  pt_tensor *before[] = {pt_narrow(one, dim, 0, 1),
+                         pt_cumprod(pt_narrow(x, dim, 0, n - 1), dim, -1)};
+  pt_tensor *factor = later(x, dim, 1, none), *s = g;
+  for (int64_t by = 1; by < n && s && factor; by *= 2) {
+    s = pt_add(s, pt_mul(factor, later(s, dim, by, none)));
+    factor = pt_mul(factor, later(factor, dim, by, none));
+  }
+  return pt_mul(pt_cat(before, 2, dim), s);
+}
+
 /* gx[k] = sum over i >= k of g[i] times the product of x[0 .. i] without x[k]. Where no x is zero
    that is the sum of g y from the end over x; at and after a line's first zero the products are
    made anew, from x with a one in the place of that zero; after a second zero nothing is left. */
@@ -127,9 +151,16 @@ bool cumprod_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   pt_tensor *x = pti_saved(n, 0), *y = pti_saved_out(n, 0), *zero, *none = pt_scalar_int(0),
             *one = pt_scalar_int(1);
   int dim = (int)args.dim;
+  double zeros;
   if (x == NULL || y == NULL) return false;
   if (x->dtype != y->dtype) x = pt_to_dtype(x, y->dtype);
   zero = pt_eq(x, none);
+  if (pt_grad_enabled() && x && x->nd > 0 && x->numel > 0) {
+    if (!pti_dim(n->op->name, args.dim, x->nd, &dim)) return false;
+    if (!pt_item(pt_any(zero, NULL, -1, false), &zeros)) return false;
+    if (zeros != 0)
+      return (gx[0] = pti_grad_as(cumprod_grad_in_ops(x, g[0], dim), &n->in[0])) != NULL;
+  }
   pt_tensor *count = pt_cumsum(zero, dim, PT_I64, false); /* zeros up to here */
   pt_tensor *first = pt_logical_and(zero, pt_eq(count, one));
   pt_tensor *plain = pt_div(pt_cumsum(pt_mul(g[0], y), dim, -1, true), pt_where(zero, one, x));

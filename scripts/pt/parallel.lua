@@ -20,40 +20,37 @@ local pt = require "pt"
 local core = require "pt.core"
 local nn = require "pt.nn"
 local fail = require "pt.fail"
+local signature = require "pt.signature"
 
 ---@class pt.nn.DataParallel : pt.nn.Module
 local DataParallel = nn.class("DataParallel")
 
-local known = { workers = true, shards = true, pool = true, devices = true, device_ids = true, output_device = true }
-
 ---@param model pt.nn.Module
 ---@param options? {workers?: integer, shards?: integer, pool?: pt.Pool, devices?: string[], device_ids?: integer[],
---- output_device?: string} workers: the cores that this process may use; shards: as many as workers; pool: one that is
---- there already; devices: where replicas live, the model on the first; output_device: the first
-function DataParallel:init(model, options)
+--- output_device?: string, dim?: integer} workers: the cores that this process may use; shards: as many as workers;
+--- pool: one that is there already; devices: where replicas live, the model on the first; output_device: the first;
+--- dim: that of the batch, 1
+local function init(self, model, device_ids, output_device, dim, workers, shards, pool, devices)
   if type(model) ~= "table" or not model.__ptmodule then
     fail("DataParallel: expected a module, got %s", type(model) == "table" and "a table" or tostring(model))
   end
-  options = options or {}
-  for name in pairs(options) do
-    if not known[name] then
-      fail("DataParallel: unknown option '%s'; it takes workers, shards, pool, devices, device_ids, output_device",
-        name)
-    end
-  end
-  self.module = model
-  self.devices = require("pt.replicas").devices_of(options)
+  if dim < 1 then fail("DataParallel: dim must be 1 or more, got %d", dim) end
+  self.module, self.dim = model, dim
+  self.devices = require("pt.replicas").devices_of(devices or device_ids)
   if self.devices then
-    self.output_device = options.output_device or self.devices[1]
+    self.output_device = output_device or self.devices[1]
     return
   end
-  self.own = not options.pool -- to be closed with this
-  self.pool = options.pool or pt.pool(options.workers)
-  self.shards = options.shards or #self.pool
+  self.own = not pool -- to be closed with this
+  self.pool = pool or pt.pool(workers)
+  self.shards = shards or #self.pool
   if math.type(self.shards) ~= "integer" or self.shards < 1 then
     fail("DataParallel: shards must be a positive integer, got %s", tostring(self.shards))
   end
 end
+
+DataParallel.init = signature("DataParallel",
+  "module:a device_ids:l? output_device:a? dim:i=1 workers:i? shards:i? pool:a? devices:l?", init)
 
 --- Ends the workers, unless the pool was given.
 function DataParallel:close()
@@ -65,11 +62,11 @@ DataParallel.__close = DataParallel.close
 
 -- The pieces of a tensor or of a list of such, as lists: one for each shard.
 local function split(self, owner, x, out, place)
-  if not core.is_tensor(x) or x.ndim == 0 then
+  if not core.is_tensor(x) or x.ndim < self.dim then
     fail("%s: argument %d must be a tensor with a batch dimension, got %s", owner, place,
-      core.is_tensor(x) and "a scalar" or "a " .. type(x))
+      core.is_tensor(x) and x.ndim > 0 and tostring(x.shape) or core.is_tensor(x) and "a scalar" or "a " .. type(x))
   end
-  local pieces = x:detach():chunk(math.max(1, math.min(self.shards, x.shape[1])), 1)
+  local pieces = x:detach():chunk(math.max(1, math.min(self.shards, x.shape[self.dim])), self.dim)
   if place > 1 and #pieces ~= #out then
     fail("%s: argument 1 has %d pieces, argument %d has %d: batches of different sizes", owner, #out, place, #pieces)
   end
@@ -134,9 +131,9 @@ end
 ---@return pt.Tensor loss
 function DataParallel:backward(criterion, x, ...)
   if self.devices then return require("pt.replicas").backward(self, criterion, x, ...) end
-  local model, n = self.module, core.is_tensor(x) and x.ndim > 0 and x.shape[1] or 1
+  local model, n = self.module, core.is_tensor(x) and x.ndim > 0 and x.shape[self.dim] or 1
   local tasks = split_all(self, "backward", x, ...)
-  for _, task in ipairs(tasks) do table.insert(task, 1, task[1].shape[1] / n) end
+  for _, task in ipairs(tasks) do table.insert(task, 1, task[1].shape[self.dim] / n) end
   local results = self.pool:starmap(function(weight, piece, ...)
     local loss = criterion(model(piece), ...)
     if weight ~= 1 then loss = loss * weight end
@@ -155,14 +152,14 @@ end
 -- ---- the forward pass ----
 
 -- Outputs of the shards, one after the other; scalars become a vector.
-local function gather(results, key)
+local function gather(self, results, key)
   local list = {}
   for i, result in ipairs(results) do
     local y = result[key]
     if not core.is_tensor(y) then fail("DataParallel: the model must return a tensor, got a %s", type(y)) end
     list[i] = y.ndim == 0 and y:unsqueeze(1) or y
   end
-  return pt.cat(list, 1)
+  return pt.cat(list, list[1].ndim < self.dim and 1 or self.dim)
 end
 
 local function run_forward(self, seed, ...)
@@ -172,7 +169,7 @@ local function run_forward(self, seed, ...)
     return { y = model(...), buffers = buffers_of(model) }
   end, split_all(self, "DataParallel", ...), { seed = seed })
   set_buffers(model, results[1].buffers)
-  return gather(results, "y")
+  return gather(self, results, "y")
 end
 
 -- The gradients of a forward pass of n inputs: the replicas go forward again, with the same random numbers, and back.
@@ -197,7 +194,7 @@ local function run_backward(self, seed, needs, n, tensors)
     if needs[i] then
       local pieces = {}
       for k, result in ipairs(results) do pieces[k] = result.inputs[i] end
-      of_inputs[i] = pt.cat(pieces, 1)
+      of_inputs[i] = pt.cat(pieces, self.dim)
     end
   end
   return of_inputs, add_up(lists)

@@ -10,9 +10,9 @@ local fail = require "pt.fail"
 local replicas = {}
 
 --- The devices that options name: a list of names, or PyTorch's device_ids (from 0).
+---@param list? any[]
 ---@return string[]?
-function replicas.devices_of(options)
-  local list = options.devices or options.device_ids
+function replicas.devices_of(list)
   if not list then return nil end
   if type(list) ~= "table" or #list == 0 then
     fail("DataParallel: devices must be a list like {\"cuda:0\", \"cuda:1\"}")
@@ -55,14 +55,17 @@ local function replica_of(model, device, done)
 end
 
 -- For each device its piece of every argument; numbers, tables and the like go to all.
-local function scatter(devices, owner, ...)
+local function scatter(devices, dim, owner, ...)
   local out, n = {}, select("#", ...)
   for place = 1, n do
     local x = select(place, ...)
     local pieces
     if core.is_tensor(x) then
-      if x.ndim == 0 then fail("%s: argument %d must have a batch dimension, got a scalar", owner, place) end
-      pieces = x:chunk(math.max(1, math.min(#devices, x.shape[1])), 1)
+      if x.ndim < dim then
+        fail("%s: argument %d must have a batch dimension, got %s", owner, place,
+          x.ndim == 0 and "a scalar" or tostring(x.shape))
+      end
+      pieces = x:chunk(math.max(1, math.min(#devices, x.shape[dim])), dim)
       if out[1] and #out ~= #pieces then
         fail("%s: argument %d has %d pieces, those before it %d: batches of different sizes", owner, place, #pieces,
           #out)
@@ -81,7 +84,7 @@ end
 local function each(self, owner, fn, ...)
   local model, devices = self.module, self.devices
   check_home(model, devices[1])
-  local pieces, results = scatter(devices, owner, ...), {}
+  local pieces, results = scatter(devices, self.dim, owner, ...), {}
   for i, piece in ipairs(pieces) do
     local replica = i == 1 and model or replica_of(model, devices[i], {})
     results[i] = fn(replica, table.unpack(piece, 1, piece.n))
@@ -98,18 +101,18 @@ end
 function replicas.forward(self, ...)
   local outputs = each(self, "DataParallel", forward_one, ...)
   for i, y in ipairs(outputs) do outputs[i] = y:to(self.output_device) end
-  return pt.cat(outputs, 1)
+  return pt.cat(outputs, outputs[1].ndim < self.dim and 1 or self.dim)
 end
 
 --- As DataParallel:backward: the loss of each piece is found on its device.
 function replicas.backward(self, criterion, x, ...)
-  local n = core.is_tensor(x) and x.ndim > 0 and x.shape[1] or 1
+  local n = core.is_tensor(x) and x.ndim >= self.dim and x.shape[self.dim] or 1
   local losses, pieces = each(self, "backward", function(replica, piece, ...)
     return criterion(replica(piece), ...)
   end, x, ...)
   local sum
   for i, loss in ipairs(losses) do
-    local part = (loss * (pieces[i][1].shape[1] / n)):to(self.output_device)
+    local part = (loss * (pieces[i][1].shape[self.dim] / n)):to(self.output_device)
     sum = sum and sum + part or part
   end
   sum:backward()

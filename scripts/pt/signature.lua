@@ -153,8 +153,9 @@ local function is_options(table, param, params)
   if type(table) ~= "table" or getmetatable(table) ~= nil then return false end
   local key = next(table)
   if not (param and param.kind:find "[ltaIDSL]") then return key == nil or type(key) == "string" end
-  return type(key) == "string"
-    and (params[key] ~= nil or params.writes and key == "out" or param.kind:find "[IDSL]" ~= nil)
+  if type(key) ~= "string" then return false end
+  local is_list = param.kind:find "[IDSL]" or param.kind == "l" and param.optional -- which has no names for keys
+  return params[key] ~= nil or params.writes and key == "out" or is_list ~= nil and is_list ~= false
 end
 
 -- The values from place k on as one list in place k. Returns how many places are filled then.

@@ -54,12 +54,13 @@ local function check_dims(self, x, least, most)
     least == most and tostring(least) or ("%d to %d"):format(least, most), most > 2 and ", ..." or "")
 end
 
-local NORM = "num_features:i eps:n=1e-5 momentum:n?=0.1 affine:b=%s track_running_stats:b=%s device:v? dtype:y? "
-  .. "bias:b=true"
+local NORM = "num_features:i eps:n=1e-5 momentum:n?=0.1 affine:b=%s track_running_stats:b=%s%s device:v? "
+  .. "dtype:y? bias:b=true"
 
 -- BatchNorm for x of least to most dims.
-local function batch_norm(name, least, most)
-  local Norm = define.with_parameters(name, NORM:format(true, true),
+local function batch_norm(name, least, most, more)
+  local options = NORM:format(true, true, more or "")
+  local Norm = define.with_parameters(name, options,
     function(self, x)
       check_dims(self, x, least, most)
       if x:size(2) ~= self.num_features then
@@ -83,7 +84,7 @@ batch_norm("BatchNorm3d", 5, 5)
 
 --- BatchNorm whose statistics, in training, are those of the batches of all ranks of a job (pt.distributed) together.
 --- `module.process_group`: of some ranks.
-local Sync = batch_norm("SyncBatchNorm", 2, 8)
+local Sync = batch_norm("SyncBatchNorm", 2, 8, " process_group:a?")
 local alone = Sync.forward
 
 function Sync:forward(x)
@@ -119,7 +120,7 @@ end
 
 for nd = 1, 3 do
   local name = ("InstanceNorm%dd"):format(nd)
-  local Norm = define.with_parameters(name, NORM:format(false, false),
+  local Norm = define.with_parameters(name, NORM:format(false, false, ""),
     function(self, x)
       check_dims(self, x, nd + 1, nd + 2)
       local single = x.ndim == nd + 1
