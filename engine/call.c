@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "mem.h"
+#include "ptlua_ids.h"
 
 /* ---- inputs ---- */
 
@@ -23,9 +24,10 @@ static bool room_for_inputs(const pt_op *op, const pt_arg *arg, pti_inputs *in) 
   return (in->v = pti_alloc(in->bytes)) != NULL;
 }
 
-/* All tensors of a call are on one device; 0-dim ones of the CPU go anywhere. */
+/* All tensors of a call are on one device; 0-dim ones of the CPU go anywhere, and copy comes from anywhere. */
 static bool same_device(const pt_op *op, const pti_param_spec *p, const pt_tensor *t, int *device) {
   if (t->nd == 0 && pti_dev(t) == 0) return true;
+  if (*device >= 0 && op == pti_op_at(PTI_OP_copy)) return true;
   if (*device >= 0 && pti_dev(t) != *device) {
     return pti_refuse(PT_EDEVICE,
                       "%s: %s is on %s, the tensors before it on %s; move it with :to()", op->name,

@@ -339,3 +339,33 @@ describe("cumprod", function()
     assert.same({ 4, 2, 32, 0 }, pt.autograd.grad(g:square():sum(), { x })[1]:tolist())
   end)
 end)
+
+describe("a device", function()
+  local device = require "spec.support.device"(it, pending)
+  local here = { device = device.name }
+
+  device.it("holds what a layer makes there", function()
+    for _, layer in ipairs {
+      nn.Linear(2, 3, here), nn.LSTM(2, 3, here), nn.BatchNorm1d(3, here), nn.Embedding(3, 2, here),
+    } do
+      for _, x in ipairs(layer:parameters()) do assert.equal(device.name, x.device) end
+      for _, x in ipairs(layer:buffers()) do assert.equal(device.name, x.device) end
+    end
+    assert.equal("cpu", pt.get_default_device())
+    assert.equal(device.name, pt.tril_indices(2, 2, here).device)
+  end)
+
+  device.it("is one that copy_ comes from and goes to, with gradients; out is on that of the result", function()
+    local there, x = pt.zeros(3, here), pt.tensor({ 1.0, 2, 3 }, { requires_grad = true })
+    local y = there:copy_(x, { non_blocking = true })
+    assert.same({ 1, 2, 3 }, y:cpu():tolist())
+    y:sum():backward()
+    assert.equal("cpu", x.grad.device)
+    assert.same({ 1, 1, 1 }, x.grad:tolist())
+    assert.same({ 1, 2, 3 }, pt.empty(3):copy_(y:detach(), true):tolist())
+    local z = y:detach()
+    assert.is_true(rawequal(z, pt.mul(z, z, { out = z })))
+    assert.match("^mul: out is on cpu, but the result on " .. device.name, message(pt.mul, z, z, { out = pt.empty(3) }))
+    assert.equal(device.name, pt.linalg.svdvals(pt.ones(2, 2, here), { driver = "gesvd" }).device)
+  end)
+end)

@@ -54,7 +54,12 @@ pt_tensor *copy_run(const copy_args *args) {
   pti_error_prefix(args->op->name);
   return NULL;
 }
-bool copy_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) { return fill_vjp(n, g, gx); }
+bool copy_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  if (!fill_vjp(n, g, gx)) return false;
+  if (gx[1] && pti_dev(gx[1]) != n->in[1].device)
+    gx[1] = pt_to_device(gx[1], n->in[1].device, false);
+  return !pti_wants(n, 1) || gx[1] != NULL;
+}
 
 /* where(mask, value, x), written over x in one pass by the kernel of `where`. */
 pt_tensor *masked_fill_run(const masked_fill_args *args) {

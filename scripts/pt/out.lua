@@ -24,6 +24,9 @@ local function check(name, out, result)
   if category(result.dtype) > category(out.dtype) then
     fail("%s: out is %s and cannot hold the result, %s", name, tostring(out.dtype), tostring(result.dtype))
   end
+  if out.device ~= result.device then
+    fail("%s: out is on %s, but the result on %s", name, out.device, result.device)
+  end
   if out.shape ~= result.shape then
     fail("%s: out is %s, but the result %s", name, tostring(out.shape), tostring(result.shape))
   end
