@@ -222,6 +222,7 @@ define("diff", "x:T n:i=1 dim:i=-1 prepend:T? append:T?",
 
 define("trapezoid", "y:T x:A? dx:n=1 dim:i=-1", "the area under y along dim, at places x or dx apart",
   function(y, x, dx, dim)
+    if type(x) == "boolean" then fail("trapezoid: x must be a tensor or a number, got %s", x) end
     if type(x) == "number" then x, dx = nil, x end
     local n = y:size(dim)
     if n < 2 then return y:sum(dim) * 0 end

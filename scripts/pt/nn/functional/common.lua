@@ -12,6 +12,9 @@ local common = {}
 ---@return integer[]
 function common.each(op, name, value, nd)
   local list = type(value) == "number" and { value } or value
+  if type(list) ~= "table" then
+    fail("%s: %s must be a number, or a list of one for each of %d dims, got %s", op, name, nd, tostring(value))
+  end
   if #list ~= 1 and #list ~= nd then
     fail("%s: %s has %d numbers, but takes one, or one for each of %d dims", op, name, #list, nd)
   end
