@@ -241,7 +241,7 @@ int pl_set(lua_State *L) {
                     {.i = false}};
     ok = pti_call_inplace(pti_op_at(PTI_OP_index_put), arg) != NULL;
   } else if (ok) {
-    pt_arg arg[] = {{.t = part, .given = true}, {.t = value, .given = true}};
+    pt_arg arg[] = {{.t = part, .given = true}, {.t = value, .given = true}, {.i = false}};
     ok = pti_call_inplace(pti_op_at(PTI_OP_copy), arg) != NULL;
   }
   if (!ok) rename_error();

@@ -97,7 +97,7 @@ static pt_tensor *edit_complex(const pt_op *op, pt_arg *arg, pt_tensor *y) {
     return pti_fail(PT_ESHAPE, "%s_: x [%s] cannot take the result [%s]", op->name,
                     pti_shape_text(x), pti_shape_text(y));
   }
-  pt_arg copy[] = {{.t = x, .given = true}, {.t = y, .given = true}};
+  pt_arg copy[] = {{.t = x, .given = true}, {.t = y, .given = true}, {.i = false}};
   return pti_call_inplace(pti_op_at(PTI_OP_copy), copy);
 }
 
