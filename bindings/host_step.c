@@ -48,11 +48,8 @@ static void slice(lua_State *L, lua_Debug *ar) {
   t->last = now;
   t->longest = gap > t->longest ? gap : 0.98 * t->longest;
   if (L != t->co) return; /* a coroutine of the script's own goes on to its yield */
-  if (now + t->longest >= t->end && lua_isyieldable(L)) {
-    lua_yield(L, 0);
-    return;
-  }
   adapt(L, t, gap);
+  if (now + t->longest >= t->end && lua_isyieldable(L)) lua_yield(L, 0);
 }
 
 /* ---- start ---- */

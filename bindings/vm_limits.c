@@ -1,5 +1,5 @@
 /* vm_limits.c: limits of a vm: where they are kept, and the hook that looks at them. A vm with a limit has the hook in all
-   its coroutines, which costs scripts about a quarter of their speed (calls into C nothing); others have none.
+   its coroutines, which halves the speed of a tight loop (calls into C cost the same); others have none.
 
    Once a limit of time or instructions is reached, every instruction raises, whatever a script catches, until the call
    from the host is over. */
