@@ -196,7 +196,7 @@ static void check_signature(lua_State *L, const char *name, const char *signatur
   const char *kinds = strchr(signature, '>');
   bool fine = strspn(signature, "nisSbTV?*>") == strlen(signature);
   fine = fine &&
-         (kinds == NULL || (strpbrk(kinds + 1, "?*>") == NULL && strlen(kinds + 1) <= RESULTS));
+      (kinds == NULL || (strpbrk(kinds + 1, "?*>") == NULL && strlen(kinds + 1) <= RESULTS));
   if (!fine)
     pl_error(
         L, PT_EARG,

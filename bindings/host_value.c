@@ -95,11 +95,11 @@ void pl_push_argument(lua_State *L, const char *op, char kind, va_list *ap) {
 }
 
 const char *pl_kind_name(char kind) {
-  return kind == 'n'   ? "a number"
-         : kind == 'i' ? "an integer"
-         : kind == 'b' ? "a boolean"
-         : kind == 'T' ? "a tensor"
-                       : "a string";
+  return kind == 'n' ? "a number"
+      : kind == 'i'  ? "an integer"
+      : kind == 'b'  ? "a boolean"
+      : kind == 'T'  ? "a tensor"
+                     : "a string";
 }
 
 bool pl_read_result(lua_State *L, pt_vm *vm, const char *op, int i, char kind, va_list *ap) {

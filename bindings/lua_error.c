@@ -17,7 +17,7 @@ static bool is_ours(const lua_Debug *ar) {
   const char *folder = getenv("PT_LUA_PATH");
   if (strncmp(ar->source, "=[pt]", 5) == 0) return true;
   return folder && *folder && ar->source[0] == '@' &&
-         strncmp(ar->source + 1, folder, strlen(folder)) == 0;
+      strncmp(ar->source + 1, folder, strlen(folder)) == 0;
 }
 
 /* " (train.lua:12)": the innermost line that is not the library's; "" where there is none. */

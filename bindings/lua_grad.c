@@ -17,8 +17,8 @@ static int flag(lua_State *L, int i, const char *op, const char *key, int value)
 
 static int read_flags(lua_State *L, int i, const char *op) {
   return flag(L, i, op, "retain_graph", PT_RETAIN_GRAPH) |
-         flag(L, i, op, "create_graph", PT_CREATE_GRAPH) |
-         flag(L, i, op, "allow_unused", PT_ALLOW_UNUSED);
+      flag(L, i, op, "create_graph", PT_CREATE_GRAPH) |
+      flag(L, i, op, "allow_unused", PT_ALLOW_UNUSED);
 }
 
 static void check_list(lua_State *L, int i, const char *op, const char *what) {
@@ -43,8 +43,8 @@ static pt_tensor **read_tensors(lua_State *L, int i, const char *op, const char 
   for (int k = 0; k < n; k++) {
     int type = lua_rawgeti(L, i, k + 1);
     x[k] = holes && (type == LUA_TNIL || (type == LUA_TBOOLEAN && !lua_toboolean(L, -1)))
-               ? NULL
-               : pl_check_tensor(L, -1, op, what);
+        ? NULL
+        : pl_check_tensor(L, -1, op, what);
     lua_pop(L, 1);
   }
   return x;

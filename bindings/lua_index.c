@@ -135,8 +135,9 @@ static void read_key(lua_State *L, key *k, const pt_tensor *x) {
 static void rename_error(void) {
   const char *rest = strstr(pt_error(), ": ");
   char text[512];
-  if (rest == NULL || (strncmp(pt_error(), "select", 6) && strncmp(pt_error(), "slice", 5) &&
-                       strncmp(pt_error(), "index", 5) && strncmp(pt_error(), "copy", 4)))
+  if (rest == NULL ||
+      (strncmp(pt_error(), "select", 6) && strncmp(pt_error(), "slice", 5) &&
+       strncmp(pt_error(), "index", 5) && strncmp(pt_error(), "copy", 4)))
     return;
   size_t n = strlen(rest);
   if (n >= sizeof text) return;

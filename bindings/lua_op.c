@@ -135,17 +135,17 @@ static int fn(lua_State *L) {
 }
 
 static const char *kind_of(const pt_op *op) {
-  return op->kind == PTI_ELEMENTWISE  ? "element-wise"
-         : op->kind == PTI_STRUCTURED ? "op"
-                                      : "op made of others";
+  return op->kind == PTI_ELEMENTWISE ? "element-wise"
+      : op->kind == PTI_STRUCTURED   ? "op"
+                                     : "op made of others";
 }
 
 /* What an element-wise op takes; NULL for others. */
 static const char *dtypes_of(const pt_op *op) {
   if (op->kind != PTI_ELEMENTWISE) return NULL;
-  return op->dtypes == PTI_FLOATS        ? "floats; integers and bool become floats"
-         : op->dtypes & PTI_BIT(PT_BOOL) ? op->dtypes & PTI_FLOATS ? "all" : "integers and bool"
-                                         : "numbers, not bool";
+  return op->dtypes == PTI_FLOATS     ? "floats; integers and bool become floats"
+      : op->dtypes & PTI_BIT(PT_BOOL) ? op->dtypes & PTI_FLOATS ? "all" : "integers and bool"
+                                      : "numbers, not bool";
 }
 
 /* core.ops() -> a list of {name=, sig=, help=, kind=, dtypes=, differentiable=, inplace=} */

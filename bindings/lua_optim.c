@@ -76,7 +76,7 @@ static void push_list(lua_State *L, const char *op, const char *slot) {
 /* A box without a tensor: it waits for the step, was left by a step that failed, or was closed. */
 static bool is_empty(lua_State *L, int i) {
   return pl_tensor_at(L, i) == NULL && lua_type(L, i) == LUA_TUSERDATA &&
-         lua_rawlen(L, i) == sizeof(pl_box);
+      lua_rawlen(L, i) == sizeof(pl_box);
 }
 
 /* Makes sure that there is a box (empty where the step will make the tensor) and a number for parameter i. */
@@ -177,9 +177,9 @@ static int step(lua_State *L, const stepper *s, const pti_sgd *sgd, const pti_ad
   pti_member *m = prepare(L, s, &n);
   pt_scope scope = pt_scope_begin();
   gather(L, s, m, n);
-  bool ok = sgd    ? pti_sgd_step(m, n, sgd)
-            : adam ? pti_adam_step(m, n, adam)
-                   : pti_rule_step(m, n, s->rule);
+  bool ok = sgd ? pti_sgd_step(m, n, sgd)
+      : adam    ? pti_adam_step(m, n, adam)
+                : pti_rule_step(m, n, s->rule);
   settle(L, s, m, n, ok);
   pt_scope_end(scope);
   return ok ? 0 : pl_raise(L);

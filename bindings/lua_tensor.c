@@ -202,10 +202,10 @@ static int tensor_field(lua_State *L, pt_tensor *x, enum field field) {
   if (field == GRAD && x->grad == NULL) return lua_pushnil(L), 1;
   pl_box *box = pl_new_box(L);
   pt_scope scope = pt_scope_begin();
-  pt_tensor *y = field == GRAD   ? pt_grad(x)
-                 : field == DATA ? pt_detach(x)
-                 : field == T    ? pt_permute(x, dims, nd)
-                                 : pt_transpose(x, -2, -1);
+  pt_tensor *y = field == GRAD ? pt_grad(x)
+      : field == DATA          ? pt_detach(x)
+      : field == T             ? pt_permute(x, dims, nd)
+                               : pt_transpose(x, -2, -1);
   return pl_finish(L, box, y, scope);
 }
 

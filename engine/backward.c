@@ -147,7 +147,7 @@ static void bring_back(walk *w) {
 /* Whether nothing else can see its elements. */
 static bool sole_owner(const pt_tensor *g) {
   return g->refs == 1 && g->alias->refs == 1 && atomic_load(&g->alias->storage->refs) == 1 &&
-         pti_dense(g);
+      pti_dense(g);
 }
 
 /* old + g, into old where that is safe. Returns a reference for the caller. */
@@ -286,7 +286,7 @@ static const pt_op steps_op = {
 static bool goes_by_steps(const pt_op *op, int i) {
   if (op->kind != PTI_ELEMENTWISE) {
     return op == pti_op_at(PTI_OP_max_pool) || op == pti_op_at(PTI_OP_avg_pool) ||
-           op == pti_op_at(PTI_OP_nll_loss_forward);
+        op == pti_op_at(PTI_OP_nll_loss_forward);
   }
   const pti_formula *f = &op->grad[i];
   for (int s = 0; s < f->n; s++) {

@@ -55,7 +55,7 @@ static bool save_old(const pt_op *op, pti_inputs *in) {
   for (int i = 0; i < in->n && op->kind == PTI_ELEMENTWISE; i++)
     reads |= (op->grad[i].uses & PTI_USE_A) && pti_needs_grad(in->v[i]);
   return !reads ||
-         (in->v[0] = pti_call_plain(PTI_OP_clone, &(pt_arg){.t = in->v[0], .given = true})) != NULL;
+      (in->v[0] = pti_call_plain(PTI_OP_clone, &(pt_arg){.t = in->v[0], .given = true})) != NULL;
 }
 
 static pt_tensor *edit(const pt_op *op, pt_arg *arg, pti_inputs *in) {

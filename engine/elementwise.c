@@ -51,7 +51,7 @@ static void fill_iter(pti_iter *it, pt_tensor *const *x, int n) {
   bool flat = true;
   for (int i = 0; i < n && flat; i++) {
     flat = x[i]->nd == y->nd && memcmp(x[i]->size, y->size, y->nd * sizeof *y->size) == 0 &&
-           pti_dense(x[i]);
+        pti_dense(x[i]);
   }
   if (flat) {
     it->nd = 1;
@@ -231,10 +231,10 @@ bool pti_ew_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
     const pti_edge *e = &n->in[i];
     const pti_formula *f = &n->op->grad[i];
     bool identity = f->n == 1 && f->uses == PTI_USE_G;
-    pt_tensor *t = identity            ? g[0]
-                   : pt_grad_enabled() ? replay(n, i, g[0])
-                   : g[0]->numel       ? kernel(n, i, g[0])
-                                       : g[0];
+    pt_tensor *t = identity ? g[0]
+        : pt_grad_enabled() ? replay(n, i, g[0])
+        : g[0]->numel       ? kernel(n, i, g[0])
+                            : g[0];
     t = pti_sum_to(t, e->size, e->nd);
     if (t && t->dtype != e->dtype) t = pt_to_dtype(t, e->dtype);
     if ((gx[i] = t) == NULL) return false;

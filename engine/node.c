@@ -53,7 +53,7 @@ static uint64_t next_id(pt_tensor *const *in, int nin) {
 static pt_node *node_new(const pt_op *op, const pt_arg *arg, pt_tensor *const *in, int nin,
                          int nout, int nsaved) {
   size_t bytes = sizeof(pt_node) + (size_t)nin * sizeof(pti_edge) +
-                 (size_t)nsaved * sizeof(pti_saved_slot) + (size_t)nout * sizeof(pt_tensor *);
+      (size_t)nsaved * sizeof(pti_saved_slot) + (size_t)nout * sizeof(pt_tensor *);
   int narg = op ? op->narg : 0;
   for (int i = 0; i < nin; i++) bytes += in[i] ? in[i]->nd * sizeof(int64_t) : 0;
   bytes += (size_t)narg * sizeof(pt_arg);

@@ -25,7 +25,7 @@ static bool active(const pti_member *m) { return m->p && m->p->grad; }
 
 static bool same_place(const pt_tensor *x, const pt_tensor *y) {
   return x->dtype == y->dtype && pti_dev(x) == pti_dev(y) && x->nd == y->nd &&
-         memcmp(x->size, y->size, x->nd * sizeof *x->size) == 0;
+      memcmp(x->size, y->size, x->nd * sizeof *x->size) == 0;
 }
 
 /* Whether `x`, the gradient or a state of parameter i, fits it. */
@@ -52,9 +52,9 @@ static bool check(const pass *a) {
     for (int k = 0; k < a->nstate; k++)
       if (m->s[k] && !check_fit(a, i, "state", m->s[k])) return false;
     const pt_backend *be = pti_be(pti_dev(m->p));
-    if (a->sgd    ? be->slots->sgd == NULL
-        : a->adam ? be->slots->adam == NULL
-                  : be->slots->rule == NULL) {
+    if (a->sgd        ? be->slots->sgd == NULL
+            : a->adam ? be->slots->adam == NULL
+                      : be->slots->rule == NULL) {
       pti_fail(PT_EDEVICE, "%s: not on %s", a->name, pt_device_name(pti_dev(m->p)));
       return false;
     }
@@ -126,7 +126,7 @@ static void prepare_radam(const pti_rule *h, const pti_member *m, double *c) {
   c[1] = length > 5;
   if (length > 5)
     c[0] *= sqrt(1 - part) *
-            sqrt((length - 4) * (length - 2) * most / ((most - 4) * (most - 2) * length));
+        sqrt((length - 4) * (length - 2) * most / ((most - 4) * (most - 2) * length));
 }
 
 /* Eta and mu are those of the step before. */
@@ -205,7 +205,7 @@ static bool run(pass *a) {
   a->param = pti_alloc(params);
   a->image = pti_alloc(images);
   bool ok = a->param && a->image && check(a) && make_states(a) && make_images(a) && step_sets(a) &&
-            write_back(a);
+      write_back(a);
   pti_free(a->param, params);
   pti_free(a->image, images);
   return ok;

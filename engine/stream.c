@@ -122,12 +122,12 @@ int pt_event_query(const pt_event *e) { return done(e, false); }
 bool pt_event_synchronize(const pt_event *e) { return done(e, true) == 1; }
 
 bool pt_event_elapsed(const pt_event *from, const pt_event *to, double *ms) {
-  const char *why = !from->timed || !to->timed   ? "both events must be made with enable_timing"
-                    : !from->mark || !to->mark   ? "both events must have been recorded"
-                    : from->device != to->device ? "the events are of two devices"
-                    : done(from, false) != 1 ? "the first event is not reached yet; synchronize()"
-                    : done(to, false) != 1   ? "the second event is not reached yet; synchronize()"
-                                             : NULL;
+  const char *why = !from->timed || !to->timed ? "both events must be made with enable_timing"
+      : !from->mark || !to->mark               ? "both events must have been recorded"
+      : from->device != to->device             ? "the events are of two devices"
+      : done(from, false) != 1                 ? "the first event is not reached yet; synchronize()"
+      : done(to, false) != 1 ? "the second event is not reached yet; synchronize()"
+                             : NULL;
   if (why) return pti_refuse(PT_EARG, "elapsed_time: %s", why);
   const pti_device *d = pti_device_at(from->device);
   return d->be->mark_time(d->index, from->mark, to->mark, ms);

@@ -221,8 +221,9 @@ static pt_tensor *view_of(pt_tensor *x, pt_dtype dtype, const int64_t *size, con
   size_t bytes;
   if (!pti_check_sizes("view", size, nd, dtype, &numel, &bytes)) return NULL;
   have = (int64_t)(x->alias->storage->bytes / pt_dtype_size(dtype));
-  if (numel > 0 && (!pti_extent(size, stride, nd, &lo, &hi) || !pti_add(lo, offset, &lo) ||
-                    !pti_add(hi, offset, &hi) || lo < 0 || hi > have)) {
+  if (numel > 0 &&
+      (!pti_extent(size, stride, nd, &lo, &hi) || !pti_add(lo, offset, &lo) ||
+       !pti_add(hi, offset, &hi) || lo < 0 || hi > have)) {
     return pti_fail(PT_ESHAPE,
                     "sizes %s at offset %lld reach beyond the %lld elements of the storage",
                     pti_sizes_text(size, nd), (long long)offset, (long long)have);

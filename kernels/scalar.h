@@ -613,8 +613,7 @@ PT_FN double PT_NAME(digamma, d)(double x) {
   }
   for (; x < 10; x += 1) y -= 1 / x;
   double z = 1 / (x * x);
-  double s =
-      z *
+  double s = z *
       (1.0 / 12 -
        z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z * (1.0 / 132 - z * (691.0 / 32760))))));
   return y + log(x) - 0.5 / x - s;

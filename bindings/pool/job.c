@@ -205,7 +205,7 @@ static void pack_job(lua_State *L, pl_job *job, const char *op, int function, in
 static bool is_path(lua_State *L, const char *field, const char *path) {
   lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   bool same = lua_getfield(L, -1, LUA_LOADLIBNAME) != LUA_TTABLE ||
-              lua_getfield(L, -1, field) != LUA_TSTRING || strcmp(lua_tostring(L, -1), path) == 0;
+      lua_getfield(L, -1, field) != LUA_TSTRING || strcmp(lua_tostring(L, -1), path) == 0;
   lua_settop(L, 6);
   return same;
 }

@@ -288,7 +288,7 @@ static bool has_field(lua_State *L, int i, const char *name, int type) {
 
 bool pl_is_class(lua_State *L, int i) {
   return has_field(L, i, "__index", LUA_TNIL) || has_field(L, i, "__name", LUA_TSTRING) ||
-         known_id(L, i) != 0;
+      known_id(L, i) != 0;
 }
 
 static bool is_foreign(lua_State *L, int i) {
@@ -324,7 +324,7 @@ static lua_Integer process_base(void) {
   struct timespec t;
   clock_gettime(CLOCK_REALTIME, &t);
   uint64_t mixed = ((uint64_t)getpid() << 32 ^ (uint64_t)t.tv_nsec ^ (uint64_t)t.tv_sec << 20) *
-                   0x9E3779B97F4A7C15u;
+      0x9E3779B97F4A7C15u;
   long long fresh = (long long)(mixed >> 33 | 1) << 32;
   return atomic_compare_exchange_strong(&base, &known, fresh) ? fresh : known;
 }

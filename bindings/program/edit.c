@@ -112,10 +112,10 @@ static int read_key(EditLine *el, wchar_t *c) {
   int byte = next_byte(1);
   if (byte < 0) return interrupted ? -1 : 0;
   int more = byte < 0x80 ? 0 : byte >= 0xf0 ? 3 : byte >= 0xe0 ? 2 : byte >= 0xc0 ? 1 : -1;
-  wchar_t value = (wchar_t)(more == 3   ? byte & 7
-                            : more == 2 ? byte & 15
-                            : more == 1 ? byte & 31
-                                        : byte);
+  wchar_t value = (wchar_t)(more == 3       ? byte & 7
+                                : more == 2 ? byte & 15
+                                : more == 1 ? byte & 31
+                                            : byte);
   for (int i = 0; i < more; i++) {
     byte = next_byte(1);
     if (byte < 0) return interrupted ? -1 : 0;

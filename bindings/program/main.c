@@ -183,8 +183,8 @@ static const char *find_bundle(char *path, size_t size) {
   path[n] = 0;
   off_t length = lseek(fd, 0, SEEK_END);
   bool found = length > (off_t)sizeof end &&
-               pread(fd, end, sizeof end, length - (off_t)sizeof end) == (ssize_t)sizeof end &&
-               memcmp(end, magic, sizeof end) == 0;
+      pread(fd, end, sizeof end, length - (off_t)sizeof end) == (ssize_t)sizeof end &&
+      memcmp(end, magic, sizeof end) == 0;
   close(fd);
   return found ? path : NULL;
 }

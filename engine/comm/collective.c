@@ -224,7 +224,7 @@ static bool by_library(const call *k) {
       k->g->n != pti_comm_size(k->c) || !k->t->all_reduce)
     return false;
   return w->total <= INT32_MAX &&
-         (w->request = k->t->all_reduce(k->end, w->in[0], (size_t)w->total, w->dtype)) != NULL;
+      (w->request = k->t->all_reduce(k->end, w->in[0], (size_t)w->total, w->dtype)) != NULL;
 }
 
 /* A message in pieces that libraries send at once, without asking whether it may come. */

@@ -89,8 +89,8 @@ static bool check_whole(const pti_comm *c) {
 
 static bool start_message(pti_comm *c, pti_work *w) {
   int rank = w->peer < 0 ? -1 : w->group->rank[w->peer];
-  int tag = (w->group->id * 8 + 5) | w->tag
-                                         << 13; /* apart from those of collectives (collective.c) */
+  int tag =
+      (w->group->id * 8 + 5) | w->tag << 13; /* apart from those of collectives (collective.c) */
   w->request = w->kind == PTI_WORK_SEND ? c->t->send(c->end, w->in[0], w->nin[0], rank, tag)
                                         : c->t->recv(c->end, w->in[0], w->nin[0], rank, tag);
   return w->request != NULL;

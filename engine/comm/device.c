@@ -75,7 +75,7 @@ bool pti_device_join(pti_comm *c, pti_group *g) {
   bool over = ok || pti_work_over(w) || w->started == 0;
   /* be->stream makes the device the thread's current one */
   ok = ok && be->stream(dev) && (e->stream = be->stream_new(dev)) &&
-       (e->end = d->t->join(id, g->me, g->n)) && settle(c, w, e->end);
+      (e->end = d->t->join(id, g->me, g->n)) && settle(c, w, e->end);
   if (over) pti_work_free(w);
   if (!ok) pti_device_leave(c, g, true);
   return ok;
@@ -136,7 +136,7 @@ bool pti_device_start(pti_comm *c, pti_work *w) {
   bool ok = before && be->mark_before(dev, before, e->stream);
   if (before) be->mark_free(dev, before);
   ok = ok && launch(d->t, e, w) && settle(c, w, e->end) &&
-       (w->mark = be->mark(dev, e->stream, false));
+      (w->mark = be->mark(dev, e->stream, false));
   if (!ok) {
     give_up(c, w);
     return false;

@@ -37,8 +37,8 @@ int pti_host_open(const char *path, pt_open_mode mode) {
 int pti_file_open(const char *path, int64_t *size) {
   struct stat st;
   int fd = pti_this.files
-               ? pti_host_open(path, PT_OPEN_READ)
-               : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not make us wait */
+      ? pti_host_open(path, PT_OPEN_READ)
+      : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not make us wait */
   if (fd < 0 && pti_this.files) return -1;
   if (fd < 0 || fstat(fd, &st) < 0) {
     fail_errno(path, "cannot open");
@@ -144,8 +144,8 @@ bool pti_outfile_write(pti_outfile *f, const void *data, size_t bytes) {
 bool pt_append_bytes(const char *path, const void *data, size_t bytes) {
   struct stat before;
   pti_outfile f = {.fd = pti_this.files
-                             ? pti_host_open(path, PT_OPEN_APPEND)
-                             : open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666)};
+                       ? pti_host_open(path, PT_OPEN_APPEND)
+                       : open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666)};
   if (f.fd < 0 && pti_this.files) return false;
   if (f.fd < 0) return fail_errno(path, "cannot write");
   f.path = strdup(path);

@@ -19,8 +19,8 @@ static bool open_locked(pti_library *lib) {
     if (lib->at[i] == NULL) library = NULL;
   }
   lib->ready = library != NULL;
-  return lib->ready || pti_refuse(PT_EIO, "%s needs a library (Debian: %s): %s", lib->what,
-                                  lib->package, dlerror());
+  return lib->ready ||
+      pti_refuse(PT_EIO, "%s needs a library (Debian: %s): %s", lib->what, lib->package, dlerror());
 }
 
 bool pti_library_open(pti_library *lib) {

@@ -23,7 +23,7 @@ int pti_utf8_length(const unsigned char *s, int64_t n) {
   }
   /* the second byte rules out long forms, surrogates and what lies beyond U+10FFFF */
   bool ok = !(s[0] == 0xe0 && s[1] < 0xa0) && !(s[0] == 0xed && s[1] > 0x9f) &&
-            !(s[0] == 0xf0 && s[1] < 0x90) && !(s[0] == 0xf4 && s[1] > 0x8f);
+      !(s[0] == 0xf0 && s[1] < 0x90) && !(s[0] == 0xf4 && s[1] > 0x8f);
   return ok ? length : 0;
 }
 
@@ -83,10 +83,10 @@ static int hex4(const char *s) {
   int value = 0;
   for (int i = 0; i < 4; i++) {
     char c = s[i];
-    int digit = c >= '0' && c <= '9'   ? c - '0'
-                : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                       : -1;
+    int digit = c >= '0' && c <= '9' ? c - '0'
+        : c >= 'a' && c <= 'f'       ? c - 'a' + 10
+        : c >= 'A' && c <= 'F'       ? c - 'A' + 10
+                                     : -1;
     if (digit < 0) return -1;
     value = value * 16 + digit;
   }

@@ -128,10 +128,10 @@ static bool read_entry(pti_json *j, const pt_archive *a, entry *e) {
   char *key;
   int64_t at, offsets[2];
   while (ok && (ok = pti_json_key(j, &more, &key, &at)) && more) {
-    what = !strcmp(key, "dtype")          ? DTYPE
-           : !strcmp(key, "shape")        ? SHAPE
-           : !strcmp(key, "data_offsets") ? OFFSETS
-                                          : 0;
+    what = !strcmp(key, "dtype")       ? DTYPE
+        : !strcmp(key, "shape")        ? SHAPE
+        : !strcmp(key, "data_offsets") ? OFFSETS
+                                       : 0;
     if (what == 0) return pti_json_fail(j, at, "unknown key \"%.32s\" of a tensor", key);
     if (seen & what) return pti_json_fail(j, at, "key \"%s\" occurs twice", key);
     seen |= what;
@@ -283,8 +283,9 @@ pt_tensor *pt_archive_tensor(const pt_archive *a, int64_t i) {
     return pti_fail(PT_EINDEX, "archive: entry %lld of %lld", (long long)i, (long long)a->n);
   const entry *e = &a->entry[i];
   pt_tensor *x = pti_new(e->size, e->nd, e->dtype, 0);
-  if (x && !pti_file_read(a->fd, a->path, pti_ptr(x), e->end - e->begin,
-                          PREFIX + a->header_bytes + e->begin))
+  if (x &&
+      !pti_file_read(a->fd, a->path, pti_ptr(x), e->end - e->begin,
+                     PREFIX + a->header_bytes + e->begin))
     x = NULL;
   if (x == NULL) return pti_error_prefix("load"), NULL;
   if (e->dtype == PT_BOOL) { /* any byte may stand in the file */
@@ -344,7 +345,7 @@ static bool put_meta(text *t, const char *const *meta) {
   bool ok = true;
   for (; ok && meta && meta[0]; meta += 2) {
     ok = put_format(t, t->n == 1 ? "\"__metadata__\":{" : ",") && put_string(t, meta[0]) &&
-         put(t, ":", 1) && put_string(t, meta[1]) && (meta[2] || put(t, "}", 1));
+        put(t, ":", 1) && put_string(t, meta[1]) && (meta[2] || put(t, "}", 1));
   }
   return ok;
 }
@@ -363,9 +364,9 @@ static bool put_header(text *t, const char *const *name, pt_tensor *const *x, in
     size_t size = pti_esize(x[i]);
     int64_t begin = at[size], end = at[size] += x[i]->numel * (int64_t)size;
     ok = (t->n == 1 || put(t, ",", 1)) && put_string(t, name[i]) &&
-         put_format(t, ":{\"dtype\":\"%s\",\"shape\":[%s],\"data_offsets\":[%lld,%lld]}",
-                    dtype_names[x[i]->dtype], pti_shape_text(x[i]), (long long)begin,
-                    (long long)end);
+        put_format(t, ":{\"dtype\":\"%s\",\"shape\":[%s],\"data_offsets\":[%lld,%lld]}",
+                   dtype_names[x[i]->dtype], pti_shape_text(x[i]), (long long)begin,
+                   (long long)end);
   }
   ok = ok && put(t, "}", 1);
   while (ok && t->n % 8) ok = put(t, " ", 1);
@@ -424,7 +425,7 @@ bool pt_save(const char *path, const char *const *name, pt_tensor *const *x, int
   text t = {NULL, 0, 0};
   const char **sorted = pti_alloc((size_t)n * sizeof *sorted);
   bool ok = sorted && check_save(name, x, n, sorted) && put_header(&t, name, x, n, meta) &&
-            write_all(path, &t, x, n);
+      write_all(path, &t, x, n);
   pti_free(sorted, (size_t)n * sizeof *sorted);
   pti_free(t.p, t.cap);
   if (!ok) pti_error_prefix("save");

@@ -11,8 +11,8 @@ static pt_tensor *ready(pt_tensor *x, pt_dtype dtype) { return pti_dense_of(pti_
 static bool read_call(pti_attention *p, const pt_tensor *q, const pt_tensor *k, const pt_tensor *v,
                       const attention_args *args) {
   bool fits = q->nd == 4 && k->nd == 4 && v->nd == 4 && q->size[0] == k->size[0] &&
-              q->size[0] == v->size[0] && q->size[3] == k->size[3] && k->size[2] == v->size[2] &&
-              k->size[1] == v->size[1] && k->size[1] > 0 && q->size[1] % k->size[1] == 0;
+      q->size[0] == v->size[0] && q->size[3] == k->size[3] && k->size[2] == v->size[2] &&
+      k->size[1] == v->size[1] && k->size[1] > 0 && q->size[1] % k->size[1] == 0;
   if (!fits) {
     return pti_refuse(
         PT_ESHAPE,
@@ -75,8 +75,9 @@ pt_tensor *attention_run(const attention_args *args) {
   const pti_device *dev = pti_device_at(pti_dev(q));
   if (dev->kernels->attention == NULL)
     return pti_fail(PT_EDEVICE, "attention: no kernel on %s", dev->name);
-  if (y->numel && !dev->kernels->attention(dev->index, &p, pti_ptr(q), pti_ptr(k), pti_ptr(v),
-                                           pti_ptr(y), pti_ptr(*args->lse))) {
+  if (y->numel &&
+      !dev->kernels->attention(dev->index, &p, pti_ptr(q), pti_ptr(k), pti_ptr(v), pti_ptr(y),
+                               pti_ptr(*args->lse))) {
     return NULL;
   }
   return pti_cast(y, dtype);
@@ -158,8 +159,9 @@ static bool composed_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
   pt_tensor *gs = pt_mul(w, pt_sub(gw, pt_sum(pt_mul(gw, w), &last, 1, true, -1)));
   pt_tensor *scale = pt_scalar(p.scale);
   if (pti_wants(n, 0) && !(gx[0] = pt_mul(pt_matmul(gs, k), scale))) return false;
-  if (pti_wants(n, 1) && !(gx[1] = gather_heads(pt_mul(pt_matmul(pt_transpose(gs, 2, 3), q), scale),
-                                                &n->in[1], group))) {
+  if (pti_wants(n, 1) &&
+      !(gx[1] =
+            gather_heads(pt_mul(pt_matmul(pt_transpose(gs, 2, 3), q), scale), &n->in[1], group))) {
     return false;
   }
   if (pti_wants(n, 2) &&

@@ -52,9 +52,9 @@ static pt_tensor *affine(const pti_rows *r, pt_tensor *a, pt_tensor *x, pt_tenso
   const pti_device *dev = pti_device_at(pti_dev(x));
   if (dev->kernels->channel_affine == NULL)
     return pti_fail(PT_EDEVICE, "batch_norm: no kernel on %s", dev->name);
-  bool ok = y->numel == 0 || dev->kernels->channel_affine(
-                                 dev->index, *r, pti_ptr(a), pti_ptr(x), b ? pti_ptr(b) : NULL,
-                                 z ? pti_ptr(z) : NULL, pti_ptr(c), pti_ptr(y));
+  bool ok = y->numel == 0 ||
+      dev->kernels->channel_affine(dev->index, *r, pti_ptr(a), pti_ptr(x), b ? pti_ptr(b) : NULL,
+                                   z ? pti_ptr(z) : NULL, pti_ptr(c), pti_ptr(y));
   return ok ? y : NULL;
 }
 
@@ -106,8 +106,9 @@ static bool fused_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
   pt_tensor *sum = pti_new_like(mean, pti_computed(x)), *dot = pti_new_like(mean, pti_computed(x));
   if (!x || !g || !sum || !dot) return false;
   const pti_device *dev = pti_device_at(pti_dev(x));
-  if (r.n && !dev->kernels->channel_dots(dev->index, r, pti_ptr(g), pti_ptr(x), pti_ptr(mean),
-                                         pti_ptr(sum), pti_ptr(dot))) {
+  if (r.n &&
+      !dev->kernels->channel_dots(dev->index, r, pti_ptr(g), pti_ptr(x), pti_ptr(mean),
+                                  pti_ptr(sum), pti_ptr(dot))) {
     return false;
   }
   pt_tensor *rstd = pt_rsqrt(pt_add(var, pt_scalar(eps_of(n)))), *a = w ? pt_mul(rstd, w) : rstd;

@@ -51,8 +51,8 @@ static bool read_steps(geometry *q, const pt_arg *stride, const pt_arg *padding,
     return pti_refuse(PT_EARG, "%s: groups is %lld, but must be at least 1", q->name,
                       (long long)groups);
   return read_list(q->name, "stride", stride, q->nd, 1, 1, p->stride) &&
-         read_list(q->name, "padding", padding, q->nd, 0, 0, p->pad) &&
-         read_list(q->name, "dilation", dilation, q->nd, 1, 1, p->dil);
+      read_list(q->name, "padding", padding, q->nd, 0, 0, p->pad) &&
+      read_list(q->name, "dilation", dilation, q->nd, 1, 1, p->dil);
 }
 
 static int64_t reach(const pti_conv *p, int d) { return p->dil[d] * (p->k[d] - 1) + 1; }
@@ -147,10 +147,9 @@ pt_tensor *convolution_run(const convolution_args *args) {
   if ((q.transposed ? dev->kernels->conv_data : dev->kernels->conv) == NULL) {
     return pti_fail(PT_EDEVICE, "%s: no kernel on %s", q.name, dev->name);
   }
-  bool ok =
-      q.transposed
-          ? dev->kernels->conv_data(dev->index, &q.p, pti_ptr(x), pti_ptr(w), bias, pti_ptr(y))
-          : dev->kernels->conv(dev->index, &q.p, pti_ptr(x), pti_ptr(w), bias, pti_ptr(y));
+  bool ok = q.transposed
+      ? dev->kernels->conv_data(dev->index, &q.p, pti_ptr(x), pti_ptr(w), bias, pti_ptr(y))
+      : dev->kernels->conv(dev->index, &q.p, pti_ptr(x), pti_ptr(w), bias, pti_ptr(y));
   return ok ? pti_cast(y, dtype) : NULL;
 }
 
@@ -241,7 +240,7 @@ pt_tensor *convolution_weight_run(const convolution_weight_args *args) {
   spatial(in->size, q.nd, p->in);
   spatial(out->size, q.nd, p->out);
   bool fits = args->size->ints[0] == p->o && args->size->ints[1] * p->groups == p->c &&
-              out->size[0] == p->n && p->o % p->groups == 0;
+      out->size[0] == p->n && p->o % p->groups == 0;
   q.transposed = false;
   for (int d = 0; d < 3;
        d++) { /* x is smaller than conv(g) where output_padding goes beyond stride */

@@ -28,9 +28,10 @@ pt_tensor *index_select_run(const index_select_args *args) {
   pt_tensor *y = pti_new(size, x->nd, x->dtype, pti_dev(x));
   const pti_device *dev = pti_home(x);
   if (y == NULL || !pti_has(args->op->name, dev, dev->kernels->index_select != NULL)) return NULL;
-  bool ok = y->numel == 0 || dev->kernels->index_select(dev->index, pti_rows_of(x, dim), pti_ptr(x),
-                                                        (const int64_t *)pti_ptr(id), id->numel,
-                                                        pti_ptr(y), pti_this.index_base, false);
+  bool ok = y->numel == 0 ||
+      dev->kernels->index_select(dev->index, pti_rows_of(x, dim), pti_ptr(x),
+                                 (const int64_t *)pti_ptr(id), id->numel, pti_ptr(y),
+                                 pti_this.index_base, false);
   return ok ? y : NULL;
 }
 

@@ -85,7 +85,7 @@ pt_tensor *masked_fill_run(const masked_fill_args *args) {
   pti_iter_init(&it, x->nd, x->size, operand, PTI_COUNT(t));
   const pti_device *dev = pti_home(x);
   bool ok = it.n == 0 ||
-            dev->kernels->ew(dev->index, PTI_EW_where, 0, pti_compute_of(x->dtype), &it, NULL);
+      dev->kernels->ew(dev->index, PTI_EW_where, 0, pti_compute_of(x->dtype), &it, NULL);
   return ok ? x : NULL;
 }
 

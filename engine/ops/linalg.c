@@ -156,7 +156,7 @@ static bool factor_on_host(const pti_device *dev, pti_factor f) {
   for (int i = 0; i < ARRAYS && ok; i++) {
     if (a[i].from == NULL) continue;
     ok = pti_mul(a[i].bytes, f.batch, &a[i].bytes) &&
-         (a[i].host = pti_alloc((size_t)pti_max64(a[i].bytes, 1))) != NULL;
+        (a[i].host = pti_alloc((size_t)pti_max64(a[i].bytes, 1))) != NULL;
     if (ok && a[i].read && a[i].bytes)
       ok = dev->be->to_host(dev->index, a[i].host, a[i].from, (size_t)a[i].bytes, false);
   }
@@ -226,11 +226,10 @@ static bool phase_free(const pt_node *n, pt_tensor *p) {
   pt_tensor *im = pt_imag(pti_bare(pt_sub(p, off_diagonal(p))));
   if (!pt_item(pt_amax(pt_abs(im), NULL, -1, false), &most)) return false;
   return !(most > 1e-2) ||
-         pti_refuse(
-             PT_EGRAD,
-             "%s: the loss depends on the phases of the vectors, which are arbitrary; use what "
-             "does not, as their :abs()",
-             spoken(n->op));
+      pti_refuse(PT_EGRAD,
+                 "%s: the loss depends on the phases of the vectors, which are arbitrary; use what "
+                 "does not, as their :abs()",
+                 spoken(n->op));
 }
 
 /* ---- Cholesky ---- */
@@ -246,9 +245,10 @@ pt_tensor *linalg_cholesky_run(const linalg_cholesky_args *args) {
   f.info = (int32_t *)(void *)pti_ptr(info);
   if (!run_factor(x, &f)) return NULL;
   *args->info = info;
-  if (args->check && !check_info(spoken(args->op), info,
-                                 "x is not positive definite: its leading minor of order %d is not "
-                                 "positive"))
+  if (args->check &&
+      !check_info(spoken(args->op), info,
+                  "x is not positive definite: its leading minor of order %d is not "
+                  "positive"))
     return NULL;
   return swapped(a, false);
 }

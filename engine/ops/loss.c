@@ -127,9 +127,9 @@ bool nll_loss_forward_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   if (out->numel == 0) return true;
   if (!pt_grad_enabled() && dev->kernels->nll_grad) {
     each = pti_dense_of(each);
-    return each && dev->kernels->nll_grad(dev->index, pti_rows_of(out, dim),
-                                          (const int64_t *)pti_ptr(target), pti_ptr(each),
-                                          pti_ptr(w), pti_ptr(out), pti_this.index_base);
+    return each &&
+        dev->kernels->nll_grad(dev->index, pti_rows_of(out, dim), (const int64_t *)pti_ptr(target),
+                               pti_ptr(each), pti_ptr(w), pti_ptr(out), pti_this.index_base);
   }
   /* Ignored targets have weight 0, so any class will do for them; where all are ignored, `each` is not finite. */
   pt_tensor *skip = pt_eq(w, pt_scalar(0));

@@ -121,7 +121,7 @@ bool bmm_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   if (pti_wants(n, 0) && !(gx[0] = pt_bmm(g[0], pt_transpose(pt_conj(pti_saved(n, 1)), 1, 2))))
     return false;
   return !pti_wants(n, 1) ||
-         (gx[1] = pt_bmm(pt_transpose(pt_conj(pti_saved(n, 0)), 1, 2), g[0])) != NULL;
+      (gx[1] = pt_bmm(pt_transpose(pt_conj(pti_saved(n, 0)), 1, 2), g[0])) != NULL;
 }
 
 /* ---- linear ---- */
@@ -177,7 +177,7 @@ pt_tensor *linear_run(const linear_args *args) {
   if (y == NULL) return NULL;
   const pti_device *dev = pti_home(y);
   bool added = b && dev->be->adds_bias && in > 0 && (out == 1 || b->stride[0] == 1) &&
-               !pti_is(y->dtype, PTI_COMPLEX);
+      !pti_is(y->dtype, PTI_COMPLEX);
   if (b && !added && !pti_copy_into(y, b)) return NULL;
   pti_geometry q = {
       .nd = 2, .size = {in, out}, .stride = {w->stride[1], w->stride[0]}, .offset = w->offset};
@@ -192,8 +192,8 @@ pt_tensor *linear_run(const linear_args *args) {
     rows = rows ? pti_view(rows, flat, stride, 2, rows->offset, false) : NULL;
   }
   return rows && wt && multiply(args->op->name, rows, wt, y, b && !added ? 1 : 0, added ? b : NULL)
-             ? y
-             : NULL;
+      ? y
+      : NULL;
 }
 
 /* gx = g w    gw = g' x    gb = sum of the rows of g */
@@ -271,7 +271,7 @@ pt_tensor *matmul_run(const matmul_args *args) {
   if (column) y = pt_unsqueeze(y, 1);
   if (x == NULL || y == NULL) return NULL;
   pt_tensor *z = x->nd == 2 && y->nd == 2 ? pt_mm(x, y)
-                 : y->nd == 2             ? folded(x, y)
+      : y->nd == 2                        ? folded(x, y)
                                           : batched(args->op->name, x, y);
   if (row) z = pt_select(z, -2, 0);
   return column ? pt_select(z, -1, 0) : z;

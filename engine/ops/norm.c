@@ -25,7 +25,7 @@ static bool read_norm(pti_norm *p, const pt_tensor *x, const pt_tensor *w, const
   int64_t columns = fits ? p->n / p->inner * p->period : 0;
   p->rows = fits ? x->numel / p->n : 0;
   fits = fits && p->rows % p->period == 0 && (!w || w->numel == columns) &&
-         (!b || b->numel == columns);
+      (!b || b->numel == columns);
   if (fits || x->numel == 0) return true;
   return pti_refuse(PT_ESHAPE,
                     "row_norm: x [%s] does not divide into rows of %lld with weight [%s]",
@@ -112,12 +112,13 @@ static bool composed_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
     if (!p.rms) inner = pt_sub(inner, pt_mean(gw, in_row, 2, true, -1));
     if (!(gx[0] = pt_reshape(pt_mul(rstd, inner), n->in[0].size, n->in[0].nd))) return false;
   }
-  if (pti_wants(n, 1) && !(gx[1] = pt_reshape(pt_sum(pt_mul(g, xhat), batch, 2, false, -1),
-                                              n->in[1].size, n->in[1].nd))) {
+  if (pti_wants(n, 1) &&
+      !(gx[1] =
+            pt_reshape(pt_sum(pt_mul(g, xhat), batch, 2, false, -1), n->in[1].size, n->in[1].nd))) {
     return false;
   }
   return !pti_wants(n, 2) ||
-         (gx[2] = pt_reshape(pt_sum(g, batch, 2, false, -1), n->in[2].size, n->in[2].nd)) != NULL;
+      (gx[2] = pt_reshape(pt_sum(g, batch, 2, false, -1), n->in[2].size, n->in[2].nd)) != NULL;
 }
 
 bool row_norm_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {

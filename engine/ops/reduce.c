@@ -219,8 +219,8 @@ static pt_tensor *extreme_dim(const max_dim_args *args, bool max) {
   if (y == NULL || *args->indices == NULL || !pti_has(op->name, dev, dev->kernels->extreme != NULL))
     return NULL;
   bool ok = y->numel == 0 ||
-            dev->kernels->extreme(dev->index, pti_rows_of(x, dim), max, pti_ptr(x), pti_ptr(y),
-                                  (int64_t *)pti_ptr(*args->indices), pti_this.index_base);
+      dev->kernels->extreme(dev->index, pti_rows_of(x, dim), max, pti_ptr(x), pti_ptr(y),
+                            (int64_t *)pti_ptr(*args->indices), pti_this.index_base);
   return ok ? y : NULL;
 }
 

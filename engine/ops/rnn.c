@@ -39,8 +39,8 @@ static bool read_steps(call *c, const pt_tensor *x, const pt_arg *batch) {
     p->t = x->size[0];
     c->rows = p->t * x->size[1];
     return x->size[1] == p->n ||
-           pti_refuse(PT_ESHAPE, "rnn: x [%s] has a batch of %lld, the initial state one of %lld",
-                      pti_shape_text(x), (long long)x->size[1], (long long)p->n);
+        pti_refuse(PT_ESHAPE, "rnn: x [%s] has a batch of %lld, the initial state one of %lld",
+                   pti_shape_text(x), (long long)x->size[1], (long long)p->n);
   }
   p->t = batch->n;
   p->batch = batch->ints;
@@ -214,10 +214,10 @@ static bool fused_gradient(pt_node *n, call *c, pt_tensor *const *g, pt_tensor *
   pt_tensor *before = pti_view(reserve, state, (int64_t[]){p->h, 1}, 2, reserve->offset, false);
   pt_tensor *w_ih = pti_cast(c->in[W_IH], p->dtype);
   bool ok = hand_over(n, H0, dh, gx) && (p->kind != PTI_LSTM || hand_over(n, C0, dc, gx)) &&
-            hand_over(n, B_IH, gates, gx) && hand_over(n, B_HH, pre, gx);
+      hand_over(n, B_IH, gates, gx) && hand_over(n, B_HH, pre, gx);
   ok = ok && (!pti_wants(n, X) || hand_over(n, X, pt_mm(gates, w_ih), gx));
   ok = ok &&
-       (!pti_wants(n, W_IH) || hand_over(n, W_IH, pt_mm(pt_t(gates), flat_rows(x, c->rows)), gx));
+      (!pti_wants(n, W_IH) || hand_over(n, W_IH, pt_mm(pt_t(gates), flat_rows(x, c->rows)), gx));
   return ok && (!pti_wants(n, W_HH) || hand_over(n, W_HH, pt_mm(pt_t(pre), before), gx));
 }
 

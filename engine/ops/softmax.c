@@ -34,8 +34,9 @@ static bool vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx, bool log) {
   }
   pt_tensor *dense = pti_dense_of(g[0]), *out = dense ? pti_new_like(y, y->dtype) : NULL;
   if (out == NULL) return false;
-  if (out->numel > 0 && !dev->kernels->softmax_grad(dev->index, pti_rows_of(y, dim), log,
-                                                    pti_ptr(y), pti_ptr(dense), pti_ptr(out)))
+  if (out->numel > 0 &&
+      !dev->kernels->softmax_grad(dev->index, pti_rows_of(y, dim), log, pti_ptr(y), pti_ptr(dense),
+                                  pti_ptr(out)))
     return false;
   return (gx[0] = pti_grad_as(out, &n->in[0])) != NULL;
 }

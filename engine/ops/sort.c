@@ -35,8 +35,8 @@ static pt_tensor *sorted(const pt_op *op, pt_tensor *x, int dim, int64_t k, bool
   if (pti_is(x->dtype, PTI_COMPLEX))
     return pti_fail(PT_EDTYPE, "%s: complex numbers have no order", op->name);
   bool ok = y->numel == 0 ||
-            dev->kernels->sort(dev->index, lines(x, dim), descending, pti_ptr(x), k, pti_ptr(y),
-                               (int64_t *)pti_ptr(*index), pti_this.index_base);
+      dev->kernels->sort(dev->index, lines(x, dim), descending, pti_ptr(x), k, pti_ptr(y),
+                         (int64_t *)pti_ptr(*index), pti_this.index_base);
   return ok ? y : NULL;
 }
 
@@ -216,7 +216,7 @@ pt_tensor *searchsorted_run(const searchsorted_args *args) {
   pti_rows r = lines(both[0], both[0]->nd - 1);
   int64_t per_line = v->nd ? v->size[v->nd - 1] : 1;
   bool ok = y->numel == 0 ||
-            dev->kernels->search(dev->index, r, args->right, pti_ptr(both[0]), pti_ptr(both[1]),
-                                 y->numel, per_line, (int64_t *)pti_ptr(y), pti_this.index_base);
+      dev->kernels->search(dev->index, r, args->right, pti_ptr(both[0]), pti_ptr(both[1]), y->numel,
+                           per_line, (int64_t *)pti_ptr(y), pti_this.index_base);
   return ok ? y : NULL;
 }

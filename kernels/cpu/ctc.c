@@ -150,5 +150,5 @@ bool pti_cpu_ctc(int dev, const pti_ctc *p, const void *x, const int64_t *labels
   if (gx) memset(gx, 0, (size_t)(p->t * p->n * p->c) * (p->dtype == PT_F64 ? 8 : 4));
   pti_cpu_host->parallel_for(p->n, 1, samples, &j);
   return !atomic_load(&j.failed) ||
-         pti_cpu_host->fail(PT_EMEMORY, "ctc_loss: no memory for the states");
+      pti_cpu_host->fail(PT_EMEMORY, "ctc_loss: no memory for the states");
 }

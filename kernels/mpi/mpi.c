@@ -84,9 +84,9 @@ static void *recv(void *end, void *data, size_t bytes, int from, int tag) {
   (void)end;
   request *r = request_new(1, bytes);
   int source = from < 0 ? MPI_ANY_SOURCE : from;
-  return r ? started(r, MPI_Irecv(data, (int)bytes, MPI_BYTE, source, tag, world, &r->q),
-                     "MPI_Irecv")
-           : NULL;
+  return r
+      ? started(r, MPI_Irecv(data, (int)bytes, MPI_BYTE, source, tag, world, &r->q), "MPI_Irecv")
+      : NULL;
 }
 
 static int test(void *end, void *request_, pti_arrival *a) {

@@ -86,10 +86,10 @@ static ncclResult_t refuse(world &w, ncclResult_t r, const std::string &why) {
 /* ---- what a collective computes ---- */
 
 static size_t size_of(int type) {
-  return type == ncclInt64 || type == ncclFloat64      ? 8
-         : type == ncclInt32 || type == ncclFloat32    ? 4
-         : type == ncclFloat16 || type == ncclBfloat16 ? 2
-                                                       : 1;
+  return type == ncclInt64 || type == ncclFloat64   ? 8
+      : type == ncclInt32 || type == ncclFloat32    ? 4
+      : type == ncclFloat16 || type == ncclBfloat16 ? 2
+                                                    : 1;
 }
 
 template <class T> static T combine(int op, T a, T b) {
@@ -258,8 +258,9 @@ static ncclResult_t submit(ncclComm_t comm, part p) {
   std::shared_ptr<collective> &c = w.calls[comm->calls];
   if (!c) c = std::make_shared<collective>(w.size);
   for (const part &other : c->parts) {
-    if (other.before && (other.kind != p.kind || other.n != p.n || other.type != p.type ||
-                         other.op != p.op || other.root != p.root)) {
+    if (other.before &&
+        (other.kind != p.kind || other.n != p.n || other.type != p.type || other.op != p.op ||
+         other.root != p.root)) {
       cudaEventDestroy(p.before);
       return refuse(w, ncclInvalidUsage, "ranks make different calls");
     }

@@ -12,8 +12,8 @@ static bool with_lua(void) {
   pt_tensor *x = pt_ones((int64_t[]){2, 3}, 2, PT_F32, 0), *y = NULL;
   const char *word = "";
   bool ok = pt_vm_run_string(vm, script, strlen(script), "=hello") == PT_OK &&
-            pt_vm_call(vm, "scale", "Tn>Ts", x, 2.5, &y, &word) == PT_OK &&
-            strcmp(word, "scaled") == 0 && ((const float *)pt_data(y))[5] == 2.5f;
+      pt_vm_call(vm, "scale", "Tn>Ts", x, 2.5, &y, &word) == PT_OK && strcmp(word, "scaled") == 0 &&
+      ((const float *)pt_data(y))[5] == 2.5f;
   if (!ok) printf("%s\n%s\n", pt_error(), pt_vm_traceback(vm));
   pt_vm_close(vm);
   return ok && ((const float *)pt_data(y))[0] == 2.5f; /* y belongs to the scope, not to the vm */

@@ -26,8 +26,9 @@ static pt_status run(pt_vm *vm, const char *code) {
 
 static void values(void) {
   pt_vm *vm = pt_vm_open(NULL);
-  CHECK(run(vm, "t = {a = {10, 20, {c = 'deep'}}, n = 1.5, i = 7, yes = true, x = pt.ones(2)}\n"
-                "function f(...) return select('#', ...), ... end") == PT_OK);
+  CHECK(run(vm,
+            "t = {a = {10, 20, {c = 'deep'}}, n = 1.5, i = 7, yes = true, x = pt.ones(2)}\n"
+            "function f(...) return select('#', ...), ... end") == PT_OK);
   static const struct {
     const char *path;
     pt_type type;

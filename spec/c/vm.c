@@ -125,16 +125,18 @@ static void interrupts(void) {
   pt_vm *vm = open_vm(0, false);
   stopped(vm, "while true do end");
   stopped(vm, "coroutine.wrap(function() while true do end end)()");
-  stopped(vm, "local ok, why = coroutine.resume(coroutine.create(function() while true do end end))"
-              "assert(not ok) error(why, 0)");
+  stopped(vm,
+          "local ok, why = coroutine.resume(coroutine.create(function() while true do end end))"
+          "assert(not ok) error(why, 0)");
   stopped(vm, "local x = pt.ones(300, 300) while true do x = x:matmul(x):clamp(0, 1) end");
   pt_vm_interrupt(vm); /* nothing runs: nothing happens */
-  CHECK(run(vm, "local f = coroutine.wrap(function(...) coroutine.yield(...) error 'why' end)\n"
-                "assert(select('#', f(1, nil, 3)) == 3)\n"
-                "local ok, why = pcall(f)\n"
-                "assert(not ok and why:find 'why')\n"
-                "assert(not pcall(f) and not pcall(coroutine.resume))\n"
-                "assert(not coroutine.resume(coroutine.running()))") == PT_OK);
+  CHECK(run(vm,
+            "local f = coroutine.wrap(function(...) coroutine.yield(...) error 'why' end)\n"
+            "assert(select('#', f(1, nil, 3)) == 3)\n"
+            "local ok, why = pcall(f)\n"
+            "assert(not ok and why:find 'why')\n"
+            "assert(not pcall(f) and not pcall(coroutine.resume))\n"
+            "assert(not coroutine.resume(coroutine.running()))") == PT_OK);
   pt_vm_close(vm);
 }
 

@@ -9,7 +9,7 @@
 static bool run(attention_job *j, int64_t units, pti_range_loop *const loop[2]) {
   pti_cpu_host->parallel_for(units, 1, loop[j->p->dtype == PT_F64], j);
   return !atomic_load(&j->failed) ||
-         pti_cpu_host->fail(PT_EMEMORY, "attention: no memory for its tiles");
+      pti_cpu_host->fail(PT_EMEMORY, "attention: no memory for its tiles");
 }
 
 bool pti_cpu_attention(int dev, const pti_attention *p, const void *q, const void *k, const void *v,

@@ -47,7 +47,7 @@ static void F(scores)(const attention_job *j, int64_t b, int64_t h, const T *q, 
     T *row = s + i * BK;
     if (mask) {
       const T *at = mask + b * p->mask_stride[0] + h * p->mask_stride[1] +
-                    (q0 + i) * p->mask_stride[2] + k0 * p->mask_stride[3];
+          (q0 + i) * p->mask_stride[2] + k0 * p->mask_stride[3];
       for (int64_t c = 0; c < n; c++) row[c] += at[c * p->mask_stride[3]];
     }
     for (int64_t c = F(visible)(p, q0 + i, k0, n); c < n; c++) row[c] = (T)-INFINITY;

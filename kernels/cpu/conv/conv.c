@@ -48,7 +48,7 @@ static bool slide(slide_job *j, pt_dtype dtype, int64_t units, pti_range_loop *c
   int64_t grain = pti_max64(1, PTI_PIECE / pti_max64(1, pti_volume(j->out) * pti_volume(j->k)));
   pti_cpu_host->parallel_for(units, grain, loop[dtype == PT_F64], j);
   return !atomic_load(&j->failed) ||
-         pti_cpu_host->fail(PT_EMEMORY, "convolution: no memory for its scratch");
+      pti_cpu_host->fail(PT_EMEMORY, "convolution: no memory for its scratch");
 }
 
 /* ---- Winograd ---- */

@@ -137,8 +137,7 @@ static void F(slide)(void *ctx, int64_t lo, int64_t hi) {
     F(lay_out)((const T *)j->x + u * pti_volume(j->in), j->in, j->space, j->lead, j->room, scratch);
     for (int64_t r = 0; r < runs; r++) {
       int64_t row = r * rows;
-      const T *x =
-          scratch +
+      const T *x = scratch +
           (row / j->out[1] * j->step[0] * j->room[1] + row % j->out[1] * j->step[1]) * pitch;
       T *to = (T *)j->y + u * pti_volume(j->out) + row * j->out[2];
       F(run_lines)(j, distance, x, w, bias, rows, to);

@@ -89,7 +89,7 @@ static int64_t panel_width(const direct_job *j, int64_t panel) {
 /* Units that are worth a thread's attention, if each calls the kernel `times` times. */
 static int64_t grain_of(const direct_job *j, int64_t times) {
   double each = (double)j->terms.outer * (double)j->terms.inner * 2.0 * j->loops->half *
-                (double)j->cols * (double)times;
+      (double)j->cols * (double)times;
   return each >= UNIT_TERMS ? 1 : (int64_t)(UNIT_TERMS / (each + 1));
 }
 static char *panel_at(const direct_job *j, int64_t group, int64_t panel) {
@@ -261,9 +261,9 @@ static void place(const direct_job *j, int64_t line, int64_t at, int64_t *x, int
   int64_t row = line % s->count[1], plane = line / s->count[1] % s->count[0];
   int64_t image = line / s->count[1] / s->count[0];
   *x = j->x0 + image * j->groups * j->ci * source_plane(j) + plane * j->x_step[0] +
-       row * j->x_step[1] + at * j->x_step[2];
+      row * j->x_step[1] + at * j->x_step[2];
   *y = j->y0 + (j->image + image) * j->groups * j->co * pti_volume(j->out) + plane * j->y_step[0] +
-       row * j->y_step[1] + at * j->y_step[2];
+      row * j->y_step[1] + at * j->y_step[2];
 }
 
 /* The tile's halves; how many rows a half has. */
@@ -350,8 +350,8 @@ static void enter_pass(direct_job *j, const pass *s, int64_t *at) {
     at[i] = c * source_plane(j) + a * s->gap[0] * step[0] + b * s->gap[1] * step[1];
     w_at[i] = ((c * j->k[0] + s->tap[0] + a * s->tap_step[0]) * j->k[1] + s->tap[1] +
                b * s->tap_step[1]) *
-                  j->k[2] +
-              s->tap[2];
+            j->k[2] +
+        s->tap[2];
   }
   j->terms = (conv_terms){.outer = outer, .inner = s->taps[2], .x_at = at, .w_at = w_at};
   j->terms.step = s->gap[2], j->terms.w_step = s->tap_step[2], j->terms.row = j->x_step[2];
@@ -472,7 +472,7 @@ static int64_t list_at(const weight_job *w, int64_t list, int64_t *index) {
   int64_t b = line % p->k[1], a = line / p->k[1] % p->k[0], c = line / p->k[1] / p->k[0];
   *index = line * p->k[2] + tap;
   return c * source_plane(&w->d) + (a * p->dil[0] * room[1] + b * p->dil[1]) * room[2] +
-         tap * p->dil[2];
+      tap * p->dil[2];
 }
 
 /* Sums become, or are added to, the weights of n output channels; row i of a half is number index[half] + i * w->index. */
@@ -554,7 +554,7 @@ static void enter_lines(weight_job *w, int64_t *at) {
   for (int64_t i = 0; i < j->terms.outer; i++) {
     int64_t image = i / each, z = i % each / p->out[1], y = i % p->out[1];
     at[i] = image * j->groups * j->ci * source_plane(j) +
-            (z * p->stride[0] * j->room[1] + y * p->stride[1]) * j->room[2];
+        (z * p->stride[0] * j->room[1] + y * p->stride[1]) * j->room[2];
     w_at[i] = i * p->out[2];
   }
 }

@@ -200,7 +200,7 @@ static bool run(winograd_job *j) {
   }
   pti_cpu_host->free(j->zeros, bytes);
   return !atomic_load(&j->failed) ||
-         pti_cpu_host->fail(PT_EMEMORY, "convolution: no memory for its scratch");
+      pti_cpu_host->fail(PT_EMEMORY, "convolution: no memory for its scratch");
 }
 
 bool pti_conv_winograd(const pti_conv *p, const void *x, const void *w, const void *bias, void *y) {

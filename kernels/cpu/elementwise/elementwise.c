@@ -34,7 +34,7 @@ typedef struct ew_block {
 static bool dense(const pti_iter *it, int o, pt_dtype dtype, int64_t rows) {
   int64_t inner = it->size[it->nd - 1], size = (int64_t)pt_dtype_size(dtype);
   return it->dtype[o] == dtype && (inner == 1 || pti_inner_stride(it, o) == size) &&
-         (rows == 1 || pti_outer_stride(it, o) == inner * size);
+      (rows == 1 || pti_outer_stride(it, o) == inner * size);
 }
 
 /* Which operands are dense over tiles of `rows` rows; true where all are. */

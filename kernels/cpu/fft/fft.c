@@ -39,5 +39,5 @@ bool pti_cpu_fft(int dev, const pti_fft *p, const void *x, void *y) {
   if (p->n > (int64_t)1 << 40)
     return pti_cpu_host->fail(PT_ESHAPE, "fft: %lld points are too many", (long long)p->n);
   return pti_cpu_nn_now()->fft[p->dtype == PT_F64](p, x, y) ||
-         pti_cpu_host->fail(PT_EMEMORY, "fft: no memory for %lld points", (long long)p->n);
+      pti_cpu_host->fail(PT_EMEMORY, "fft: no memory for %lld points", (long long)p->n);
 }

@@ -166,8 +166,7 @@ static T F(divisor)(const pti_window *p, span a, span b, span c) {
   if (p->divisor != 0) return (T)p->divisor;
   if (p->count_pad) return (T)(a.count * b.count * c.count);
   int64_t n = (a.until - a.from + a.step - 1) / a.step *
-              ((b.until - b.from + b.step - 1) / b.step) *
-              ((c.until - c.from + c.step - 1) / c.step);
+      ((b.until - b.from + b.step - 1) / b.step) * ((c.until - c.from + c.step - 1) / c.step);
   return (T)(n > 0 ? n : 1);
 }
 

@@ -63,11 +63,11 @@ static void G(pack_along)(T *restrict to, int64_t width, const S *restrict from,
     __builtin_prefetch(from + 8 * k_step);
     __builtin_prefetch(from + 8 * k_step + width - 1);
     *(VU *)(to + last) = part == LANES ? G(load)(from + last)
-                         : part > 0    ? G(load_part)(from + last, part)
+        : part > 0                     ? G(load_part)(from + last, part)
                                        : (V){0};
     for (int64_t i = 0; i < last; i += LANES) {
       *(VU *)(to + i) = count - i >= LANES ? G(load)(from + i)
-                        : count > i        ? G(load_part)(from + i, count - i)
+          : count > i                      ? G(load_part)(from + i, count - i)
                                            : (V){0};
     }
   }

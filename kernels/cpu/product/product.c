@@ -48,10 +48,10 @@ const product_loops *pti_product_loops_now(product_type type) {
 }
 
 product_type pti_product_type(pt_dtype dtype) {
-  return dtype == PT_F64             ? PRODUCT_F64
-         : dtype == PT_I64           ? PRODUCT_I64
-         : pti_is(dtype, PTI_FLOATS) ? PRODUCT_F32
-                                     : PRODUCT_I32;
+  return dtype == PT_F64          ? PRODUCT_F64
+      : dtype == PT_I64           ? PRODUCT_I64
+      : pti_is(dtype, PTI_FLOATS) ? PRODUCT_F32
+                                  : PRODUCT_I32;
 }
 
 /* ---- the geometry of panels ---- */
@@ -86,7 +86,7 @@ static const product_kernel *choose_kernel(const product *p, const product_loops
   if (bytes && pti_cpu() == PTI_CPU_AVX512 && pti_cpu_vnni()) return pti_product_fours_avx512;
   if (bytes || p->dtype == PT_I16) {
     return pti_cpu() == PTI_CPU_AVX512 ? pti_product_pairs_avx512
-           : pti_cpu() == PTI_CPU_AVX2 ? pti_product_pairs_avx2
+        : pti_cpu() == PTI_CPU_AVX2    ? pti_product_pairs_avx2
                                        : pti_product_pairs_base;
   }
 #endif
@@ -330,7 +330,7 @@ static void cut_units(job *j, int64_t parts) {
 static bool is_plain(const product *p, size_t size) {
   const product_end *e = &p->end;
   return pt_dtype_size(p->dtype) == size && p->dtype != PT_BOOL && e->activation < 0 &&
-         !e->residual && (e->beta == 0 || (e->beta == 1 && !e->bias)) && !(e->bias && e->bias_rows);
+      !e->residual && (e->beta == 0 || (e->beta == 1 && !e->bias)) && !(e->bias && e->bias_rows);
 }
 
 static bool is_matrix(const job *j, const product_side *s) {
@@ -345,7 +345,7 @@ static void choose_in_place(job *j) {
   j->a_in_place =
       is_matrix(j, &p->a) && p->m * p->k * size <= (p->a.k_step == 1 ? cache / 2 : cache / 8);
   j->b_in_place = is_matrix(j, &p->b) && p->b.step == 1 &&
-                  (j->panels_a <= FEW_PANELS || p->n * p->k * size <= cache / 8);
+      (j->panels_a <= FEW_PANELS || p->n * p->k * size <= cache / 8);
 }
 
 static void pack_shared(void *ctx, int64_t lo, int64_t hi) {
@@ -365,7 +365,7 @@ static bool run_strip(job *j, int64_t problems) {
                                pack_shared, j);
   int64_t units = problems * j->down * j->across;
   double flops = 2.0 * (double)j->p->m * (double)pti_min64(j->p->n, j->strip * j->cols) *
-                 (double)j->p->k * (double)problems / (double)units;
+      (double)j->p->k * (double)problems / (double)units;
   int64_t grain = flops >= UNIT_FLOPS ? 1 : (int64_t)(UNIT_FLOPS / (flops + 1));
   pti_cpu_host->parallel_for(units, pti_max64(1, grain), run_units, j);
   if (shares) pti_cpu_host->free(j->shared, bytes);

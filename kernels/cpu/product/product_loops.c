@@ -250,7 +250,7 @@ static void regroup_fours(void *to, const void *panel, int64_t width, int64_t pi
     int64_t many = pti_min64(4, count - 4 * l);
     for (int64_t i = 0; i < width && many == 4; i++) {
       y[i] = (x[i] & 255) | (x[i + width] & 255) << 8 | (x[i + 2 * width] & 255) << 16 |
-             x[i + 3 * width] << 24;
+          x[i + 3 * width] << 24;
     }
     for (int64_t i = 0; i < width && many < 4; i++) {
       y[i] = 0;

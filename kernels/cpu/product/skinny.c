@@ -26,7 +26,7 @@ typedef struct skinny_job {
 
 static bool fits(const product_side *few, const product_side *many, int64_t count, int64_t other) {
   return count <= PRODUCT_DOTS && (other > count || count == 1) && many->k_step == 1 &&
-         !many->index && !many->pack && !many->packed && !few->pack && !few->packed;
+      !many->index && !many->pack && !many->packed && !few->pack && !few->packed;
 }
 
 /* Sums of rows q .. q + n - 1 of the large matrix, `pitch` numbers apart for each of the few rows, become elements of c. */
@@ -76,8 +76,8 @@ static void run_units(void *ctx, int64_t lo, int64_t hi) {
     int64_t until = pti_min64(from + j->unit, j->many);
     int64_t ldx = j->rows ? pitch(p) : few->step;
     const char *x = j->rows
-                        ? j->rows + (size_t)(problem * j->few * ldx) * j->size
-                        : (const char *)few->data + (size_t)(problem * few->batch_step) * j->size;
+        ? j->rows + (size_t)(problem * j->few * ldx) * j->size
+        : (const char *)few->data + (size_t)(problem * few->batch_step) * j->size;
     for (int64_t q = from; q < until; q += CHUNK) {
       int64_t n = pti_min64(CHUNK, until - q);
       const char *w =
@@ -120,7 +120,7 @@ static bool run_turned(skinny_job *j) {
 static bool few_columns(const product *p) {
   const product_side *a = &p->a;
   return p->n <= PRODUCT_DOTS && p->m >= 64 && a->step == 1 && a->k_step != 1 && !a->index &&
-         !a->pack && !a->packed && !p->b.pack && !p->b.packed;
+      !a->pack && !a->packed && !p->b.pack && !p->b.packed;
 }
 
 bool pti_product_is_skinny(const product *p) {

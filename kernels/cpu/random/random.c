@@ -69,9 +69,9 @@ bool pti_cpu_random(int dev, pti_random_kind kind, pt_dtype dtype, void *x, int6
                   .a = a,
                   .b = b,
                   .top = a};
-  j.compute = kind == PTI_RAND_INT         ? PTI_CI64
-              : kind == PTI_RAND_BERNOULLI ? PTI_CF32
-                                           : pti_compute_of(dtype);
+  j.compute = kind == PTI_RAND_INT ? PTI_CI64
+      : kind == PTI_RAND_BERNOULLI ? PTI_CF32
+                                   : pti_compute_of(dtype);
   bool whole_numbers = kind == PTI_RAND_INT, real = j.compute != PTI_CI64;
   if (real) j.make = pti_cpu_now()->random[kind][j.compute];
   j.store = pti_cpu_now()->store[dtype][j.compute];

@@ -165,9 +165,9 @@ bool pti_cpu_scan(int dev, pti_rows r, pti_scan kind, bool reverse, const void *
       .r = r, .x = x, .y = y, .index = index, .base = base, .kind = (int)kind, .right = reverse};
   pti_compute c = pti_compute_of(r.dtype);
   pti_cpu_host->parallel_for(r.outer * r.inner, line_grain(r.n),
-                             c == PTI_CF64   ? scan_f64
-                             : c == PTI_CF32 ? scan_f32
-                                             : scan_i64,
+                             c == PTI_CF64       ? scan_f64
+                                 : c == PTI_CF32 ? scan_f32
+                                                 : scan_i64,
                              &j);
   return true;
 }
