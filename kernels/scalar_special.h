@@ -72,6 +72,7 @@ PT_FN double pt_zeta(double s, double x) {
                                      1.0 / 30240,        -1.0 / 1209600,
                                      1.0 / 47900160,     -691.0 / 1307674368000,
                                      1.0 / 74724249600., -3617.0 / 10670622842880000.};
+  if (x == HUGE_VAL) return 0;
   double y = 0, a = x;
   for (int k = 0; k < 9 || a < 9; k++, a += 1) y += pow(a, -s);
   double w = pow(a, -s), f = s * w / a;
@@ -86,7 +87,7 @@ PT_FN double pt_zeta(double s, double x) {
    are a sum of their own, mirrored: from d, the nearest one, to -x. */
 PT_FN double PT_NAME(polygamma, d)(double n, double x) {
   if (n == 0) return PT_NAME(digamma, d)(x);
-  if (!(n > 0) || n != floor(n) || x != x) return (double)NAN;
+  if (!(n > 0) || n != floor(n) || !(x > -HUGE_VAL)) return (double)NAN;
   bool even = fmod(n, 2.0) == 0;
   if (x <= 0 && x == floor(x)) return even ? -HUGE_VAL : HUGE_VAL;
   double p = x < 0 ? x - floor(x) : x, sum = pt_zeta(n + 1, p);
