@@ -157,6 +157,7 @@ static int watch_coroutines(lua_State *L) {
 /* The engine's code where its text is part of the message. The layer's path may have replaced "op: ". */
 static pt_status code_of(int status, const char *message) {
   if (status == LUA_ERRMEM) return PT_EMEMORY;
+  if (strstr(message, PTI_OUT_OF_TIME)) return PT_ETIME; /* a worker's may have come first */
   const char *text = pt_error(), *rest = strstr(text, ": ");
   if (*text == 0 || pt_error_code() == PT_OK) return PT_ELUA;
   if (strstr(message, text)) return pt_error_code();
@@ -414,6 +415,7 @@ pt_vm *pt_vm_open(const pt_vm_config *config) {
 void pt_vm_close(pt_vm *vm) {
   if (vm == NULL) return;
   pti_thread thread = pti_this;
+  pt_vm *former = current == vm ? NULL : current;
   if (vm->L) {
     pt_value_free(vm->error);
     vm->error = NULL;
@@ -428,7 +430,7 @@ void pt_vm_close(pt_vm *vm) {
   }
   pl_free_task(vm);
   pti_this = thread;
-  enter(current);
+  enter(former);
   pl_limits_release(vm->limits);
   clear(vm);
   free(vm);

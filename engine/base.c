@@ -55,7 +55,7 @@ bool pti_poll(void) {
   if (flag && atomic_load_explicit(flag, memory_order_relaxed) != 0)
     return pti_refuse(PT_EINTERRUPT, "interrupted");
   if (pti_this.deadline == 0 || pt_clock() < pti_this.deadline) return true;
-  return pti_refuse(PT_ETIME, "the time limit was reached");
+  return pti_refuse(PT_ETIME, PTI_OUT_OF_TIME);
 }
 
 void pt_set_index_base(int base) { pti_this.index_base = base != 0; }

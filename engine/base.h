@@ -52,8 +52,9 @@ typedef struct pti_thread {
 } pti_thread;
 extern PTI_THREAD pti_thread pti_this;
 
-/* False, with PT_EINTERRUPT recorded, when the thread was asked to stop. Called between chunks of
-   long work. */
+#define PTI_OUT_OF_TIME "the time limit was reached"
+/* False, with PT_EINTERRUPT recorded, when the thread was asked to stop, or PT_ETIME past its deadline. Called between
+   chunks of long work. */
 bool pti_poll(void);
 
 #endif

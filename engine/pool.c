@@ -29,7 +29,8 @@ typedef struct slot {
   _Alignas(64) atomic_int state;
   _Alignas(64) _Atomic int64_t next; /* piece */
   int64_t n, grain, pieces;
-  int most; /* threads that may work at it, the caller among them */
+  atomic_int
+      most; /* threads that may work at it, the caller among them; read before one has joined */
   pti_range *fn;
   void *ctx;
 } slot;
@@ -160,7 +161,7 @@ static bool run_as_helper(slot *s) {
 
 static bool join(slot *s) {
   int state = atomic_load(&s->state);
-  while ((state & OPEN) && (state & JOINED) < s->most - 1) {
+  while ((state & OPEN) && (state & JOINED) < atomic_load(&s->most) - 1) {
     if (atomic_compare_exchange_weak(&s->state, &state, state + 1)) return true;
   }
   return false;
@@ -321,7 +322,7 @@ void pti_parallel_for(int64_t n, int64_t grain, pti_range *fn, void *ctx) {
   s->n = n;
   s->grain = grain;
   s->pieces = pieces;
-  s->most = threads;
+  atomic_store(&s->most, threads);
   s->fn = fn;
   s->ctx = ctx;
   run_shared(s, threads);

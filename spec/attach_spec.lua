@@ -17,7 +17,7 @@ local lr, done, n = 0.1, false, 0
 local options = { lr = 1 }
 local x = pt.ones(2, 3)
 local function step() local inner = n * 2 return inner end
-print(pt.repl.listen("]] .. path .. [["), (pt.core or require "pt.core").process())
+print(pt.repl.listen("]] .. path .. [["), (require "pt.core").process())
 io.flush()
 while not done do n = n + 1 step() end
 print("done", lr, options.lr)

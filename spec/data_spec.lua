@@ -126,7 +126,7 @@ describe("a loader", function()
 
   it("checks its options", function()
     raises("batch_size must be 1 or more, got 0", data.DataLoader, rows(2), 0)
-    raises("expected a dataset, got a number", data.DataLoader, 3)
+    raises("expected a dataset, got 3", data.DataLoader, 3)
     raises("did you mean 'shuffle'?", data.DataLoader, rows(2), { shufle = true })
   end)
 end)

@@ -107,7 +107,7 @@ describe("pt.save and pt.load", function()
   for message, call in pairs {
     ["save: the names of tensors must be strings, got 1"] = function() pt.save({ pt.ones(1) }, path) end,
     ["save: x must be a tensor, got a number"] = function() pt.save({ x = 1 }, path) end,
-    ["save: expected a state dict or a module, got a number"] = function() pt.save(1, path) end,
+    ["save: expected a state dict or a module, got 1; write pt.save(model"] = function() pt.save(1, path) end,
     ["save: the path must be a string, got a nil"] = function() pt.save({}) end,
     ["load: the path must be a string, got a number"] = function() pt.load(1) end,
     ["save: metadata is strings by name"] = function() pt.save({}, path, { a = 1 }) end,

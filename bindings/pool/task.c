@@ -111,20 +111,28 @@ static int pack_failure(lua_State *L) {
   return 0;
 }
 
-/* Writes what is known about a failure, and less where even writing that fails. */
-static void fail_task(lua_State *L, pti_chunk *chunk) {
+static bool write_failure(lua_State *L, pti_chunk *chunk) {
   size_t n = chunk->packet.n, nparcel = chunk->packet.nparcel;
   for (int attempt = 0; attempt < 2; attempt++) {
     lua_pushcfunction(L, pack_failure);
     lua_pushlightuserdata(L, chunk);
     if (attempt == 0) lua_pushvalue(L, -3);
     else lua_pushliteral(L, "not enough memory, or an error value that cannot be shown");
-    if (lua_pcall(L, 2, 0, 0) == LUA_OK) return;
+    if (lua_pcall(L, 2, 0, 0) == LUA_OK) return true;
     lua_pop(L, 1);
     pti_packet_cut(&chunk->packet, n, nparcel);
     lua_gc(L, LUA_GCCOLLECT);
   }
-  pti_packet_put_last(&chunk->packet, PL_LOST);
+  return false;
+}
+
+/* Writes what is known about a failure, and less where even writing that fails. The limit that ended the task would end
+   this, too: it is moved meanwhile. */
+static void fail_task(lua_State *L, pti_chunk *chunk) {
+  double deadline = pti_this.deadline;
+  pl_limits_extend(L);
+  if (!write_failure(L, chunk)) pti_packet_put_last(&chunk->packet, PL_LOST);
+  pti_this.deadline = deadline;
 }
 
 static int load_code(lua_State *L) {

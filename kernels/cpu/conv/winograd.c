@@ -22,9 +22,18 @@
 #include "../product/product_loops.h"
 #include "conv_loops.h"
 
-/* Bytes of transformed data of a set, unless that are fewer than LEAST tiles; tiles of a unit; input channels whose weights
-   are packed at a time; elements that are worth a thread's attention; steps of a product at a time. */
-enum { SET = 1 << 20, LEAST = 128, UNIT = 64, PACKED = 32, PIECE = 16384, DEPTH = 256 };
+/* Bytes of transformed data of a set, unless those are fewer than LEAST tiles; bytes of images that are turned at a time;
+   tiles of a unit; input channels whose weights are packed at a time; elements that are worth a thread's attention; steps
+   of a product at a time. */
+enum {
+  SET = 1 << 20,
+  LEAST = 128,
+  TURNED = 1 << 21,
+  UNIT = 64,
+  PACKED = 32,
+  PIECE = 16384,
+  DEPTH = 256
+};
 
 typedef struct winograd_job {
   const product_loops *loops;
@@ -167,6 +176,22 @@ static void sum_tiles(void *ctx, int64_t lo, int64_t hi) {
   pti_cpu_host->free(sums, bytes);
 }
 
+/* The outputs of j->n images from `first` on. */
+static void run_images(winograd_job *j, const winograd_job *all, int64_t first) {
+  int64_t area = j->in[0] * j->in[1];
+  j->x = all->x + first * j->ci * area;
+  j->y = all->y + first * j->co * j->out[0] * j->out[1];
+  j->tiles = j->n * j->down * j->across;
+  pti_cpu_host->parallel_for(j->n * pieces(area, POSITIONS),
+                             pti_max64(1, PIECE / (POSITIONS * j->pitch)), turn_images, j);
+  for (j->first = 0; j->first < j->tiles; j->first += j->set) {
+    j->many = pti_min64(j->set, j->tiles - j->first);
+    j->chunks = pieces(j->many, UNIT);
+    pti_cpu_host->parallel_for(j->many, pti_max64(1, PIECE / (36 * j->pitch)), transform_data, j);
+    pti_cpu_host->parallel_for(j->chunks * j->panels, 1, sum_tiles, j);
+  }
+}
+
 static bool run(winograd_job *j) {
   j->loops = pti_product_loops_now(PRODUCT_F32);
   j->conv = pti_conv_loops_now(PT_F32);
@@ -177,10 +202,11 @@ static bool run(winograd_job *j) {
   j->pitch = pieces(j->ci, lanes) * lanes;
   if (j->pitch % 128 == 0)
     j->pitch += lanes; /* not a power of two, for which caches have few places */
-  int64_t fit = pti_max64(LEAST, SET / (36 * 4 * j->pitch));
-  j->set = pieces(j->tiles, pieces(j->tiles, fit));
+  int64_t part = pti_min64(j->n, pti_max64(1, TURNED / (4 * area * j->pitch)));
+  int64_t tiles = part * j->down * j->across, fit = pti_max64(LEAST, SET / (36 * 4 * j->pitch));
+  j->set = pieces(tiles, pieces(tiles, fit));
   j->together = j->tiles <= UNIT;
-  int64_t image = j->n * area * j->pitch, data = 36 * j->set * j->pitch;
+  int64_t image = part * area * j->pitch, data = 36 * j->set * j->pitch;
   int64_t weights = j->together ? 0 : j->panels * 36 * j->ci * j->cols;
   size_t bytes = (size_t)(image + j->pitch + data + weights + lanes) * sizeof(float);
   j->zeros = pti_cpu_host->alloc(bytes);
@@ -188,15 +214,12 @@ static bool run(winograd_job *j) {
     return pti_cpu_host->fail(PT_EMEMORY, "convolution: no memory for its scratch");
   memset(j->zeros, 0, (size_t)j->pitch * sizeof(float));
   j->data = j->zeros + j->pitch, j->weights = j->data + data, j->image = j->weights + weights;
-  pti_cpu_host->parallel_for(j->n * pieces(area, POSITIONS),
-                             pti_max64(1, PIECE / (POSITIONS * j->pitch)), turn_images, j);
   if (!j->together)
     pti_cpu_host->parallel_for(j->panels * pieces(j->ci, PACKED), 1, transform_weights, j);
-  for (j->first = 0; j->first < j->tiles; j->first += j->set) {
-    j->many = pti_min64(j->set, j->tiles - j->first);
-    j->chunks = pieces(j->many, UNIT);
-    pti_cpu_host->parallel_for(j->many, pti_max64(1, PIECE / (36 * j->pitch)), transform_data, j);
-    pti_cpu_host->parallel_for(j->chunks * j->panels, 1, sum_tiles, j);
+  winograd_job all = *j;
+  for (int64_t first = 0; first < all.n; first += part) {
+    j->n = pti_min64(part, all.n - first);
+    run_images(j, &all, first);
   }
   pti_cpu_host->free(j->zeros, bytes);
   return !atomic_load(&j->failed) ||
