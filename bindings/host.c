@@ -229,6 +229,11 @@ static void keep_memory_error(pt_vm *vm) {
 static pt_status failed(pt_vm *vm, int status) {
   lua_State *L = vm->L;
   clear(vm);
+  atomic_store(&vm->running,
+               NULL); /* what is said about it is not interrupted, even where the script insisted */
+  atomic_store(&vm->interrupt, 0);
+  vm->stopped = 0;
+  pl_rest(L);
   if (status == LUA_ERRMEM) {
     keep_memory_error(vm);
   } else {
