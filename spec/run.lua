@@ -71,7 +71,7 @@ end
 -- What a sanitizer needs to know. OpenBLAS is not instrumented: what it does between its own threads is its own.
 local environment = {
   asan = "ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 ",
-  tsan = "TSAN_OPTIONS=suppressions=spec/support/tsan.supp setarch -R ",
+  tsan = "TSAN_OPTIONS=suppressions=$PWD/spec/support/tsan.supp:allocator_may_return_null=1 setarch -R ",
 }
 
 local function specs(build, filter)

@@ -271,6 +271,13 @@ static int64_t live(void) {
   return m.live_bytes;
 }
 
+/* Sanitizers are slow: what must end by itself needs more time then. */
+#if defined __SANITIZE_THREAD__ || defined __SANITIZE_ADDRESS__
+enum { SHORT_MS = 400 };
+#else
+enum { SHORT_MS = 100 };
+#endif
+
 static void try(const attack *a, pt_sandbox sandbox) {
   char prelude[256];
   int64_t before = live();
@@ -280,7 +287,7 @@ static void try(const attack *a, pt_sandbox sandbox) {
                                  .sandbox = sandbox,
                                  .seed = 7,
                                  .memory_limit = 32 << 20,
-                                 .time_limit_ms = a->expected == OUT_OF_MEMORY ? 10000 : 100});
+                                 .time_limit_ms = a->expected == OUT_OF_MEMORY ? 10000 : SHORT_MS});
   if (vm == NULL) {
     printf("%s: %s\n", a->name, pt_error());
     failures++;
