@@ -1,4 +1,4 @@
-/* backend.h: what a device must be able to do. pt_backend is its run time: memory, copies, streams; its kernels are the
+/* backend.h: what a device must provide. pt_backend is its run time: memory, copies, streams; its kernels are the
    slots of slots.def, whose arguments are described here. kernels/cpu has both for the CPU, a plug-in for its devices;
    the engine knows no other way to compute. */
 #ifndef PTI_BACKEND_H
@@ -22,14 +22,14 @@ typedef struct pti_rnn {
 } pti_rnn;
 typedef struct pti_rnn_data {
   const void *x_gates, *w_hh, *b_hh; /* b_hh: of the GRU only, where it is not part of x_gates */
-  void *hn, *cn;                     /* (n, h): initial states that become the last ones */
+  void *hn, *cn;                     /* (n, h): initial states, replaced by the last ones */
   void *y, *saved, *h_before;        /* (rows, h), (rows, 4 h), (rows, h) */
   void *cells, *c_before; /* LSTM: tanh of the cell after each step; the cell before it */
   const void *g_y;        /* backward: gradient of y, or NULL */
   void *g_gates,
       *g_pre; /* (rows, gates h): of x_gates, and of h w_hh' + b_hh; one buffer but for the GRU */
   void *g_h0,
-      *g_c0; /* (n, h): gradients of the last states that become those of the initial ones */
+      *g_c0; /* (n, h): gradients of the last states, replaced by those of the initial ones */
 } pti_rnn_data;
 
 /* See kernels/cpu/attention/attention.c. */
@@ -119,7 +119,7 @@ typedef struct pti_rows {
   int64_t outer, n, inner;
 } pti_rows;
 
-/* A convolution; dims that it does not have are leading ones of size 1. See kernels/cpu/conv/conv.c. */
+/* A convolution; missing dims are leading ones of size 1. See kernels/cpu/conv/conv.c. */
 typedef struct pti_conv {
   pt_dtype dtype;
   int64_t n, c, o, groups;
@@ -142,7 +142,7 @@ typedef struct pti_norm {
   double eps;
 } pti_norm;
 
-/* Pooling windows; dims that there are not are leading ones of size 1. See kernels/cpu/pooling/pooling.c. */
+/* Pooling windows; missing dims are leading ones of size 1. See kernels/cpu/pooling/pooling.c. */
 typedef struct pti_window {
   pt_dtype dtype;
   int64_t planes, in[3], out[3], k[3], stride[3], pad[3], dil[3];
@@ -167,7 +167,7 @@ typedef struct pti_param {
   /* States. SGD: momentum buffer; Adam: first and second moment, largest second moment; rules: in optim.h. */
   void *s[3];
   double step; /* number of this step, from 1 */
-  double c[3]; /* rules: what the engine made of the step's number */
+  double c[3]; /* rules: derived by the engine from the step's number */
 } pti_param;
 typedef struct pti_sgd {
   double lr, momentum, dampening, weight_decay;
@@ -220,14 +220,14 @@ typedef struct pt_backend {
   /* Memory; `dev` counts from 0 within the backend. The CPU has none of this but alloc .. sync. */
   void *(*alloc)(int dev, size_t bytes);
   void (*free)(int dev, void *block, size_t bytes);
-  bool exact; /* freed blocks are given back at once: the device watches each */
+  bool exact; /* freed blocks are returned at once: the device checks each */
   /* conv, norm, pooling, attention and what goes by channel take float16 and bfloat16 as they are and
      compute in float; statistics and what goes by channel are float32 then, as is a mask */
   bool halves;
   bool adds_bias; /* gemm adds a bias to the rows of its result */
-  /* what it is called, its free and total memory */
+  /* its name, its free and total memory */
   bool (*describe)(int dev, char *name, size_t size, size_t *free, size_t *total);
-  /* memory of the host that is pinned: copies from and to it go on while the host does other work */
+  /* memory of the host that is pinned: copies from and to it run while the host does other work */
   void *(*pin)(int dev, size_t bytes);
   void (*unpin)(int dev, void *block);
 
@@ -238,8 +238,8 @@ typedef struct pt_backend {
   bool (*from_host)(int dev, void *dst, const void *src, size_t bytes);
   bool (*peer)(int dev, void *dst, int from, const void *src, size_t bytes);
 
-  /* Order. A thread's work goes to one stream: its own, or the one that it chose. Streams are never
-     freed. A mark is a place in a stream, and is reached when all before it is done. */
+  /* Order. A thread's work goes to one stream: its own, or one it has chosen. Streams are never
+     freed. A mark is a place in a stream, reached when all work before it is done. */
   bool (*sync)(int dev);     /* waits for the thread's stream */
   bool (*sync_all)(int dev); /* waits for all streams of the device */
   void *(*stream)(int dev);  /* the thread's stream; NULL after host->fail, as all of these */
@@ -248,9 +248,9 @@ typedef struct pt_backend {
   void *(*mark)(int dev, void *stream, bool timed);
   int (*mark_done)(int dev, void *mark, bool wait); /* 1, 0 not yet, -1 after host->fail */
   bool (*mark_before)(int dev, void *mark,
-                      void *stream); /* what the stream is given from now on comes after the mark */
+                      void *stream); /* work queued on the stream from now on follows the mark */
   bool (*mark_time)(int dev, void *from, void *to,
-                    double *ms); /* of timed ones that were reached */
+                    double *ms); /* between timed marks that were reached */
   void (*mark_free)(int dev, void *mark);
 
   const struct pti_slots *slots; /* its kernels (slots.h) */

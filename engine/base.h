@@ -37,13 +37,14 @@ static inline int64_t pti_max64(int64_t a, int64_t b) { return a > b ? a : b; }
 typedef struct pti_thread {
   int index_base;
   bool no_grad;
-  bool inference; /* no_grad holds whatever is asked, and new tensors never take part in a graph */
-  bool anomaly;   /* calls are recorded with their line, and gradients searched for NaN */
-  const char *line; /* of the script, where anomalies are looked for: "train.lua:12" */
+  bool
+      inference; /* no_grad is in force regardless of other settings, and new tensors never take part in a graph */
+  bool anomaly;     /* calls are recorded with their line, and gradients checked for NaN */
+  const char *line; /* of the script, during anomaly detection: "train.lua:12" */
   bool autocast;
   pt_dtype autocast_dtype : 8;   /* the lower precision */
   uint64_t last_node;            /* the highest id of a recorded call (node.h) */
-  struct pti_worker *worker;     /* of a pool, whose thread this is, or NULL */
+  struct pti_worker *worker;     /* the pool's worker that runs on this thread, or NULL */
   _Atomic int *interrupt;        /* NULL, or a flag polled between chunks: nonzero stops the op */
   int threads;                   /* that its loops may use; 0: as many as there are */
   double deadline;               /* of pt_clock; 0: none. Polled as the flag is */

@@ -4,11 +4,11 @@
 
 #include "node.h"
 
-/* The tensor arguments of a call in order, lists spelled out. */
+/* The tensor arguments of a call in order, with lists expanded. */
 typedef struct pti_inputs {
   pt_tensor **v;
   int n;
-  size_t bytes; /* of v where the few do not suffice */
+  size_t bytes; /* of v, where the array inside the struct is too small */
   bool complex; /* one of them is */
   pt_tensor *few[16];
 } pti_inputs;
@@ -20,13 +20,13 @@ bool pti_wants_record(const pt_op *op, const pti_inputs *in);
 
 /* Runs the op and records the call. */
 bool pti_run_op(const pt_op *op, const pt_arg *arg, const pti_inputs *in, pt_tensor **out);
-/* A call without regard to autocast and complex numbers, by what prepares others; the first output. */
+/* A call that bypasses autocast and complex numbers, for code that prepares calls; returns the first output. */
 pt_tensor *pti_call_plain(int op, const pt_arg *arg);
 
-/* autocast.c: casts the inputs of a call, as the op's policy has it. */
+/* autocast.c: casts the inputs of a call by the op's policy. */
 bool pti_autocast_inputs(const pt_op *op, pt_arg *arg);
-/* complex_args.c: what the row has for complex arguments: an error, out[0] by its complex_call, or NULL there: the op
-   runs as it is. */
+/* complex_args.c: treats complex arguments as the row says: an error, out[0] from its complex_call, or out[0] NULL,
+   where the op runs as it is. */
 bool pti_complex_call(const pt_op *op, const pt_arg *arg, pt_tensor **out);
 
 #endif

@@ -1,4 +1,4 @@
-/* elementwise.h: what all rows UNARY, BINARY, TERNARY, COMPARE and TEST share. */
+/* elementwise.h: shared by all UNARY, BINARY, TERNARY, COMPARE and TEST rows. */
 #ifndef PTI_ELEMENTWISE_H
 #define PTI_ELEMENTWISE_H
 

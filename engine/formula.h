@@ -1,11 +1,11 @@
 /* formula.h: the gradients of element-wise rows as calls of ops, so that a gradient can itself be differentiated. The
-   build makes the steps from the text in ops.def (scripts/tools/opgen/formula.lua). */
+   build derives the steps from the text in ops.def (scripts/tools/opgen/formula.lua). */
 #ifndef PTI_FORMULA_H
 #define PTI_FORMULA_H
 
 #include "op.h"
 
-/* The places of what a formula may mention; x is another name for a. Below PTI_VARIABLE_P0 they are tensors, and as bits
+/* Indices of the variables of a formula; x is another name for a. Those below PTI_VARIABLE_P0 are tensors, and bits of
    the `uses` of a formula. */
 enum {
   PTI_VARIABLE_A,
@@ -22,8 +22,8 @@ enum {
   PTI_USE_G = 1 << PTI_VARIABLE_G
 };
 
-/* The value of a formula as a recorded tensor: `tensor` by the places above, of which those in `uses` are set, and the
-   numbers p0, p1, p2 of the call. NULL on failure. */
+/* The value of a formula as a recorded tensor: `tensor` is indexed as above, with the entries in `uses` set;
+   `number` holds p0, p1, p2 of the call. NULL on failure. */
 pt_tensor *pti_formula_run(const pti_formula *f, pt_tensor *const *tensor, const double *number);
 
 #endif

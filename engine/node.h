@@ -10,7 +10,7 @@
 typedef struct pti_edge {
   pt_node *node; /* NULL: this input needs no gradient */
   uint8_t out;   /* which output of node */
-  uint8_t nd;    /* geometry of the input, to which its gradient is reduced */
+  uint8_t nd;    /* geometry of the input; its gradient is reduced to it */
   pt_dtype dtype : 8;
   uint8_t device;
   const int64_t *size;
@@ -20,18 +20,18 @@ typedef struct pti_edge {
 typedef struct pti_saved_slot {
   pt_tensor *t; /* bare; NULL: not saved or released */
   uint32_t version;
-  int16_t in;  /* input it was, or -1 */
-  int16_t out; /* output it was, or -1 */
-  int index;   /* of the checkpoint that gives it, where there is one */
+  int16_t in;  /* which input it is, or -1 */
+  int16_t out; /* which output it is, or -1 */
+  int index;   /* within the checkpoint that recomputes it, where there is one */
   pt_checkpoint *checkpoint;
 } pti_saved_slot;
 
-/* How many hooks of this thread wait for a leaf's gradient: where there are any, walks run them early. */
+/* The number of this thread's hooks on leaves: where there are any, walks run them early. */
 extern PTI_THREAD int pti_leaf_hooks;
 
 /* What waits for a gradient: a host's function before it is used, a tensor that keeps a copy (retain_grad), a
    host's function after a leaf got it. Kept in this order. */
-/* In the order in which they run. LAST: as BEFORE, behind all others that see a gradient, whenever those came. */
+/* In the order in which they run. LAST: as BEFORE, but after all others that see a gradient, even those added later. */
 typedef enum { PTI_HOOK_BEFORE, PTI_HOOK_RETAIN, PTI_HOOK_LAST, PTI_HOOK_AFTER } pti_hook_kind;
 
 typedef struct pti_hook {
@@ -40,7 +40,7 @@ typedef struct pti_hook {
   int out;
   int64_t id;      /* 0: removed while the hooks ran */
   bool on_leaf;    /* of PTI_HOOK_BEFORE and LAST: counted in pti_leaf_hooks */
-  pt_tensor *keep; /* of PTI_HOOK_RETAIN; weak: the tensor takes its hook along when it dies */
+  pt_tensor *keep; /* of PTI_HOOK_RETAIN; weak: the hook is removed when the tensor is freed */
   pt_hook_fn fn;
   void (*free)(void *ud);
   void *ud;
@@ -54,11 +54,11 @@ struct pt_node {
   uint8_t nout;
   uint8_t queued; /* depth of the walk whose gradients are in g, or 0 */
   uint8_t wanted; /* depth of the innermost walk that was asked for the gradient of an output */
-  bool skip;      /* leads to nothing that the walk was asked for */
-  bool seen;      /* while a walk looks for what it needs */
-  bool freed;     /* what backward needs was released by a backward */
-  bool busy;      /* its hooks or its gradient run now */
-  bool hooked;    /* of a leaf: its hooks ran in this walk */
+  bool skip;      /* leads to no gradient that the walk must compute */
+  bool seen;      /* during the search for the nodes that a walk needs */
+  bool freed;     /* its saved tensors were released by a backward */
+  bool busy;      /* its hooks or its gradient are running */
+  bool hooked;    /* of a leaf: its hooks have run in this walk */
   int waits;      /* of a leaf with hooks: calls that may still add to its gradient in this walk */
   int nin, nsaved;
   struct pti_account *account; /* on which its bytes are booked, or NULL */
@@ -69,24 +69,24 @@ struct pt_node {
   pt_tensor **g;         /* gradients being summed during a walk, one per output */
   pt_tensor *leaf;       /* weak: of an accumulating node */
   pti_hook *hooks;
-  void *ctx; /* of an op that keeps something of its own, freed by ctx_free */
+  void *ctx; /* of an op with data of its own, freed by ctx_free */
   void (*ctx_free)(void *ctx);
-  char *trace;   /* the line of the call, where anomalies are looked for */
-  pt_node *next; /* of the list by which release avoids recursion */
+  char *trace;   /* the line of the call, during anomaly detection */
+  pt_node *next; /* in the list that lets release avoid recursion */
 };
 
-/* The node whose output x is (a leaf's accumulating node is made on demand), or NULL where x needs
-   no gradient. A view whose base was edited in place gets its history anew. On failure returns NULL
+/* The node that x is an output of (a leaf's accumulating node is made on demand), or NULL where x needs
+   no gradient. The history of a view whose base was edited in place is rebuilt. On failure returns NULL
    with *ok false. */
 pt_node *pti_node_of(pt_tensor *x, bool *ok);
 bool pti_needs_grad(pt_tensor *x);
 
-/* Records a call. in[i] are the tensor arguments in order (lists spelled out), out[k] the fresh
+/* Records a call. in[i] are the tensor arguments in order (lists expanded), out[k] the new
    outputs. */
 bool pti_record(const pt_op *op, const pt_arg *arg, pt_tensor *const *in, int nin, pt_tensor **out,
                 int nout, pt_node **node);
-/* A node without inputs' sizes, arguments and saved tensors filled in, for function.c: `in` as for pti_record, all
-   of which were asked for their node. NULL on failure. */
+/* A node whose input sizes, arguments and saved tensors are not filled in, for function.c: `in` as for pti_record,
+   after pti_node_of was called for each. NULL on failure. */
 pt_node *pti_node_new(const pt_op *op, pt_tensor *const *in, int nin, int nout, int nsaved);
 /* Saves x as input `in` or output `out` of n. */
 bool pti_save(pt_node *n, pt_tensor *x, int in, int out);
@@ -96,28 +96,28 @@ bool pti_record_output(pt_node *n, pt_tensor *y);
 /* x was edited in place and is now output 0 of `node`; reaches the base where x is a view. */
 bool pti_rebase(pt_tensor *x, pt_node *node, int out);
 
-/* Saved tensors, for a vjp: input i, output k. Checks the version; carries history where a graph of
-   the gradient is wanted. NULL on failure. */
+/* Saved tensors, for a vjp: input i, output k. Checks the version; has history where a graph of
+   the gradient is to be recorded. NULL on failure. */
 pt_tensor *pti_saved(pt_node *n, int in);
 pt_tensor *pti_saved_out(pt_node *n, int out);
 pt_tensor *pti_saved_slot_of(pt_node *n, int i);
 /* Fails: an earlier backward freed what this one needs. */
 void *pti_used_up(const pt_node *n);
-/* Whether a gradient is asked for. */
+/* Whether this gradient is needed. */
 static inline bool pti_wants(const pt_node *n, int in) {
   return n->in[in].node != NULL && !n->in[in].node->skip;
 }
 
-/* x is now output `out` of `node` (owned by the caller until now); what waits for x's own gradient moves along. */
+/* x is now output `out` of `node` (owned by the caller until now); hooks on x's own gradient move along. */
 void pti_set_history(pt_tensor *x, pt_node *node, int out);
-/* hook_list.c: after those of its kind and of the kinds before it. */
+/* hook_list.c: inserted after those of its kind and of the kinds before it. */
 void pti_hook_insert(pt_node *n, pti_hook *hook);
-/* Takes out the hook with this number, or the one that keeps the gradient of `keep`. */
+/* Removes the hook with this number, or the one that keeps the gradient of `keep`. */
 pti_hook *pti_hook_take(pt_node *n, int64_t id, const pt_tensor *keep);
 void pti_hook_free(pti_hook *h);
-/* x dies, or keeps its gradient no more. */
+/* x is freed, or no longer keeps its gradient. */
 void pti_forget_retained(pt_tensor *x);
-/* Frees the hooks of hosts; those that run now, when they are done. */
+/* Frees the hooks of hosts; running ones when they are done. */
 void pti_drop_hooks(pt_node *n);
 /* Frees hooks that were removed while they ran. */
 void pti_sweep_hooks(pt_node *n);

@@ -1,4 +1,4 @@
-/* op.h: the op table. A row of ops.def names an op; here is what a row becomes, and the one way to
+/* op.h: the op table. A row of ops.def defines an op; this is what a row becomes, and the only way to
    call it. */
 #ifndef PTI_OP_H
 #define PTI_OP_H
@@ -7,7 +7,7 @@
 #include "dtype.h"
 
 enum { PTI_MAX_ARG = 12, PTI_MAX_OUT = 4, PTI_MAX_NAME = 20 };
-/* The position before the first, where a slice stops that holds nothing. */
+/* The position before the first: where an empty slice stops. */
 #define PTI_BEFORE_FIRST INT64_MIN
 
 /* One argument of a call, as the signature says. */
@@ -29,7 +29,7 @@ typedef struct pt_arg {
 typedef struct pti_param_spec {
   char name[PTI_MAX_NAME];
   char type;
-  bool optional; /* and without a default */
+  bool optional; /* it may be left out, and has no default */
   bool inplace;
 } pti_param_spec;
 
@@ -39,11 +39,11 @@ typedef enum {
   PTI_CAST_LOWER,
   PTI_CAST_FLOAT32,
   PTI_CAST_WIDEST,
-  PTI_CAST_PLAIN, /* nothing, and nothing for the ops that it is made of */
+  PTI_CAST_PLAIN, /* nothing, nor to the ops that it is composed of */
   PTI_CAST_REFUSED
 } pti_cast_policy;
 
-/* What becomes of complex arguments: an error, a call of complex_call, nothing special, an error about their order. */
+/* How complex arguments are treated: an error, a call of complex_call, like any other, an error about their order. */
 typedef enum {
   PTI_COMPLEX_REFUSED,
   PTI_COMPLEX_CALL,
@@ -60,7 +60,7 @@ typedef struct pti_step {
 } pti_step;
 typedef struct pti_formula {
   const pti_step *step; /* NULL: not differentiable */
-  uint8_t n, uses;      /* uses: bit set of the tensors that it mentions */
+  uint8_t n, uses;      /* uses: bit set of the tensors it refers to */
 } pti_formula;
 
 typedef struct pt_op {
@@ -70,7 +70,7 @@ typedef struct pt_op {
      signature: tensors on one device, none missing. Outputs are fresh (a composite may return an
      argument). Of structured rows, <op>_run with its arguments by name (ptlua_run.h). */
   pt_tensor *(*run)(const struct pt_op *op, const pt_arg *arg, pt_tensor **more);
-  /* The same, written into arg[0].t; NULL where there is no such twin, or run itself edits. */
+  /* The same, written into arg[0].t; NULL where there is no in-place variant, or run itself edits. */
   bool (*run_inplace)(const struct pt_op *op, const pt_arg *arg);
   /* g[k]: gradient of output k or NULL; sets gx[i] for every input i that pti_wants. NULL: not
      differentiable. */
@@ -78,10 +78,10 @@ typedef struct pt_op {
   pti_cast_policy cast;
   pti_complex_policy complex;
   pt_tensor *(*complex_call)(const struct pt_op *op, const pt_arg *arg);
-  /* Another way to do the call, or NULL: leaves *out NULL where it does not apply. False on failure. */
+  /* An alternative implementation, or NULL: leaves *out NULL where it does not apply. False on failure. */
   bool (*shortcut)(const pt_arg *arg, pt_tensor **out);
   int narg, nout, nin;         /* nin: tensor parameters, -1 where a list */
-  bool inplace;                /* has a twin that edits its first argument */
+  bool inplace;                /* has a variant that edits its first argument */
   bool edits;                  /* run edits arg[0].t and returns it */
   unsigned non_differentiable; /* bit set of outputs without a gradient */
   unsigned save_in, save_out;  /* bit sets of inputs and outputs that the vjp reads */
@@ -100,23 +100,24 @@ typedef struct pt_op {
 /* The table, in the order of ops.def, and the constants of its formulas: build/gen/ptlua_table.c. */
 extern const pt_op pti_table[];
 extern const double pti_constants[];
-/* The op PTI_OP_<name> of ptlua_ids.h, which who names one includes: its numbers change with each new row. */
+/* The op PTI_OP_<name> of ptlua_ids.h. Files that name an op include that header: its numbers change with each new row.
+   */
 static inline const pt_op *pti_op_at(int id) { return &pti_table[id]; }
-const pt_op *pti_op_find(const char *name); /* NULL where none has the name */
+const pt_op *pti_op_find(const char *name); /* NULL where no op has this name */
 
 /* Calls an op: checks, casts, runs, records. out[0..nout-1] scope-owned. False on failure. */
 bool pti_call(const pt_op *op, pt_arg *arg, pt_tensor **out);
-/* The same with the result written into arg[0].t, which is returned; for ops with an in-place twin. */
+/* The same with the result written into arg[0].t, which is returned; for ops with an in-place variant. */
 pt_tensor *pti_call_inplace(const pt_op *op, pt_arg *arg);
-/* Whether the rules for in-place edits allow one of x now; messages begin with name and mark. */
+/* Whether x may be edited in place now; messages begin with name and mark. */
 bool pti_editable(const char *name, const char *mark, pt_tensor *x);
 
-/* The name of the op whose output x is; NULL for a leaf. */
+/* The name of the op that x is an output of; NULL for a leaf. */
 const char *pti_made_by(pt_tensor *x);
 /* The same elements and history in another tensor, without x's grad and base. */
 pt_tensor *pti_twin(pt_tensor *x);
 
-/* Sums g down to the shape of edge-less geometry (size, nd): the reverse of broadcasting. */
+/* Sums g down to the shape of a geometry without an edge (size, nd): the reverse of broadcasting. */
 pt_tensor *pti_sum_to(pt_tensor *g, const int64_t *size, int nd);
 
 #endif

@@ -8,7 +8,7 @@
 
 enum { PTI_NSTATE = 3 };
 
-/* One tensor of a step; its gradient is p's own. Without one, or where p is NULL, it is passed over. */
+/* One tensor of a step; its gradient is p's own. Without one, or where p is NULL, it is skipped. */
 typedef struct pti_member {
   pt_tensor *p;
   /* SGD: momentum buffer. Adam: first and second moment, largest second moment. Rules: pti_rules says. Those that the
@@ -27,10 +27,10 @@ int pti_adam_states(const pti_adam *h);
 /* What a rule keeps for each tensor: states and numbers, by PyTorch's names. */
 typedef struct pti_rule_info {
   const char *name;                              /* "RMSprop" */
-  const char *state[PTI_NSTATE + 1], *number[3]; /* NULL behind the last */
+  const char *state[PTI_NSTATE + 1], *number[3]; /* NULL after the last */
 } pti_rule_info;
 pti_rule_info pti_rules(const pti_rule *h);
-/* What number k of a tensor is before its first step. */
+/* The value of number k of a tensor before its first step. */
 double pti_rule_number(const pti_rule *h, int k);
 
 /* h->first is set here. Parameters change in place, which counts as an edit; nothing is recorded. */

@@ -8,12 +8,12 @@
 /* Calls fn(ctx, lo, hi) over disjoint pieces of [0, n), each `grain` long but the last. Pieces
    depend on n and grain only, never on the number of threads, so results do not either. The caller
    works too; calls from inside fn run inline. fn must not fail, touch Lua or block. When the
-   calling thread is interrupted, pieces not yet begun are left out: whoever runs an op asks
-   pti_poll() after it. */
+   calling thread is interrupted, pieces not yet begun are skipped: the caller of an op must
+   check pti_poll() afterwards. */
 typedef void pti_range(void *ctx, int64_t lo, int64_t hi);
 void pti_parallel_for(int64_t n, int64_t grain, pti_range *fn, void *ctx);
 
-/* What a loop does that waits for another thread without sleeping. */
+/* The body of a loop that spins until another thread is done. */
 static inline void pti_relax(void) {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
@@ -27,10 +27,10 @@ static inline void pti_relax(void) {
    is not busy and leaves. */
 void pti_worker_enter(void);
 void pti_worker_leave(void);
-/* Whether the budget has a core for one more, who may then wait without sleeping. */
+/* Whether the budget has a core for one more thread, which may then spin while it waits. */
 bool pti_core_free(void);
 
-/* As pt_set_num_threads, where neither it nor PT_NUM_THREADS has said how many. */
+/* As pt_set_num_threads, unless it or PT_NUM_THREADS has already set the number. */
 void pti_share_threads(int n);
 
 /* Ends the engine's threads; the next loop makes new ones. For hosts and leak checkers that want

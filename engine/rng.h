@@ -14,9 +14,9 @@ typedef struct pti_generator {
 
 /* The thread's default generator. */
 pti_generator *pti_default_generator(void);
-/* A seed that no other run and no other thread has. */
+/* A seed that differs between runs and between threads. */
 uint64_t pti_fresh_seed(void);
-/* Puts the thread's default generator at a place that was read from it, or from another. */
+/* Sets the thread's default generator to a state read from it or from another. */
 void pti_set_generator(pti_generator g);
 /* The same; returns where it was. */
 pti_generator pti_swap_generator(pti_generator g);

@@ -1,4 +1,4 @@
-/* slots.h: the table of a device's kernels; a slot that is NULL is "not on this device". */
+/* slots.h: the table of a device's kernels; a NULL slot means "not on this device". */
 #ifndef PTI_SLOTS_H
 #define PTI_SLOTS_H
 

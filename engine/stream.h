@@ -1,20 +1,20 @@
-/* stream.h: streams and events. Work of one stream is done in the order in which it was asked for,
-   that of two streams in any. A thread has a stream of its own on each device, and may choose
-   another. Memory is safe however streams are used: a block is not handed on before all streams
-   that used it have done so. The order of values is the script's: wait_stream, wait_event. */
+/* stream.h: streams and events. Work on one stream runs in the order in which it was queued, work on
+   two streams in any order. A thread has a stream of its own on each device, and may choose
+   another. Memory is safe however streams are used: a block is not reused before all streams
+   have finished with it. The order of reads and writes is up to the script: wait_stream, wait_event. */
 #ifndef PTI_STREAM_H
 #define PTI_STREAM_H
 
 #include "device.h"
 
-/* An event: a mark in a stream once it was recorded. */
+/* An event: once recorded, a mark in a stream. */
 struct pt_event {
   int device;
   bool timed;
   void *mark, *stream; /* NULL before it was recorded */
 };
 
-/* Whether any thread ever asked for a stream of its choice: until then each thread has one only. */
+/* Whether any thread has chosen a stream: until then each thread has only one. */
 bool pti_streams_made(void);
 
 /* The streams other than that of its allocation that used a block. */
@@ -32,10 +32,10 @@ void pti_device_free(int device, void *block, size_t bytes, void *stream, pti_us
 
 /* ---- pinned memory of the host (pinned.c) ---- */
 
-/* A block that copies to and from `device` may use while the host goes on. */
+/* A block for asynchronous copies to and from `device`. */
 void *pti_pin(int device, size_t bytes);
-/* `busy` (or NULL): a copy that may still be under way; taken over. */
+/* `busy` (or NULL): a copy that may still be in progress; taken over. */
 void pti_unpin(int device, void *block, size_t bytes, pt_event *busy);
-void pti_unpin_all(void); /* what is kept */
+void pti_unpin_all(void); /* all cached blocks */
 
 #endif

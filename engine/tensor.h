@@ -1,4 +1,4 @@
-/* tensor.h: storage, tensors and views; scopes. No graph is recorded here (op.h does that).
+/* tensor.h: storage, tensors and views; scopes. Nothing is recorded here (op.h does that).
 
    A storage is memory with an atomic reference count; threads may share it. An alias is what all
    views of one tensor within one thread have in common: the storage they point at, and the version
@@ -17,7 +17,7 @@
 typedef struct pti_alias {
   int refs;
   uint32_t version;
-  bool inference;   /* made under inference_mode: never part of a graph */
+  bool inference;   /* created under inference_mode: never part of a graph */
   const char *edit; /* the last op that wrote in place, for messages */
   pti_storage *storage;
 } pti_alias;
@@ -43,8 +43,8 @@ struct pt_tensor {
   int64_t stride[PT_MAX_DIM]; /* in elements */
 };
 
-/* The one place where sizes become numbers of elements and bytes: checks signs and overflow, names
-   `op`. */
+/* The only place where sizes become numbers of elements and bytes: checks signs and overflow; errors
+   name `op`. */
 bool pti_check_sizes(const char *op, const int64_t *size, int nd, pt_dtype dtype, int64_t *numel,
                      size_t *bytes);
 /* The lowest and one past the highest element that (size, stride) reach from offset 0; false on
@@ -63,7 +63,7 @@ pt_tensor *pti_new_over(pti_storage *s, pt_dtype dtype, const int64_t *size, con
    where `tracked`, so that in-place edits reach the base's history. */
 pt_tensor *pti_view(pt_tensor *x, const int64_t *size, const int64_t *stride, int nd,
                     int64_t offset, bool tracked);
-/* The same for elements of another dtype, in whose numbers the geometry counts; tracked. */
+/* The same for elements of another dtype; the geometry counts in those elements; tracked. */
 pt_tensor *pti_view_as(pt_tensor *x, pt_dtype dtype, const int64_t *size, const int64_t *stride,
                        int nd, int64_t offset);
 /* The same geometry and memory, without history and root. */
@@ -76,7 +76,7 @@ pt_tensor *pti_borrow(pt_tensor *x);
 
 static inline int pti_dev(const pt_tensor *x) { return x->alias->storage->device; }
 static inline size_t pti_esize(const pt_tensor *x) { return pt_dtype_size(x->dtype); }
-/* Waits for a copy that is under way; false, with the reason, where the device failed. */
+/* Waits for a copy in progress; false, with the reason recorded, where the device failed. */
 bool pti_arrive(const pt_tensor *x);
 static inline char *pti_ptr(const pt_tensor *x) {
   if (x->alias->storage->later) pti_arrive(x);
@@ -88,7 +88,7 @@ bool pti_dense(const pt_tensor *x); /* row-major without gaps */
    in place. */
 bool pti_writable(const char *op, pt_tensor *x);
 bool pti_overlaps_itself(const pt_tensor *x);
-/* Whether x and y may touch the same memory in different order (then an in-place op must copy y
+/* Whether x and y may access the same memory in a different order (an in-place op must then copy y
    first). */
 bool pti_may_alias(const pt_tensor *x, const pt_tensor *y);
 
@@ -109,18 +109,18 @@ pt_tensor *pti_cast(pt_tensor *x, pt_dtype dtype);
 /* y = x, element by element with broadcasting and conversion; no history, no version: y is fresh or
    writable */
 bool pti_copy_into(pt_tensor *y, pt_tensor *x);
-/* dense on another device; x itself where it is there and dense; no history */
+/* dense on another device; x itself where it already is; no history */
 pt_tensor *pti_to_device(pt_tensor *x, int device);
-/* The same, not waited for where one of them is pinned: what comes to the CPU is put into pinned memory
-   and waited for by whoever first touches it (pti_ptr); what leaves it is not written before it left. */
+/* The same, asynchronously where one of them is pinned: a copy to the CPU goes into pinned memory, and the
+   first access to it waits (pti_ptr); the source of a copy from the CPU is not written before it is done. */
 pt_tensor *pti_to_device_later(pt_tensor *x, int device);
 /* A dense tensor in pinned memory, contents undefined. */
 pt_tensor *pti_new_pinned(const pt_tensor *like, int device);
-/* The thread's stream uses x: called for whatever an op is given, once there are streams to choose. */
+/* The thread's stream uses x: called for every input of an op, once streams can be chosen. */
 void pti_note_use(pt_tensor *x);
 bool pti_fill_value(pt_tensor *y, double value, int64_t ivalue);
 
-/* As pt_register_hook, but fn runs behind the hooks of others, also of those that come later (hook.c). */
+/* As pt_register_hook, but fn runs after all other hooks, even those added later (hook.c). */
 int64_t pti_register_last_hook(pt_tensor *x, pt_hook_fn fn, void (*free)(void *ud), void *ud);
 
 #endif

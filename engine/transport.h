@@ -13,13 +13,13 @@
 enum { PTI_TRANSPORT_ABI = 1 };
 #define PTI_TRANSPORT_ENTRY "pt_transport_open"
 
-/* What a plug-in may call: it links with nothing of ours. */
+/* What a plug-in may call: it does not link with the library. */
 typedef struct pti_transport_host {
   int abi;
   void *(*fail)(pt_status code, const char *format, ...); /* returns NULL */
 } pti_transport_host;
 
-/* How a job is joined. A transport that is told rank and size by its launcher writes them. */
+/* How a job is joined. A transport whose launcher sets rank and size fills them in. */
 typedef struct pti_join {
   const char *name; /* of the job, where one process may hold several */
   int rank, size;
@@ -45,7 +45,7 @@ typedef struct pti_transport {
   /* 1: done, and the request is gone; 0: not yet; -1: failed, with the reason recorded, and to be cancelled. */
   int (*test)(void *end, void *request, pti_arrival *a);
   void (*cancel)(void *end, void *request);
-  /* Sleeps until something may have changed, or so many seconds; NULL where only asking again helps. */
+  /* Sleeps until something may have changed, or so many seconds; NULL where the caller must poll. */
   void (*rest)(void *end, double seconds);
   /* Tells the others that this rank failed, and why; NULL where the launcher does. */
   void (*fail)(void *end, const char *why);
@@ -59,7 +59,11 @@ typedef const pti_transport *pti_transport_opener(int abi, const pti_transport_h
 /* ---- beside a transport: collectives between the memories of devices ---- */
 
 typedef enum { PTI_COMM_SUM, PTI_COMM_AVG, PTI_COMM_MIN, PTI_COMM_MAX, PTI_COMM_PROD } pti_comm_op;
-typedef enum { PTI_SPREAD_ALL, PTI_SPREAD_NONE, PTI_SPREAD_ROOT } pti_spread; /* who gets a sum */
+typedef enum {
+  PTI_SPREAD_ALL,
+  PTI_SPREAD_NONE,
+  PTI_SPREAD_ROOT
+} pti_spread; /* which ranks get a sum */
 
 /* ALL, ROOT: n elements at `in`, summed up in place. NONE: n elements for each rank; this rank's sum goes to `out`. */
 typedef struct pti_device_sum {
@@ -74,17 +78,17 @@ typedef struct pti_device_sum {
 enum { PTI_COLLECTIVES_ABI = 1, PTI_COLLECTIVES_ID = 128 };
 #define PTI_COLLECTIVES_ENTRY "pt_collectives_open"
 
-/* A library that moves and adds up what lies on devices, each call in the order of a stream: "nccl". The job's transport
-   brings its ranks together, and moves what lies on the CPU. false, NULL: after host->fail. */
+/* A library that moves and sums data on devices, each call in the order of a stream: "nccl". The job's transport
+   connects its ranks, and moves data on the CPU. false, NULL: after host->fail. */
 typedef struct pti_collectives {
   int abi;
   const char *device; /* "cuda": the backend whose memory and streams these are */
   bool (*new_id)(unsigned char id[PTI_COLLECTIVES_ID]); /* of a group; its first rank makes it */
-  /* This and the calls below may return before they are done with the host; then `state` says when they are, and nothing
-     else is to be called meanwhile. The device is the thread's current one. */
+  /* This and the calls below may return before they are done with the host; then `state` says when they are, and
+     nothing else may be called meanwhile. The device is the thread's current one. */
   void *(*join)(const unsigned char *id, int rank, int size);
   int (*state)(void *end); /* 1: the last call is in its stream; 0: not yet; -1: failed */
-  void (*leave)(void *end, bool failed); /* failed: whatever is under way ends */
+  void (*leave)(void *end, bool failed); /* failed: anything in progress is aborted */
   bool (*can)(pt_dtype dtype, pti_comm_op op);
   bool (*reduce)(void *end, const pti_device_sum *s, void *stream);
   bool (*broadcast)(void *end, void *data, size_t bytes, int root, void *stream);
