@@ -1,5 +1,5 @@
---- pt.autograd: gradients of several outputs or for chosen inputs, functions with a gradient of one's own, derivatives
---- as functions, checkpoints, and the search for what made a gradient wrong.
+--- pt.autograd: gradients of several outputs or for chosen inputs, functions with custom gradients, derivatives
+--- as functions, checkpoints, and tools that find the cause of a wrong gradient.
 
 local core = require "pt.core"
 local fail = require "pt.fail"
@@ -8,7 +8,7 @@ local signature = require "pt.signature"
 
 local autograd = {}
 
--- One tensor as a list of it.
+-- A single tensor as a list.
 local function listed(x) return core.is_tensor(x) and { x } or x end
 
 -- What vmap adds, where the outputs are its samples.
@@ -19,7 +19,7 @@ local function vmapped(outputs)
 end
 
 --- The gradients of the sum of `outputs` for `inputs`, which may be results of ops too; the `.grad` of leaves is left
---- alone. For a list of inputs a list, for one tensor its gradient; nil for an input that is not used, under
+--- alone. Returns a list for a list of inputs, else one gradient; nil for an unused input, under
 --- allow_unused (zeros under materialize_grads). As PyTorch's torch.autograd.grad.
 ---@type fun(outputs: pt.Tensor|pt.Tensor[], inputs: pt.Tensor|pt.Tensor[], options?: table): any
 autograd.grad = signature("grad",
@@ -40,7 +40,7 @@ autograd.grad = signature("grad",
     return list
   end)
 
---- Adds the gradients of all `tensors` to the leaves that they were made of, or to `inputs` alone. As
+--- Adds the gradients of all `tensors` to the leaves they were computed from, or to `inputs` only. As
 --- torch.autograd.backward.
 ---@type fun(tensors: pt.Tensor|pt.Tensor[], options?: table)
 autograd.backward = signature("backward", "grad_tensors:a? retain_graph:b? create_graph:b=false inputs:a?",
@@ -54,7 +54,7 @@ autograd.backward = signature("backward", "grad_tensors:a? retain_graph:b? creat
   end)
 
 --- Backward names the op whose gradient is NaN, the line of its forward call, and where the first NaN came from. Slow.
---- In fn, or until the value is closed. As torch.autograd.detect_anomaly.
+--- Applies within fn, or until the returned value is closed. As torch.autograd.detect_anomaly.
 function autograd.detect_anomaly(fn, ...)
   return modes.scope("detect_anomaly", "anomaly", core.set_detect_anomaly, true, fn, ...)
 end

@@ -1,5 +1,5 @@
---- pt.autograd.checkpoint: memory for time. What the gradients of fn need is not kept, but computed again when backward
---- gets there, with the random numbers, the modes and the inputs of the first time. The bits are the same.
+--- pt.autograd.checkpoint: trades time for memory. What the gradients of fn need is not kept but recomputed when
+--- backward reaches it, with the random numbers, the modes and the inputs of the first call. The bits are the same.
 
 local core = require "pt.core"
 local fail = require "pt.fail"
@@ -24,7 +24,7 @@ local function versions_of(args)
   return list
 end
 
--- fn(...) as it was done first.
+-- fn(...) under the same conditions as the first call.
 local function again(fn, given, preserve)
   local args = { n = given.n }
   for i = 1, given.n do
@@ -49,8 +49,8 @@ local function again(fn, given, preserve)
   end
 end
 
---- fn(...), which must do the same each time it is called. A last table { preserve_rng_state = false } saves keeping
---- the generator's state. As torch.utils.checkpoint.checkpoint (the variant that is not reentrant).
+--- fn(...), which must do the same on every call. A last table { preserve_rng_state = false } avoids saving
+--- the generator's state. As torch.utils.checkpoint.checkpoint (the non-reentrant variant).
 local function checkpoint(fn, ...)
   local args = table.pack(...)
   if type(fn) ~= "function" and not (type(fn) == "table" and getmetatable(fn)) then

@@ -1,4 +1,4 @@
---- pt.autograd.Function: functions with a gradient of one's own.
+--- pt.autograd.Function: functions with custom gradients.
 --
 --   local Exp = pt.autograd.Function "Exp"
 --   function Exp.forward(ctx, x)
@@ -15,7 +15,7 @@
 -- forward runs without recording; its tensor arguments are the inputs, its tensor results the outputs. backward gets
 -- one gradient for each output and returns one for each argument of forward (nil for none). Keep tensors by
 -- save_for_backward, not as fields of ctx: a field that holds an output keeps the graph alive until backward has run.
--- A forward that edits an argument in place says ctx:mark_dirty(x) and returns x; its caller gets x itself.
+-- A forward that edits an argument in place calls ctx:mark_dirty(x) and returns x; its caller gets x itself.
 
 local core = require "pt.core"
 local fail = require "pt.fail"
@@ -32,7 +32,7 @@ Context.__name = "FunctionContext"
 --- Tensors for backward: inputs, outputs, others; nil leaves a hole.
 function Context:save_for_backward(...) self.to_save = table.pack(...) end
 
---- Arguments that forward edited in place. It must return them: what apply returns for them are the same tensors.
+--- Arguments that forward edited in place. It must return them, and apply then returns the same tensors.
 function Context:mark_dirty(...)
   for _, x in ipairs { ... } do self.dirty[x] = true end
 end
@@ -42,21 +42,22 @@ function Context:mark_non_differentiable(...)
   for _, y in ipairs { ... } do self.without_gradient[y] = true end
 end
 
---- Whether outputs without a gradient get zeros in backward (so it is) or nil.
+--- Whether outputs without a gradient get zeros in backward (the default) or nil.
 function Context:set_materialize_grads(on) self.materialize_grads = on end
 
--- Until what is returned is closed, nothing is recorded. Nothing is allocated either.
+-- Nothing is recorded until the returned value is closed. Allocates nothing.
 local On = setmetatable({}, { __close = function() core.set_grad_enabled(true) end })
 local function off() return core.set_grad_enabled(false) and On or nil end
 
--- Saved tensors have history where a graph of the gradient is wanted: kept here they would keep their own graph.
+-- Saved tensors have history where a graph of the gradient is recorded: cached here they would keep their own graph
+-- alive.
 function Context:__close() self.saved_tensors = nil end
 
 -- ---- backward ----
 
 local once = setmetatable({}, { __mode = "k" })
 
---- Marks a backward whose own gradient cannot be had: asking for it is an error.
+--- Marks a backward that is not itself differentiable: asking for its gradient is an error.
 local function once_differentiable(backward)
   local function marked(...) return backward(...) end
   once[marked] = true
@@ -82,7 +83,7 @@ local function pick(name, places, n, needs, results)
   return list
 end
 
--- Results that raise when someone asks for a gradient of them.
+-- Results that raise an error when differentiated again.
 local function no_second(name, grads, saved, results)
   local inputs, outputs, at = {}, {}, {}
   for _, list in ipairs { grads, saved } do
@@ -96,7 +97,7 @@ local function no_second(name, grads, saved, results)
   return results
 end
 
--- What the engine calls: saved tensors and gradients in, gradients of the inputs out.
+-- Called by the engine: takes saved tensors and gradients, returns gradients of the inputs.
 local function gradient_of(Function, ctx, places, n)
   local name, holes = Function.__name, ctx.to_save
   return function(saved, grads)
@@ -143,7 +144,7 @@ local function run(Function, ctx, args)
   return table.pack(forward(ctx, table.unpack(args, 1, args.n)))
 end
 
--- The tensors that forward asked to save, without holes; what remains of the list tells where holes are.
+-- The tensors that forward asked to save, without holes; what remains of the list shows where the holes are.
 local function to_save(name, ctx)
   local list, kept = {}, ctx.to_save
   for i = 1, kept.n do

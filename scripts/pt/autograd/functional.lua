@@ -1,6 +1,6 @@
 --- pt.autograd.functional: derivatives as functions: vjp, jvp, jacobian, hessian, hvp, vhp, as PyTorch's
---- torch.autograd.functional. `inputs` is a tensor, or a list that fn takes as its arguments; where a list goes in,
---- lists come out.
+--- torch.autograd.functional. `inputs` is a tensor, or a list that fn takes as its arguments; a list of inputs
+--- gives lists of results.
 
 local pt = require "pt"
 local core = require "pt.core"
@@ -12,7 +12,7 @@ local functional = {}
 
 local function is_tensor(x) return core.is_tensor(x) end
 
--- A tensor as a list of it, and whether it was one.
+-- A single tensor as a list, and whether it was a single tensor.
 local function listed(name, what, x)
   if is_tensor(x) then return { x }, true end
   if type(x) ~= "table" or #x == 0 then fail("%s: %s must be a tensor or a list of them", name, what) end
@@ -24,7 +24,7 @@ end
 
 local function unlisted(list, single) return single and list[1] or list end
 
--- Copies of the inputs from which gradients are asked; with create_graph they keep their own history.
+-- Copies of the inputs to differentiate by; with create_graph they keep their own history.
 local function leaves(inputs, create_graph)
   local list = {}
   for i, x in ipairs(inputs) do
@@ -48,7 +48,7 @@ local function outputs_of(name, fn, xs)
   return list, single
 end
 
--- What multiplies: v as given and checked, else one where there is one element.
+-- The vector of the product: v, checked, or 1 where there is only one element.
 local function vector(name, v, like, strict_size)
   if v == nil then
     if #like ~= 1 or like[1]:numel() ~= 1 then
@@ -68,7 +68,7 @@ end
 
 local function zeros_like(x) return pt.zeros_like(x:detach()) end
 
--- Gradients with zeros for what is not used, or an error under `strict`.
+-- Gradients with zeros for unused inputs, or an error under `strict`.
 local function grads(name, ys, xs, vs, create_graph, strict, retain)
   local roots, weights = {}, {}
   for i, y in ipairs(ys) do
@@ -92,7 +92,7 @@ local function grads(name, ys, xs, vs, create_graph, strict, retain)
 end
 
 --- fn's result, and the product of v with its Jacobian (v has the shape of the result). strict: unused inputs are an
---- error, else they give zeros.
+--- error; otherwise they give zeros.
 functional.vjp = signature("vjp", "inputs:a v:a? create_graph:b=false strict:b=false",
   function(fn, inputs, v, create_graph, strict)
     local given, single = listed("vjp", "inputs", inputs)
@@ -102,7 +102,7 @@ functional.vjp = signature("vjp", "inputs:a v:a? create_graph:b=false strict:b=f
     return unlisted(detached(ys, create_graph), one), unlisted(list, single)
   end)
 
---- fn's result, and the product of its Jacobian with v (of the shape of the inputs), by the gradient of the gradient.
+--- fn's result, and the product of its Jacobian with v (of the shape of the inputs), by differentiating twice.
 functional.jvp = signature("jvp", "inputs:a v:a? create_graph:b=false strict:b=false",
   function(fn, inputs, v, create_graph, strict)
     local given = listed("jvp", "inputs", inputs)
@@ -135,7 +135,7 @@ local function rows(name, y, xs, create_graph, strict)
 end
 
 --- The Jacobian of fn: for a result y and an input x a tensor of y's shape followed by x's. A list of inputs gives a
---- list of them, several results a list of those.
+--- list of them, several results a list of such lists.
 functional.jacobian = signature("jacobian", "inputs:a create_graph:b=false strict:b=false",
   function(fn, inputs, create_graph, strict)
     local given, single = listed("jacobian", "inputs", inputs)
@@ -155,7 +155,7 @@ local function scalar_of(name, fn, xs)
   return ys
 end
 
---- The Hessian of fn, which gives one number: for inputs x_i and x_j a tensor of x_i's shape followed by x_j's.
+--- The Hessian of fn, which returns a scalar: for inputs x_i and x_j a tensor of x_i's shape followed by x_j's.
 functional.hessian = signature("hessian", "inputs:a create_graph:b=false strict:b=false",
   function(fn, inputs, create_graph, strict)
     local given, single = listed("hessian", "inputs", inputs)
@@ -168,7 +168,7 @@ functional.hessian = signature("hessian", "inputs:a create_graph:b=false strict:
     return unlisted(out, single)
   end)
 
---- fn's number, and the product of v with its Hessian.
+--- fn's scalar result, and the product of v with its Hessian.
 functional.vhp = signature("vhp", "inputs:a v:a? create_graph:b=false strict:b=false",
   function(fn, inputs, v, create_graph, strict)
     local given, single = listed("vhp", "inputs", inputs)
@@ -179,7 +179,7 @@ functional.vhp = signature("vhp", "inputs:a v:a? create_graph:b=false strict:b=f
     return detached(ys, create_graph)[1], unlisted(list, single)
   end)
 
---- fn's number, and the product of its Hessian with v; the Hessian is symmetric, so this is vhp.
+--- fn's scalar result, and the product of its Hessian with v; the Hessian is symmetric, so this is vhp.
 functional.hvp = signature("hvp", "inputs:a v:a? create_graph:b=false strict:b=false",
   function(fn, inputs, v, create_graph, strict)
     return functional.vhp(fn, inputs, v, create_graph, strict)

@@ -33,7 +33,7 @@ local function differences(fn, xs, i, e, eps)
   return out
 end
 
--- What backward gives for each element of result y: a matrix (numel of y, numel of x) for each x of `wanted`.
+-- The gradients by backward for each element of result y: a matrix (numel of y, numel of x) for each x of `wanted`.
 local function analytic(y, wanted)
   local flat, out = y:reshape(-1), {}
   for i in ipairs(wanted) do out[i] = {} end
@@ -53,7 +53,7 @@ local function close(got, want, atol, rtol)
   return math.abs(got - want) <= atol + rtol * math.abs(want)
 end
 
--- A message where the gradients differ, or nil.
+-- A message if the gradients differ, else nil.
 local function compare(fn, xs, eps, atol, rtol)
   local wanted, place = {}, {}
   for i, x in ipairs(xs) do
@@ -96,8 +96,8 @@ local function answer(name, message, raise)
   return message == nil
 end
 
---- Whether the gradients of fn are those that differences give, for each element of each input that requires grad.
---- Raises where they are not, unless raise_exception is false.
+--- Whether the gradients of fn agree with central differences, for each element of each input that requires grad.
+--- Raises where they do not, unless raise_exception is false.
 ---@type fun(fn: function, inputs: pt.Tensor|pt.Tensor[], options?: table): boolean
 local gradcheck = signature("gradcheck", "inputs:a eps:n=1e-6 atol:n=1e-5 rtol:n=1e-3 raise_exception:b=true",
   function(fn, inputs, eps, atol, rtol, raise)
@@ -127,7 +127,7 @@ local function gradient_of(fn, n)
 end
 
 --- The same for the gradients of the gradients, in the inputs and in the gradients of the results (grad_outputs; random
---- ones where they are left out).
+--- by default).
 ---@type fun(fn: function, inputs: pt.Tensor|pt.Tensor[], options?: table): boolean
 local gradgradcheck = signature("gradgradcheck",
   "inputs:a grad_outputs:a? eps:n=1e-6 atol:n=1e-5 rtol:n=1e-3 raise_exception:b=true",

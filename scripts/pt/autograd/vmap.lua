@@ -1,8 +1,8 @@
 --- pt.autograd.vmap: a function of one sample applied to a batch at once. Within it a tensor stands for any one of its
 --- samples (Sample); each op that meets a Sample looks for a rule here that does the whole batch. Covered by rules:
---- element-wise ops, reductions, softmax, sort and scans, shapes, products, where, cat and stack, gather. Other ops
---- are done sample by sample and stacked: right, and slower. Refused by name: edits in place, random numbers, and
---- what would need the value of one sample (item, tolist, if).
+--- element-wise ops, reductions, softmax, sort and scans, shapes, products, where, cat and stack, gather. Other ops run
+--- sample by sample and are stacked: correct, but slower. Refused with an error: edits in place, random numbers, and
+--- anything that needs the value of one sample (item, tolist, if).
 
 local pt = require "pt"
 local core = require "pt.core"
@@ -15,14 +15,14 @@ for _, op in ipairs(core.ops()) do ops[op.name] = op end
 -- ---- samples ----
 
 -- { value = tensor whose dim 1 is the batch, level = }. vmap within vmap: the value may be a Sample of a lower level,
--- and what is done to Samples of the highest level takes the others as plain tensors.
+-- and ops on Samples of the highest level treat the others as plain tensors.
 local Sample = { __name = "Sample" }
 local depth, level = 0, 0 -- of vmaps that run; that of the op that is being done
 
 local function any_sample(x) return type(x) == "table" and getmetatable(x) == Sample end
 local function is_sample(x) return any_sample(x) and x.level == level end
 local function wrap(value, at) return setmetatable({ value = value, level = at or level }, Sample) end
--- Dims that the function sees.
+-- The number of dims that the function sees.
 local function dims_of(x) return is_sample(x) and x.value.ndim - 1 or core.is_tensor(x) and x.ndim or 0 end
 
 local fields = {
@@ -116,7 +116,7 @@ local function size_of_batch(args)
   end
 end
 
--- x as a batch, also where it is the same for all.
+-- x as a batch, even where it is the same for all samples.
 local function batched(x, size)
   if is_sample(x) then return x.value end
   local shape = { size, table.unpack(x.shape) }
@@ -153,7 +153,7 @@ local function elementwise(op, args)
   return wrapped(core.fn(op.name)(table.unpack(list, 1, args.n)))
 end
 
--- Ops of one tensor whose dims move by one. Without a dim all of the sample's are meant.
+-- Ops of one tensor, whose dims move by one. Without a dim, all dims of the sample are meant.
 local function along(op, args)
   local given, kinds = arrange(op, args)
   local x = given[1]
@@ -186,7 +186,7 @@ for _, name in ipairs {
   rules[name] = rule_along
 end
 
--- The same where a sample without dims is left as it is.
+-- The same, leaving a sample without dims as it is.
 for _, name in ipairs {
   "softmax", "log_softmax", "max_dim", "min_dim", "sort", "topk", "cumsum", "cumprod", "cummax", "cummin", "transpose",
   "select", "logcumsumexp",
@@ -369,7 +369,7 @@ local function back_to(was, ...)
   return ...
 end
 
--- What the engine calls for an op that meets a Sample.
+-- Called by the engine for an op with a Sample among its arguments.
 function Sample.__op(name, ...)
   local args, was = table.pack(...), level
   level = highest(args, args.n)
@@ -447,7 +447,8 @@ local function values_of(what, x)
   return out, at
 end
 
---- pt.autograd.grad for Samples: samples do not depend on one another, so the gradient of their sum has that of each.
+--- pt.autograd.grad for Samples: samples do not depend on one another, so the gradient of their sum holds the gradient
+--- of each.
 local function grad(outputs, inputs, grad_outputs, retain_graph, create_graph)
   local ys, at = values_of("output", outputs)
   local xs = values_of("input", inputs)
