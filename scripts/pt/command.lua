@@ -1,5 +1,5 @@
 --- What `ptlua` does with its command line (bindings/program/main.c has read it): code and libraries, the script, the
---- prompt. An error becomes a report, of which C sees the text.
+--- prompt. An error becomes a report, whose text is passed to C.
 
 local core = require "pt.core"
 
@@ -25,7 +25,7 @@ function protected(fn, ...)
   error(type(problem) == "table" and problem:text() or tostring(problem), 0)
 end
 
--- The function of a chunk; raises a report of what does not compile.
+-- Compiles a chunk; raises a report where it does not compile.
 local function compiled(text, name)
   local report = require "pt.report"
   if name:sub(1, 1) ~= "@" then report.sources[name] = text end
@@ -78,7 +78,7 @@ end
 
 -- ---- a program made by `ptlua build` ----
 
--- The main script; its modules are left where `require` finds them first.
+-- The main script; its modules are put where `require` looks first.
 local function open_bundle(path)
   local main
   for name, text in require("pt.command.bundle").read(path) do
@@ -138,7 +138,7 @@ local function run_script(path)
   protected(fn, table.unpack(given.arg))
 end
 
---- Does all that the command line asks for, but for the prompt; `prompts` says whether there is to be one.
+--- Does everything that the command line asks for except the prompt; `prompts` says whether one is to follow.
 function command.run()
   arg = given.arg -- luacheck: globals arg
   if given.bundle then
@@ -161,7 +161,7 @@ function command.run()
   end
 end
 
---- One input of the prompt. `prompts` becomes false at its end.
+--- Runs one input of the prompt. `prompts` becomes false at the end of input.
 function command.prompt()
   given.prompts = require "pt.repl"()
 end

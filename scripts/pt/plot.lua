@@ -19,7 +19,7 @@ local KINDS = { line = true, scatter = true, hist = true, bar = true, heat = tru
 ---@field series {kind: string, x: number[], y: number[], label: string?, colour: string}[]
 local Figure = class("Figure")
 
--- ---- what was given ----
+-- ---- arguments ----
 
 local OPTIONS = {}
 for name in ("kind title xlabel ylabel logx logy bins smooth width height labels xlim ylim"):gmatch "%a+" do
@@ -185,7 +185,7 @@ end
 
 -- ---- drawing ----
 
--- Viridis, by a few of its colours.
+-- A few colours of viridis, interpolated.
 local HEAT = { { 68, 1, 84 }, { 59, 82, 139 }, { 33, 145, 140 }, { 94, 201, 98 }, { 253, 231, 37 } }
 local function heat_colour(part)
   local at = part * (#HEAT - 1)
@@ -197,7 +197,7 @@ end
 
 local draw = {}
 
--- Pieces of a curve without the values that are not on the axes; of many points, the extremes of each column.
+-- Pieces of a curve without values that are off the axes; where there are many points, the extremes of each column.
 local function pieces(s, frame)
   local list, piece, column = {}, {}, nil
   local dense = #s.x > 4 * (frame.x1 - frame.x0)
@@ -267,7 +267,7 @@ function draw.heat(c, s, frame)
   end
 end
 
--- Lines of text above the frame: the title, and what each series is called.
+-- Lines of text above the frame: the title, and the labels of the series.
 local function headings(self)
   local list, legend = {}, {}
   if self.options.title then list[1] = { { self.options.title } } end
@@ -338,14 +338,15 @@ local function render(self, c)
   if o.ylabel then c:text(0, top - c.char_height, o.ylabel) end
 end
 
--- ---- ways out ----
+-- ---- output ----
 
 local function is_utf8()
   local name = os.getenv "LC_ALL" or os.getenv "LC_CTYPE" or os.getenv "LANG" or ""
   return name:lower():find "utf%-?8" ~= nil
 end
 
---- The figure as text for a terminal. Colours and braille dots where that shows them, unless the options say otherwise.
+--- The figure as text for a terminal. Uses colours and braille dots where the terminal has them, unless the options say
+--- otherwise.
 ---@param options? {width: integer?, height: integer?, colours: boolean?, plain: boolean?}
 ---@return string
 function Figure:text(options)

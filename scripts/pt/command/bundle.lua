@@ -1,5 +1,5 @@
 --- `ptlua build SCRIPT -o PROGRAM`: one executable that holds ptlua, the script, and the modules that it requires: a
---- copy of the running program with the texts behind it. main.c looks for the mark at its end.
+--- copy of the running program with the texts appended. main.c looks for the mark at its end.
 ---
 ---     executable | (name, text)... | length of these | "ptlua-bundle-1\n"        string.pack "s8s8", "I8"
 
@@ -20,7 +20,7 @@ local function read(path)
   return text
 end
 
--- Where the texts behind an executable begin; its end where there are none.
+-- The offset of the texts appended to an executable; its end where there are none.
 local function payload_start(program)
   if program:sub(-#MARK) ~= MARK then return #program + 1 end
   local length = string.unpack("<I8", program, #program - TAIL + 1)
@@ -42,7 +42,7 @@ function bundle.read(path)
   end
 end
 
--- The modules that a text requires by names that stand there.
+-- The modules that a text requires by literal names.
 local function required(text)
   local names, list = {}, {}
   for _, token in ipairs(lexer.tokens(text)) do
@@ -58,7 +58,7 @@ local function required(text)
   return names
 end
 
--- Adds a module and those that it requires to `modules`.
+-- Adds a module and the modules it requires to `modules`.
 local function add(modules, name, from)
   if modules[name] or package.loaded[name] or package.preload[name] or name == "pt" or name:find "^pt%." then return end
   local path = package.searchpath(name, package.path)

@@ -1,4 +1,4 @@
---- `ptlua info FILE...`: what a file of weights holds. Whatever pt.load reads can be looked at.
+--- `ptlua info FILE...`: lists the contents of a file of weights, in any format that pt.load reads.
 
 local pt = require "pt"
 

@@ -1,4 +1,4 @@
---- `ptlua --version`: what this build has, and what it found on this machine.
+--- `ptlua --version`: what this build includes, and what it found on this machine.
 
 local core = require "pt.core"
 local probe = require("pt.program").probe -- bindings/program/system.c

@@ -64,7 +64,7 @@ function Raster:axes(x0, y0, x1, y1)
   draw_line(self, x0, y1, x1, y1, GRAY)
 end
 
---- Capital letters; what the font lacks is left out.
+--- Capital letters; characters missing from the font are left out.
 function Raster:text(x, y, text, colour)
   local bytes = colour and bytes_of[colour] or BLACK
   x, y = math.floor(x), math.floor(y) + 3

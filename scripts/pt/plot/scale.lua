@@ -1,9 +1,9 @@
---- Axes: from values to positions, and the values that are written beside them.
+--- Axes: the mapping from values to positions, and the values of tick labels.
 
 local Scale = {}
 Scale.__index = Scale
 
--- 1, 2 or 5 times a power of ten: the step nearest above.
+-- The next larger step of the form 1, 2 or 5 times a power of ten.
 local function nice_step(rough)
   local power = 10.0 ^ math.floor(math.log(rough, 10))
   for _, factor in ipairs { 1, 2, 5, 10 } do
@@ -11,7 +11,7 @@ local function nice_step(rough)
   end
 end
 
---- An axis for values from low to high; on a log axis only those above zero count.
+--- An axis for values from low to high; on a log axis only positive values count.
 ---@param low number
 ---@param high number
 ---@param log boolean?
@@ -47,7 +47,7 @@ local function text(v)
   return ("%.4g"):format(v)
 end
 
---- At most `most` values within the axis with their texts.
+--- At most `most` tick values within the axis, with their texts.
 ---@param most integer
 ---@return {value: number, text: string}[]
 function Scale:ticks(most)

@@ -51,7 +51,7 @@ end
 
 local SHADES, ASCII_SHADES = { " ", "░", "▒", "▓", "█" }, { " ", ".", ":", "+", "#" }
 
---- A piece of a heat map; `part` is its value from 0 to 1.
+--- One cell of a heat map; `part` is its value from 0 to 1.
 function Terminal:patch(x1, y1, x2, y2, colour, part)
   local shades = self.plain and ASCII_SHADES or SHADES
   for y = math.floor(y1), math.ceil(y2) - 1, 1 do
