@@ -1,7 +1,7 @@
--- cuda_report.lua: what can be known of the CUDA kernels without a GPU. From ptxas: registers, stack, spills, shared
+-- cuda_report.lua: what is known about the CUDA kernels without a GPU. From ptxas: registers, stack, spills, shared
 -- memory and the occupancy that follows. From cuobjdump: the widest global load, tensor-core instructions. From the
--- simulator (PT_SIM_COUNT): bytes of sectors moved against bytes asked for and bytes that must move, and passes of
--- shared memory against the fewest. Fails where a kernel spills, has a stack and is not known to need one, where a
+-- simulator (PT_SIM_COUNT): bytes of sectors moved against bytes requested and bytes that must move, and passes of
+-- shared memory against the minimum. Fails where a kernel spills, has a stack and is not known to need one, where a
 -- dense element-wise kernel has no load of 128 bits or a tensor kernel no HMMA.
 -- usage: lua5.4 scripts/tools/cuda_report.lua build/cuda/*.log [counts=FILE] [cuobjdump=PROGRAM]
 

@@ -1,5 +1,5 @@
 -- docs.lua: writes the reference in Markdown, the manual and the reference as one HTML page, and definitions for LuaLS,
--- all made of what pt.help tells.
+-- all generated from the texts of pt.help.
 -- usage: build/ptlua scripts/tools/docs.lua build/docs
 
 local help = require "pt.help"

@@ -19,7 +19,7 @@ local function module_name(path)
   return "pt" .. inner:gsub("/", ".")
 end
 
--- What messages and tracebacks call it: pt.nn.module is "[pt]/nn/module.lua".
+-- Its name in messages and tracebacks: pt.nn.module is "[pt]/nn/module.lua".
 local function compiled(name, text)
   local inner = name == "pt" and "init" or name:sub(4):gsub("%.", "/")
   return string.dump(assert(load(text, "=[pt]/" .. inner .. ".lua", "t")))
@@ -54,7 +54,7 @@ scripts[#scripts + 1] = { name = "pt.page.names", code = compiled("pt.page.names
 
 -- ---- pt.index: which file makes which function and method, so that a program loads what it uses ----
 
--- Stands for the C part of the module while the files are run here: every field and call of it is itself.
+-- A stand-in for the C part of the module while the files are run here: every field and call of it returns itself.
 local stub = {}
 setmetatable(stub, {
   __index = function() return stub end, __newindex = function() end, __call = function() return stub end,

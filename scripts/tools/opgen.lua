@@ -1,8 +1,7 @@
--- opgen.lua: derives C from the op table, so that nothing about an op is said twice. A faulty row ends the build with
--- its file, line and column.
--- usage: lua5.4 scripts/tools/opgen.lua engine/ops.def OUTDIR [ROOT [SOURCES...]]
+-- opgen.lua: generates C from the op table, so that nothing about an op is stated twice. A faulty row ends the build
+-- with its file, line and column. usage: lua5.4 scripts/tools/opgen.lua engine/ops.def OUTDIR [ROOT [SOURCES...]]
 --   ptlua_ops.h     prototypes of the public functions pt_<op>
---   ptlua_calls.h   those of them that SOURCES, the library's own files in C, mention
+--   ptlua_calls.h   those of them that SOURCES, the library's own C files, use
 --   ptlua_table.c   the table of engine/op.h and the bodies of pt_<op>
 --   ptlua_run.h     prototypes of the functions that rows name: <op>_run, <op>_vjp, <op>_complex, <op>_shortcut
 --   ptlua_ids.h     PTI_OP_<op>, a row's place in the table
@@ -45,13 +44,13 @@ local function words_of(text)
   return words
 end
 
--- What engine/op.h has room for.
+-- The limits of engine/op.h.
 local function limits_of(text)
   local function limit(name) return assert(tonumber(text:match(name .. " = (%d+)")), "op.h has no " .. name) end
   return { params = limit "PTI_MAX_ARG", outputs = limit "PTI_MAX_OUT", name = limit "PTI_MAX_NAME" - 1 }
 end
 
--- What stands in C without comments and blanks.
+-- C text without comments and blanks.
 local function code(text) return (text:gsub("/%*.-%*/", ""):gsub("%s+", "")) end
 
 -- FNV-1a, in 64 bits: enough to tell one table from another.
@@ -65,7 +64,7 @@ local path, out = arg[1], arg[2]
 local text = read(path)
 local root = arg[3] or here .. "/../.."
 
--- Ends with "FILE:LINE:COLUMN: message" where what runs raises { at, text }.
+-- Exits with "FILE:LINE:COLUMN: message" where the function raises { at, text }.
 local function guarded(run, ...)
   local ok, result = pcall(run, ...)
   if ok then return result end
@@ -80,7 +79,7 @@ local note = "/* Made from engine/ops.def by scripts/tools/opgen.lua. */\n"
 local words, limits = words_of(read(root .. "/kernels/scalar.h")), limits_of(read(root .. "/engine/op.h"))
 local list = guarded(rows.read, text, words, limits)
 
--- What the library itself calls: a row that nobody calls yet does not rebuild its files.
+-- The ops that the library itself calls: a new row, with no caller yet, does not rebuild its files.
 local mentioned = {}
 for i = 4, #arg do
   for name in read(arg[i]):gmatch "%f[%w_]pt_([%w_]+)" do mentioned[name] = true end

@@ -1,4 +1,4 @@
--- startup.lua: how long a program takes from nothing to nothing: build/ptlua scripts/tools/startup.lua PROGRAM
+-- startup.lua: the time from start to exit of a program: build/ptlua scripts/tools/startup.lua PROGRAM
 local pt = require "pt"
 
 local times = {}

@@ -1,5 +1,5 @@
 -- Definitions for lua-language-server: every public function with its parameters and their types, classes with their
--- methods. An editor that has the file in `Lua.workspace.library` completes and checks by it.
+-- methods. An editor with the file in `Lua.workspace.library` uses it for completion and checks.
 
 local grammar = require "pt.grammar"
 local reference = require "pt.reference"
@@ -46,7 +46,7 @@ local function result_of(op)
   return is_op and "pt.Tensor" or "any"
 end
 
--- What a call by words in a text takes: "(x, dst, [group])" gives names for the annotations.
+-- The parameters of a call described in text: "(x, dst, [group])" gives names for the annotations.
 local function params_of_text(lines, text)
   local names = {}
   text = text:gsub("%b{}", "options"):gsub('=%s*%b""', ""):gsub("=%s*[%w_.-]+", "") -- without defaults

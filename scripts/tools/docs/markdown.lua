@@ -1,4 +1,4 @@
--- As much of Markdown as docs/ is written in, as HTML: headings, paragraphs, lists, tables, fenced code; code, bold,
+-- Converts the part of Markdown that docs/ uses to HTML: headings, paragraphs, lists, tables, fenced code; code, bold,
 -- links.
 
 local markdown = {}
@@ -11,7 +11,7 @@ function markdown.escape(text) return (text:gsub('[&<>"]', entities)) end
 
 local escape = markdown.escape
 
--- Code first: nothing within it is marked.
+-- Code first: no markup applies within it.
 local function inline(text)
   local codes = {}
   text = text:gsub("`([^`]+)`", function(code)
@@ -40,7 +40,7 @@ function markdown.html(text)
   local lines, out, i = {}, {}, 1
   for line in (text .. "\n"):gmatch "(.-)\n" do lines[#lines + 1] = line end
 
-  -- The lines from i on as long as they are wanted, joined.
+  -- The lines from i on while they match, joined.
   local function take(wanted)
     local list = {}
     while lines[i] and wanted(lines[i]) do

@@ -1,4 +1,4 @@
--- The manual and the reference as one HTML page that needs nothing else: style and search are within it.
+-- The manual and the reference as one self-contained HTML page, with style and search.
 
 local markdown = dofile((arg[0]:match "^(.*/)" or "scripts/tools/") .. "docs/markdown.lua")
 
@@ -29,7 +29,7 @@ article h3 { margin: .6rem 0 .2rem } article ul { margin: .3rem 0 }
 }
 ]]
 
--- Every word that is typed must occur; names that begin with it come up as links at once.
+-- Every word typed must occur; names that begin with it appear at once as links.
 local script = [[
 const box = document.querySelector('input'), hits = document.querySelector('#hits');
 const all = [...document.querySelectorAll('article, section')];
@@ -58,7 +58,7 @@ box.addEventListener('keydown', e => {
 });
 ]]
 
--- The chapters in the order in which one reads them; others follow.
+-- The chapters in reading order; others follow.
 local order = {
   "first-steps", "tensors", "autograd", "modules", "training", "data", "threads", "devices", "distributed", "embedding",
   "performance", "errors", "pytorch", "torch7",

@@ -1,4 +1,4 @@
--- arguments.lua: what a structured op's run and vjp get: a struct with its parameters under their names, and the places
+-- arguments.lua: what a structured op's run and vjp receive: a struct of its parameters by name, and the places
 -- of its further outputs. Rows of one signature share one struct, so that their functions can share helpers.
 
 local arguments = {}
@@ -9,7 +9,7 @@ local plain = {
   s = { "const char *", "s" },
 }
 
--- Lists, and numbers that may be left out or be of two kinds, are more than a value: these stay a pt_arg.
+-- Lists, and numbers that are optional or of two kinds, are more than a value: these stay a pt_arg.
 local function is_whole(param)
   return param.type:find "[IDLn]" ~= nil or param.type:find "[idpyf]" ~= nil and param.optional and not param.default
 end
@@ -35,7 +35,7 @@ local function fields_of(row)
 end
 
 --- The struct <op>_args of a row and the function <op>_args_of that fills one from the arguments of a call (`more` is
---- where its further outputs go) or of a node (then NULL, and the tensors are not there).
+--- where its further outputs go) or of a node (then NULL, and there are no tensors).
 ---@param row table
 ---@param seen table<string, string> by fields, the struct that has them
 function arguments.struct(row, seen)

@@ -1,5 +1,5 @@
 -- formula.lua: reads the expressions of ops.def. They are compiled as C and as CUDA; here the same text is checked, and
--- a gradient becomes steps that engine/formula.c plays as calls of ops, so that it can itself be differentiated.
+-- a gradient becomes steps that engine/formula.c runs as calls of ops, so that it can itself be differentiated.
 --
 --   choice := or [ "?" choice ":" choice ]
 --   or     := xor { "|" xor }      xor := and { "^" and }      and := compared { "&" compared }
@@ -37,7 +37,7 @@ local function tokens(text)
   return list
 end
 
--- Operators that take two, from the loosest to the tightest, and the op that each is when tensors are combined.
+-- Binary operators, from the loosest to the tightest, and the op that each becomes for tensors.
 local levels = {
   { ["|"] = "logical_or" },
   { ["^"] = "logical_xor" },
@@ -114,13 +114,13 @@ function formula.parse(text)
   return tree
 end
 
--- Calls visit(node, parent) for a node and all below it.
+-- Calls visit(node, parent) for a node and all its descendants.
 local function each(node, visit, parent)
   visit(node, parent)
   for _, operand in ipairs(node) do each(operand, visit, node) end
 end
 
---- Refuses names and words that are not known, and constants that would not keep the type T.
+--- Rejects unknown names and words, and constants that would not keep the type T.
 ---@param tree table
 ---@param names table<string, any> what may be mentioned
 ---@param words table<string, integer> functions of scalar.h and how many operands they take
@@ -140,7 +140,7 @@ end
 -- Words whose op has another name than the word in small letters.
 local op_of = { FLOORDIV = "floor_divide", MAX2 = "maximum", MIN2 = "minimum" }
 
---- The steps of a gradient, in the order in which a stack does them: { variable = name }, { constant = value } or
+--- The steps of a gradient, in the order of a stack machine: { variable = name }, { constant = value } or
 --- { op = name }.
 ---@param tree table
 ---@param ops table<string, any> the names of all ops

@@ -1,4 +1,4 @@
--- op_table.lua: the rows as the constant table of engine/op.h, with everything a call wants to know worked out.
+-- op_table.lua: the rows as the constant table of engine/op.h, with everything a call needs computed in advance.
 
 local arguments = require "arguments"
 local formula = require "formula"
@@ -11,7 +11,7 @@ local is_tensor = { T = true, A = true }
 local variables = { x = 0, a = 0, b = 1, c = 2, y = 3, g = 4, p0 = 5, p1 = 6, p2 = 7 }
 local STACK = 24
 
--- The name of an array with these contents, written once: rows share what is equal.
+-- The name of an array with these contents, written once: rows share equal arrays.
 local function shared(out, prefix, ctype, items)
   if #items == 0 then return "NULL" end
   local text = table.concat(items, ", ")
@@ -52,7 +52,7 @@ local function defaults(row, out)
   return any and shared(out, "defaults", "pt_arg", items)
 end
 
--- The gradient of one input: its steps, and which tensors they mention.
+-- The gradient of one input: its steps, and which tensors they refer to.
 local function gradient(grad, row, rows, out)
   if grad.none then return "{0}" end
   local ok, steps = pcall(formula.steps, grad.tree, rows, STACK)

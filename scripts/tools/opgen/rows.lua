@@ -1,4 +1,4 @@
--- rows.lua: reads engine/ops.def and checks every row. What a row says is in a table { kind, name, signature, help,
+-- rows.lua: reads engine/ops.def and checks every row. A row becomes a table { kind, name, signature, help,
 -- value, grad, ... }; a fault is raised as { at = position in the file, text = message }.
 
 local formula = require "formula"
@@ -8,7 +8,7 @@ local rows = {}
 
 local function fault(at, text, ...) error({ at = at, text = text:format(...) }, 0) end
 
--- What stands between the parentheses of each kind. An element-wise kind has a signature and the names of its inputs.
+-- The contents of the parentheses of each kind. An element-wise kind has a signature and the names of its inputs.
 local kinds = {
   UNARY = { "dtypes", "value", "grad", "help", signature = "x:T", inputs = { "x" } },
   UNARYP = { "dtypes", "params", "value", "grad", "help", signature = "x:T", inputs = { "x" } },
@@ -25,7 +25,7 @@ local kinds = {
 }
 local dtypes = { FLT = true, NUM = true, ALL = true, INT = true }
 
--- What may follow a row; the values, or true where the name of a function does.
+-- The options that may follow a row: their values, or true where the value is the name of a function.
 local attributes = {
   autocast = { lower = true, float32 = true, widest = true, plain = true, refused = true },
   complex = true, shortcut = true,
@@ -34,7 +34,7 @@ local attributes = {
 
 -- ---- reading ----
 
--- Where the text goes on, past blanks and comments.
+-- The position after blanks and comments.
 local function skip(text, at)
   while true do
     local rest = text:match("^%s+()", at)
@@ -47,7 +47,7 @@ local function skip(text, at)
   end
 end
 
--- The arguments of KIND(...) from behind the parenthesis, as { text, at }, and where the text goes on.
+-- The arguments of KIND(...) from after the parenthesis, as { text, at }, and the position after them.
 local function arguments(text, open)
   local list, depth, quoted, from = {}, 0, nil, open + 1
   for at = open + 1, #text do
@@ -68,7 +68,7 @@ local function arguments(text, open)
   fault(open, "this parenthesis is not closed")
 end
 
--- The text of a string, perhaps in several pieces as in C; place(i): where its letter i stands in the file.
+-- The text of a string, perhaps in several pieces as in C; place(i): the position of its letter i in the file.
 local function unquote(field, what)
   local pieces, at, length = {}, 1, 0
   repeat
@@ -179,7 +179,7 @@ local function check_saves(row)
   if n > 32 then fault(row.saves.at, "%s has more than 32 inputs", row.name) end
 end
 
--- Names of expressions in the text of another, replaced by what they stand for.
+-- Replaces names of expressions in the text of another by those expressions.
 local function expand(text, lets)
   return (text:gsub("[%a_][%w_]*", function(name) return lets[name] and "(" .. lets[name] .. ")" end))
 end
@@ -217,7 +217,7 @@ local function check_formulas(row, lets, words)
   end
 end
 
--- A named expression: it may mention what any row may, and those before it.
+-- A named expression: it may refer to what any row may, and to the expressions before it.
 local function check_let(row, lets, words)
   local any = set({ "x", "a", "b", "c", "y", "g", "p0", "p1", "p2" }, {})
   if #row.name < 3 then fault(row.at, "the name of an expression has three letters or more") end
