@@ -1,5 +1,5 @@
---- Datasets: numbered samples. A kind of dataset has `get(i)`, which returns what sample i consists of (x, y), and
---- `len()`; `#dataset` counts. One that can fetch many samples at once has `get_batch(ids)` too.
+--- Datasets: numbered samples. A kind of dataset has `get(i)`, which returns the values of sample i (x, y), and
+--- `len()`, also `#dataset`. One that can fetch many samples at once also has `get_batch(ids)`.
 
 local pt = require "pt"
 local class = require "pt.class"
@@ -15,13 +15,13 @@ function Dataset:get() fail("%s has no get method", name_of(self)) end
 function Dataset:len() fail("%s has no len method", name_of(self)) end
 function Dataset.__len(self) return self:len() end
 
---- Samples that come one after the other: a kind of it has `iter()`, which returns an iterator; it may have `len()`.
+--- Samples that arrive as a stream: a kind of it has `iter()`, which returns an iterator; it may have `len()`.
 ---@class pt.data.IterableDataset
 local IterableDataset = class("IterableDataset")
 IterableDataset.__ptiterable = true
 function IterableDataset:iter() fail("%s has no iter method", name_of(self)) end
 
--- What a dataset or a plain list has at place i, as a list of values.
+-- Entry i of a dataset or a plain list, as a list of values.
 local function sample(dataset, i)
   if not dataset.get then return { n = 1, dataset[i] } end
   return table.pack(dataset:get(i))
@@ -95,12 +95,12 @@ function Subset:get(i)
   return table.unpack(sample(self.dataset, id))
 end
 
--- get_batch where the dataset below has one.
+-- get_batch if the underlying dataset has one.
 function Subset:fetch(ids)
   return self.dataset:get_batch(pt.tensor(self.indices, { dtype = pt.int64 }):index_select(1, ids))
 end
 
---- Datasets one behind the other.
+--- Datasets concatenated.
 ---@class pt.data.ConcatDataset: pt.data.Dataset
 ---@overload fun(datasets: table[]): pt.data.ConcatDataset
 local ConcatDataset = class("ConcatDataset", Dataset)
@@ -127,7 +127,7 @@ function ConcatDataset:get(i)
   fail("ConcatDataset: there is no sample %s; it has %d", i, before)
 end
 
---- fn(sample...) in the place of each sample of a dataset: where transforms go.
+--- fn(sample...) in place of each sample of a dataset: the way to apply transforms.
 ---@class pt.data.MapDataset: pt.data.Dataset
 ---@overload fun(dataset: table, fn: function): pt.data.MapDataset
 local MapDataset = class("MapDataset", Dataset)
@@ -143,7 +143,7 @@ end
 function MapDataset:len() return #self.dataset end
 function MapDataset:get(i) return self.fn(table.unpack(sample(self.dataset, i))) end
 
--- How many samples each part gets: `lengths` are counts, or shares that add up to 1.
+-- How many samples each part gets: `lengths` are counts, or fractions that add up to 1.
 local function counts(lengths, n)
   local total = 0
   for i, length in ipairs(lengths) do

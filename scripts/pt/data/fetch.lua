@@ -1,7 +1,7 @@
---- How a batch is made of samples: the same code in the thread that asked for it and in a loader's workers.
+--- How a batch is made of samples: the same code in the calling thread and in a loader's workers.
 --
--- Random numbers drawn while sample i is fetched depend on (seed, epoch, i) alone, so that a batch is the same whoever
--- fetches it.
+-- Random numbers drawn while sample i is fetched depend only on (seed, epoch, i), so that a batch is the same in
+-- whichever thread it is fetched.
 
 local pt = require "pt"
 local core = require "pt.core"
@@ -11,7 +11,7 @@ local sample = require("pt.data.dataset").sample
 local fetch = {}
 
 --- One batch of many samples' values: tensors are stacked, numbers and booleans become a tensor, tables are collated
---- entry by entry, the rest is a list.
+--- entry by entry, anything else becomes a list.
 ---@param values any[]
 ---@return any
 function fetch.default_collate(values)
@@ -32,7 +32,7 @@ function fetch.default_collate(values)
   return out
 end
 
--- Samples drawn before others must not change what these draw: each has a stream of its own.
+-- The draws of one sample must not affect those of the next: each has a stream of its own.
 local function seeded(job, id)
   core.set_generator(job.seed, (job.epoch << 40) + id, 0)
 end
@@ -54,7 +54,7 @@ local function samples_of(job, ids)
   return samples
 end
 
---- What `collate` makes of samples; by default each of their values is collated, so that x and y come apart.
+--- Applies `collate` to the samples; by default each of their values is collated, so that x and y are separate.
 function fetch.collate(samples, collate)
   if collate then return collate(samples) end
   local batch, n = {}, samples[1].n or #samples[1]
@@ -75,7 +75,7 @@ local function pinned(device, value)
   return out
 end
 
---- A batch, in pinned memory where `device` (a name, or "any") asks for that.
+--- A batch, in pinned memory if `device` (a name, or "any") is given.
 function fetch.pin(device, ...)
   if not device then return ... end
   local name = device ~= "any" and device or nil

@@ -1,4 +1,4 @@
---- Images as files: PNG and JPEG, to and from tensors (channels, height, width) of bytes, and folders of them.
+--- Images as files: PNG and JPEG, to and from tensors (channels, height, width) of bytes, and image folders.
 
 local class = require "pt.class"
 local core = require "pt.core"
@@ -12,20 +12,20 @@ local read_file = signature("read_file", "max_bytes:i?", function(path, max_byte
   return (core.read_file("read_file", path, max_bytes))
 end)
 
---- The bytes of a file as a vector of uint8, unpacked where it is gzipped: to at most max_bytes, or to 64 MB and 16
---- times its size.
+--- The bytes of a file as a vector of uint8, unpacked where it is gzipped: to at most max_bytes, by default 64 MB plus
+--- 16 times its size.
 ---@param path string
 ---@param options? {max_bytes: integer}
 ---@return pt.Tensor
 function images.read_file(path, options) return read_file(path, options) end
 
---- A vector of uint8 as a file, which is there in full or as it was before.
+--- Writes a vector of uint8 as a file: in full, or on failure not at all.
 ---@param path string
 ---@param bytes pt.Tensor
 function images.write_file(path, bytes) core.write_file(path, bytes) end
 
 --- A PNG or JPEG in memory as uint8 (channels, height, width). `mode` is "UNCHANGED", "GRAY", "GRAY_ALPHA", "RGB" or
---- "RGB_ALPHA"; palettes become colours and 16 bits 8.
+--- "RGB_ALPHA"; palettes become colours and 16 bits become 8.
 ---@type fun(bytes: pt.Tensor, options?: {mode: string}): pt.Tensor
 images.decode_image = signature("decode_image", "mode:s=UNCHANGED",
   function(bytes, mode) return (core.decode_image("decode_image", bytes, mode)) end)
@@ -57,7 +57,7 @@ images.write_jpeg = signature("write_jpeg", "path:s quality:i=75",
 
 local EXTENSIONS = { png = true, jpg = true, jpeg = true }
 
--- The paths of all images in a folder and those below, sorted.
+-- The paths of all images in a folder and its subfolders, sorted.
 local function find(folder, to)
   local files, folders = core.list_folder("ImageFolder", folder)
   table.sort(files)
@@ -69,7 +69,7 @@ local function find(folder, to)
   return to
 end
 
---- Images sorted into one folder for each class: sample i is the image (RGB unless `mode` says otherwise), through
+--- Images in one folder per class: sample i is the image (RGB unless `mode` says otherwise), through
 --- `transform` where there is one, and its class. Classes are numbered in the order of their names.
 ---@class pt.data.ImageFolder: pt.data.Dataset
 ---@field classes string[]

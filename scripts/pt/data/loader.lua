@@ -30,13 +30,12 @@ local function check(dataset, batch_size, shuffle, sample_by, batch_by, workers,
   end
 end
 
---- `dataset` is a Dataset, an IterableDataset or a plain list. With a `seed` the order of every epoch is fixed;
---- without, it comes from the default generator (pt.manual_seed). `collate_fn(samples)` makes a batch of a list of
---- `{x, y}`.
---- `num_workers` threads fetch up to prefetch_factor batches each ahead; the batches are the same for any number.
+--- `dataset` is a Dataset, an IterableDataset or a plain list. With a `seed` the order of every epoch is fixed; without
+--- one, it comes from the default generator (pt.manual_seed). `collate_fn(samples)` makes a batch from a list of `{x,
+--- y}`. `num_workers` threads fetch up to prefetch_factor batches each ahead; the batches are the same for any number.
 --- With `pin_memory` the tensors of a batch are in pinned memory (x:pin_memory), so that x:to{device = "cuda",
---- non_blocking = true} goes on while the loop does; `pin_memory_device` names another device than "cuda".
---- persistent_workers is taken as PyTorch's scripts give it, and changes nothing: workers are threads.
+--- non_blocking = true} overlaps with the loop; `pin_memory_device` names a device other than "cuda".
+--- persistent_workers is accepted for PyTorch's scripts, and has no effect: workers are threads.
 DataLoader.init = signature("DataLoader",
   "dataset:a batch_size:i=1 shuffle:b=false sampler:a? batch_sampler:a? num_workers:i=0 collate_fn:F? "
     .. "drop_last:b=false prefetch_factor:i=2 worker_init_fn:F? seed:i? pin_memory:b=false "
@@ -59,13 +58,13 @@ function DataLoader.__len(self)
   return self.drop_last and n // self.batch_size or (n + self.batch_size - 1) // self.batch_size
 end
 
---- Makes the next start shuffle as that epoch (from 0) does.
+--- Makes the next start shuffle as in that epoch (from 0).
 ---@param epoch integer
 function DataLoader:set_epoch(epoch) self.epoch = epoch end
 
 -- ---- order ----
 
--- What this epoch draws its numbers from: the loader's seed, or one of the default generator.
+-- The seed of this epoch's random numbers: the loader's, or one from the default generator.
 local function seed_of(self)
   if self._resumed then
     local seed = self._resumed
@@ -77,7 +76,7 @@ end
 
 -- An iterator over the lists of ids of this epoch's batches.
 local function batches(self, seed, number)
-  -- a sampler that is told epochs has an order of its own for each
+  -- a sampler that takes the epoch has a different order for each
   local epoch = (self.sampler and self.sampler.set_epoch) and self._current.epoch or number
   if self.batch_sampler then return self.batch_sampler:iter(epoch) end
   local by = self.sampler
@@ -90,7 +89,7 @@ end
 
 -- ---- fetching ----
 
--- Batches in their order from a pool of workers, which are a few batches ahead.
+-- Batches in order from a pool of workers, which work a few batches ahead.
 local function from_workers(self, job, next_ids)
   local init = self.worker_init_fn
   local pool = pt.pool(self.num_workers, {
@@ -119,7 +118,7 @@ local function from_workers(self, job, next_ids)
   end
 end
 
--- Batches of a dataset that is read one sample after the other.
+-- Batches of a dataset that is read as a stream.
 local function from_stream(self)
   local next_sample = self.dataset:iter()
   return function()
@@ -134,7 +133,7 @@ local function from_stream(self)
   end
 end
 
---- An iterator over one epoch of its own, for loops that run at the same time.
+--- An independent iterator over one epoch, for loops that run at the same time.
 ---@return fun(): ...
 function DataLoader:iter()
   local epoch, skip = self.epoch, self._skip
@@ -179,7 +178,7 @@ function DataLoader.__call(self, _, control)
   return self._next()
 end
 
---- Ends the workers of a loop that was left before its end.
+--- Stops the workers of a loop that was left early.
 function DataLoader:close()
   if self._pool then self._pool:terminate() end
   self._pool = nil
@@ -187,7 +186,7 @@ end
 
 -- ---- checkpoints ----
 
---- Where the loader stands: within an epoch after `position` batches, or between two.
+--- The loader's state: within an epoch after `position` batches, or between two epochs.
 ---@return table
 function DataLoader:state_dict()
   local current = self._current
@@ -198,7 +197,7 @@ function DataLoader:state_dict()
   return { epoch = current.epoch, position = self.position, seed = current.seed }
 end
 
---- The next start goes on where the other loader stood.
+--- The next start resumes where the other loader was.
 ---@param dict table
 function DataLoader:load_state_dict(dict)
   if type(dict) ~= "table" or math.type(dict.epoch) ~= "integer" or math.type(dict.position) ~= "integer" then

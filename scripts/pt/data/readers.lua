@@ -8,7 +8,7 @@ local signature = require "pt.signature"
 
 local readers = {}
 
---- An IDX file (MNIST's format), gzipped or not, as a tensor of the file's shape and dtype, numbers as they stand.
+--- An IDX file (MNIST's format), gzipped or not, as a tensor of the file's shape and dtype, with unchanged numbers.
 ---@param path string
 ---@return pt.Tensor
 function readers.read_idx(path) return (core.read_idx(path)) end
@@ -22,8 +22,9 @@ function readers.read_labels(path)
   return labels:to(pt.int64) + 1
 end
 
--- A reader whose first argument is a path, the others options of `sig`. All of them take max_bytes: what a gzipped file
--- may unpack to, and how long another may be. Without it, 64 MB and 16 times a gzipped file's size.
+-- A reader whose first argument is a path, and the others options of `sig`. All take max_bytes, the limit of the
+-- unpacked size of a gzipped file and of the size of other files; the default is 64 MB plus 16 times a gzipped file's
+-- size.
 local function reader(name, sig, read)
   local call = signature(name, sig .. " max_bytes:i?", read)
   readers[name] = function(path, ...) return call(path, ...) end
@@ -73,7 +74,7 @@ end)
 
 -- ---- CSV ----
 
--- The fields of a line; quotes may stand around a field, and twice within for one. nil where a quote is not closed.
+-- The fields of a line; a field may be quoted, with a doubled quote for one inside. nil where a quote is not closed.
 local function split(line, sep)
   local fields, at = {}, 1
   while true do
@@ -131,8 +132,8 @@ end
 
 local ROWS = 4096 -- that are tables at a time
 
---- A table of numbers as a tensor (rows, columns), and the names of the columns where there is a header. With
---- `text = true` rows of strings instead. An empty field is NaN. Lines that begin with # are left out.
+--- A table of numbers as a tensor (rows, columns), and the names of the columns if there is a header. With
+--- `text = true`, rows of strings instead. An empty field is NaN. Lines that begin with # are left out.
 ---@type fun(path: string, options?: {header: boolean, sep: string, dtype: pt.Dtype, text: boolean}): any, string[]?
 local csv_options = "header:b=false sep:s=, dtype:y? text:b=false"
 reader("read_csv", csv_options, function(path, header, sep, dtype, as_text, max_bytes)

@@ -1,5 +1,5 @@
---- Samplers: in which order a loader reads a dataset. A sampler has `iter(epoch)`, an iterator over ids (from 1) or,
---- for a batch sampler, over lists of them, and `len()`.
+--- Samplers: the order in which a loader reads a dataset. A sampler has `iter(epoch)`, an iterator over ids (from 1)
+--- or, for a batch sampler, over lists of them, and `len()`.
 
 local pt = require "pt"
 local class = require "pt.class"
@@ -15,10 +15,10 @@ function Sampler:iter() fail("%s has no iter method", getmetatable(self).__name)
 function Sampler:len() fail("%s has no len method", getmetatable(self).__name) end
 function Sampler.__len(self) return self:len() end
 
--- A new seed by the default generator.
+-- A new seed from the default generator.
 function samplers.new_seed() return pt.randint(1, 1 << 31, { 1 }):item() end
 
--- Numbers below n, one after the other, that depend on seed and epoch alone (splitmix64).
+-- A sequence of numbers below n that depends only on seed and epoch (splitmix64).
 local function numbers(seed, epoch)
   local state = seed * 0x5851F42D4C957F2D + epoch
   return function(n)
@@ -29,7 +29,7 @@ local function numbers(seed, epoch)
   end
 end
 
---- 1 .. n in an order that depends on the seed and the epoch alone: Fisher and Yates's shuffle.
+--- 1 .. n in an order that depends only on the seed and the epoch: a Fisher-Yates shuffle.
 ---@param n integer
 ---@param seed? integer default: one of the default generator
 ---@param epoch? integer default 0
@@ -74,7 +74,7 @@ function Sequential:iter()
   end
 end
 
---- Every id once in a random order; with replacement, num_samples of any.
+--- Every id once in a random order; with replacement, num_samples arbitrary ids.
 local Random = class("RandomSampler", Sampler)
 samplers.RandomSampler = Random
 Random.init = signature("RandomSampler", "source:a replacement:b=false num_samples:i? seed:i?",
@@ -103,7 +103,7 @@ function Random:iter(epoch)
   return over(ids)
 end
 
---- num_samples ids, each as often as its weight says.
+--- num_samples ids, drawn in proportion to their weights.
 local Weighted = class("WeightedRandomSampler", Sampler)
 samplers.WeightedRandomSampler = Weighted
 Weighted.init = signature("WeightedRandomSampler", "weights:a num_samples:i replacement:b=true seed:i?",
@@ -152,9 +152,9 @@ function Weighted:iter(epoch)
   return over(ids)
 end
 
---- The share of one rank: every num_replicas-th id of an order that is the same on all ranks. So that all get equally
---- many, the first ids come once more at the end, or (drop_last) the last ones are left out. The order changes with the
---- loader's epoch, or with what set_epoch last said. num_replicas, rank (from 0): those of pt.distributed.
+--- The share of one rank: every num_replicas-th id of an order that is the same on all ranks. To give all ranks the
+--- same number, the first ids are repeated at the end, or (drop_last) the last ones are left out. The order changes
+--- with the loader's epoch, or with the last set_epoch. num_replicas, rank (from 0): those of pt.distributed.
 local Distributed = class("DistributedSampler", Sampler)
 samplers.DistributedSampler = Distributed
 Distributed.init = signature("DistributedSampler",
@@ -172,7 +172,7 @@ Distributed.init = signature("DistributedSampler",
   end)
 function Distributed:len() return self.num_samples end
 
---- From now on the order is that of this epoch, whatever the loader says.
+--- Fixes the order to that of this epoch, regardless of the loader's.
 ---@param epoch integer
 function Distributed:set_epoch(epoch) self.epoch = epoch end
 

@@ -50,7 +50,7 @@ function Byte:decode(ids) return join("decode", ids, self.pieces) end
 
 -- ---- characters ----
 
---- The characters of a text, in the order of their codes. Ids of others are an error.
+--- The characters of a text, in the order of their codes. Other characters are an error.
 ---@class pt.data.CharTokenizer
 ---@overload fun(text: string): pt.data.CharTokenizer
 local Char = class("CharTokenizer")
@@ -104,8 +104,8 @@ function Char:decode(ids) return join("decode", ids, self.pieces) end
 
 -- ---- byte pairs ----
 
---- Byte-pair encoding: bytes, and pieces made by joining the most frequent pair of neighbours, one after the other.
---- Pieces do not go from one word to the next.
+--- Byte-pair encoding: bytes, and pieces made by joining the most frequent pair of neighbours, again and again.
+--- Pieces do not cross from one word to the next.
 ---@class pt.data.BPETokenizer
 ---@field merges {[1]: integer, [2]: integer}[] the pairs, in order; pair k makes id 256 + k
 ---@overload fun(merges: table, order?: integer[]): pt.data.BPETokenizer
@@ -115,7 +115,8 @@ tokenizers.BPETokenizer = BPE
 -- One number for a pair of ids.
 local function key_of(a, b) return a << 32 | b end
 
--- What the pieces of n pairs may have in all. Real ones have a few bytes each; pairs that join themselves double.
+-- The limit on the total size of the pieces of n pairs. Real pieces have a few bytes each; a pair of equal pieces
+-- doubles.
 local function most_bytes(n) return (64 << 20) + 256 * n end
 
 ---@param merges table
@@ -156,7 +157,7 @@ function BPE.__len(self) return #self.pieces end
 local contractions = { "^'[sdmt]", "^'re", "^'ve", "^'ll" }
 local kinds = { "^ ?[%a\128-\255]+", "^ ?%d+", "^ ?[^%s%w\128-\255]+" }
 
--- Where the piece that begins at `at` ends: GPT-2's rule, with every character beyond ASCII taken for a letter.
+-- Where the piece that begins at `at` ends: GPT-2's rule, with every character beyond ASCII treated as a letter.
 local function end_of_word(text, at)
   for _, pattern in ipairs(text:byte(at) == 39 and contractions or {}) do
     local _, last = text:find(pattern, at)
@@ -214,7 +215,7 @@ local function count_words(text)
   return list
 end
 
--- Adds (or takes away) the pairs of a word.
+-- Adds (or subtracts) the pairs of a word.
 local function count_pairs(word, sign, pairs_seen, where)
   local ids = word.ids
   for i = 1, #ids - 1 do
@@ -286,7 +287,7 @@ end
 
 function BPE:decode(ids) return join("decode", ids, self.pieces) end
 
---- Writes the pairs as text, one a line; of a tokenizer whose bytes are in order (train makes such).
+--- Writes the pairs as text, one per line; for a tokenizer whose bytes are in order, as train makes them.
 ---@param path string
 function BPE:save(path)
   check_text("save", path)
@@ -312,7 +313,7 @@ function BPE.load(path)
 end
 
 -- GPT-2 writes bytes as characters: those that print as themselves, the others as the codes from 256 on. Its ids
--- count them in that order.
+-- number them in that order.
 local function gpt2_bytes()
   local order, byte_of, printing = {}, {}, {}
   for _, range in ipairs { { 33, 126 }, { 161, 172 }, { 174, 255 } } do
@@ -330,7 +331,7 @@ local function gpt2_bytes()
   return order, byte_of
 end
 
---- GPT-2's tokenizer from its file merges.txt; ids are GPT-2's plus 1. The mark of a text's end has id 50257.
+--- GPT-2's tokenizer from its file merges.txt; ids are GPT-2's plus 1. The end-of-text token has id 50257.
 ---@param path string
 ---@return pt.data.BPETokenizer
 function BPE.from_gpt2(path)

@@ -1,6 +1,6 @@
---- pt.data.transforms: what is done to images on their way from a dataset, as functions that can be chained. Images are
---- tensors (..., height, width), colours in the dim before; random choices come from pt's generator, so that a loader's
---- results do not depend on its workers.
+--- pt.data.transforms: transforms of images from a dataset, as functions that can be chained. Images are tensors (...,
+--- height, width), with colours in the dim before; random choices come from pt's generator, so that a loader's results
+--- do not depend on its workers.
 
 local pt = require "pt"
 local class = require "pt.class"
@@ -40,7 +40,7 @@ local function check_chance(self)
   if not (self.p >= 0 and self.p <= 1) then fail("%s: p must be between 0 and 1", getmetatable(self).__name) end
 end
 
--- fn over x as a batch (n, c, h, w) of floats, as functions of images want it.
+-- fn over x as a batch (n, c, h, w) of floats, as image functions expect.
 local function as_batch(x, fn)
   local dtype, size = x.dtype, x:size()
   local y = x:is_floating_point() and x or x:float()
@@ -56,7 +56,7 @@ local function F() return require "pt.nn.functional" end
 
 -- ---- chains ----
 
---- The transforms of a list, one after the other. Values behind the image pass through.
+--- Applies the transforms of a list in turn. Values after the image pass through.
 local Compose = class("Compose")
 T.Compose = Compose
 function Compose:init(list)
@@ -76,13 +76,13 @@ end
 
 -- ---- values ----
 
---- Bytes as floats from 0 to 1; an image of two dims gets one for its colour.
+--- Bytes as floats from 0 to 1; an image of two dims gains a dim for its colour.
 define("ToTensor", "", function(_, x)
   if x.ndim == 2 then x = x:unsqueeze(1) end
   return x.dtype == pt.uint8 and x:float() / 255 or x:float()
 end)
 
--- Numbers for each colour, against (..., c, h, w).
+-- One number per colour, shaped to broadcast against (..., c, h, w).
 local function by_colour(name, value, x)
   if type(value) == "number" then return value end
   if type(value) ~= "table" then fail("%s: expected a number or one for each colour, got a %s", name, type(value)) end
@@ -90,12 +90,12 @@ local function by_colour(name, value, x)
   return pt.tensor(value, { dtype = x.dtype }):reshape(#value, 1, 1)
 end
 
---- (x - mean) / std, a number for all or one for each colour.
+--- (x - mean) / std, with one number for all colours or one for each.
 define("Normalize", "mean:a std:a", function(self, x)
   return (x - by_colour("Normalize", self.mean, x)) / by_colour("Normalize", self.std, x)
 end)
 
---- The mean of the colours, weighted as the eye does.
+--- The mean of the colours, weighted by the eye's sensitivity.
 define("Grayscale", "", function(_, x)
   if x.ndim < 3 or x:size(-3) ~= 3 then fail("Grayscale: x %s has no three colours", x.shape) end
   local weight = pt.tensor({ 0.299, 0.587, 0.114 }):reshape(3, 1, 1)
@@ -126,12 +126,12 @@ end)
 --- x plus normal noise.
 define("GaussianNoise", "std:n=0.1", function(self, x) return x + pt.randn_like(x) * self.std end)
 
--- ---- places ----
+-- ---- geometry ----
 
 define("RandomHorizontalFlip", "p:n=0.5", function(self, x) return chance(self.p) and x:flip(-1) or x end, check_chance)
 define("RandomVerticalFlip", "p:n=0.5", function(self, x) return chance(self.p) and x:flip(-2) or x end, check_chance)
 
--- With `margin` more rows and columns on each side.
+-- Pads by `margin` rows and columns on each side.
 local function padded(x, top, left, value)
   if top == 0 and left == 0 then return x end
   local size = x:size()
@@ -157,7 +157,7 @@ define("CenterCrop", "size:a", function(self, x)
   return crop("CenterCrop", x, (x:size(-2) - h) // 2 + 1, (x:size(-1) - w) // 2 + 1, h, w)
 end)
 
---- A window at a random place, after `padding` more pixels on each side.
+--- A window at a random place, after padding by `padding` pixels on each side.
 define("RandomCrop", "size:a padding:a=0 value:n=0", function(self, x)
   local h, w = pair("RandomCrop", self.size)
   local top, left = pair("RandomCrop", self.padding)
@@ -167,13 +167,13 @@ define("RandomCrop", "size:a padding:a=0 value:n=0", function(self, x)
   return crop("RandomCrop", x, at, whole(1, x:size(-1) - w + 1), h, w)
 end)
 
---- Another size, by bilinear interpolation (or nearest).
+--- Resizes, by bilinear (or nearest) interpolation.
 define("Resize", "size:a mode:s=bilinear", function(self, x)
   local h, w = pair("Resize", self.size)
   return as_batch(x, function(y) return F().interpolate(y, { size = { h, w }, mode = self.mode }) end)
 end)
 
---- A window of a random share of the image and a random shape, at another size.
+--- A window of random area and aspect ratio, resized.
 define("RandomResizedCrop", "size:a scale:a? ratio:a?", function(self, x)
   local h, w = pair("RandomResizedCrop", self.size)
   local low, high = pair("RandomResizedCrop", self.scale or { 0.08, 1 })
@@ -187,7 +187,8 @@ define("RandomResizedCrop", "size:a scale:a? ratio:a?", function(self, x)
   return as_batch(x, function(y) return F().interpolate(y, { size = { h, w }, mode = "bilinear" }) end)
 end)
 
---- Turned by up to `degrees`, moved by up to shares `translate` of its size, scaled, sheared by up to `shear` degrees.
+--- Turned by up to `degrees`, moved by up to the fractions `translate` of its size, scaled, sheared by up to `shear`
+--- degrees.
 define("RandomAffine", "degrees:n=0 translate:a=0 scale:a? shear:n=0", function(self, x)
   local angle = math.rad(uniform(-self.degrees, self.degrees))
   local dx, dy = pair("RandomAffine", self.translate)
