@@ -1,6 +1,6 @@
---- Collectives and messages, with PyTorch's names. Any dtype, shape and layout: what is not dense goes through a dense
---- copy. What lies on a device stays there where the job has a library for it (NCCL), and goes through the CPU's memory
---- otherwise, as all messages (send, recv) do. With async_op a call returns a work at once; the tensors are not to be
+--- Collectives and messages, with PyTorch's names. Any dtype, shape and layout: tensors that are not dense go through a
+--- dense copy. Tensors on a device stay there where the job has a library for it (NCCL), and otherwise go through CPU
+--- memory, as all messages (send, recv) do. With async_op a call returns a work handle at once; the tensors must not be
 --- touched until work:wait().
 
 local pt = require "pt"
@@ -20,7 +20,7 @@ local Work = class("Work")
 
 function Work:init(name, handles, finish) self.name, self.handles, self.finish = name, handles, finish end
 
---- Waits until the call is over, and raises what went wrong in it. False after `timeout` seconds.
+--- Waits until the call is done, and raises its error if it failed. Returns false after `timeout` seconds.
 ---@param timeout? number
 ---@return boolean
 function Work:wait(timeout)
@@ -39,7 +39,7 @@ function Work:wait(timeout)
   return true
 end
 
---- Whether the call is over, well or not.
+--- Whether the call is done, successfully or not.
 ---@return boolean
 function Work:is_completed()
   for _, handle in ipairs(self.handles) do
@@ -49,7 +49,7 @@ function Work:is_completed()
   return true
 end
 
--- A work, or its end.
+-- Returns the work handle, or waits for it.
 local function finish(name, handles, async, last)
   local work = Work(name, handles, last)
   if async then return work end
@@ -58,7 +58,8 @@ end
 
 -- ---- tensors ----
 
--- Where a call is done: on x's device, where the group's library does such sums (moves, without an op), or on the CPU.
+-- Where a call runs: on x's device, if the group's library can do the reduction (or move, without an op), else on the
+-- CPU.
 local function home_of(name, group, x, op)
   if not group.device then return "cpu" end
   local device = x.device
@@ -72,12 +73,12 @@ end
 
 local function is_dense(x, home) return x.device == home and x:is_contiguous() end
 
--- What is read of a tensor.
+-- The buffer that is read for a tensor.
 local function source(x, home)
   return is_dense(x, home) and x or x:detach():to(home):contiguous()
 end
 
--- What is written instead of a tensor; `last` puts it there.
+-- The buffer that is written for a tensor; `last` copies it there.
 local function target(name, x, copies, home)
   if is_dense(x, home) then return x end
   for d = 1, x.ndim do
@@ -133,7 +134,7 @@ local function root_of(name, group, what, rank)
     table.concat(group.ranks, ", "), rank)
 end
 
--- ---- what the others call ----
+-- ---- comparing the calls of all ranks ----
 
 -- The line of the script.
 local function line()
@@ -179,7 +180,7 @@ local function compare(group, name, ...)
   end
 end
 
--- The group, once the ranks were seen to agree.
+-- The group, after checking that the ranks agree.
 local function begin(name, group, ...)
   group = job.group_of(name, group)
   if group.debug then compare(group, name, ...) end
@@ -188,7 +189,7 @@ end
 
 -- ---- collectives ----
 
---- Waits until all ranks are here.
+--- Waits until all ranks have called it.
 collectives.barrier = job.checked("barrier", "group:a? async_op:b=false", function(group, async)
   group = begin("barrier", group)
   local ins, outs = {}, {}
@@ -220,7 +221,7 @@ collectives.all_reduce = job.checked("all_reduce", "tensor:T op:s=sum group:a? a
       { core.comm_reduce(group.handle, "all_reduce", op, "all", 0, group.library, dense) }, async, copier(copies))
   end)
 
---- As all_reduce, but rank `dst` alone gets the result.
+--- As all_reduce, but only rank `dst` gets the result.
 ---@type fun(tensor: pt.Tensor, dst: integer, op?: string, group?: pt.ProcessGroup, async_op?: boolean): pt.Work?
 collectives.reduce = job.checked("reduce", "tensor:T dst:i op:s=sum group:a? async_op:b=false",
   function(x, dst, op, group, async)
@@ -234,8 +235,8 @@ collectives.reduce = job.checked("reduce", "tensor:T dst:i op:s=sum group:a? asy
       copier(copies))
   end)
 
--- Pieces to and from all ranks: lists with a tensor or false for each. gathers: the same from this rank to all, and
--- theirs one after the other.
+-- Pieces to and from all ranks: lists with a tensor or false for each. gathers: this rank sends the same to all, and
+-- receives theirs concatenated.
 local function exchange(name, group, ins, outs, async, home, gathers)
   local copies, from, to = {}, {}, {}
   for r = 1, group.size do
@@ -274,7 +275,7 @@ local function pieces_of(name, what, x, n, like)
   return list
 end
 
--- An output as one dense tensor, and what puts it into place.
+-- An output as one dense tensor, and the function that copies it into place.
 local function whole(name, x, home)
   local copies = {}
   local dense = target(name, x, copies, home)
@@ -296,7 +297,7 @@ local function then_also(async, work, last)
   return work
 end
 
---- The tensors of all ranks one after the other in output_tensor, which has as many elements as they have together.
+--- The tensors of all ranks concatenated in output_tensor, which has as many elements as all of them together.
 ---@type fun(output_tensor: pt.Tensor, input_tensor: pt.Tensor, group?: pt.ProcessGroup, async_op?: boolean): pt.Work?
 collectives.all_gather_into_tensor = job.checked("all_gather_into_tensor",
   "output_tensor:T input_tensor:T group:a? async_op:b=false", function(y, x, group, async)
@@ -309,7 +310,7 @@ collectives.all_gather_into_tensor = job.checked("all_gather_into_tensor",
       last)
   end)
 
--- The pieces that the ranks get, of one tensor of them all.
+-- The pieces of one tensor that go to the ranks.
 local function reduce_scatter(name, y, all, op, group, async, home)
   local copies = {}
   local ins = pieces_of(name, "input", source(all, home), group.size, y)
@@ -332,7 +333,7 @@ collectives.reduce_scatter = job.checked("reduce_scatter", "output:T input_list:
     return reduce_scatter("reduce_scatter", y, pt.cat(flat, 1), op, group, async, home)
   end)
 
---- The same with the pieces one after the other in one tensor.
+--- The same with the pieces concatenated in one tensor.
 ---@type fun(output: pt.Tensor, input: pt.Tensor, op?: string, group?: pt.ProcessGroup, async_op?: boolean)
 collectives.reduce_scatter_tensor = job.checked("reduce_scatter_tensor",
   "output:T input:T op:s=sum group:a? async_op:b=false", function(y, x, op, group, async)
@@ -386,7 +387,7 @@ collectives.all_to_all = job.checked("all_to_all", "output_list:l input_list:l g
     return exchange("all_to_all", group, ins, outs, async, home_of("all_to_all", group, outs[1]))
   end)
 
--- A tensor's rows in pieces of the sizes given, or all alike.
+-- A tensor's rows in pieces of the given sizes, or of equal size.
 local function split(name, what, x, sizes, n)
   local rows = x.ndim > 0 and x.shape[1] or fail("%s: %s has no dims", name, what)
   if not sizes then
@@ -406,7 +407,7 @@ local function split(name, what, x, sizes, n)
   return list
 end
 
---- The same with the pieces one after the other, along the first dim of one tensor.
+--- The same with the pieces concatenated along the first dim of one tensor.
 ---@type fun(output: pt.Tensor, input: pt.Tensor, output_split_sizes?: integer[], input_split_sizes?: integer[],
 --- group?: pt.ProcessGroup, async_op?: boolean): pt.Work?
 collectives.all_to_all_single = job.checked("all_to_all_single",
@@ -469,7 +470,7 @@ end)
 
 -- ---- values ----
 
---- The value of rank src, on all ranks: whatever may cross between the threads of a pool.
+--- The value of rank src, on all ranks: any value that can be passed between the threads of a pool.
 ---@param value any
 ---@param src? integer default 0
 ---@param group? pt.ProcessGroup

@@ -34,7 +34,7 @@ local function describe(entry)
   return entry and ("%s '%s', %s %s"):format(entry[1], entry[2], entry[3].dtype, entry[3].shape) or "nothing"
 end
 
--- Raises on all ranks where one has another model than the first.
+-- Raises an error on all ranks if one has a different model from the first's.
 local function compare_models(list, group)
   local mine = {}
   for i, entry in ipairs(list) do mine[i] = describe(entry) .. (entry[3].requires_grad and "" or ", frozen") end
@@ -59,10 +59,10 @@ local function broadcast(list, src, group)
   for _, work in ipairs(works) do work:wait() end
 end
 
---- Wraps a model that is the same on all ranks but for its values, which become those of the first rank. Options:
---- `process_group`; `bucket_cap_mb`: megabytes of gradients that are added up at once; `broadcast_buffers`: before each
+--- Wraps a model that is the same on all ranks except for its values, which become those of the first rank. Options:
+--- `process_group`; `bucket_cap_mb`: megabytes of gradients that are reduced at once; `broadcast_buffers`: before each
 --- forward in training the buffers become the first rank's; `find_unused_parameters`: parameters without a gradient
---- count as zeros, and where no rank has one, the grad stays as it is.
+--- count as zeros, and if no rank has one, the grad is left alone.
 ---@type fun(self, module: pt.nn.Module, options?: {process_group?: pt.ProcessGroup, bucket_cap_mb?: number,
 --- broadcast_buffers?: boolean, find_unused_parameters?: boolean})
 DDP.init = signature("DistributedDataParallel",
@@ -89,7 +89,8 @@ DDP.init = signature("DistributedDataParallel",
 
 -- ---- forward ----
 
--- Under join: which ranks still have data, and whether they will add up gradients. The first of them, and how many.
+-- Under join: which ranks still have data, and whether they will reduce gradients. Returns the first of them, and their
+-- number.
 local function who_is_there(self, here)
   local group, sync = self.reducer.group, self.reducer.sync
   local all = pt.zeros(group.size, 2, { dtype = pt.int64 })
@@ -126,10 +127,10 @@ function DDP:forward(...)
   return self.module(...)
 end
 
--- ---- without sums, and with uneven data ----
+-- ---- no_sync, and uneven data ----
 
---- Until what is returned is closed, gradients stay on their rank and gather in grad; the first backward after that
---- adds them up. `do local _ <close> = model:no_sync() ... end`, or model:no_sync(fn).
+--- Until the returned value is closed, gradients stay on their rank and accumulate in grad; the first backward after
+--- that reduces them. `do local _ <close> = model:no_sync() ... end`, or model:no_sync(fn).
 ---@param fn? function
 function DDP:no_sync(fn)
   local reducer = self.reducer
@@ -141,8 +142,9 @@ function DDP:no_sync(fn)
 end
 
 --- For ranks with different numbers of batches: `do local _ <close> = model:join() for x, y in loader do ... end end`.
---- A rank that has come to its end takes part in the sums of the others with zeros, until all have; then all get the
---- parameters of one that came last. `divide_by_initial_world_size = false` averages over those that still have data.
+--- A rank that has run out of data contributes zeros to the reductions of the others until all have finished; then all
+--- get the parameters of one that finished last. `divide_by_initial_world_size = false` averages over those that still
+--- have data.
 ---@param options? {divide_by_initial_world_size?: boolean}
 function DDP:join(options)
   options = options or {}
@@ -159,7 +161,7 @@ function DDP:join(options)
   end })
 end
 
--- The end of join: zeros for those that go on.
+-- The end of join: zeros for the ranks that continue.
 function DDP:keep_others_company()
   local last = self.last or self.reducer.group.ranks[1]
   while true do
@@ -176,10 +178,10 @@ function DDP:keep_others_company()
   broadcast(list, last, self.reducer.group)
 end
 
--- ---- what it says of itself ----
+-- ---- logging ----
 
---- Of the last backward: seconds of it and of the sums, seconds that it waited for them at its end, and the share of
---- the sums that lay beside it (`hidden`, 0 to 1); bytes of the buckets.
+--- For the last backward: its seconds and those of the reductions, the seconds it waited for them at its end, and the
+--- fraction of the reductions that it overlapped (`hidden`, 0 to 1); bytes of the buckets.
 ---@return {backward: number, communication: number, waited: number, hidden: number, bucket_sizes: integer[]}
 function DDP:get_ddp_logging_data()
   local data = { bucket_sizes = {} }
@@ -188,7 +190,7 @@ function DDP:get_ddp_logging_data()
   return data
 end
 
---- Takes the hooks off the parameters.
+--- Removes the hooks from the parameters.
 function DDP:close() self.reducer:close() end
 DDP.__close = DDP.close
 

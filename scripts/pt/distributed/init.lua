@@ -1,4 +1,4 @@
---- pt.distributed: ranks that compute together, processes on one or many hosts (MPI) or threads of one process. The
+--- pt.distributed: ranks that compute together, as processes on one or many hosts (MPI) or threads of one process. The
 --- names are torch.distributed's:
 ---
 ---     local dist = pt.distributed

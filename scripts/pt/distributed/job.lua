@@ -1,6 +1,6 @@
 --- The job that this rank belongs to: how it is joined and left, its groups, and ranks as threads of one process.
 ---
---- Ranks are values, not positions: they count from 0, as mpirun, its environment and PyTorch's scripts have them.
+--- Ranks are values, not positions: they count from 0, as in mpirun, its environment and PyTorch's scripts.
 
 local pt = require "pt"
 local class = require "pt.class"
@@ -32,7 +32,7 @@ function Group.__tostring(self)
   return ("ProcessGroup(%s, ranks %s)"):format(self.backend, table.concat(self.ranks, ", "))
 end
 
---- A function of a module whose arguments are checked as `pt.signature` does.
+--- A function of a module whose arguments are checked by `pt.signature`.
 function job.checked(owner, text, fn)
   local method = signature(owner, text, function(_, ...) return fn(...) end)
   return function(...) return method(nil, ...) end
@@ -40,7 +40,8 @@ end
 
 -- ---- joining ----
 
--- Who started this process as a rank, if anybody did: MPI's own variables (Open MPI, and launchers that speak PMI).
+-- The launcher that started this process as a rank, if any: MPI's own variables (Open MPI, and launchers that speak
+-- PMI).
 local function under_mpi()
   return os.getenv "OMPI_COMM_WORLD_SIZE" or os.getenv "PMIX_RANK" or os.getenv "PMI_RANK"
 end
@@ -51,7 +52,7 @@ local function all_ranks(size)
   return ranks
 end
 
--- A thread that `spawn` made is in its job already.
+-- A thread created by `spawn` is already in its job.
 local function open(backend, name, rank, size, timeout)
   local spawned = job.spawned
   if spawned and backend == "inproc" then
@@ -62,7 +63,7 @@ local function open(backend, name, rank, size, timeout)
   return core.comm_open(backend, name, rank, size, timeout)
 end
 
--- Backends that collect between devices, beside what brings the ranks together: the devices that they are for.
+-- Backends for collectives between devices, in addition to the transport: the devices that they are for.
 local DEVICES = { nccl = "cuda", sim = "sim" }
 
 -- From now on new groups use the backend, for tensors on this rank's device; the ranks of a host have one each.
@@ -76,12 +77,12 @@ local function use_device(comm, backend, device, local_rank)
 end
 
 --- Joins the job. backend: "mpi" (processes that mpirun started), "inproc" (threads of one process); by default the one
---- under which the script runs, or a job of its own with one rank. "nccl" is that default with NCCL beside it: tensors
---- on CUDA devices go by NCCL, from device to device, all else as before. `device_id`: this rank's device, by default
---- the one of its number on the host. `timeout`: seconds after which a collective gives up. `deterministic = false`
---- leaves sums to the library, whose order of additions is its own. `debug` (or PT_DISTRIBUTED_DEBUG=1) compares what
---- the ranks call before each collective. rank, world_size and group_name are for threads of a host that join on their
---- own.
+--- under which the script runs, or a job with a single rank. "nccl" is that default plus NCCL: tensors on CUDA devices
+--- go from device to device by NCCL, all others as before. `device_id`: this rank's device, by default the one with its
+--- local rank's number. `timeout`: seconds after which a collective gives up. `deterministic = false`
+--- leaves sums to the library, which chooses its own order of additions. `debug` (or PT_DISTRIBUTED_DEBUG=1) compares
+--- the calls of all ranks before each collective. rank, world_size and group_name are for threads of a host that join
+--- by themselves.
 ---@param backend? "mpi"|"inproc"|"nccl"
 ---@param options? {timeout?: number, rank?: integer, world_size?: integer, group_name?: string, device_id?: string,
 --- deterministic?: boolean, debug?: boolean}
@@ -112,7 +113,7 @@ job.init_process_group = job.checked("init_process_group",
     if transport ~= "inproc" then core.comm_share_cores(comm) end
   end)
 
---- Leaves the job; works that are under way fail. A script that ends without it leaves at its end.
+--- Leaves the job; calls in progress fail. A script that does not call it leaves when it ends.
 function job.destroy_process_group()
   if not job.world then return end
   core.comm_close(job.world.comm, false)
@@ -123,7 +124,7 @@ end
 ---@return boolean
 function job.is_initialized() return job.world ~= nil end
 
--- The group that a call means.
+-- The group of a call.
 function job.group_of(owner, group)
   local world = job.world or fail("%s: no job was joined; call pt.distributed.init_process_group() first", owner)
   if group == nil then return world end
@@ -143,7 +144,7 @@ function job.get_rank(group)
   return job.group_of("get_rank", group).rank
 end
 
---- How many ranks the group has.
+--- The number of ranks in the group.
 ---@param group? pt.ProcessGroup
 ---@return integer
 function job.get_world_size(group)
@@ -151,7 +152,7 @@ function job.get_world_size(group)
   return job.group_of("get_world_size", group).size
 end
 
---- This rank among those of its host, from 0.
+--- The number of this rank on its host, from 0.
 ---@return integer
 function job.get_local_rank()
   job.group_of "get_local_rank"
@@ -168,7 +169,7 @@ function job.get_process_group_ranks(group)
   return table.move(job.group_of("get_process_group_ranks", group).ranks, 1, #job.world.ranks, 1, {})
 end
 
---- A group of some ranks. Every rank of the job calls it, also those that are not in it, and in the same order.
+--- A group of some ranks. Every rank of the job must call it, even those not in it, and in the same order.
 ---@param ranks? integer[] default: all
 ---@return pt.ProcessGroup
 job.new_group = job.checked("new_group", "ranks:I?", function(ranks)
@@ -203,7 +204,7 @@ function job.run_rank(fn, name, rank, size, ...)
   return table.unpack(results, 2, results.n)
 end
 
--- Whether a rank failed because another one had: as the transport says it, or NCCL.
+-- Whether a rank failed only because another one did, by the transport's or NCCL's message.
 local function is_consequence(text)
   return text:find "rank %d+ failed:" or text:find "remote process exited"
 end
@@ -211,7 +212,7 @@ end
 local count = 0
 
 --- Runs fn(rank, ...) in `nprocs` threads that are the ranks of one job; each calls init_process_group() as a process
---- would. Returns the list of what they return. Where one fails, the others stop, and its error is raised.
+--- would. Returns the list of their results. If one fails, the others stop, and its error is raised.
 ---@param fn fun(rank: integer, ...): any
 ---@param nprocs integer
 ---@param ... any arguments, by value

@@ -1,6 +1,6 @@
---- Sums of gradients while a backward goes on. Gradients are copied into buckets in the order in which they come; a
---- full bucket is added up over the ranks at once, by the thread of the job, while the backward computes the next ones.
---- The grad of a parameter is then its place in the bucket: nothing is copied back.
+--- All-reduces gradients during a backward. Gradients are copied into buckets in the order in which they arrive; a
+--- full bucket is reduced at once, on the job's thread, while the backward computes the next ones. The grad of a
+--- parameter is then a view of the bucket: nothing is copied back.
 
 local pt = require "pt"
 local class = require "pt.class"
@@ -24,12 +24,12 @@ function Reducer:init(params, names, options)
   for i = #params, 1, -1 do order[#order + 1] = i end -- most likely from the last to the first
   self:fill_buckets(order)
   for i, p in ipairs(params) do
-    -- the last: what a script's own hooks make of a gradient is what is added up
+    -- the last hook: a gradient is reduced after the script's own hooks have changed it
     self.handles[i] = { core.register_hook(p, function(g) return self:arrived(i, g) end, "last") }
   end
 end
 
---- Takes the hooks off.
+--- Removes the hooks.
 function Reducer:close()
   for i, handle in ipairs(self.handles) do core.remove_hook(handle[1], handle[2], self.params[i]) end
   self.handles = {}
@@ -58,7 +58,7 @@ function Reducer:fill_buckets(order)
   self:reset()
 end
 
---- As before a backward; one that failed may have left something behind.
+--- Resets to the state before a backward; a failed one may have left something behind.
 function Reducer:reset()
   for _, bucket in ipairs(self.buckets) do
     for _, view in ipairs(bucket.views or {}) do view:close() end
@@ -68,8 +68,8 @@ function Reducer:reset()
   self.walking, self.arrivals, self.seen, self.launched = false, {}, {}, 0
 end
 
--- Memory for this backward: the last one's may still be somebody's grad. What nobody needs any more is closed, not left
--- to the collector: it is used again while it is warm.
+-- Memory for this backward: the last one's may still be in use as a grad. Memory no longer in use is closed, not left
+-- to the collector, so that it is reused while it is still in the cache.
 local function open_bucket(self, bucket)
   bucket.flat, bucket.views = pt.empty(bucket.numel, bucket.options), {}
   for k, member in ipairs(bucket.members) do
@@ -77,7 +77,7 @@ local function open_bucket(self, bucket)
   end
 end
 
--- Full buckets are launched in their order, which is that of all ranks.
+-- Full buckets are launched in order, the same order on all ranks.
 local function launch(self)
   while true do
     local bucket = self.buckets[self.launched + 1]
@@ -87,7 +87,7 @@ local function launch(self)
   end
 end
 
--- Parameter i puts g (nil: nothing) into its place; with what it gathered under no_sync.
+-- Writes g (nil: nothing) to the place of parameter i, plus what accumulated under no_sync.
 local function put(self, i, g)
   local place, p = self.place[i], self.params[i]
   local bucket = place.bucket
@@ -102,7 +102,7 @@ end
 
 -- ---- a backward ----
 
--- The hook of parameter i. What it returns: false, as `finish` will set the grad.
+-- The hook of parameter i. Returns false, as `finish` will set the grad.
 function Reducer:arrived(i, g)
   if not self.sync then
     self.unsynced[i] = true
@@ -129,7 +129,7 @@ local function names_of(self, list)
   return table.concat(names, ", ")
 end
 
--- What did not get a gradient counts as zeros. The list of those that this is so for on all ranks.
+-- Parameters without a gradient count as zeros. Returns the list of those without one on any rank.
 local function fill_missing(self)
   local missing, nowhere = {}, {}
   for i = 1, #self.params do
@@ -150,7 +150,7 @@ local function fill_missing(self)
   return nowhere
 end
 
--- The grads of a bucket's parameters. Where there is one that was averaged before, this one is added.
+-- Sets the grads of a bucket's parameters. An already averaged grad is added to.
 local function hand_out(self, bucket, nowhere)
   for k, member in ipairs(bucket.members) do
     local i, view = member.param, bucket.views[k]
@@ -162,7 +162,7 @@ local function hand_out(self, bucket, nowhere)
   end
 end
 
--- How long a backward and its sums took, and how much of them lay beside it.
+-- How long a backward and its reductions took, and how much of them it overlapped.
 local function measure(self, waited_from)
   local now, busy = core.clock(), 0
   for _, bucket in ipairs(self.buckets) do busy = busy + (bucket.ended - bucket.started) end
@@ -193,7 +193,7 @@ function Reducer:finish()
   end
 end
 
---- The part of a rank without data in a backward of the others: zeros.
+--- The contribution of a rank without data to a backward of the others: zeros.
 function Reducer:shadow()
   local _ <close> = pt.no_grad()
   self:reset()

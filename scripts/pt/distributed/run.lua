@@ -1,9 +1,10 @@
---- What pt.trainer does otherwise in a job: the checkpoint is written once, by the first rank, with what the others
---- alone know; a run may go on with another number of ranks.
+--- What pt.trainer does differently in a job: the first rank writes the checkpoint, including the state that only the
+--- others have; a run can resume with another number of ranks.
 
 local core = require "pt.core"
 
--- Where a loader stands, for another number of ranks or batch size: rounded down, so that some samples may come twice.
+-- The position of a loader, for another number of ranks or batch size: rounded down, so that some samples may be seen
+-- twice.
 local function rescale(loader, saved, size)
   local state, per_batch = loader.state_dict and loader:state_dict(), loader.batch_size
   if not (state and per_batch and saved and saved.batch_size) then return end
@@ -49,7 +50,7 @@ local function of_ranks(world)
 
   function made.after_save() dist.barrier() end
 
-  -- Each rank goes on with its random numbers; one that was not there before with others than the first rank's.
+  -- Each rank resumes its random numbers; a new rank gets numbers that differ from the first rank's.
   function made.after_load(saved, parts)
     local own = saved.ranks and saved.ranks.generators and saved.ranks.generators[world.rank + 1]
     local seed, stream, offset = core.generator()
@@ -64,7 +65,7 @@ end
 
 local run = {}
 
---- What the trainer asks of the job in which it runs.
+--- The trainer's interface to the job in which it runs.
 function run.of_job()
   local job = package.loaded["pt.distributed.job"]
   return job and job.world and job.world.size > 1 and of_ranks(job.world) or alone

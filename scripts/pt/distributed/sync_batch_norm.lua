@@ -1,4 +1,4 @@
---- What nn.SyncBatchNorm does in a job: means and variances over the batches of all ranks, and their gradients.
+--- nn.SyncBatchNorm in a job: means and variances over the batches of all ranks, and their gradients.
 
 local pt = require "pt"
 local dist = require "pt.distributed"
@@ -26,7 +26,7 @@ local function all_reduce(x, group)
   return AllReduce.apply(x, group)
 end
 
---- Whether statistics are to be shared: in a job of more than one rank.
+--- Whether statistics must be shared, as in a job of more than one rank.
 function sync.needed(module)
   if not dist.is_initialized() then return false end
   return dist.get_world_size(module.process_group) > 1

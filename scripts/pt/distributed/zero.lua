@@ -1,4 +1,4 @@
---- optim.ZeroRedundancyOptimizer: each rank keeps the optimizer's state of its share of the parameters, updates these,
+--- optim.ZeroRedundancyOptimizer: each rank keeps the optimizer's state for its share of the parameters, updates them,
 --- and sends them to the others (ZeRO stage 1, Rajbhandari et al. 2020). Gradients must be the same on all ranks, as
 --- DistributedDataParallel leaves them.
 ---
@@ -14,7 +14,7 @@ local job = require "pt.distributed.job"
 ---@class pt.optim.ZeroRedundancyOptimizer : pt.optim.Optimizer
 local Zero = class("ZeroRedundancyOptimizer")
 
--- The groups as PyTorch has them, from a list of tensors or of groups.
+-- Parameter groups, from a list of tensors or of groups.
 local function groups_of(params)
   if type(params) ~= "table" or params[1] == nil then
     fail("ZeroRedundancyOptimizer: the list of parameters is empty; pass model:parameters()")
@@ -22,7 +22,7 @@ local function groups_of(params)
   return type(params[1]) == "table" and params or { { params = params } }
 end
 
--- Largest first, each to the rank that has least: owners[p] is a place in the group.
+-- Largest first, each to the rank with the least so far: owners[p] is a place in the group.
 local function share_out(groups, n)
   local list, load, owners = {}, {}, {}
   for _, group in ipairs(groups) do
@@ -40,7 +40,7 @@ local function share_out(groups, n)
   return owners
 end
 
--- A group with those parameters alone that `keep` says.
+-- A group with only the parameters that `keep` accepts.
 local function part_of(group, keep)
   local part = {}
   for key, value in pairs(group) do part[key] = value end
@@ -66,7 +66,7 @@ function Zero:init(params, optimizer_class, defaults)
   self.owners = share_out(groups, self.group.size)
   local own, me = {}, self.group.rank
   for g, group in ipairs(groups) do own[g] = part_of(group, function(p) return self.owners[p] == me end) end
-  -- an optimizer of all says what a group is; the one that works has the rank's own parameters
+  -- an optimizer of all parameters defines the groups; the working one has the rank's own parameters
   self.optim = optimizer_class(own, options)
   self.param_groups, self.defaults = {}, self.optim.defaults
   for g, group in ipairs(groups) do
@@ -77,7 +77,7 @@ function Zero:init(params, optimizer_class, defaults)
   end
 end
 
--- What a scheduler changed goes to the optimizer that works.
+-- Copies what a scheduler changed to the working optimizer.
 local function sync_options(self)
   for g, group in ipairs(self.param_groups) do
     for key, value in pairs(group) do
@@ -120,7 +120,7 @@ local function exchange(self)
   end
 end
 
---- One update of this rank's parameters, and the others' from their ranks.
+--- Updates this rank's parameters, and receives the others from their ranks.
 ---@param closure? fun(): any
 function Zero:step(closure)
   local loss = closure and closure()
@@ -149,7 +149,7 @@ local function numbers_of(self)
   return number
 end
 
---- Brings the states of all ranks together on rank `to`, whose state_dict() is then that of an optimizer without
+--- Collects the states of all ranks on rank `to`, whose state_dict() is then that of an optimizer without
 --- shards. All ranks call it.
 ---@param to? integer default 0
 function Zero:consolidate_state_dict(to)
@@ -177,7 +177,7 @@ function Zero:consolidate_state_dict(to)
   self.whole = whole
 end
 
---- What consolidate_state_dict brought together, as the wrapped optimizer's own state_dict is.
+--- The states collected by consolidate_state_dict, in the form of the wrapped optimizer's own state_dict.
 ---@return table
 function Zero:state_dict()
   if self.group.size == 1 then self:consolidate_state_dict(dist.get_rank()) end
@@ -185,7 +185,7 @@ function Zero:state_dict()
     .. "every rank first, and state_dict() on the rank that got them")
 end
 
---- Every rank takes its share of a whole state dict, whatever number of ranks or optimizer without shards made it.
+--- Every rank takes its share of a whole state dict, saved by any number of ranks or by an optimizer without shards.
 ---@param dict table
 function Zero:load_state_dict(dict)
   if type(dict) ~= "table" or type(dict.param_groups) ~= "table" or type(dict.state) ~= "table"
