@@ -47,8 +47,8 @@ local function step()
   return true
 end
 
---- Lets `ptlua --attach PID` open a prompt in this script, between two of its instructions. The socket belongs to the
---- user alone.
+--- Lets `ptlua --attach PID` open a prompt in this script, between two of its instructions. Only the user can
+--- access the socket.
 ---@param path? string of the socket; by default in XDG_RUNTIME_DIR, or in /tmp
 ---@return string path
 function repl.listen(path) return require("pt.repl.attach").listen(path) end

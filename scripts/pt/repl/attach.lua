@@ -1,14 +1,14 @@
---- A prompt within a running script: the script listens (pt.repl.listen), `ptlua --attach` asks.
+--- A prompt within a running script: the script listens (pt.repl.listen), `ptlua --attach` connects.
 ---
 --- The first byte of a message is its kind. From the client: H hello with its width, R an input, T a place for Tab
---- (cursor, NUL, line), I stop the input that runs. To the client: O output, D done (with the next input's number), T
---- what Tab does, X refused.
+--- (cursor, NUL, line), I stop the running input. To the client: O output, D done (with the next input's number), T
+--- the effect of Tab, X refused.
 
 local core = require "pt.core"
 
 local attach = {}
 
--- Where the socket of a process is, unless it chose a place.
+-- The default path of a process's socket.
 local function default_path(process)
   local _, user = core.process()
   local folder = os.getenv "XDG_RUNTIME_DIR"
@@ -54,9 +54,9 @@ local function answer(text, thread, by)
   core.answer(ok and reply or "D1")
 end
 
--- Answers what was asked. The script stands between two instructions meanwhile. This is a hook, within which no other
+-- Answers a request, while the script is paused between two instructions. This is a hook, within which no other hook
 -- runs: inputs have a coroutine of their own, so that they can be interrupted.
-local serve -- names itself
+local serve -- refers to itself
 function serve()
   local thread = coroutine.running()
   local text = core.request()
@@ -75,7 +75,7 @@ end
 ---@return string path
 function attach.listen(path)
   path = path or default_path((core.process()))
-  require "pt.repl.session" -- not when somebody waits
+  require "pt.repl.session" -- loaded now, not while a client waits
   require "pt.repl.frames"
   core.listen(path, serve)
   return path
@@ -83,7 +83,7 @@ end
 
 -- ---- the client's side ----
 
--- What comes back until an input is done; Ctrl-C stops the input there.
+-- Prints what comes back until an input is done; Ctrl-C stops the input in the script.
 local function wait(fd)
   local held = core.hold_interrupt()
   local reply
@@ -113,7 +113,7 @@ end
 ---@param target string
 function attach.client(target)
   local input = require "pt.repl.input"
-  local parser = require("pt.repl.session").new() -- knows whether an input is complete
+  local parser = require("pt.repl.session").new() -- to tell whether an input is complete
   local path = target:find "^%d+$" and default_path(math.tointeger(target)) or target
   local fd, reason = core.connect(path)
   if not fd then

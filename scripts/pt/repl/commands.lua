@@ -1,4 +1,4 @@
---- What begins with `%` at the prompt. The names are IPython's.
+--- The commands that begin with `%` at the prompt. Their names are IPython's.
 
 local pt = require "pt"
 local core = require "pt.core"
@@ -54,10 +54,10 @@ define("bench", "%bench CODE", "runs CODE again and again: best, mean and spread
   local fn = self:compile(text)
   if not fn then return end
   self:call(function()
-    core.watch_lines(nil) -- it costs a little with each tensor
+    core.watch_lines(nil) -- it adds a small cost to each tensor
     local _ <close> = setmetatable({}, { __close = function() core.watch_lines(self.tensor_lines) end })
     local n, spent = 1, timed(fn, 1)
-    while spent < 0.05 do -- so many calls that the clock's grain does not matter
+    while spent < 0.05 do -- enough calls that the clock's resolution does not matter
       n = math.max(2 * n, math.min(math.ceil(n * 0.06 / math.max(spent, 1e-9)), 100 * n))
       spent = timed(fn, n)
     end
@@ -74,7 +74,7 @@ define("bench", "%bench CODE", "runs CODE again and again: best, mean and spread
   end)
 end)
 
--- Time by line: what passes between two lines belongs to the first of them.
+-- Time by line: the time between two line events belongs to the first line.
 local function profiled(fn)
   local spent, counts, at = {}, {}, nil
   local clock = core.clock
@@ -114,9 +114,9 @@ define("prof", "%prof CODE", "runs CODE and shows the lines of scripts that took
   end)
 end)
 
--- ---- what is there ----
+-- ---- variables ----
 
--- Variables of the session by name, sorted: its locals, then globals that came since it began.
+-- Variables of the session by name, sorted: its locals, then globals created since it began.
 local function variables(self)
   local found = {}
   for _, name in ipairs(self.locals.names) do

@@ -1,5 +1,5 @@
---- What Tab offers: names of variables, fields, methods, options within braces, keys of state dicts, files within
---- strings, commands behind `%`.
+--- Tab completion: names of variables, fields, methods, options within braces, keys of state dicts, files within
+--- strings, commands after `%`.
 
 local pt = require "pt"
 local core = require "pt.core"
@@ -12,7 +12,7 @@ local function add_names(names, t)
   for key in next, t do
     if type(key) == "string" and key:find "^[%a_][%w_]*$" then names[key] = true end
     seen = seen + 1
-    if seen > 20000 then break end -- somebody's data
+    if seen > 20000 then break end -- a large table of the user's
   end
 end
 
@@ -41,7 +41,7 @@ local function fields_of(value)
   return names
 end
 
--- Fields without calling anything of the user's: __index that is a function runs for tables of the library alone.
+-- Fields, without calling any code of the user's: an __index function runs only for tables of the library.
 local function field(value, name)
   if type(value) == "string" then return string[name] end
   if core.is_tensor(value) then return value[name] end
@@ -50,7 +50,7 @@ local function field(value, name)
   return ok and result or nil
 end
 
--- ---- where the cursor stands ----
+-- ---- the context of the cursor ----
 
 -- The value of a chain of names, `model.layers[1].weight`, whose last token is list[i]; and where the chain begins.
 local function chain(list, i, lookup)
@@ -93,7 +93,7 @@ local function open_bracket(list)
   end
 end
 
--- The call whose arguments the end of the tokens is among: its function's signature, and whether within braces.
+-- The call whose arguments enclose the end of the tokens: its function's signature, and whether it is within braces.
 local function enclosing_call(list, lookup)
   local at, braces = open_bracket(list), false
   if at and list[at].kind == "{" then
@@ -140,7 +140,7 @@ local function matching(names, start)
   return list
 end
 
--- Keys of a table as they stand within brackets and quotes: sd["0.wei
+-- Keys of a table within brackets and quotes: sd["0.wei
 local function keys_within(list, text, lookup)
   local before, bracket = list[#list - 1], list[#list - 1] and list[#list - 1].kind == "["
   if not (before and bracket) then return nil end
@@ -159,7 +159,7 @@ end
 ---@field names fun(): table<string, boolean>
 ---@field commands string[]
 
---- What may stand at the cursor.
+--- The candidates at the cursor.
 ---@param text string the input up to the cursor
 ---@param scope pt.repl.Scope
 ---@return string[] candidates
@@ -209,7 +209,7 @@ local function candidates(text, scope)
     local value, found = chain(list, #list - 1, scope.lookup)
     local before = not found and list[#list - 1]
     if before and before.kind == "string" then value = string end
-    if before and before.kind == ")" and last.kind == ":" then -- what a call gives is mostly a tensor
+    if before and before.kind == ")" and last.kind == ":" then -- the result of a call is usually a tensor
       local quoted = list[#list - 2].kind == "string" and list[#list - 3].kind == "("
       value = quoted and string or core.Tensor
     end
@@ -264,7 +264,7 @@ local function common_prefix(list)
   return prefix
 end
 
---- What Tab does to a line: how many characters before the cursor to remove, what to insert, what to show.
+--- The effect of Tab on a line: the number of characters before the cursor to remove, text to insert, text to show.
 ---@param line string
 ---@param cursor integer bytes before it
 ---@param scope pt.repl.Scope

@@ -1,4 +1,4 @@
---- The variables of a script that was stopped between two instructions, for a session that attached to it: those of
+--- The variables of a script stopped between two instructions, for a session attached to it: those of
 --- the innermost function come first. They can be read and set.
 
 local is_ours = require("pt.report").is_ours
@@ -15,7 +15,7 @@ local function depth_of(thread)
   return n
 end
 
---- To be called, as all methods, in another coroutine than the one that was stopped.
+--- Must be called, like all methods, from a different coroutine than the stopped one.
 ---@param thread thread what was stopped
 ---@param by function what stopped it: the script's frames are those below
 ---@return pt.repl.Frames
@@ -32,10 +32,10 @@ function Frames.new(thread, by)
   return self
 end
 
--- Where a frame is now: more calls may stand above it than when it was found.
+-- The current level of a frame: there may be more calls above it than when it was found.
 local function level_of(self, frame) return depth_of(self.thread) - frame.at end
 
---- Where a name is a variable: {frame =, slot =} of a local, {func =, upvalue =}; nil where it is none.
+--- The place of a variable by name: {frame =, slot =} of a local, {func =, upvalue =}; nil if there is none.
 function Frames:find(name)
   for _, frame in ipairs(self.frames) do
     local level, slot, found = level_of(self, frame), 1, nil

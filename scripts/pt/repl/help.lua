@@ -23,7 +23,7 @@ local function find(session, name)
   return words[1] and walk(pt[words[1]])
 end
 
--- A variable: what it holds.
+-- Describes the value of a variable.
 local function describe(session, name, value)
   if not core.is_tensor(value) then
     local text = inspect(value, { width = session.width(), items = 10 })
@@ -45,7 +45,7 @@ local function is_documented(value)
   return type(value) == "table" and type(meta) == "table" and (meta.__call ~= nil or rawget(meta, "__name") ~= nil)
 end
 
---- Help on a name, or what a variable holds.
+--- Help on a name, or a description of a variable's value.
 function help.help(session, name)
   local value, first = find(session, name), name:match "^[^.:]+"
   local own = session.locals:get(first) or rawget(_G, first)
@@ -54,7 +54,7 @@ function help.help(session, name)
   session:captured(pt.help, by_name and name:gsub("^pt%.", ""):gsub(":", ".") or value)
 end
 
---- Names and lines of help that have a word in them.
+--- Names and lines of help that contain a word.
 function help.search(session, word)
   local reference = require "pt.reference"
   local pattern, found, entries = word:lower(), {}, reference.entries()

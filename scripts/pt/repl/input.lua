@@ -1,5 +1,5 @@
---- Where the prompt's inputs come from: the line editor on a terminal, else plain lines. And the history, which later
---- sessions have as well.
+--- The source of the prompt's inputs: the line editor on a terminal, else plain lines. Also the history, which later
+--- sessions share.
 
 local input = {}
 
@@ -9,7 +9,7 @@ local system = found and require "pt.program"
 local LONGEST = 64 * 1024 -- entries above this are not kept
 local MOST = 10000 -- entries of the file
 
--- ---- history: an entry a line, with newlines and backslashes escaped ----
+-- ---- history: one entry per line, with newlines and backslashes escaped ----
 
 local function history_path()
   local path = os.getenv "PTLUA_HISTORY"
@@ -21,7 +21,7 @@ end
 local function escaped(text) return (text:gsub("[\\\n]", { ["\\"] = "\\\\", ["\n"] = "\\n" })) end
 local function unescaped(line) return (line:gsub("\\(.)", function(c) return c == "n" and "\n" or c end)) end
 
--- Leaves the newest half of a file that has grown too long: the new one takes the place of the old.
+-- Keeps the newest half of a file that has grown too long; the new file replaces the old one.
 local function shorten(path, lines)
   local name = path .. ".new"
   os.remove(name)
@@ -63,7 +63,7 @@ end
 
 local pastes, last = {}, nil -- long pastes by what stands for them; the newest entry of the history
 
--- "[pasted 1.4 MB]" and the like as the text that they stand for.
+-- Replaces "[pasted 1.4 MB]" and the like by the text they stand for.
 local function expanded(text)
   if next(pastes) and text:find("[pasted ", 1, true) then
     text = text:gsub("%[pasted [%d.]+ %a+ #%d+%]", function(name) return pastes[name] end)
@@ -100,7 +100,7 @@ local function edited(prompt, complete, expand)
   return full
 end
 
--- ---- which of them ----
+-- ---- choosing between them ----
 
 local is_terminal -- whether lines are edited; nil: not yet known
 
@@ -127,7 +127,7 @@ function input.read(prompt, complete, expand)
   return plain(prompt, complete)
 end
 
---- Whether lines are edited here: somebody looks at what is printed.
+--- Whether lines are edited here, so that a user sees what is printed.
 function input.is_terminal()
   if is_terminal == nil then begin() end
   return is_terminal

@@ -1,4 +1,5 @@
---- Lua text as tokens, for what the prompt must know of an input: its top-level locals, and where the cursor stands.
+--- Lua text as tokens, for what the prompt must know about an input: its top-level locals, and the context of the
+--- cursor.
 
 local KEYWORDS = {}
 for word in ([[and break do else elseif end false for function goto if in local nil not or repeat return then true
@@ -13,7 +14,7 @@ end
 ---@field last integer
 ---@field unfinished boolean? a string or comment that goes on behind the end of the input
 
--- Where a string with quotes that begins at `at` ends; nil where it does not.
+-- The end of a quoted string that begins at `at`; nil if it is not closed.
 local function quoted_end(text, at)
   local quote = text:sub(at, at)
   local i = at + 1
@@ -31,7 +32,7 @@ local function quoted_end(text, at)
   end
 end
 
--- The kind of the token at `at`, and its last character; nil for the latter where the token does not end.
+-- The kind of the token at `at`, and the position of its last character, nil if the token is not closed.
 local function scan(text, at)
   local c = text:sub(at, at)
   if c:find "[%a_\128-\255]" then

@@ -1,20 +1,20 @@
---- Top-level locals that live on: each input of the prompt is a function of its own, whose variables are joined to
+--- Top-level locals that persist: each input of the prompt is a function of its own, whose variables are joined to
 --- those of the inputs before it.
 ---
 ---     > local n <const> = 3
 ---     > function f() return n end      -- has n as an upvalue, as in a script
 ---
---- A variable is a cell: a closure over it, which debug.upvaluejoin hands to the next input that names it. New cells
---- are caught by a call that is added at the end of the input, where its locals are in sight. An input with goto is
---- written differently, as no label may stand before that call: its locals are made beforehand and assigned to.
+--- A variable is a cell: a closure over it, which debug.upvaluejoin passes to the next input that names it. New cells
+--- are captured by a call added at the end of the input, where its locals are in scope. An input with goto is
+--- rewritten differently, as no label may precede that call: its locals are created beforehand and assigned to.
 --- `<close>` waits for the end of the session (or %reset).
 
 local tokens = require("pt.repl.lexer").tokens
 
 local KEEP = "__ptlua_keep" -- the added call, an upvalue of the input
--- A function with such a variable makes no tail calls: its frame is there when what it returns fails.
+-- A function with such a variable makes no tail calls: its frame still exists when what it returns fails.
 local FRAME = "local __ptlua_frame <close> = nil "
-local TOO_LONG = 1 << 20 -- nobody types this: it was pasted, and is not looked through
+local TOO_LONG = 1 << 20 -- too long to be typed: it was pasted, and is not parsed
 
 ---@class pt.repl.Locals
 ---@field cells table<string, {get: function, attribute: string?}>
@@ -31,7 +31,7 @@ function Locals.new() return setmetatable({ cells = {}, names = {}, closing = {}
 local OPENS = { ["do"] = true, ["then"] = true, ["function"] = true, ["repeat"] = true }
 local BRACKETS = { ["("] = 1, ["{"] = 1, ["["] = 1, [")"] = -1, ["}"] = -1, ["]"] = -1 }
 
--- How deep in blocks what comes after a token stands.
+-- The block depth after a token.
 local function depth_after(token, depth)
   if BRACKETS[token.kind] then return depth + BRACKETS[token.kind] end
   if token.kind ~= "keyword" then return depth end
@@ -65,7 +65,7 @@ local function declaration(list, i)
   return made
 end
 
--- What the top level of a text holds.
+-- The declarations at the top level of a text.
 local function scan(text)
   local found = { declarations = {}, mentioned = {}, jumps = false, ends_with_semicolon = false }
   local depth, list = 0, {}
@@ -85,7 +85,7 @@ local function scan(text)
   return found
 end
 
--- text with the pieces {first, last, replacement} put in, which stand in order.
+-- text with the pieces {first, last, replacement}, given in order, inserted.
 local function replace(text, pieces)
   local parts, at = {}, 1
   for _, piece in ipairs(pieces) do
@@ -114,7 +114,7 @@ local function join_outer(self, fn, i, place)
   end
 end
 
---- Variables of the script that inputs have changed get their new values.
+--- Writes back variables of the script that inputs have changed.
 function Locals:write_back()
   for _, one in ipairs(self.borrowed) do
     local value = one.get()
@@ -143,8 +143,8 @@ local function declare(self, name, get, attribute)
   self.cells[name] = { get = get, attribute = attribute }
 end
 
--- Takes over the cells of what an input declared: `catch` reads the variables, so they are its upvalues (but for
--- constants that the compiler has put in their place).
+-- Takes over the cells of what an input declared: `catch` reads the variables, so they are its upvalues (except for
+-- constants folded by the compiler).
 local function take(self, names, attributes, catch)
   local values, upvalue = table.pack(catch()), {}
   for i = 1, 255 do
@@ -166,7 +166,7 @@ local function take(self, names, attributes, catch)
   end
 end
 
--- The variables of the session that the input names, declared before it in the same line.
+-- Declarations of the session's variables that the input names, put before it on the same line.
 local function prefix(self, found)
   local parts = { "local " .. KEEP .. " " }
   for _, name in ipairs(self.names) do
@@ -210,7 +210,7 @@ local function catching(self, text, found)
   return body, function(catch) take(self, names, attributes, catch) end
 end
 
--- The form for inputs with goto: `local x <const> = 1` becomes `x = 1`, with x made beforehand.
+-- The form for inputs with goto: `local x <const> = 1` becomes `x = 1`, with x created beforehand.
 local function hoisted(self, text, found)
   local pieces = {}
   for _, made in ipairs(found.declarations) do
@@ -233,10 +233,10 @@ local function hoisted(self, text, found)
   end
 end
 
--- Where the compiler's message stands in the input itself, without what was put before it.
+-- Adjusts positions in the compiler's message to the input itself, without the text put before it.
 local function compile(text, name, env) return load(text, name, "t", env) end
 
---- The function of an input, which takes over its variables as it ends; nil and the message where it does not compile.
+--- The function of an input, which takes over its variables at its end; nil and the message if it does not compile.
 ---@param text string
 ---@param name string the chunk's name
 ---@return function?
@@ -271,10 +271,10 @@ function Locals:compile(text, name)
   return fn, why
 end
 
---- Whether the input ends with a semicolon: what it gives is not printed then.
+--- Whether the input ends with a semicolon: its values are then not printed.
 function Locals.is_quiet(text) return #text <= TOO_LONG and scan(text).ends_with_semicolon end
 
---- After an error: variables that the input had declared by then, by the values that they have.
+--- After an error: keeps the variables that the input had declared so far, with their values.
 ---@param values table<string, any>
 function Locals:adopt(values)
   for name, value in pairs(values) do

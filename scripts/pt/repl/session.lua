@@ -1,5 +1,5 @@
 --- A session of the prompt: inputs are compiled with the locals of earlier ones, run, and their values shown and kept.
---- It knows nothing of terminals: the prompt of `ptlua` and those that attach to a script both have one.
+--- It knows nothing about terminals: the prompt of `ptlua` and prompts attached to a script both use one.
 
 local core = require "pt.core"
 local inspect = require "pt.inspect"
@@ -21,7 +21,7 @@ local LONGEST = 1 << 20 -- bytes of a text that are shown
 local Session = {}
 Session.__index = Session
 
--- Names that were there before the first input.
+-- Names that existed before the first input.
 local function names_of_globals()
   local names = {}
   for name in pairs(_G) do names[name] = true end
@@ -43,7 +43,7 @@ function Session:print(text) self.write(text .. "\n") end
 
 -- ---- text to function ----
 
--- Statements, or an expression, whose values are to be shown; nil and the message where it is neither.
+-- Compiles statements, or an expression whose values are to be shown; nil and the message if it is neither.
 local function parse(self, text, name)
   local body = text:gsub("^%s*=", "")
   local fn = #text < LONGEST and load("return " .. body, name, "t") and self.locals:compile("return " .. body, name)
@@ -56,12 +56,12 @@ local function is_unfinished(message)
   return message ~= nil and message:find "<eof>'?$" ~= nil and not message:find "unfinished string near"
 end
 
---- Whether an input ends here: it is no beginning of something longer.
+--- Whether an input is complete, not the beginning of something longer.
 ---@param text string
 ---@return boolean
 function Session:is_complete(text)
   if text:find "^%s*[%%?]" or text:find "%?%s*$" or not text:find "%S" then return true end
-  if text:find "\n%s*\n%s*$" then return true end -- two empty lines: so be it
+  if text:find "\n%s*\n%s*$" then return true end -- two empty lines end any input
   local expression, why = load("return " .. text:gsub("^%s*=", ""), "=", "t")
   if expression or is_unfinished(why) then return expression ~= nil end
   local _, message = load(text, "=", "t")
@@ -70,7 +70,7 @@ end
 
 -- ---- values ----
 
--- Dim letters for what is said beside a value, where somebody looks at a terminal.
+-- Dim text for remarks beside a value, on a terminal.
 local function dim(self, text)
   if not self.is_terminal or os.getenv "NO_COLOR" then return text end
   return "\27[2m" .. text .. "\27[0m"
@@ -84,7 +84,7 @@ local function value_text(self, value)
   return text .. dim(self, ("\n%s %s %s"):format(value.shape, value.dtype, value.device))
 end
 
---- From now on the lines that make tensors are noted, for %mem.
+--- From now on, records the lines that create tensors, for %mem.
 function Session:note_lines()
   self.tensor_lines = setmetatable({}, { __mode = "k" })
   core.watch_lines(self.tensor_lines)
@@ -141,7 +141,7 @@ function Session:complain(failure)
   self:print(text)
 end
 
---- Runs a function as an input's: true and its values, or false after a complaint.
+--- Runs a function as an input's: true and its values, or false after printing the error.
 function Session:call(fn, ...)
   local result = table.pack(xpcall(fn, report.handler(fn), ...))
   io.stdout:flush()
@@ -152,7 +152,7 @@ function Session:call(fn, ...)
   return false
 end
 
---- Calls fn with what it prints going where the session writes.
+--- Calls fn with its printed output redirected to the session.
 function Session:captured(fn, ...)
   local say = print
   _G.print = function(...)
@@ -167,7 +167,7 @@ end
 
 report.ends[Session.call] = true
 
---- Compiles a text of the session; nil after a complaint.
+--- Compiles a text of the session; nil after printing the error.
 ---@param text string
 ---@return function?
 ---@return boolean? is_expression
@@ -199,10 +199,10 @@ local function question(text)
   return name and "help", name
 end
 
---- After an input of a session that is attached: the script's variables get what the input gave them.
+--- After an input of an attached session: writes its assignments back to the script's variables.
 function Session:write_back() self.locals:write_back() end
 
---- Runs one input and shows what it gives.
+--- Runs one input and shows its values.
 ---@param text string
 function Session:run(text)
   if not text:find "%S" then return end
@@ -223,7 +223,7 @@ end
 
 -- ---- names ----
 
---- What a name means in the session.
+--- The value of a name in the session.
 ---@return any value
 ---@return boolean found
 function Session:lookup(name)
@@ -236,7 +236,7 @@ function Session:lookup(name)
   return value, value ~= nil
 end
 
---- What Tab does to a line.
+--- The effect of Tab on a line.
 function Session:expand(line, cursor)
   local complete = require "pt.repl.complete"
   return complete.expand(line, cursor, {

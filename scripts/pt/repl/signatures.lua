@@ -6,7 +6,7 @@ local signature = require "pt.signature"
 
 local CREATION = { "dtype", "device", "requires_grad", "generator" }
 
--- The signature of an op by name, or of a function of pt.define by itself.
+-- The signature of an op, by its name, or of a function made by pt.define, by the function.
 local function text_of(value, name)
   for _, op in pairs(docs) do
     if op.fn == value then return op.sig, op.kind end
