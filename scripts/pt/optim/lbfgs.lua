@@ -1,5 +1,5 @@
---- L-BFGS: a quasi-Newton method that keeps the last few steps, for problems that fit into one batch. `step` needs a
---- closure that clears the gradients, computes the loss, calls backward and returns the loss.
+--- L-BFGS: a quasi-Newton method that keeps the last few steps, for problems whose data fits in one batch. `step` needs
+--- a closure that clears the gradients, computes the loss, calls backward and returns the loss.
 
 local pt = require "pt"
 local class = require "pt.class"
@@ -55,7 +55,7 @@ local function evaluate(self, closure)
   return loss, self.param_groups[1].maximize and -value or value
 end
 
--- Loss and gradient at t along d; the parameters stay where they are.
+-- Loss and gradient at step t along d; the parameters are left unchanged.
 local function look(self, closure, t, d)
   local kept = {}
   for i, p in ipairs(self.param_groups[1].params) do kept[i] = p:detach():clone() end
@@ -82,7 +82,7 @@ end
 
 local C1, C2 = 1e-4, 0.9 -- of sufficient decrease, of curvature
 
--- Two points around one that satisfies the strong Wolfe conditions, or that point alone.
+-- Two points that bracket one which satisfies the strong Wolfe conditions, or only that point.
 local function bracket(at, start, t, most)
   local last, point, count = start, at(t), 0
   while count < most do
@@ -98,7 +98,7 @@ local function bracket(at, start, t, most)
   return { start, point }, false, count
 end
 
--- A trial between two points, kept away from their ends when the trials before were close to one.
+-- A trial between two points, kept away from the ends if previous trials were close to one of them.
 local function trial(a, b, close)
   local low, high = math.min(a.t, b.t), math.max(a.t, b.t)
   local t, margin = interpolate(a, b, low, high), 0.1 * (high - low)
@@ -135,7 +135,7 @@ end
 
 -- ---- steps ----
 
--- The direction of the next step; what the last one taught is added to the memory.
+-- The direction of the next step; the last step's curvature is added to the history.
 local function direction(memory, g, history_size)
   if memory.n_iter == 1 then
     memory.dirs, memory.steps, memory.ro, memory.scale = {}, {}, {}, 1

@@ -1,9 +1,9 @@
 --- Schedules of learning rates: `scheduler:step()` after each epoch (or batch) sets the `lr` of every group. Epochs,
 --- milestones and lengths are plain numbers, which start at 0 as in PyTorch; so do all formulas.
 --
--- A kind of schedule defines get_lr(self), the rates of all groups for self.last_epoch, as a chain from the rates
--- before, so that schedules can be combined; and closed(self), the same from the epoch alone, where a schedule can be
--- entered at epoch 0 in the middle (SequentialLR).
+-- A kind of schedule defines get_lr(self), the rates of all groups for self.last_epoch, recursively from the
+-- previous rates, so that schedules can be combined; and closed(self), the same in closed form from the epoch, where a
+-- schedule can be entered at epoch 0 in the middle of training (SequentialLR).
 
 local class = require "pt.class"
 local core = require "pt.core"
@@ -83,7 +83,7 @@ end
 
 function LRScheduler:get_lr() fail("%s has no get_lr method", name_of(self)) end
 
---- To the next epoch.
+--- Advances to the next epoch.
 ---@param epoch? integer that epoch instead
 function LRScheduler:step(epoch)
   self.step_count = self.step_count + 1
@@ -103,7 +103,7 @@ local function plain(value)
   return copy
 end
 
---- Numbers, strings and lists of them; functions are not part of it.
+--- Numbers, strings and lists of them, but no functions.
 ---@return table
 function LRScheduler:state_dict()
   local dict = {}
@@ -148,7 +148,7 @@ local function define(name, options, get_lr, closed, check)
   return made
 end
 
--- ---- by a function ----
+-- ---- from a function ----
 
 local function check_lambdas(self, name)
   local fns = self.lr_lambda
@@ -163,12 +163,12 @@ local function check_lambdas(self, name)
   end
 end
 
---- The first rate times lr_lambda(epoch).
+--- The initial rate times lr_lambda(epoch).
 define("LambdaLR", "lr_lambda:a", function(self)
   return each(self, function(_, i) return self.base_lrs[i] * self.lr_lambda[i](self.last_epoch) end)
 end, nil, check_lambdas)
 
---- The rate before times lr_lambda(epoch).
+--- The previous rate times lr_lambda(epoch).
 define("MultiplicativeLR", "lr_lambda:a", function(self)
   if self.initial then return rates(self) end
   return each(self, function(group, i) return group.lr * self.lr_lambda[i](self.last_epoch) end)
@@ -187,7 +187,7 @@ end, function(self, name)
   if self.step_size < 1 then fail("%s: step_size must be 1 or more, got %d", name, self.step_size) end
 end)
 
--- How many of the milestones are reached, and how many just now.
+-- The number of milestones reached so far, and of those reached at this epoch.
 local function reached(self)
   local past, now = 0, 0
   for _, milestone in ipairs(self.milestones) do
@@ -222,7 +222,7 @@ end)
 
 -- ---- smooth ones ----
 
---- From start_factor to end_factor of the first rate in total_iters epochs; a warm-up.
+--- From start_factor to end_factor of the initial rate in total_iters epochs; a warm-up.
 define("LinearLR", "start_factor:n=0.3333333333333333 end_factor:n=1 total_iters:i=5", function(self)
   if self.last_epoch == 0 then return scaled(self, self.start_factor) end
   if self.initial or self.last_epoch > self.total_iters then return rates(self) end
@@ -248,7 +248,7 @@ end, function(self)
   return each(self, function(_, i) return self.base_lrs[i] * self.gamma ^ self.last_epoch end)
 end)
 
---- Down to 0 in total_iters epochs, by a power of what is left.
+--- Down to 0 in total_iters epochs, by a power of the remaining fraction.
 define("PolynomialLR", "total_iters:i=5 power:n=1", function(self)
   if self.initial or self.last_epoch > self.total_iters then return rates(self) end
   local left = 1 - self.last_epoch / self.total_iters
@@ -258,10 +258,10 @@ end, function(self)
   return each(self, function(_, i) return self.base_lrs[i] * left ^ self.power end)
 end)
 
--- Between low and high: high at the way's beginning, low at its end.
+-- Between low and high: high at the beginning of the interval, low at its end.
 local function cosine(low, high, way) return low + (high - low) * (1 + math.cos(math.pi * way)) / 2 end
 
---- Half a cosine from the first rate to eta_min in T_max epochs.
+--- Half a cosine from the initial rate to eta_min in T_max epochs.
 define("CosineAnnealingLR", "T_max:i eta_min:n=0", function(self)
   local epoch, length, low = self.last_epoch, self.T_max, self.eta_min
   if self.initial then return rates(self) end
@@ -311,7 +311,7 @@ end
 
 -- ---- rate and momentum together ----
 
--- The momentum of a group, whatever its optimizer calls it.
+-- The momentum of a group, under whatever name its optimizer has for it.
 local function set_momentum(group, value)
   if group.betas then group.betas = { value, group.betas[2] } else group.momentum = value end
 end
@@ -371,7 +371,7 @@ local anneal = {
   linear = function(from, to, way) return (to - from) * way + from end,
 }
 
--- Where each phase of one cycle ends, and what it goes between.
+-- The end of each phase of one cycle, and the values it goes between.
 local function phases(self)
   local total, share = self.total_steps, self.pct_start
   local up = { share * total - 1, "initial_lr", "max_lr", "max_momentum", "base_momentum" }
@@ -385,7 +385,7 @@ local function phases(self)
   }
 end
 
---- One cycle: up to max_lr, then down to almost nothing; the momentum goes the other way.
+--- One cycle: up to max_lr, then down to almost nothing; the momentum moves in the opposite direction.
 define("OneCycleLR",
   "max_lr:a total_steps:i? epochs:i? steps_per_epoch:i? pct_start:n=0.3 anneal_strategy:s=cos cycle_momentum:b=true "
     .. "base_momentum:a=0.85 max_momentum:a=0.95 div_factor:n=25 final_div_factor:n=1e4 three_phase:b=false",
@@ -424,7 +424,7 @@ define("OneCycleLR",
     check_momentum(self, name)
   end)
 
---- Up in warmup_steps, constant, then down in decay_steps to min_factor of the first rate, linearly or as 1 - sqrt.
+--- Up in warmup_steps, constant, then down in decay_steps to min_factor of the initial rate, linearly or as 1 - sqrt.
 define("WarmupStableDecayLR", "total_steps:i warmup_steps:i=0 decay_steps:i=0 min_factor:n=0 decay:s=linear",
   function(self)
     local t, factor = self.last_epoch, 1
@@ -439,11 +439,11 @@ define("WarmupStableDecayLR", "total_steps:i warmup_steps:i=0 decay_steps:i=0 mi
     return each(self, function(_, i) return self.base_lrs[i] * factor end)
   end)
 
---- From the rate that it finds to swa_lr in anneal_epochs, where it stays; for averages of weights.
+--- From the current rate to swa_lr in anneal_epochs, then constant; for averages of weights.
 define("SWALR", "swa_lr:a anneal_epochs:i=10 anneal_strategy:s=cos", function(self)
   local step, epochs = self.step_count - 1, math.max(1, self.anneal_epochs)
   if self.anneal_epochs == 0 then step = math.max(1, step) end
-  -- how far the way from 0 to 1 is gone at a step
+  -- the progress from 0 to 1 at a step
   local function gone(at) return anneal[self.anneal_strategy](0, 1, math.max(0, math.min(1, at / epochs))) end
   local before, now = gone(step - 1), gone(step)
   return each(self, function(group)
@@ -471,7 +471,7 @@ local function check_list(name, list, optimizer)
   end
 end
 
---- All of the schedules at once: their factors multiply.
+--- All schedules at once: their factors multiply.
 local Chained = class("ChainedScheduler", LRScheduler)
 schedulers.ChainedScheduler = Chained
 
@@ -491,7 +491,7 @@ end
 local Sequential = class("SequentialLR", LRScheduler)
 schedulers.SequentialLR = Sequential
 
--- Takes back the first step of a schedule and of those within.
+-- Undoes the first step of a schedule and of the schedules within it.
 local function undo(scheduler)
   for _, s in ipairs(scheduler.schedulers or {}) do undo(s) end
   if not scheduler.schedulers then scheduler.last_epoch = scheduler.last_epoch - 1 end
@@ -520,9 +520,9 @@ function Sequential:step()
   self.last_lr = scheduler:get_last_lr()
 end
 
--- ---- by a metric ----
+-- ---- from a metric ----
 
---- Times factor when the metric has not become better for more than `patience` epochs: `scheduler:step(loss)`.
+--- Times factor when the metric has not improved for more than `patience` epochs: `scheduler:step(loss)`.
 local Plateau = class("ReduceLROnPlateau", LRScheduler)
 schedulers.ReduceLROnPlateau = Plateau
 

@@ -1,4 +1,4 @@
---- Muon: momentum whose direction is made orthogonal, for the matrices of hidden layers (K. Jordan, 2024). Vectors and
+--- Muon: momentum with an orthogonalized direction, for the matrices of hidden layers (K. Jordan, 2024). Vectors and
 --- embeddings go to another optimizer.
 --
 --   m = momentum m + (1 - momentum) g
@@ -15,7 +15,7 @@ local signature = require "pt.signature"
 local Muon = class("Muon", Optimizer)
 Muon.slots = { "momentum_buffer" }
 
--- By how much the learning rate of a matrix (rows, columns) is changed.
+-- The factor on the learning rate of a matrix (rows, columns).
 local adjust = {
   original = function(rows, columns) return math.sqrt(math.max(1, rows / columns)) end,
   match_rms_adamw = function(rows, columns) return 0.2 * math.sqrt(math.max(rows, columns)) end,
@@ -44,7 +44,7 @@ function Muon:add_param_group(group)
   Optimizer.add_param_group(self, group)
 end
 
--- x with its singular values pushed towards 1, by Newton and Schulz's iteration, in bfloat16.
+-- x with its singular values pushed towards 1, by Newton-Schulz iteration, in bfloat16.
 local function orthogonal(x, group)
   local a, b, c = table.unpack(group.ns_coefficients)
   local tall = x:size(1) > x:size(2)

@@ -1,5 +1,5 @@
---- What all optimizers share: parameter groups, state, state dicts. A kind of optimizer adds its options (`defaults`),
---- the names of what it keeps for each parameter (`slots`) and `update`, one call of C for all tensors of a group.
+--- The base of all optimizers: parameter groups, state, state dicts. A kind of optimizer adds its options (`defaults`),
+--- the names of its state for each parameter (`slots`) and `update`, one call of C for all tensors of a group.
 --
 -- A group's state is kept as lists beside the group's parameters: state[g].exp_avg[i] belongs to
 -- param_groups[g].params[i]. `update` fills them on the first step.
@@ -24,7 +24,7 @@ local function keys(t)
   return list
 end
 
--- What a number must be, by name; betas are checked one by one. A tensor of one element is read.
+-- The valid range of each number, by name; betas are checked one by one. A tensor of one element is read.
 local function check_options(self, group)
   local lr = group.lr
   if pt.is_tensor(lr) and lr:numel() == 1 then group.lr = lr:item()
@@ -97,7 +97,7 @@ function Optimizer:step(closure)
   return loss
 end
 
---- What the optimizer remembers and its options: `{state = {[i] = {...}}, param_groups = {...}}`, where parameters
+--- The optimizer's state and options: `{state = {[i] = {...}}, param_groups = {...}}`, where parameters
 --- are numbered from 1 through all groups. The tensors are the optimizer's own.
 ---@return table
 function Optimizer:state_dict()
@@ -147,7 +147,7 @@ local function check_state(self, dict)
   end
 end
 
---- Continues where the optimizer that made the dict was; tensors are copied.
+--- Restores the state of the optimizer that made the dict; tensors are copied.
 ---@param dict table
 function Optimizer:load_state_dict(dict)
   check_state(self, dict)

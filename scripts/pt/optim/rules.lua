@@ -1,4 +1,4 @@
---- Optimizers whose steps are loops over elements, made from one table: options with PyTorch's defaults, what is kept
+--- Optimizers with element-wise steps, generated from one table: options with PyTorch's defaults, and the state kept
 --- for each parameter. The formulas are in kernels/cpu/optim/optimizer_steps.inc.h; core.rules holds a fused step for
 --- each.
 
@@ -8,12 +8,12 @@ local fail = require "pt.fail"
 local Optimizer = require "pt.optim.optimizer"
 local signature = require "pt.signature"
 
--- Options that are lists of two, and what they are where they are not given.
+-- Options that are lists of two, and their defaults.
 local pairs_of = {
   betas = { 0.9, 0.999 }, etas = { 0.5, 1.2 }, step_sizes = { 1e-6, 50 },
 }
 
--- name, options in PyTorch's order, what is kept
+-- name, options in PyTorch's order, state
 local rules = {
   { "RMSprop", "lr:A=1e-2 alpha:n=0.99 eps:n=1e-8 weight_decay:n=0 momentum:n=0 centered:b=false maximize:b=false",
     { "step", "square_avg", "grad_avg", "momentum_buffer" } },

@@ -1,6 +1,6 @@
---- SparseAdam: Adam for embeddings. A step reads and moves the rows that a gradient reached, and their moments; the
---- rest of a large table stays as it is, where Adam would go on moving it by old moments. PyTorch's SparseAdam, but for
---- a row whose gradient is exactly zero, which counts as not reached.
+--- SparseAdam: Adam for embeddings. A step updates only the rows with a gradient, and their moments; the rest of a
+--- large table stays as it is, where Adam would go on moving it by old moments. As PyTorch's SparseAdam, except that a
+--- row whose gradient is exactly zero counts as one without a gradient.
 
 local pt = require "pt"
 local class = require "pt.class"

@@ -1,4 +1,4 @@
---- pt.optim.swa_utils: averages of the weights of a model along its training: equal ones (SWA) or moving ones (EMA).
+--- pt.optim.swa_utils: averages of the weights of a model during training: equally weighted (SWA) or moving (EMA).
 
 local pt = require "pt"
 local class = require "pt.class"
@@ -8,7 +8,7 @@ local signature = require "pt.signature"
 
 local swa = { SWALR = require("pt.optim.lr_scheduler").SWALR }
 
---- A function of (average, new, count) for AveragedModel: a moving average that keeps the share `decay`.
+--- A function of (average, new, count) for AveragedModel: a moving average with the given `decay`.
 ---@param decay? number default 0.999
 ---@return fun(average: pt.Tensor, new: pt.Tensor, count: integer): pt.Tensor
 function swa.get_ema_avg_fn(decay)
@@ -18,12 +18,12 @@ function swa.get_ema_avg_fn(decay)
   return function(average, new) return average * decay + new * (1 - decay) end
 end
 
---- The same for the mean of all.
+--- The same for the equally weighted mean.
 function swa.get_swa_avg_fn()
   return function(average, new, count) return average + (new - average) / (count + 1) end
 end
 
---- A copy of a model that holds the average of its parameters: call `update_parameters(model)` now and then.
+--- A copy of a model that holds the average of its parameters: call `update_parameters(model)` at intervals.
 ---@class pt.optim.AveragedModel: pt.nn.Module
 ---@overload fun(model: pt.nn.Module, options?: {device: string, avg_fn: function, use_buffers: boolean})
 local AveragedModel = class("AveragedModel", module.Module)
@@ -44,7 +44,7 @@ local function copy_all(to, from)
   for i, x in ipairs(to) do x:copy_(from[i]) end
 end
 
---- Takes the model's parameters into the average; the first time it copies them.
+--- Adds the model's parameters to the average; the first call copies them.
 ---@param model pt.nn.Module
 function AveragedModel:update_parameters(model)
   local _ <close> = pt.no_grad()
@@ -68,7 +68,7 @@ function AveragedModel:update_parameters(model)
   self.n_averaged:add_(1)
 end
 
---- Computes the running statistics of all batch norms anew, by one pass over a loader's first values.
+--- Recomputes the running statistics of all batch norms in one pass over the first value of each batch of a loader.
 ---@param loader table
 ---@param model pt.nn.Module
 function swa.update_bn(loader, model)
