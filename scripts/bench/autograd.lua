@@ -1,5 +1,5 @@
---- Autograd, timed: what a recorded call, a walk, a hook and a function in Lua cost; bytes of a node; what a
---- checkpoint saves.
+--- Autograd, timed: the cost of a recorded call, a backward pass, a hook and a function in Lua; bytes of a node; the
+--- savings of a checkpoint.
 ---
 ---   ptlua scripts/bench/autograd.lua        (peers/autograd.py is the same with PyTorch)
 
@@ -80,7 +80,7 @@ local function block(h)
   return h
 end
 
--- The most bytes in tensors while 8 blocks are walked, and the time.
+-- The peak bytes in tensors during the backward of 8 blocks, and the time.
 local function deep(call)
   collectgarbage()
   collectgarbage()

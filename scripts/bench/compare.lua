@@ -1,4 +1,4 @@
---- Runs a benchmark and its twin in PyTorch one after the other and prints how many times faster ptlua is.
+--- Runs a benchmark and its PyTorch counterpart in turn and prints how many times as fast ptlua is.
 --
 --   ptlua scripts/bench/compare.lua [NAME ...]      PYTHON: a Python with PyTorch, python3 by default
 

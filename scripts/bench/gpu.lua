@@ -1,5 +1,5 @@
---- Speed on a GPU, for `make bench-cuda`: the same lines as scripts/bench/peers/gpu.py, which compare.lua sets beside
---- them. DEVICE=sim:0 runs the small sizes on the simulated device, to see that it runs.
+--- Speed on a GPU, for `make bench-cuda`: the same lines as scripts/bench/peers/gpu.py, with which compare.lua compares
+--- them. DEVICE=sim:0 runs the small sizes on the simulated device, to check that it runs.
 local pt = require "pt"
 local timing = dofile(arg[0]:match "^(.*/)" .. "timing.lua")
 local nn = pt.nn
@@ -14,7 +14,7 @@ if not found then
 end
 print(("-- %s: %s"):format(device, pt.cuda.get_device_name(device)))
 
--- Many calls and one wait: what is measured is the device, or the host where that is slower.
+-- Many calls and one wait: measures the device, or the host where that is slower.
 local function measure(name, fn)
   local calls = simulated and 1 or 20
   fn()
@@ -31,7 +31,7 @@ end
 
 local function size(n) return simulated and math.max(16, n // 256) or n end
 
-do -- what a call costs
+do -- the cost of a call
   local x, y = pt.randn(10, { device = device }), pt.randn(10, { device = device })
   measure("add, 10 floats", function() return x + y end)
 end

@@ -1,4 +1,4 @@
---- The most memory that what networks live on takes, forward and backward: bytes from the system, with the inputs.
+--- The peak memory of the building blocks of networks, forward and backward: bytes from the system, inputs included.
 ---
 ---   ptlua scripts/bench/memory.lua            each case in a process of its own
 ---   ptlua scripts/bench/memory.lua NAME       one of them, here
@@ -12,7 +12,7 @@ local function bytes_of(...)
   return sum
 end
 
--- Each prepares its inputs and returns a function that computes, and what the task cannot do without: the bytes of
+-- Each prepares its inputs and returns a function that computes, and the minimum that the task needs: the bytes of
 -- inputs, results and their gradients.
 local cases = {
   { "attention 16384x64", function()

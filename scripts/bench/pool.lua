@@ -1,5 +1,5 @@
---- The worker pool, timed: starting, round trips, throughput, training in replicas; then what has no peer: how two
---- workers scale, matmul within the budget of threads, bytes of an idle worker.
+--- The worker pool, timed: starting, round trips, throughput, training in replicas; then what has no counterpart in
+--- PyTorch: how two workers scale, matmul within the budget of threads, bytes of an idle worker.
 ---
 ---   ptlua scripts/bench/pool.lua            (peers/pool.py is the same with Python's processes)
 
@@ -7,7 +7,7 @@ local pt = require "pt"
 local nn, optim = pt.nn, pt.optim
 local clock = pt.clock
 
--- Seconds of one call of fn: the least, or the median where calls wait for other threads.
+-- Seconds of one call of fn: the minimum, or the median where calls wait for other threads.
 local function times(fn, rounds)
   local list = {}
   for i = 1, rounds do
@@ -101,9 +101,9 @@ local function replica()
 end
 report("4 replicas x 1,500 steps of a 10-32-1 MLP", (times(function() pool:map(replica, { 1, 2, 3, 4 }) end, 3)))
 
--- ---- without a peer ----
+-- ---- without a counterpart ----
 
--- The least of two that take turns: what else the machine does hits both.
+-- The minima of two functions that take turns, so that other load on the machine affects both.
 local function duel(one, other, rounds)
   local a, b = math.huge, math.huge
   for _ = 1, rounds do a, b = math.min(a, (times(one, 1))), math.min(b, (times(other, 1))) end

@@ -1,5 +1,5 @@
---- Whole programs, the start of the process included: nothing, the article's, the training run on digits; and what
---- large graphs and lists cost.
+--- Whole programs, with the start of the process: an empty one, the article's, the training run on digits; and the
+--- cost of large graphs and lists.
 --
 --   ptlua scripts/bench/programs.lua        (peers/programs.py runs the same in PyTorch)
 

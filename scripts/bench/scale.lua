@@ -1,13 +1,13 @@
---- How a training scales: a model of one step on 1 to 10,000 ranks, and beside it, in a job, the step itself.
+--- How training scales: a model of one step on 1 to 10,000 ranks, compared, in a job, with the step itself.
 --
---   ptlua scripts/bench/scale.lua [name=value ...]       the table, from figures as below
+--   ptlua scripts/bench/scale.lua [name=value ...]       the table, from the figures below
 --   ptlua --nproc 2 scripts/bench/scale.lua --check      measures this host, predicts a step, runs it and compares
 --
--- What a step takes is computed from: forward, backward and update (seconds on one rank, whose batch stays the same),
+-- The time of a step is computed from: forward, backward and update (seconds on one rank, at a fixed batch size),
 -- gradients (bytes), bucket (bytes), ranks on a host, latency (seconds) and bandwidth (bytes a second) of the links
 -- within a host and between hosts, the share of the communication that takes the cores' time, spread (standard
 -- deviation of a rank's compute, as a share of it), mtbf (hours between failures of one host), save and restart
--- (seconds). Buckets come evenly over the backward, and go one after the other.
+-- (seconds). Buckets become ready at even intervals during the backward, and are sent one after the other.
 
 local pt = require "pt"
 local dist = pt.distributed
@@ -20,8 +20,8 @@ local figures = { -- a model of 100 million parameters on hosts with a GPU each 
 
 -- ---- the model ----
 
---- Seconds of an all-reduce of so many bytes over n ranks: "direct" is pt.distributed's (everybody sends slices to
---- everybody, in two steps), "ring" and "tree" are what libraries choose between.
+--- Seconds of an all-reduce of so many bytes over n ranks: "direct" is pt.distributed's (all ranks exchange
+--- slices with all others, in two steps), "ring" and "tree" are the methods that libraries choose from.
 local function all_reduce(m, how, bytes, n)
   if n == 1 then return 0 end
   local hosts = math.ceil(n / m.host_ranks)
@@ -36,7 +36,7 @@ local function all_reduce(m, how, bytes, n)
   return rounds * latency + rounds * bytes / (hosts > 1 and m.net_bandwidth or m.host_bandwidth)
 end
 
--- The sum of the buckets' all-reduces goes on beside the backward, as far as it leaves the cores alone.
+-- The buckets' all-reduces overlap with the backward, except for the share that takes the cores' time.
 local function step(m, how, n)
   local slowest = 1 + m.spread * math.sqrt(2 * math.log(n)) -- the expected largest of n normal deviates, from above
   local forward, backward = m.forward * slowest, m.backward * slowest
@@ -50,7 +50,7 @@ local function step(m, how, n)
   return math.max(forward + backward, over) + busy + m.update, count * all_reduce(m, how, m.gradients / count, n)
 end
 
--- The best time between checkpoints (Young 1974) and the share of the time that is left for work.
+-- The best time between checkpoints (Young 1974) and the share of the time that remains for work.
 local function checkpoints(m, n)
   local between = m.mtbf * 3600 / math.ceil(n / m.host_ranks)
   local every = math.sqrt(2 * m.save * between)

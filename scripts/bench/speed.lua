@@ -1,4 +1,4 @@
---- The workloads of workloads.txt, timed: microseconds, GFLOP/s or GB/s, and the share of what this machine can do
+--- The workloads of workloads.txt, timed: microseconds, GFLOP/s or GB/s, and the share of this machine's peak
 --- (peak.c, which the Makefile builds and runs first).
 ---
 ---   ptlua scripts/bench/speed.lua [PATTERN]     PT_BENCH_THREADS="1 2": runs with as many threads
@@ -8,7 +8,7 @@ local here = arg[0]:match "^(.*/)"
 local pt = require "pt"
 local nn = pt.nn
 
--- ---- what the workloads call, beside functions of PyTorch ----
+-- ---- functions for the workloads, in addition to PyTorch's ----
 
 local names = { nn = nn, F = nn.functional }
 
@@ -74,7 +74,7 @@ names.gpt = GPT
 
 -- ---- the list ----
 
--- Python's calls as Lua's: `x.mm(` is `x:mm(`, but `nn.Linear(` stays.
+-- Translates Python's calls to Lua's: `x.mm(` is `x:mm(`, but `nn.Linear(` stays.
 local function translate(text)
   text = text:gsub("([%w_%)]*)%.([%a_][%w_]*)%(", function(object, name)
     local module = object == "nn" or object == "F"
@@ -105,7 +105,7 @@ end
 local function prepare(workload)
   local env = setmetatable({}, { __index = function(_, key) return names[key] or pt[key] end })
   assert(load(workload.make, workload.name, "t", env))()
-  -- An expression may be a call or not; what it gives is dropped.
+  -- An expression may be a call or not; its value is dropped.
   local run = assert(load("return function() local _ = " .. workload.run .. " end", workload.name, "t", env))()
   return run
 end
@@ -120,7 +120,7 @@ local function spend(run, n)
   return pt.clock() - start
 end
 
---- Seconds of one run: the mean over as many as take 20 ms, once it is warm.
+--- Seconds of one run: the mean over 20 ms of runs, after warming up.
 local function measure(key, run)
   if not counts[key] then
     local n, ready = 1, pt.clock() + 0.03

@@ -1,9 +1,9 @@
---- What the benchmarks share: the best of several rounds, and one line for each figure, which compare.lua reads too.
+--- Shared by the benchmarks: the best of several rounds, and one line for each figure, which compare.lua also reads.
 local pt = require "pt"
 
 local timing = {}
 
---- Seconds of one call of fn: the best of `rounds`, each long enough to be measured.
+--- Seconds of one call of fn: the best of `rounds`, each long enough to measure.
 ---@param fn fun()
 ---@param rounds? integer default 5
 function timing.best(fn, rounds)
