@@ -187,7 +187,7 @@ end, function(self, name)
   if self.step_size < 1 then fail("%s: step_size must be 1 or more, got %d", name, self.step_size) end
 end)
 
--- The number of milestones reached so far, and of those reached at this epoch.
+-- The number of milestones reached so far, and the number reached at this epoch.
 local function reached(self)
   local past, now = 0, 0
   for _, milestone in ipairs(self.milestones) do
