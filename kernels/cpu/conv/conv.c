@@ -1,8 +1,7 @@
-/* conv.c: convolution in one to three dims, its gradient for the input (which is the transposed convolution) and for the
-   weight: which way each takes. Depthwise convolution has loops of its own (depthwise.inc.h), all others are computed
-   straight from the image (direct.c), 3x3 windows by Winograd's algorithm where that is faster (winograd.c).
-
-   x (n, c, in...) w (o, c / groups, k...) y (n, o, out...), all dense. */
+/* conv.c: convolution in one to three dims, its gradient for the input (which is the transposed convolution) and for
+   the weight: the choice of a method for each. Depthwise convolution has its own loops (depthwise.inc.h), all others
+   are computed directly from the image (direct.c), 3x3 windows by Winograd's algorithm where that is faster
+   (winograd.c).  x (n, c, in...) w (o, c / groups, k...) y (n, o, out...), all dense. */
 #include "../cpu_slots.h"
 #include "../nn_loops.h"
 #include "direct.h"
@@ -12,7 +11,7 @@ enum { ROOM = 1 << 26 /* elements of a padded channel */ };
 
 /* ---- depthwise ---- */
 
-/* One channel in, one out; unless padding and dilation are so large that a padded channel were. */
+/* One channel in, one out; unless padding and dilation would make a padded channel too large. */
 static bool depthwise(const pti_conv *p) {
   double room = 1;
   for (int d = 0; d < 3; d++) room *= (double)p->in[d] + 2.0 * (double)p->pad[d];
@@ -29,7 +28,7 @@ static slide_job slide_of(const pti_conv *p) {
   return j;
 }
 
-/* The gradient for the input is a convolution too: of g with zeros between and around its elements,
+/* The gradient for the input is also a convolution: of g with zeros between and around its elements,
    by the taps in reverse. False where padding reaches beyond the window. */
 static bool reverse_of(const pti_conv *p, slide_job *j) {
   *j = slide_of(p);
@@ -53,8 +52,8 @@ static bool slide(slide_job *j, pt_dtype dtype, int64_t units, pti_range_loop *c
 
 /* ---- Winograd ---- */
 
-/* Whether it pays: steps of 16 multiplications for each pair of channels, and what transforms cost in their measure, are
-   fewer than the direct sum's. It depends on the shape alone. */
+/* Whether it pays: steps of 16 multiplications for each pair of channels, and the cost of the transforms in that unit,
+   are fewer than the direct sum's. It depends only on the shape. */
 static bool winograd(const pti_conv *p, const int64_t *to) {
   if (p->dtype != PT_F32 || p->groups != 1 || p->c < 16 || p->o < 16 || !pt_get_conv_winograd())
     return false;

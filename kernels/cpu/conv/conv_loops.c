@@ -15,10 +15,11 @@
 #define UNROLLED _Pragma("GCC unroll 36")
 #endif
 
-/* The compiler forgets what it knows of a pointer. */
+/* Hides the origin of a pointer from the compiler. */
 #define HIDE(pointer) __asm__("" : "+r"(pointer))
 
-/* Two halves of rows, two vectors of sums for each, fill the registers with two vectors of weights and a number of x. */
+/* Two halves of rows, two vectors of sums for each, fill the registers with two vectors of weights and a number of x.
+   */
 #if defined(__AVX512F__)
 enum { VECTOR = 64, HALF = 7 };
 #define EACH_HALF(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7)

@@ -1,5 +1,5 @@
-/* conv_loops.h: the kernel of direct convolution and what stores its sums, built once per CPU level; conv_loops.c makes
-   one table for each of float and double. direct.c says how they are used. */
+/* conv_loops.h: the kernel of direct convolution and the functions that store its sums, built once per CPU level;
+   conv_loops.c makes one table for each of float and double. direct.c says how they are used. */
 #ifndef PTI_KERNELS_CONV_LOOPS_H
 #define PTI_KERNELS_CONV_LOOPS_H
 
@@ -7,8 +7,8 @@
 
 enum { CONV_MAX_HALF = 7, CONV_SUMS = 16 * 32 /* elements that a kernel's sums may take */ };
 
-/* The terms that are summed: for each of `outer`, `inner` of them. Row i of a half, at x, has for term (j, l) the number
-   x[x_at[j] + l * step + i * row]; its weights are w[(w_at[j] + l * w_step) * w_unit ..]. */
+/* The terms that are summed: for each of `outer`, `inner` of them. Row i of a half, at x, has for term (j, l) the
+   number x[x_at[j] + l * step + i * row]; its weights are w[(w_at[j] + l * w_step) * w_unit ..]. */
 typedef struct conv_terms {
   int64_t outer, inner;
   const int64_t *x_at, *w_at;
@@ -18,8 +18,8 @@ typedef struct conv_terms {
 /* sums (2 u, columns): rows of the half at p, then of the half at q, times one or two vectors of weights. */
 typedef void conv_kernel(const conv_terms *t, const void *p, const void *q, const void *w,
                          void *sums);
-/* n columns of sums of 2 u rows, plus bias (or NULL), become n channels of y, `plane` apart: the first u elements at y0,
-   the others at y1, neighbours `step` apart. Sums are spoilt. */
+/* n columns of sums of 2 u rows, plus bias (or NULL), become n channels of y, `plane` apart: the first u elements at
+   y0, the others at y1, neighbours `step` apart. Sums are overwritten. */
 typedef void conv_store(void *sums, int64_t columns, int u, int64_t n, const void *bias, void *y0,
                         void *y1, int64_t plane, int64_t step);
 
@@ -27,9 +27,9 @@ typedef void conv_store(void *sums, int64_t columns, int u, int64_t n, const voi
 typedef void conv_store_rows(const void *sums, int64_t columns, int64_t n, int64_t many,
                              const void *bias, void *y, int64_t plane, int64_t step);
 
-/* The transforms of winograd.c, of float: 6x6 rows of `channels` numbers, at from[0 .. 35], become the values at 36 points,
-   `pitch` apart; so do 3x3 rows of weights, `row` apart; and sums at the points become the elements of n channels of y,
-   bias added, rows x cols of the tile that begins at y. */
+/* The transforms of winograd.c, of float: 6x6 rows of `channels` numbers, at from[0 .. 35], become the values at 36
+   points, `pitch` apart; so do 3x3 rows of weights, `row` apart; and sums at the points become the elements of n
+   channels of y, bias added, rows x cols of the tile that begins at y. */
 typedef void winograd_data_loop(const float *const *from, int64_t channels, float *to,
                                 int64_t pitch);
 typedef void winograd_weight_loop(const float *from, int64_t row, int64_t columns, float *to,

@@ -19,7 +19,7 @@ static inline void F(copy_line)(T *to, const T *from, int64_t n) {
   *(F(eight) *)(to + n - 8) = *(const F(eight) *)(from + n - 8);
 }
 
-/* Elements of the channel `from` go to their places in `to`, whose other elements are zero. */
+/* Copies the elements of the channel `from` to their places in `to`, whose other elements are zero. */
 static void F(lay_out)(const T *from, const int64_t size[3], const int64_t space[3],
                        const int64_t lead[3], const int64_t room[3], T *to) {
   for (int64_t i = 0; i < size[0]; i++) {
@@ -46,7 +46,8 @@ static int64_t F(tap_at)(const slide_job *j, int64_t tap) {
   return (d * j->dil[0] * j->room[1] + h * j->dil[1]) * j->room[2] + w * j->dil[2];
 }
 
-/* The sums of `taps` neighbours, for four vectors of outputs at a time, which stay in registers; n is a multiple of 16. */
+/* The sums of `taps` neighbours, for four vectors of outputs at a time, which stay in registers; n is a multiple of 16.
+   */
 typedef T F(sixteen) __attribute__((vector_size(16 * sizeof(T)), aligned(sizeof(T)), may_alias));
 enum { F(TAPS_AT_ONCE) = 32 };
 static void F(weigh_all)(const T *x, const int64_t *at, const T *w, int64_t taps, T bias, int64_t n,
@@ -160,7 +161,7 @@ static double F(inner)(const T *x, const T *g, int64_t n) {
   return sum;
 }
 
-/* Gradients of weights; the outputs' are laid out as far apart as their windows are. Units: channels. */
+/* Gradients of weights; those of the outputs are spaced as their windows are. Units: channels. */
 static void F(slide_weight)(void *ctx, int64_t lo, int64_t hi) {
   slide_job *j = ctx;
   const int64_t none[3] = {0};

@@ -1,26 +1,26 @@
-/* direct.c: convolution straight from the image, its gradient for the input and for the weight. Nothing is unfolded: patches
-   exist only as addresses.
+/* direct.c: convolution directly from the image, its gradient for the input and for the weight. Nothing is unfolded:
+   patches exist only as addresses.
 
-   One kernel does all three (direct.inc.h). It keeps sums for up to 14 rows and 32 columns in registers (fewer below
-   AVX-512), and each step multiplies one number of each row with one vector of each column, as in a matrix product. But
-   rows are not packed: a step's numbers are at fixed distances from each other in the image, and from step to step the
-   kernel follows a list of offsets, which is the same for all places of the image.
+   One kernel computes all three (direct.inc.h). It keeps sums for up to 14 rows and 32 columns in registers (fewer
+   below AVX-512), and each step multiplies one number of each row with one vector of each column, as in a matrix
+   product. But rows are not packed: a step's numbers are at fixed distances from each other in the image, and from step
+   to step the kernel follows a list of offsets, which is the same for all places of the image.
 
      y = conv(x, w)    rows: positions of a line   columns: output channels   terms: input channels and taps
-     its gradient gx   the same, of g: positions of x that are a stride apart see the same taps, so each residue of them is
-                       a convolution of its own with step 1, and no zeros are multiplied
+     its gradient gx   the same, of g: positions of x that are a stride apart see the same taps, so each residue of them
+                       is a convolution of its own with step 1, and no zeros are multiplied
      its gradient gw   rows: input channels for a tap, or taps of a line, whichever are more
                        columns: output channels   terms: positions
 
-   Where there are few output channels, rows and columns change places: the numbers are weights, the vectors neighbours of a
-   line.
+   Where there are few output channels, rows and columns change places: the numbers are weights, the vectors neighbours
+   of a line.
 
-   Rows come in two halves of equal size: parts of one line, or two lines where lines are short. So widths of 7, 14, 28, 56
-   waste nothing. Images are copied once, with zeros around them, unless no window reaches beyond them; as many at a time as
-   stay in the second-level cache. Weights (for gw: gradients) are packed into panels of columns, which every unit of work
-   reads from front to back.
+   Rows come in two halves of equal size: parts of one line, or two lines where lines are short. So widths of 7, 14, 28,
+   56 waste nothing. Images are copied once, with zeros around them, unless no window reaches beyond them; as many at a
+   time as stay in the second-level cache. Weights (for gw: gradients) are packed into panels of columns, which every
+   unit of work reads from front to back.
 
-   Work is cut by shape, and the sums of an element run in one order: results do not depend on threads. */
+   Work is split by shape, and an element is summed in a fixed order: results do not depend on threads. */
 #include "direct.h"
 
 #include <stdatomic.h>
@@ -30,9 +30,8 @@
 #include "../product/product_loops.h"
 #include "conv_loops.h"
 
-/* Elements of a padded plane at most; pieces that the tiles of a set are cut into at most, and tiles of a piece at least;
-   elements to copy or to pack,
-   and multiplications, that are worth a thread's attention. */
+/* Elements of a padded plane at most; pieces that the tiles of a set are cut into at most, and tiles of a piece at
+   least; elements to copy or to pack, and multiplications, that justify a thread. */
 enum { ROOM = 1 << 26, PIECES = 16, LEAST_TILES = 16, COPY_PIECE = 16384, UNIT_TERMS = 1 << 19 };
 
 /* Positions of the result that see the same taps. In dim d position t, 0 <= t < count[d], sees the source at
@@ -86,7 +85,7 @@ static int64_t panel_width(const direct_job *j, int64_t panel) {
   int64_t n = pti_min64(j->cols, j->co - panel * j->cols);
   return n > j->loops->lanes ? j->cols : j->loops->lanes;
 }
-/* Units that are worth a thread's attention, if each calls the kernel `times` times. */
+/* Units that justify a thread, if each calls the kernel `times` times. */
 static int64_t grain_of(const direct_job *j, int64_t times) {
   double each = (double)j->terms.outer * (double)j->terms.inner * 2.0 * j->loops->half *
       (double)j->cols * (double)times;
@@ -124,7 +123,7 @@ static void forward_pass(const pti_conv *p, pass *s) {
   }
 }
 
-/* Of gx, in dim d, the positions that leave the residue r: x at i = r + t stride took part in y at
+/* The positions of gx, in dim d, that leave the residue r: x at i = r + t stride took part in y at
    (i + pad - tap dil) / stride, where that is whole. */
 static void residue(const pti_conv *p, int d, int64_t r, pass *s) {
   int64_t stride = p->stride[d], dil = p->dil[d], a = stride, b = dil;
@@ -143,7 +142,7 @@ static void residue(const pti_conv *p, int d, int64_t r, pass *s) {
   s->first[d] = none ? 0 : (r + p->pad[d] - s->tap[d] * dil) / stride;
 }
 
-/* Room for what the pass sees. */
+/* Room for the source of the pass. */
 static void reach_of(direct_job *j, const pass *s) {
   for (int d = 0; d < 3; d++) {
     if (s->taps[d] == 0 || s->count[d] == 0) continue;
@@ -178,7 +177,7 @@ static bool choose_set(direct_job *j, int64_t beside) {
 }
 
 static size_t source_bytes(const direct_job *j) {
-  int64_t beyond = j->swapped ? j->cols : 0; /* what is read behind the last line */
+  int64_t beyond = j->swapped ? j->cols : 0; /* what is read past the last line */
   return j->copied ? (size_t)((j->set * j->groups * j->ci * source_plane(j) + beyond) * j->size)
                    : 0;
 }
@@ -276,7 +275,7 @@ static int tile_at(const direct_job *j, int64_t tile, int64_t x[2], int64_t y[2]
   }
   int64_t line = tile / j->parts, part = tile % j->parts;
   int64_t from = width * part / j->parts, until = width * (part + 1) / j->parts;
-  int64_t u = (until - from + 1) / 2; /* of an odd number the halves share one */
+  int64_t u = (until - from + 1) / 2; /* if odd, the halves share one */
   place(j, line, from, &x[0], &y[0]);
   place(j, line, until - u, &x[1], &y[1]);
   return (int)u;
@@ -374,7 +373,7 @@ static void run_pass(direct_job *j, const pass *s, int64_t *at) {
                              j->swapped ? sum_lines : sum_tiles, j);
 }
 
-/* Whether vectors are better filled by neighbours of a line than by output channels. */
+/* Whether neighbours of a line fill vectors better than output channels. */
 static bool swap_pays(const direct_job *j, const pass *s, int64_t count) {
   if (j->co > pti_min64(2 * j->loops->half, j->loops->lanes / 2)) return false;
   for (int64_t i = 0; i < count; i++)
@@ -475,7 +474,8 @@ static int64_t list_at(const weight_job *w, int64_t list, int64_t *index) {
       tap * p->dil[2];
 }
 
-/* Sums become, or are added to, the weights of n output channels; row i of a half is number index[half] + i * w->index. */
+/* Sums become, or are added to, the weights of n output channels; row i of a half is number index[half] + i * w->index.
+   */
 static void keep_weights(const weight_job *w, const void *sums, int64_t columns, int u, int64_t n,
                          char *to, const int64_t index[2]) {
   int64_t depth = w->d.ci * pti_volume(w->d.k);

@@ -1,4 +1,4 @@
-/* direct.h: what conv.c takes from direct.c. All of them: false, with the error recorded, where there is no memory. */
+/* direct.h: what conv.c uses of direct.c. All return false, with the error recorded, where there is no memory. */
 #ifndef PTI_KERNELS_DIRECT_H
 #define PTI_KERNELS_DIRECT_H
 

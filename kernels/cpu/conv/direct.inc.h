@@ -1,7 +1,6 @@
-/* direct.inc.h: the kernel of direct convolution for one element type T; F(name) names it.
-
-   `u` and `w` are constants in every function that it is inlined into: the sums are registers. Rows are reached from every
-   third row's address, as there are not addresses for all. */
+/* direct.inc.h: the kernel of direct convolution for one element type T; F(name) names it.  `u` and `w` are constants
+   in every function that it is inlined into: the sums are registers. Rows are reached from every third row's address,
+   as there are not addresses for all. */
 
 typedef T F(vector) __attribute__((vector_size(VECTOR)));
 typedef T F(anywhere) __attribute__((vector_size(VECTOR), aligned(sizeof(T)), may_alias));
@@ -71,7 +70,7 @@ static void F(store)(void *sums, int64_t columns, int u, int64_t n, const void *
   }
 }
 
-/* Of an odd number of rows the halves share one. */
+/* With an odd number of rows the halves share one. */
 static void F(store_rows)(const void *sums, int64_t columns, int64_t n, int64_t many,
                           const void *bias, void *to, int64_t plane, int64_t step) {
   for (int64_t o = 0; o < n; o++) {

@@ -1,19 +1,20 @@
-/* winograd.c: convolution by 3x3 windows, one step apart, in a quarter of the multiplications (Winograd's F(4x4, 3x3); Lavin
-   and Gray, 2016). A tile of 4x4 outputs sees 6x6 inputs. Both they and the weights are transformed, linearly, into their
-   values at 36 points; there convolution is a product, number by number; and a last transform leads back. Numbers at a
-   point, of all tiles and channels, are matrices:
+/* winograd.c: convolution with 3x3 windows and stride 1 in a quarter of the multiplications (Winograd's F(4x4, 3x3);
+   Lavin and Gray, 2016). A tile of 4x4 outputs sees 6x6 inputs. Both they and the weights are transformed, linearly,
+   into their values at 36 points; there convolution is an element-wise product, and a last transform leads back. The
+   numbers at a point, for all tiles and channels, form matrices:
 
      sums (tiles, o) = data (tiles, c) weights (c, o)      36 times
 
-   and those products are where the time goes. The gradient for the input is the same with the weights turned round.
+   and those products are where the time goes. The gradient for the input is the same with the weights rotated by 180
+   degrees.
 
-   Images are first laid out with channels innermost, so that a vector holds neighbouring channels in all transforms. A set
-   of tiles is transformed at a time; a unit of work is a part of it and a panel of output channels. Weights are transformed
-   once, or by each unit where a panel has only one.
+   Images are first laid out with channels innermost, so that a vector holds neighbouring channels in all transforms. A
+   set of tiles is transformed at a time; a unit of work is a part of it and a panel of output channels. Weights are
+   transformed once, or by each unit where a panel has only one.
 
-   Points of small size cost few digits (0, +-1/sqrt(2), +-sqrt(2), infinity): errors are twice those of a direct
-   sum, 1e-6 to 3e-6 of the largest output in ResNet's layers; conv.c says when it is used. Only float, since double is asked for
-   by those who want digits. */
+   Points of small magnitude lose few digits (0, +-1/sqrt(2), +-sqrt(2), infinity): errors are twice those of a direct
+   sum, 1e-6 to 3e-6 of the largest output in ResNet's layers; conv.c says when it is used. Only for float, since double
+   is chosen for its precision. */
 #include "winograd.h"
 
 #include <stdatomic.h>
@@ -22,9 +23,9 @@
 #include "../product/product_loops.h"
 #include "conv_loops.h"
 
-/* Bytes of transformed data of a set, unless those are fewer than LEAST tiles; bytes of images that are turned at a time;
-   tiles of a unit; input channels whose weights are packed at a time; elements that are worth a thread's attention; steps
-   of a product at a time. */
+/* Bytes of transformed data of a set, unless those are fewer than LEAST tiles; bytes of images that are laid out at a
+   time; tiles of a unit; input channels whose weights are packed at a time; elements that justify a thread; steps of a
+   product at a time. */
 enum {
   SET = 1 << 20,
   LEAST = 128,
@@ -106,7 +107,7 @@ static void transform_panel(const winograd_job *j, int64_t panel, int64_t from, 
         s.data = j->w + (c + i) * j->co * 9, s.step = 9;
         j->loops->pack[PT_F32](&s, 0, one, j->cols, at, n, 0, 9);
       }
-      const float *last = one + 8 * j->cols; /* turned: the last tap comes first */
+      const float *last = one + 8 * j->cols; /* rotated: the last tap comes first */
       j->conv->winograd_weight(j->turned ? last : one, j->turned ? -j->cols : j->cols, j->cols,
                                to + (c + i) * j->cols, j->ci * j->cols);
     }
@@ -201,7 +202,7 @@ static bool run(winograd_job *j) {
   j->cols = 2 * lanes, j->panels = pieces(j->co, j->cols);
   j->pitch = pieces(j->ci, lanes) * lanes;
   if (j->pitch % 128 == 0)
-    j->pitch += lanes; /* not a power of two, for which caches have few places */
+    j->pitch += lanes; /* not a power of two, which would map to few cache sets */
   int64_t part = pti_min64(j->n, pti_max64(1, TURNED / (4 * area * j->pitch)));
   int64_t tiles = part * j->down * j->across, fit = pti_max64(LEAST, SET / (36 * 4 * j->pitch));
   j->set = pieces(tiles, pieces(tiles, fit));

@@ -1,4 +1,4 @@
-/* winograd.h: what conv.c takes from winograd.c: 3x3 windows one step apart, of float, one group, a padding of at most 2.
+/* winograd.h: what conv.c uses of winograd.c: 3x3 windows with stride 1, of float, one group, a padding of at most 2.
    False, with the error recorded, where there is no memory. */
 #ifndef PTI_KERNELS_WINOGRAD_H
 #define PTI_KERNELS_WINOGRAD_H

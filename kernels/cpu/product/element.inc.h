@@ -1,9 +1,8 @@
-/* element.inc.h: panels of numbers of the compute type T from a matrix of elements S, and elements of c from sums; G(name)
-   names the loops. GET and PUT convert a number, VECTOR_AT, where it is defined, the vector at an address. Contiguous neighbours in a panel's width are copied,
-   contiguous neighbours along k are transposed by squares of LANES, all else goes one by one.
-
-   A vector that ends beyond its row of the panel spoils the next row, or the room behind the panel: so rows are written
-   in order, and in a row the last vector first. */
+/* element.inc.h: panels of numbers of the compute type T from a matrix of elements S, and elements of c from sums;
+   G(name) names the loops. GET and PUT convert a number, VECTOR_AT, where it is defined, the vector at an address.
+   Contiguous neighbours in a panel's width are copied, contiguous neighbours along k are transposed by squares of
+   LANES, all else goes one by one.  A vector that ends beyond its row of the panel spoils the next row, or the room
+   behind the panel: so rows are written in order, and in a row the last vector first. */
 
 #if defined(VECTOR_AT)
 static inline __attribute__((always_inline)) V G(load)(const S *x) { return VECTOR_AT(x); }
@@ -45,7 +44,7 @@ static void G(pack_across)(T *to, int64_t width, const S *from, int64_t step, in
   int64_t l = 0;
   for (; l + LANES <= kn; l += LANES) G(pack_square)(to + l * width, width, from + l, step, count);
   if (l == kn) return;
-  if (l > 0) { /* the last square once more, moved */
+  if (l > 0) { /* the last square overlaps the one before */
     G(pack_square)(to + (kn - LANES) * width, width, from + kn - LANES, step, count);
     return;
   }
@@ -91,7 +90,7 @@ static void G(pack)(const product_side *s, int64_t problem, void *panel, int64_t
   }
 }
 
-/* ---- what becomes of a row of sums ---- */
+/* ---- finishing a row of sums ---- */
 
 static void G(finish)(const product *p, void *sum, int64_t problem, int64_t i, int64_t j,
                       int64_t n) {

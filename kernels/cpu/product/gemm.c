@@ -1,6 +1,6 @@
-/* gemm.c: the slot for products of matrices, c (m, n) = alpha a b + beta c; see pti_gemm in backend.h. It chooses a path
-   by shape and dtype: products of real numbers are ours (product.h), complex ones are BLAS's, cut into tiles for the
-   engine's threads. */
+/* gemm.c: the slot for products of matrices, c (m, n) = alpha a b + beta c; see pti_gemm in backend.h. It chooses a
+   path by shape and dtype: products of real numbers are ours (product.h), complex ones are BLAS's, cut into tiles for
+   the engine's threads. */
 #include <limits.h>
 
 #include "../blas.h"
@@ -13,7 +13,7 @@ enum { SIDE = 256, PIECE_FLOPS = 1 << 21 };
 
 typedef struct tiles {
   const pti_gemm *g;
-  int64_t cols, count; /* tiles beside each other, tiles of one problem */
+  int64_t cols, count; /* tiles side by side, tiles of one problem */
 } tiles;
 
 static void complex_tile(const pti_gemm *g, int64_t p, int64_t i, int64_t k) {
@@ -23,7 +23,7 @@ static void complex_tile(const pti_gemm *g, int64_t p, int64_t i, int64_t k) {
   char *c = (char *)g->c + (p * g->sc + i * g->ldc + k) * esize;
   CBLAS_TRANSPOSE ta = g->ta ? CblasTrans : CblasNoTrans, tb = g->tb ? CblasTrans : CblasNoTrans;
   int m = (int)pti_min64(SIDE, g->m - i), n = (int)pti_min64(SIDE, g->n - k), ik = (int)g->k;
-  /* BLAS wants a leading dim to cover a row even where there is one row only. */
+  /* BLAS requires a leading dim to cover a row even if there is only one row. */
   int lda = (int)pti_max64(g->lda, g->ta ? g->m : g->k),
       ldb = (int)pti_max64(g->ldb, g->tb ? g->k : g->n), ldc = (int)pti_max64(g->ldc, g->n);
   if (g->dtype == PT_C64) {
@@ -56,7 +56,7 @@ static bool complex_gemm(const pti_gemm *g) {
 
 /* ---- the slot ---- */
 
-/* One b for problems that lie one below the other: one tall product. */
+/* Problems stacked in memory that share b are one tall product. */
 static void merge_batch(pti_gemm *g) {
   if (g->sb != 0 || g->ta || g->sa != g->m * g->lda || g->sc != g->m * g->ldc) return;
   g->m *= g->batch;

@@ -1,14 +1,14 @@
-/* product.c: the loops around the micro-kernel; product.h says why each is where it is. */
+/* product.c: the loops around the micro-kernel; product.h explains their order. */
 #include "product.h"
 
 #include <stdatomic.h>
 
 #include "product_loops.h"
 
-/* Bytes of b that are packed at a time; what a unit does at least, where there are several: 6 us; units that a product is
-   cut into for the sake of threads; bytes of a that a unit packs at a time, unless half the second-level cache is less;
-   columns of a unit at most where its sums are kept in scratch; elements to pack that are worth a thread's attention;
-   steps of a block of k that take less time than its sums; panels of a for which a copy of b does not pay. */
+/* Bytes of b that are packed at a time; the least work of a unit, where there are several: 6 us; the number of units
+   that a product is cut into for parallelism; bytes of a that a unit packs at a time, unless half the second-level
+   cache is less; columns of a unit at most where its sums are kept in scratch; elements to pack that justify a thread;
+   steps of a block of k that take less time than its sums; panels of a for which copying b does not pay. */
 enum {
   PACKED = 16 << 20,
   UNIT_FLOPS = 1 << 20,
@@ -32,7 +32,7 @@ typedef struct job {
   int64_t first, strip;        /* the strip's first panel of b; panels of a strip */
   int64_t problem;             /* the first of the units' problems */
   char *shared;                /* the strip's panels of b, packed for all units, or NULL */
-  bool a_in_place, b_in_place; /* read where they lie */
+  bool a_in_place, b_in_place; /* read in place, without packing */
   bool plain;                  /* sums are kept in c itself */
   atomic_bool failed;
 } job;
@@ -71,7 +71,7 @@ static int64_t count_panels(int64_t m, int64_t rows) {
 }
 static int64_t first_row(const job *j, int64_t panel) { return j->p->m * panel / j->panels_a; }
 
-/* Elements between packed panels. Behind one of a is room for a vector that begins in it. */
+/* Elements between packed panels. A panel of a is followed by room for a vector that begins in it. */
 static int64_t pitch_a(const job *j) { return j->kernel->rows * j->k + j->kernel->lanes; }
 static int64_t pitch_b(const job *j) { return j->cols * j->k; }
 
@@ -132,7 +132,7 @@ static void pack(const job *j, const product_side *s, int64_t problem, void *to,
   else packer(s, problem, to, width, at, count, k0, kn);
 }
 
-/* Where the block at k0 begins in a packed panel of a with h rows. */
+/* The start of the block at k0 in a packed panel of a with h rows. */
 static int64_t block_of_a(const job *j, int64_t h, int64_t k0) {
   return (j->kernel->a_by_rows ? j->kernel->rows : h) * k0;
 }
@@ -201,7 +201,7 @@ static void pack_block_of_a(const job *j, const unit *u, int64_t k0, int64_t kn)
   }
 }
 
-/* Where a unit's sums of the element (row, col) of c are. */
+/* The place of a unit's sum for the element (row, col) of c. */
 static char *sums_at(const job *j, const unit *u, int64_t row, int64_t col, int64_t *pitch) {
   int64_t size = (int64_t)j->size;
   if (j->plain) {
@@ -247,8 +247,8 @@ static void run_panel(const job *j, const unit *u, int64_t panel, int64_t p0, in
   }
 }
 
-/* The unit's block at k0. A shallow one takes less time than its sums take to and from memory: those are gone through row
-   by row then, if no panel of b is packed on the way. */
+/* The unit's block at k0. A shallow one takes less time than its sums take to and from memory: it then proceeds row
+   by row, unless panels of b are packed on the way. */
 static void run_block(const job *j, const unit *u, int64_t k0, int64_t kn) {
   bool by_rows = kn <= SHALLOW && (j->b_in_place || j->shared || j->p->b.packed);
   for (int64_t q = u->p0; q < u->p1 && by_rows; q++) {
@@ -305,8 +305,8 @@ static void run_units(void *ctx, int64_t lo, int64_t hi) {
 
 /* ---- the plan ---- */
 
-/* Into how many units a strip is cut. What a unit packs is its own if it has all columns, or all rows: where only b is
-   packed, units are columns, which saves the threads waiting for all of b, and else rows. */
+/* The number of units of a strip. A unit that has all columns, or all rows, shares none of what it packs: where only b
+   is packed, units are columns, so that threads need not wait for all of b, and otherwise rows. */
 static void cut_units(job *j, int64_t parts) {
   const product *p = j->p;
   int64_t columns = pti_min64(p->n, j->strip * j->cols), size = (int64_t)j->size;
@@ -337,7 +337,7 @@ static bool is_matrix(const job *j, const product_side *s) {
   return !s->packed && !s->pack && !s->index && s->dtype == j->p->dtype && j->plain;
 }
 
-/* Whether an operand that the micro-kernel can read where it lies is small enough for that, or read too few times for a
+/* Whether an operand that the micro-kernel could read in place is small enough for that, or read too few times for a
    copy to pay: a if its steps are far apart, or its rows; b if it lies in memory as panels do. */
 static void choose_in_place(job *j) {
   const product *p = j->p;
@@ -381,7 +381,7 @@ bool pti_product_run(const product *p) {
   choose_in_place(&j);
   int64_t all = j.panels_b, fit = PACKED / (int64_t)j.size / pti_max64(1, pitch_b(&j));
   if (!p->b.packed && !j.b_in_place) j.strip = pti_min64(all, pti_max64(16, fit));
-  /* Several problems keep the threads busy without being cut themselves. */
+  /* Several problems keep the threads busy without being cut up. */
   cut_units(&j, pti_max64(1, UNITS / p->batch));
   bool together = j.down == 1 || j.b_in_place || p->b.packed;
   bool ok = true;

@@ -1,5 +1,5 @@
-/* product_loops.c: the loops of product_loops.h for one CPU level. Compiled once per level; everything here is static but
-   the tables. */
+/* product_loops.c: the loops of product_loops.h for one CPU level. Compiled once per level; everything here is static
+   except the tables. */
 #include "product_loops.h"
 
 #include <string.h>
@@ -15,7 +15,7 @@
 #define UNROLLED _Pragma("GCC unroll 16")
 #endif
 
-/* The compiler forgets what it knows of a pointer. */
+/* Hides the origin of a pointer from the compiler. */
 #define HIDE(pointer) __asm__("" : "+r"(pointer))
 
 /* Rows of a panel of a: two vectors of sums for each, one step's row of b, and a number of a fill the registers: 32 of
@@ -37,7 +37,7 @@ enum { VECTOR = 16, ROWS = 6, FEW_ROWS = 6 };
 #define LANES_8 2
 #endif
 
-/* Products of integers take more than one instruction, which hides latency in fewer sums. */
+/* Products of integers take more than one instruction, so fewer sums suffice to hide latency. */
 #define FEW_HEIGHTS(X) X(1) X(2) X(3) X(4) X(5) X(6)
 #if defined(__AVX512F__)
 #define ALL_HEIGHTS(X) FEW_HEIGHTS(X) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
@@ -284,7 +284,7 @@ static void regroup_fours(void *to, const void *panel, int64_t width, int64_t pi
 #include "type_end.inc.h"
 #endif
 
-/* Wraps at 256 as the result does: bytes with a sign may be taken for bytes without. */
+/* Wraps at 256 as the result does: signed bytes may be treated as unsigned. */
 #if defined(__AVX512F__)
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512vnni"))), apply_to = function)

@@ -1,5 +1,5 @@
-/* product_loops.h: the loops of products that are built once per CPU level: micro-kernels, packers and what finishes
-   elements. product_loops.c makes one table of them for each compute type. */
+/* product_loops.h: the loops of products that are built once per CPU level: micro-kernels, packers and the functions
+   that finish elements. product_loops.c makes one table of them for each compute type. */
 #ifndef PTI_KERNELS_PRODUCT_LOOPS_H
 #define PTI_KERNELS_PRODUCT_LOOPS_H
 
@@ -7,23 +7,23 @@
 
 enum { PRODUCT_MAX_ROWS = 32, PRODUCT_AHEAD = 32, PRODUCT_DOTS = 8 };
 
-/* c (h, n) = alpha a b + from, where `from` has rows ldf apart and may be c, or NULL for zeros; n <= the kernel's columns.
-   For step l row i of a has the number a[i row + l step], and the row of b begins at b + l ldb. Meanwhile
-   what is needed next is fetched to the second-level cache, from `next` on, PRODUCT_AHEAD bytes for each step. */
+/* c (h, n) = alpha a b + from, where `from` has rows ldf apart and may be c, or NULL for zeros; n <= the kernel's
+   columns. For step l row i of a has the number a[i row + l step], and the row of b begins at b + l ldb. Meanwhile the
+   data needed next is prefetched into the second-level cache, from `next` on, PRODUCT_AHEAD bytes for each step. */
 typedef void product_micro(int64_t k, const void *a, int64_t row, int64_t step, const void *b,
                            int64_t ldb, void *c, int64_t ldc, const void *from, int64_t ldf,
                            double alpha, int64_t n, const char *next);
-/* sums[i * count + q], for i < h <= PRODUCT_DOTS and q < count: the sum over l of x[i * ldx + l], numbers of the compute
-   type, times w[q * ldw + l], elements of a dtype. */
+/* sums[i * count + q], for i < h <= PRODUCT_DOTS and q < count: the sum over l of x[i * ldx + l], numbers of the
+   compute type, times w[q * ldw + l], elements of a dtype. */
 typedef void product_dots(int64_t k, const void *x, int64_t ldx, int64_t h, const void *w,
                           int64_t ldw, int64_t count, void *sums);
-/* n elements of row i of c, from column j on, out of their sums, which are spoilt; alpha is not in them yet. */
+/* n elements of row i of c, from column j on, from their sums, which are overwritten; alpha is not yet applied. */
 typedef void product_finish(const product *p, void *sum, int64_t problem, int64_t i, int64_t j,
                             int64_t n);
 
 /* Multiplies panels of numbers. Where `group` is not 1, a number is 4 bytes with `group` neighbours along k in it (two
-   int16 or bfloat16, four int8), made of panels of the compute type by `regroup`: `steps` numbers for each of `width` rows
-   or columns, row by row where `by_rows`, from `count` steps, zeros after them. */
+   int16 or bfloat16, four int8), made of panels of the compute type by `regroup`: `steps` numbers for each of `width`
+   rows or columns, row by row where `by_rows`, from `count` steps, zeros after them. */
 typedef void product_regroup(void *to, const void *panel, int64_t width, int64_t pitch,
                              int64_t count, int64_t steps);
 typedef struct product_kernel {
@@ -34,7 +34,7 @@ typedef struct product_kernel {
   product_regroup *regroup[2]; /* of a, b */
   product_micro
       *micro[2][PRODUCT_MAX_ROWS + 1]; /* for panels of b one and two vectors wide, by height */
-  void (*enter)(void), (*leave)(void); /* around what a thread does, or NULL */
+  void (*enter)(void), (*leave)(void); /* before and after a thread's work, or NULL */
 } product_kernel;
 
 typedef struct product_loops {
@@ -49,14 +49,15 @@ extern const product_loops pti_product_loops_base[PRODUCT_TYPES],
 /* The loops of the level in use. */
 const product_loops *pti_product_loops_now(product_type type);
 
-/* Kernels of grouped numbers: pairs of int16 for each level, fours of int8 where the machine multiplies them; NULL where
-   there is none. */
+/* Kernels of grouped numbers: pairs of int16 for each level, fours of int8 where the machine has instructions for them,
+   else NULL. */
 extern const product_kernel *const pti_product_pairs_base,
     *const pti_product_pairs_avx2, *const pti_product_pairs_avx512, *const pti_product_fours_avx512;
-/* tiles.c: what multiplies bfloat16 (`ints`: int8) by the tile instructions of AMX, or by their model; NULL: not here. */
+/* tiles.c: kernels of bfloat16 (`ints`: int8) with the tile instructions of AMX, or their model; NULL: not available.
+   */
 const product_kernel *pti_product_tiles(bool ints);
 
-/* skinny.c: whether p is of its kind, and the product. */
+/* skinny.c: whether it handles p, and the product. */
 bool pti_product_is_skinny(const product *p);
 bool pti_product_skinny(const product *p);
 

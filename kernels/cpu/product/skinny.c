@@ -1,15 +1,15 @@
 /* skinny.c: products of at most eight rows by a large matrix whose rows are contiguous along k, or the other way round:
-   the large one is read once, from front to back, and each of its elements is used as soon as it is read. So nothing is
-   packed but the few rows. Matrix times vector is the case of one row.
+   the large one is read once, from front to back, and each of its elements is used as soon as it is read, so only
+   the few rows are packed. Matrix times vector is the case of one row.
 
-   A unit is some rows of the large matrix. Sums run in one order, by lanes of a vector and then over them. */
+   A unit is some rows of the large matrix. Sums have a fixed order: within the lanes of a vector, then across them. */
 #include <string.h>
 
 #include "product_loops.h"
 
 enum {
   CHUNK = 64,
-  UNIT = 64 * 1024 /* elements of the large matrix that are worth a thread's attention */
+  UNIT = 64 * 1024 /* elements of the large matrix that justify a thread */
 };
 
 static const pt_dtype compute[PRODUCT_TYPES] = {PT_F32, PT_F64, PT_I32, PT_I64};
@@ -29,7 +29,8 @@ static bool fits(const product_side *few, const product_side *many, int64_t coun
       !many->index && !many->pack && !many->packed && !few->pack && !few->packed;
 }
 
-/* Sums of rows q .. q + n - 1 of the large matrix, `pitch` numbers apart for each of the few rows, become elements of c. */
+/* Sums of rows q .. q + n - 1 of the large matrix, `pitch` numbers apart for each of the few rows, become elements of
+   c. */
 static void finish(const skinny_job *j, char *sums, int64_t pitch, int64_t problem, int64_t q,
                    int64_t n) {
   product_finish *finish = j->loops->finish[j->p->dtype];
@@ -50,7 +51,7 @@ static void finish(const skinny_job *j, char *sums, int64_t pitch, int64_t probl
   }
 }
 
-/* Elements from one of the few rows to the next: not a power of two, for which caches have few places. */
+/* Elements from one of the few rows to the next: not a power of two, which would map to few cache sets. */
 static int64_t pitch(const product *p) { return (p->k + 63) / 64 * 64 + 16; }
 
 /* The few rows of problems lo .. hi - 1, dense and of the compute type: panels of one row each. */

@@ -1,12 +1,10 @@
 /* tiles.c: products of bfloat16 and int8 by AMX, whose registers are tiles of 16 rows of 64 bytes: one instruction
-   multiplies 16 x 32 by 32 x 16 numbers of bfloat16, or 16 x 64 by 64 x 16 of int8, and adds to 16 x 16 sums. A panel of a
-   is 32 rows, stored row by row, one of b 32 columns, in pairs or fours along k: as tiles want them.
-
-   The same micro-kernel is built twice: of the instructions, and of a model of them in C, which computes the same bits, so
-   that every machine tests what is around them (PT_AMX=model). A system that does not let us have tiles (it is asked once)
-   leaves the level at avx512; PT_CPU=avx512 does too.
-
-   float16 does not come here: bfloat16 has three bits less, so it is converted to float instead. */
+   multiplies 16 x 32 by 32 x 16 numbers of bfloat16, or 16 x 64 by 64 x 16 of int8, and adds to 16 x 16 sums. A panel
+   of a is 32 rows, stored row by row, one of b 32 columns, in pairs or fours along k, as tiles require.  The same
+   micro-kernel is built twice: with the instructions, and with a model of them in C, which computes the same bits, so
+   that every machine can test the code around them (PT_AMX=model). Where the system refuses permission to use tiles
+   (requested once), the level stays at avx512, as with PT_CPU=avx512.  float16 does not use tiles: bfloat16 has three
+   bits fewer, so float16 is converted to float instead. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +12,7 @@
 #include "product_loops.h"
 
 enum { SIDE = 16, ROWS = 2 * SIDE };
-/* 128 functions call what follows. */
+/* 128 functions call the ones below. */
 #define NOINLINE __attribute__((noinline))
 
 /* ---- numbers to pairs and fours ---- */
@@ -67,7 +65,7 @@ typedef union tile {
   float f[SIDE][SIDE];
 } tile;
 
-/* Numbers too small for the normal range are zeros, going in and coming out. */
+/* Subnormal numbers are zeros, as inputs and as results. */
 static float flush(float x) { return fabsf(x) < 0x1p-126f ? copysignf(0, x) : x; }
 static float low_half(uint32_t pair) { return flush(pti_bf16_load((uint16_t)pair)); }
 static float high_half(uint32_t pair) { return flush(pti_bf16_load((uint16_t)(pair >> 16))); }
@@ -119,7 +117,7 @@ static NOINLINE void model_int8(tile *c, const tile *a, const tile *b) {
 PUT_SUMS(float, put_floats)
 PUT_SUMS(uint32_t, put_words)
 
-/* Tiles 0 .. 3 are sums, 4 and 5 of a, 6 and 7 of b; DECLARE makes what they are, ZERO, LOAD, STORE and DOT work on them. */
+/* Tiles 0 .. 3 are sums, 4 and 5 of a, 6 and 7 of b; DECLARE declares them; ZERO, LOAD, STORE and DOT work on them. */
 #define TILES(name, h, w, DECLARE, ZERO, LOAD, STORE, DOT)                                     \
   static NOINLINE void name(int64_t k, const char *a, int64_t row, const char *b, int64_t ldb, \
                             void *sums) {                                                      \
@@ -165,7 +163,7 @@ PUT_SUMS(uint32_t, put_words)
 ALL_TILES(model_bf16, MODEL_DECLARE, MODEL_ZERO, MODEL_LOAD, MODEL_STORE, MODEL_BF16)
 ALL_TILES(model_int8, MODEL_DECLARE, MODEL_ZERO, MODEL_LOAD, MODEL_STORE, MODEL_INT8)
 
-/* One function for each height, as kernels are found by it. */
+/* One function for each height, by which kernels are looked up. */
 #define MICRO(kind, T, put, h, w)                                                               \
   static void kind##_micro_##h##_##w(                                                           \
       int64_t k, const void *a, int64_t row, int64_t step, const void *b, int64_t ldb, void *c, \

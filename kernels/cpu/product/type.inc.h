@@ -12,7 +12,7 @@ typedef T F(anywhere) __attribute__((vector_size(VECTOR), aligned(BYTES), may_al
 #define V F(vector)
 #define VU F(anywhere)
 
-/* The first n lanes alone, 0 < n <= LANES; zeros for the others. */
+/* Only the first n lanes, 0 < n <= LANES; zeros for the others. */
 static inline __attribute__((always_inline)) V F(load_part)(const T *x, int64_t n) {
 #if defined(LOAD_4)
   return (V)GLUE(LOAD_, BYTES)(x, n);
@@ -58,8 +58,8 @@ static inline __attribute__((always_inline)) void F(transpose)(V *v) {
   }
 }
 
-/* Numbers of a are reached from every third row's address: 14 addresses and what else a step needs are more than there are
-   registers. */
+/* Numbers of a are reached from every third row's address: 14 addresses, and the rest that a step needs, exceed the
+   number of registers. */
 static inline __attribute__((always_inline)) void F(tile)(const int h, const int w, int64_t k,
                                                           const char *a, int64_t row, int64_t step,
                                                           const T *b, int64_t ldb, T *c,
@@ -68,7 +68,7 @@ static inline __attribute__((always_inline)) void F(tile)(const int h, const int
   V s[ROWS][2];
   UNROLLED
   for (int i = 0; i < h; i++) s[i][0] = s[i][1] = (V){0};
-  T *y = c; /* fetched meanwhile */
+  T *y = c; /* prefetched meanwhile */
   UNROLLED
   for (int i = 0; i < h; i++, y += ldc) {
     __builtin_prefetch(y, 1);

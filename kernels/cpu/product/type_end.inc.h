@@ -1,4 +1,4 @@
-/* type_end.inc.h: the names of type.inc.h are free for the next type. */
+/* type_end.inc.h: frees the names of type.inc.h for the next type. */
 #undef T
 #undef F
 #undef BYTES
