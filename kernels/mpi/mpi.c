@@ -1,6 +1,6 @@
-/* mpi.c: ranks as processes, started by mpirun: the plug-in libptlua_mpi.so. MPI moves the messages; what they are for is
-   not its business, except for the library's own all-reduce, which a job may ask for. All calls come from one thread at
-   a time (the comm's `drive`), so MPI_THREAD_SERIALIZED suffices. */
+/* mpi.c: ranks as processes, started by mpirun: the plug-in libptlua_mpi.so. MPI moves the messages; what they are for
+   is not its business, except for the library's own all-reduce, which a job may ask for. All calls come from one thread
+   at a time (the comm's `drive`), so MPI_THREAD_SERIALIZED suffices. */
 #include <limits.h>
 #include <mpi.h>
 #include <signal.h>
@@ -10,7 +10,7 @@
 #include "transport.h"
 
 static const pti_transport_host *host;
-static MPI_Comm world; /* apart from MPI_COMM_WORLD: its tags are ours */
+static MPI_Comm world; /* separate from MPI_COMM_WORLD, so that its tags are ours */
 
 typedef struct request {
   MPI_Request q;
@@ -47,14 +47,15 @@ static void *join(pti_join *j) {
   int code = MPI_Comm_dup(MPI_COMM_WORLD, &world);
   if (code != MPI_SUCCESS) return failed(code, "MPI_Comm_dup");
   MPI_Comm_set_errhandler(world, MPI_ERRORS_RETURN);
-  /* a rank whose mpirun was killed would wait for the others for ever */
+  /* a rank whose mpirun was killed would wait for the others forever */
   if (getenv("OMPI_COMM_WORLD_SIZE")) prctl(PR_SET_PDEATHSIG, SIGKILL);
   MPI_Comm_rank(world, &j->rank);
   MPI_Comm_size(world, &j->size);
   return &world;
 }
 
-/* A rank that failed ends without MPI_Finalize: mpirun then ends the others, where to finalize is to wait for them. */
+/* A rank that failed ends without MPI_Finalize: mpirun then ends the others, whereas MPI_Finalize would wait for them.
+   */
 static void leave(void *end, bool fail) {
   (void)end;
   if (fail) return;
@@ -128,7 +129,7 @@ static MPI_Datatype type_of(pt_dtype dtype) {
   case PT_U8: return MPI_UINT8_T;
   case PT_C64: return MPI_C_FLOAT_COMPLEX;
   case PT_C128: return MPI_C_DOUBLE_COMPLEX;
-  default: return MPI_DATATYPE_NULL; /* halves are added up in float, by us */
+  default: return MPI_DATATYPE_NULL; /* halves are summed in float by the engine */
   }
 }
 

@@ -1,6 +1,6 @@
-/* nccl.cpp: collectives between GPUs by NVIDIA's NCCL: the plug-in libptlua_nccl.so. The communicators do not block: a call
-   that waits for another rank returns, and `state` says when it is in its stream. Built against kernels/sim/nccl.h the
-   same source serves the simulated device. */
+/* nccl.cpp: collectives between GPUs by NVIDIA's NCCL: the plug-in libptlua_nccl.so. The communicators do not block: a
+   call that waits for another rank returns, and `state` says when it is in its stream. Built against kernels/sim/nccl.h
+   the same source serves the simulated device. */
 #include <nccl.h>
 #include <string.h>
 #include <time.h>
@@ -26,7 +26,7 @@ static bool failed(ncclResult_t r, ncclComm_t comm, const char *what) {
              more ? more : "");
   return false;
 }
-/* Whether a call was taken; it need not be done. */
+/* Whether a call was accepted; it need not be done. */
 static bool taken(ncclResult_t r, ncclComm_t comm, const char *what) {
   return r == ncclSuccess || r == ncclInProgress || failed(r, comm, what);
 }
@@ -62,7 +62,7 @@ static int state(void *end) {
   return now == ncclInProgress ? 0 : (failed(now, comm, "NCCL"), -1);
 }
 
-/* The others may be slow to leave, but not for ever. */
+/* The others may be slow to leave, but this does not wait forever. */
 static void leave(void *end, bool fail) {
   endpoint *e = (endpoint *)end;
   ncclResult_t r = fail ? ncclSystemError : ncclCommFinalize(e->comm);
@@ -78,7 +78,7 @@ static void leave(void *end, bool fail) {
 
 /* ---- types ---- */
 
-/* Complex numbers are added up as pairs; truth values, 0 or 1, have "any" and "all" for sum and product. */
+/* Complex numbers are summed as pairs; truth values, 0 or 1, have "any" and "all" for sum and product. */
 static bool type_of(pt_dtype dtype, pti_comm_op op, ncclDataType_t *type, size_t *parts) {
   bool adds = op == PTI_COMM_SUM || op == PTI_COMM_AVG;
   *parts = 1;
