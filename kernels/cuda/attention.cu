@@ -1,7 +1,7 @@
 /* attention.cu: softmax(scale q k' + mask) v by tiles (Dao et al., 2022): memory is linear in the lengths.
    A warp has a row: forward and for the gradient of queries a query, for that of keys and values a key; tiles
-   of the other side go through shared memory, a lane takes one row of the tile. Sums have one order. Rows that
-   are masked altogether give zeros. Dropout draws number (row, column) of Philox. See kernels/cpu/attention/attention.c. */
+   of the other side go through shared memory, a lane takes one row of the tile. Sums have a fixed order. Rows that
+   are fully masked give zeros. Dropout draws number (row, column) of Philox. See kernels/cpu/attention/attention.c. */
 #include "attention.cuh"
 
 enum { WARPS = 8, SHARED_BYTES = 48 << 10 };
@@ -58,7 +58,7 @@ __global__ void __launch_bounds__(WARPS * 32, 4) attention_forward(attention_arg
     if (live && lane < n) s = score(a, head, i, k0 + lane, dot(q, ks + lane * (a.d + 1), a.d));
     T high = warp_max(s);
     high = high > top ? high : top;
-    bool any = high > -INFINITY || __any_sync(0xffffffffu, s != s); /* something to look at */
+    bool any = high > -INFINITY || __any_sync(0xffffffffu, s != s); /* not everything is masked */
     T fade = any ? exp_of(top - high) : T(1), p = any && lane < n ? exp_of(s - high) : T(0);
     sum = sum * fade + warp_sum(p);
     top = high;
@@ -95,7 +95,7 @@ __global__ void __launch_bounds__(THREADS)
 }
 
 /* Probability and score gradient of (query i, key j), from their products q . k and g . v. */
-template <class T> struct pair_grad { T p, ds; /* p: as it multiplied v */ };
+template <class T> struct pair_grad { T p, ds; /* p: the factor of v */ };
 template <class T>
 DEV pair_grad<T> pair_of(const attention_args &a, int64_t head, int64_t i, int64_t j, T qk, T gv) {
   int64_t row = head * a.lq + i;

@@ -1,5 +1,5 @@
-/* attention.cuh: what both ways of attention share: arguments, scores, dropout. attention.cu has any floating type and
-   width, a row for each warp; attention_mma.cu halves on tensor cores. */
+/* attention.cuh: shared by both kernels of attention: arguments, scores, dropout. attention.cu is for any floating type
+   and width, with a row for each warp; attention_mma.cu for halves on tensor cores. */
 #ifndef PT_ATTENTION_CUH
 #define PT_ATTENTION_CUH
 
@@ -7,7 +7,7 @@
 
 struct attention_args {
   int64_t b, h, hk, lq, lk, d, dv;
-  double scale, dropout, up;    /* up: what is kept is multiplied with */
+  double scale, dropout, up;    /* up: the factor of the probabilities kept by dropout */
   divider heads, group, blocks; /* h, h / hk, blocks of a head */
   bool causal;
   const void *mask;
@@ -43,7 +43,7 @@ DEV T score(const attention_args &a, int64_t head, int64_t i, int64_t j, T produ
                              i * a.mask_stride[2] + j * a.mask_stride[3]];
   return a.causal && j > i ? T(-INFINITY) : s;
 }
-/* Launches the forward kernel on tensor cores; false where dtype, width or alignment are not for it. */
+/* Launches the forward kernel on tensor cores; false where dtype, width or alignment do not allow it. */
 bool attention_by_mma(cudaStream_t s, const attention_args &a, pt_dtype dtype);
 
 #endif

@@ -47,7 +47,7 @@ DEV void take_transposed(uint16_t (*to)[KEYS + PAD], const S *x, int64_t first, 
   }
 }
 
-/* W: the width of heads, filled up with zeros. */
+/* W: the width of heads, padded with zeros. */
 template <class S, int W>
 __global__ void __launch_bounds__(MMA_THREADS, 2) attention_mma(attention_args a) {
   SHARED(uint16_t, ks, [KEYS][W + PAD]); /* first the queries */
@@ -95,7 +95,7 @@ __global__ void __launch_bounds__(MMA_THREADS, 2) attention_mma(attention_args a
     for (int r = 0; r < 2; r++) {
       high[r] = row_max(high[r]);
       high[r] = high[r] > top[r] ? high[r] : top[r];
-      /* nothing to look at yet: exp(-inf - 0) is 0, and a NaN stays one */
+      /* all masked so far: exp(-inf - 0) is 0, and a NaN stays one */
       float base = high[r] == -INFINITY ? 0.0f : high[r];
       fade[r] = pt_exp(top[r] - base);
       top[r] = high[r];

@@ -1,5 +1,5 @@
-/* blas.cu: large matrix products by cuBLAS, where it is installed. It thinks in columns, so a and b trade places.
-   Each stream has a handle and a workspace of its own: with both fixed, its bits repeat. */
+/* blas.cu: large matrix products by cuBLAS, where it is installed. It is column-major, so a and b are exchanged.
+   Each stream has a handle and a workspace of its own: with both fixed, results are reproducible. */
 #include <map>
 #include <mutex>
 

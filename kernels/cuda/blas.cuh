@@ -1,4 +1,4 @@
-/* blas.cuh: the few calls of cuBLAS that are made, as a table: the library is large and may be missing, so it is
+/* blas.cuh: the few cuBLAS functions in use, as a table: the library is large and may be missing, so it is
    opened at the first large product and never linked. In the simulator the same calls, with cuBLAS's rules for
    arguments, are work for the host's BLAS in the order of the stream (kernels/sim/cublas.cpp). */
 #ifndef PT_BLAS_CUH

@@ -1,4 +1,4 @@
-/* check.cuh: ids that come from the user are looked at before anything is written with them. */
+/* check.cuh: ids from the user are checked before anything is written through them. */
 #ifndef PT_CHECK_CUH
 #define PT_CHECK_CUH
 

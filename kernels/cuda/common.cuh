@@ -1,10 +1,10 @@
-/* common.cuh: what the files of the CUDA backend share: storage types and their conversions, vectors,
+/* common.cuh: shared by the files of the CUDA backend: storage types and their conversions, vectors,
    sums over warps and blocks, geometry of views, launches. Storage type is not compute type: f16 and
    bf16 are computed in float, small integers and bool in int64_t.
 
    These files are read by nvcc and by the host's C++ compiler with kernels/sim's cuda_runtime.h: a
    kernel is launched with LAUNCH and followed by launched(), shared memory is declared with SHARED or
-   DYN_SHARED. No float atomics, no contraction: where the CPU rounds alike, the bits are alike. */
+   DYN_SHARED. No float atomics, no contraction: where the CPU rounds alike, the bits are equal. */
 #ifndef PT_COMMON_CUH
 #define PT_COMMON_CUH
 
@@ -27,7 +27,7 @@
   kernel<<<(grid), (block), (shared), (stream)>>>(__VA_ARGS__)
 #endif
 #define DEV static __device__ __forceinline__
-/* In sums of products, which do not aim at the CPU's bits. */
+/* For sums of products, which need not have the CPU's bits. */
 #ifdef __CUDACC__
 #define MULTIPLY_ADD(a, b, c) fma(a, b, c)
 #else
@@ -40,7 +40,7 @@
 extern const pt_host *pti_host;
 /* The calling thread's stream on a device, which becomes the current one; NULL after a failure. */
 cudaStream_t pti_stream(int dev);
-/* To be called after every launch: false, with the reason, where it was refused. */
+/* Must be called after every launch: false, with the reason recorded, if it was refused. */
 bool launched(const char *op);
 /* Scratch memory of the device, freed in stream order. */
 void *pti_scratch(int dev, size_t bytes);
@@ -71,10 +71,10 @@ static inline unsigned looped(int64_t n, int64_t per = THREADS) {
   for (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < (n); \
        i += (int64_t)gridDim.x * blockDim.x)
 
-/* ---- division by numbers that a launch does not change ---- */
+/* ---- division by numbers that are constant during a launch ---- */
 
 /* n / d by a multiplication (Granlund and Montgomery, 1994), for n below 2^63, or 2^31: the hardware has no division,
-   and that of 64 bits is a call. d = 0 is taken for 1. */
+   and that of 64 bits is a call. d = 0 counts as 1. */
 struct divider {
   int64_t d;
   uint64_t magic;
@@ -320,7 +320,7 @@ static inline geometry geometry_of(const pti_iter *it) {
   }
   return g;
 }
-/* Where element i of each operand lies. */
+/* The offset of element i of each operand. */
 template <int NOP> DEV void locate(const geometry &g, uint32_t i, char **p) {
 #pragma unroll
   for (int o = 0; o < NOP; o++) p[o] = g.ptr[o];
@@ -349,7 +349,7 @@ template <class Fn> static bool for_pieces(const pti_iter *it, Fn fn) {
   return for_pieces(&half[0], fn) && for_pieces(&half[1], fn);
 }
 
-/* Whether operand o is dense in `dtype` and starts where vectors may. */
+/* Whether operand o is dense in `dtype` and aligned for vectors. */
 static inline bool is_flat(const pti_iter *it, int o, pt_dtype dtype) {
   int64_t size = size_of(it->dtype[o]);
   return it->nd == 1 && it->dtype[o] == dtype && aligned16(it->ptr[o]) &&

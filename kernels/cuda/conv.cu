@@ -1,7 +1,8 @@
 /* conv.cu: convolution in one to three dims, its gradient for the input (the transposed convolution) and
-   for the weight. Few groups: patches are packed for some images at a time and multiplied; many groups
-   (depthwise): each element is summed by itself. No two threads add to one element, so sums have one
-   order. Halves are multiplied as they are, by tensor cores, and summed in float. x (n, c, in...)  w (o, c / groups, k...)  y (n, o, out...), all dense. */
+   for the weight. With few groups, patches are packed for some images at a time and multiplied; with many
+   groups (depthwise), each element is summed by itself. No two threads add to one element, so sums have
+   a fixed order. Halves are multiplied as they are, by tensor cores, and summed in float.
+   x (n, c, in...)  w (o, c / groups, k...)  y (n, o, out...), all dense. */
 #include "common.cuh"
 #include "gemm.cuh"
 #include "slots.cuh"
@@ -19,7 +20,7 @@ struct conv_args {
   int nin, nout, taps;
 };
 
-/* False where a plane has more elements than an int counts. */
+/* False where a plane has too many elements for an int. */
 static bool args_of(const pti_conv *p, conv_args *q) {
   int64_t nin = 1, nout = 1, taps = 1, most = 0;
   memset(q, 0, sizeof *q);
@@ -90,7 +91,7 @@ __global__ void __launch_bounds__(THREADS)
     }
   }
 }
-/* x = bias + what its patches hold; they are of the type that sums are computed in. */
+/* x = bias + the sum of its patches, which are of the type in which sums are computed. */
 template <class S>
 __global__ void __launch_bounds__(THREADS)
     give_patches(conv_args q, S *x, const typename compute<S>::T *col, const S *bias, int64_t first,
@@ -287,7 +288,7 @@ static void data(int dev, cudaStream_t s, pt_dtype dtype, const conv_args &q, co
   });
 }
 
-/* A few tiles with long sums would leave a device idle: a sum is cut into parts, by shape alone. */
+/* A few tiles with long sums would leave the device idle: sums are split into parts, by shape alone. */
 static int64_t parts_of(const conv_args &q, int64_t k, int64_t length) {
   int64_t tiles = ((q.o + 63) / 64) * ((k + 63) / 64), parts = BUSY / tiles, most = length / PART;
   parts = parts > most ? most : parts;

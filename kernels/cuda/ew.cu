@@ -1,4 +1,4 @@
-/* ew.cu: which element-wise kernel a call takes: the dense one where all operands are, else the
+/* ew.cu: chooses the element-wise kernel of a call: the dense one if all operands are dense, else the
    strided one. */
 #include "ew.cuh"
 
@@ -13,7 +13,7 @@ static const dense_table *dense_for(pt_dtype dtype) {
   }
 }
 
-/* Gradients are not asked for placeholders' bytes: those operands have stride 0 and one element. */
+/* Gradients do not read placeholders: those operands have stride 0 and one element. */
 static bool run_dense(cudaStream_t s, const pti_iter *it, int op, int which, const numbers &num) {
   pt_dtype dtype = it->nop > 1 ? it->dtype[1] : it->dtype[0];
   const dense_table *table = dense_for(dtype);

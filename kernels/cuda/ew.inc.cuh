@@ -1,7 +1,7 @@
 /* ew.inc.cuh: the element-wise rows of ops.def as kernels. No op is named here: each row becomes a
    struct per formula (name_0 the value, name_1.. the gradients), each struct two kernels: `dense` for
-   one storage type, 16 bytes at a time, and `strided` for any views of any dtypes. A file of this
-   folder per storage type includes it with the tables that it wants. */
+   one storage type, 16 bytes at a time, and `strided` for any views of any dtypes. One file of
+   this folder per storage type includes it with the tables it needs. */
 #include "ew.cuh"
 
 template <bool BOOL, class S> struct result { typedef S type; };
@@ -57,7 +57,7 @@ template <class S> struct result<true, S> { typedef boolean type; };
 #undef TEST
 #undef NONE
 
-/* Inputs that a formula does not use are not loaded: the compiler sees it. */
+/* Inputs that a formula does not use are not loaded: the compiler drops the loads. */
 template <class F, class S> __global__ void __launch_bounds__(THREADS) dense(flat q, numbers num) {
   typedef typename compute<S>::T T;
   typedef typename result<F::BOOL != 0, S>::type R;
@@ -105,7 +105,7 @@ __global__ void __launch_bounds__(THREADS) strided(geometry q, numbers num) {
   store_any<T>(q.dtype[0], p[0], F::template at<T>(in, num));
 }
 
-/* Which rows a type has, as in kernels/cpu/elementwise/elementwise_loops.c. */
+/* The rows that a type has, as in kernels/cpu/elementwise/elementwise_loops.c. */
 #define KEEP(...) __VA_ARGS__
 #define DROP(...) NULL
 #define FLOATS_FLT KEEP

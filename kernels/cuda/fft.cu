@@ -30,7 +30,7 @@ template <class T> DEV cpx<T> unit(int64_t k, int64_t n) {
 template <class T> __global__ void __launch_bounds__(THREADS) fft_twiddles(cpx<T> *w, int64_t n) {
   FOR_EACH(k, n) w[k] = unit<T>(k, n);
 }
-/* exp(-pi i k k / n): the chirp of Bluestein's way. */
+/* exp(-pi i k k / n): the chirp of Bluestein's algorithm. */
 template <class T> __global__ void __launch_bounds__(THREADS) fft_chirp(cpx<T> *w, int64_t n) {
   FOR_EACH(k, n) w[k] = unit<T>(k * k % (2 * n), 2 * n);
 }
@@ -70,7 +70,7 @@ DEV void butterfly(cpx<T> *y, const cpx<T> *x, const cpx<T> *w, uint32_t n, uint
   for (int o = 0; o < P; o++) y[(size_t)o * s] = o ? times(u[o], w[(size_t)turn * o]) : u[o];
 }
 
-/* A line of n numbers, each `inner` wide, in passes whose radices stand in `codes`, 3 bits each. */
+/* A line of n numbers, each `inner` wide, in passes whose radices are in `codes`, 3 bits each. */
 struct passes {
   uint32_t n;
   int count;
@@ -188,7 +188,7 @@ __global__ void __launch_bounds__(THREADS)
     to[e] = chirp && i < q.n ? times(v, chirp[i]) : v;
   }
 }
-/* Back: where there is a chirp, what comes is an inverse transform with its parts exchanged. */
+/* The way back: with a chirp, the input is an inverse transform with its parts exchanged. */
 template <class T>
 __global__ void __launch_bounds__(THREADS)
     fft_give(fft_args q, const cpx<T> *from, int64_t length, const cpx<T> *chirp) {
@@ -211,7 +211,7 @@ __global__ void __launch_bounds__(THREADS)
       pass_at<T, P>(y + at, x + at, w, n, s, m, e);
   }
 }
-/* The conjugate chirp around zero, of which the spectrum is wanted. */
+/* The conjugate chirp around zero, whose spectrum is needed. */
 template <class T>
 __global__ void __launch_bounds__(THREADS)
     fft_filter(cpx<T> *to, const cpx<T> *chirp, int64_t n, int64_t length) {
@@ -293,7 +293,7 @@ static bool in_blocks(int dev, cudaStream_t s, const fft_args &q, const passes &
   return ok;
 }
 
-/* `length`: of the passes; longer than n by Bluestein's way. */
+/* `length`: of the passes; longer than n with Bluestein's algorithm. */
 template <class T>
 static bool in_passes(int dev, cudaStream_t s, const fft_args &q, const passes &f) {
   int64_t length = f.n, total = q.outer * length * q.inner;

@@ -1,5 +1,5 @@
-/* gemm.cu: matrix products, where cuBLAS does not take them: tiles through shared memory, in float and double, and with tensor
-   cores for half types (sums in float). Transposed operands are read where they lie. */
+/* gemm.cu: matrix products that do not go to cuBLAS: tiles through shared memory, in float and double, and with tensor
+   cores for half types (sums in float). Transposed operands are read in place. */
 #include "gemm.cuh"
 #include "mma.cuh"
 
@@ -59,7 +59,7 @@ template <class T> __global__ void __launch_bounds__(THREADS) tile_gemm(gemm_arg
     for (int j = 0; j < 4; j++) write_out<T>(q, c, m0 + ty + 16 * i, n0 + tx + 16 * j, acc[i][j]);
 }
 
-/* Rows r0 .. r0 + 63 and k from k0 on of an operand, zeros beyond: 16 bytes at a time along the side that lies dense,
+/* Rows r0 .. r0 + 63 and k from k0 on of an operand, zeros beyond: 16 bytes at a time along the side that is dense,
    where `wide`. */
 template <class S>
 DEV void take_halves(uint16_t (*to)[MMA_DEPTH + 8], const S *x, int64_t rows, int64_t depth,

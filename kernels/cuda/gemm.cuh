@@ -1,4 +1,4 @@
-/* gemm.cuh: the two ways of a matrix product: cuBLAS (blas.cu) where it is here and the product is large, else the
+/* gemm.cuh: the two methods of a matrix product: cuBLAS (blas.cu) if installed and the product is large, else the
    kernels of gemm.cu. */
 #ifndef PT_GEMM_CUH
 #define PT_GEMM_CUH

@@ -1,13 +1,13 @@
-/* index.cu: moving and adding elements to places that other elements name. Ids are checked first, all of
-   them. Where ids meet, the last one wins or they are added in their order, whatever the order of
-   threads: additions run down the ids in one thread, or down a stable sort of them in one thread per
-   place, and moves ask first who wins. */
+/* index.cu: moving and adding elements to places given by other elements. All ids are checked first.
+   Where ids are equal, the last one wins or they are added in their order, regardless of the order of
+   threads: additions follow the ids in one thread, or a stable sort of them in one thread per place,
+   and moves first determine the winner. */
 #include "check.cuh"
 #include "slots.cuh"
 
-enum { FEW_IDS = 32 /* along a dim, that are not worth sorting */ };
+enum { FEW_IDS = 32 /* along a dim, too few to be worth sorting */ };
 
-/* (outer, n, inner) is what ids point into; (outer, k, inner) is the other side. */
+/* (outer, n, inner) is what the ids index; (outer, k, inner) is the other side. */
 struct index_args {
   int64_t outer;
   divider n, inner, k;
@@ -40,7 +40,7 @@ __global__ void __launch_bounds__(THREADS)
 template <class E> __global__ void __launch_bounds__(THREADS) take(index_args q, E *y, const E *x) {
   FOR_EACH(e, q.outer * q.k.d * q.inner.d) y[e] = x[named_by(q, e)];
 }
-/* winner[i]: the last of k that names element i of (outer, n, inner), or of n alone. */
+/* winner[i]: the last of k that refers to element i of (outer, n, inner), or of n alone. */
 __global__ void __launch_bounds__(THREADS) find_winners(index_args q, int *winner, int64_t count) {
   FOR_EACH(e, count) {
     int64_t at = q.each ? named_by(q, e) : place(q, q.id[e]);
@@ -141,7 +141,7 @@ static void launch_add(cudaStream_t s, const index_args &q, const int64_t *sorte
   else
     LAUNCH((add_in_order<S>), looped(q.outer * q.inner.d), THREADS, 0, s, q, (S *)y, (const S *)x);
 }
-/* Places and where they came from, sorted along k, in `to`; behind them is room for the unsorted ones. */
+/* Places and where they came from, sorted along k, in `to`; followed by room for the unsorted ones. */
 static bool sort_places(int dev, cudaStream_t s, const index_args &q, int64_t *to, int64_t count) {
   pti_rows r = {PT_I64, q.each ? q.outer : 1, q.k.d, q.each ? q.inner.d : 1};
   int64_t *unsorted = to + 2 * count;
@@ -255,7 +255,7 @@ __global__ void __launch_bounds__(THREADS) count_chunks(nonzero_args q, int64_t 
   found = block_sum(found);
   if (threadIdx.x == 0) count[blockIdx.x] = found;
 }
-/* In place, by one block; the total goes behind the last. */
+/* In place, by one block; the total follows the last. */
 __global__ void __launch_bounds__(THREADS) running_sum(int64_t *count, int64_t chunks) {
   SHARED(int64_t, part, [THREADS]);
   int64_t per = (chunks + THREADS - 1) / THREADS, lo = threadIdx.x * per;

@@ -27,7 +27,7 @@ struct mma_lane {
   float *d;
   const uint32_t *a, *b;
 };
-/* The last lane to arrive computes for the warp. In which order the hardware adds is not documented;
+/* The last lane to arrive computes for the warp. The order in which the hardware adds is not documented;
    here k goes upwards. */
 template <class S>
 __attribute__((no_sanitize("thread"))) static inline void mma_warp(uint64_t *lane) {

@@ -1,5 +1,5 @@
 /* nll.cu: the negative log likelihood of a class per position, and its gradient. Targets are checked
-   before anything is written; whoever asks waits for that. */
+   before anything is written, and the caller waits for that. */
 #include "check.cuh"
 
 struct nll_args {
@@ -34,7 +34,7 @@ __global__ void __launch_bounds__(THREADS) nll_kernel(nll_args q) {
     store_any<double>(q.dtype, q.w + i * q.size, w);
   }
 }
-/* What was ignored has weight 0 and may be no class at all. */
+/* An ignored target has weight 0 and need not be a class. */
 __global__ void __launch_bounds__(THREADS) nll_grad_kernel(nll_args q) {
   FOR_EACH(i, q.outer * q.inner) {
     double w = load_any<double>(q.dtype, q.w + i * q.size);

@@ -1,7 +1,6 @@
 /* norm.cu: layer, group, instance and RMS normalisation and their gradients, and the sums and affine maps
-   by channel of which batch normalisation is made. A warp or a block has a row, which it keeps where it fits; a block
-   has a channel; sums are in double,
-   statistics and what goes by channel in the type that is computed in (float for halves). */
+   by channel that make up batch normalisation. A warp or a block has a row, which it keeps in registers if it fits; a
+   block has a channel; sums are in double, statistics and values by channel in the compute type (float for halves). */
 #include "common.cuh"
 
 struct norm_args {
@@ -205,7 +204,7 @@ template <class S> static void launch_grad(int dev, cudaStream_t s, norm_args q,
   int64_t columns = q.columns * q.period;
   unsigned side = q.inner.d == 1 ? 32 : 1;
   if (!(q.gw || q.gb) || columns == 0) return;
-  /* few columns with many rows would leave a device idle: rows are cut, by shape alone */
+  /* few columns with many rows would leave the device idle: rows are split, by shape alone */
   int64_t count = (q.rows + q.period - 1) / q.period * q.inner.d, blocks = blocks_of(columns, side);
   int64_t segments = BUSY / blocks, most = count / SEGMENT;
   segments = segments > most ? most : segments;

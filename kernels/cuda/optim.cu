@@ -9,13 +9,13 @@ struct member {
   const void *g;
   void *s[3];
   int64_t n;
-  double c[3]; /* what depends on the number of the step */
+  double c[3]; /* values that depend on the number of the step */
 };
 struct members {
   member m[MEMBERS];
 };
 
-/* What a step reads and writes of one element; x is the gradient. */
+/* The values that a step reads and writes for one element; x is the gradient. */
 template <class T> struct element { T p, x, s[3]; };
 
 struct sgd_step {
@@ -168,7 +168,7 @@ static void step_list(cudaStream_t s, const members &all, int n, int64_t most, c
   LAUNCH((step_kernel<S, Step>), dim3(blocks, (unsigned)n), THREADS, 0, s, all, step);
 }
 
-/* Tensors of one dtype go together; `c` fills in the numbers of the step of each. */
+/* Tensors of one dtype share launches; `c` fills in the step's numbers for each. */
 template <class Step, class Numbers>
 static bool step_all(int dev, const pti_param *p, int n, const Step &step, Numbers c,
                      const char *name) {

@@ -1,6 +1,6 @@
 /* plugin.cu: the entry point and the table of the backend; its memory, streams, marks and errors. Each
    host thread has a stream of its own on each device and may choose another; nothing runs in the null
-   stream. Streams are never destroyed: at the end of the process the run-time library may be gone. */
+   stream. Streams are never destroyed: at the end of the process the run-time library may already be unloaded. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -22,17 +22,17 @@ enum { MAX_DEVICES = 16, RECENT = 8, POOL = 32 /* streams that scripts get in tu
 
 const pt_host *pti_host;
 static int device_count;
-static bool wait_always; /* PT_DEVICE_SYNC: errors come with the op that made them */
+static bool wait_always; /* PT_DEVICE_SYNC: the op at fault raises the error */
 
 /* ---- errors ---- */
 
-/* What this thread launched last: a fault shows only at a later wait. */
+/* The last launches of this thread: a fault is seen only at a later wait. */
 static thread_local struct {
   const char *op[RECENT];
   unsigned n;
 } recent;
 
-/* What gives things back does not fail: a fault is an error of the next wait. */
+/* Releasing never fails: a fault is reported by the next wait. */
 static void quietly(cudaError_t e) {
   if (e != cudaSuccess) cudaGetLastError();
 }
@@ -75,11 +75,11 @@ bool pti_no_kernel(const char *op, pt_dtype dtype) {
 /* ---- streams ---- */
 
 static std::mutex stream_lock;
-static std::vector<cudaStream_t> spare[MAX_DEVICES]; /* of threads that ended */
+static std::vector<cudaStream_t> spare[MAX_DEVICES]; /* of threads that have ended */
 static cudaStream_t pool[MAX_DEVICES][POOL];
 static unsigned turn[MAX_DEVICES];
 
-/* A thread that ends leaves its streams to those that come. */
+/* A thread that ends leaves its streams to later threads. */
 static thread_local struct own_streams {
   cudaStream_t own[MAX_DEVICES] = {}, chosen[MAX_DEVICES] = {};
   ~own_streams() {
@@ -279,7 +279,7 @@ static pti_slots all_slots(void) {
 extern "C" __attribute__((visibility("default"))) const pt_backend *
 pt_backend_open(uint32_t abi, const pt_host *host) {
   static pt_backend b;
-  if (abi != PT_BACKEND_ABI) return NULL; /* the engine says so */
+  if (abi != PT_BACKEND_ABI) return NULL; /* the engine reports the error */
   pti_host = host;
   const char *wait = getenv("PT_DEVICE_SYNC");
   wait_always = wait && *wait && *wait != '0';

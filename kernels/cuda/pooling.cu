@@ -1,6 +1,6 @@
 /* pooling.cu: pooling over windows in one to three dims: the largest of a window with its place, the average,
-   and the gradient of the average. A thread has an output, or for the gradient an input, which asks the
-   windows that hold it. x (planes, in...) -> y (planes, out...), dense. */
+   and the gradient of the average. A thread has an output, or for the gradient an input, and goes through
+   the windows that contain it. x (planes, in...) -> y (planes, out...), dense. */
 #include "common.cuh"
 
 struct window_args {
@@ -68,7 +68,7 @@ DEV box box_at(const window_args &q, int64_t o) {
   box b = {{window(q, 0, z), window(q, 1, y), window(q, 2, o % q.row)}};
   return b;
 }
-/* n: elements of the window that are there. */
+/* n: elements of the window inside the image. */
 template <class T> DEV T divisor_of(const window_args &q, const box &b, int64_t n) {
   if (q.divisor > 0) return (T)q.divisor;
   if (q.count_pad) return (T)(b.d[0].count * b.d[1].count * b.d[2].count);
@@ -114,7 +114,7 @@ __global__ void __launch_bounds__(THREADS, 4) avg_pool_kernel(window_args q, S *
   }
 }
 
-/* Windows first .. last of dim d that may hold position i. */
+/* Windows first .. last of dim d that may contain position i. */
 DEV void windows_around(const window_args &q, int d, int64_t i, int64_t *first, int64_t *last) {
   if (q.adaptive) {
     *first = i * q.out[d] / q.in[d];

@@ -1,4 +1,4 @@
-/* random.cu: random numbers, the CPU's bits: element i of a draw is made of lane i % 4 of the Philox
+/* random.cu: random numbers, the CPU's bits: element i of a draw comes from lane i % 4 of the Philox
    words at counter ctr + i / 4, see kernels/cpu/random/random.c. A thread makes the four numbers of a counter. */
 #include "../draw.h"
 #include "common.cuh"

@@ -1,12 +1,12 @@
-/* reduce.cu: reductions over any dims of anything, and extremes with their places. A block of threads
-   has COLUMNS outputs side by side, and for each as many threads as remain, which take every so-many-th
-   of the elements that go; their partial results are combined in a fixed order. A long reduction to
-   few outputs is also cut into segments, which depend on shapes alone. */
+/* reduce.cu: reductions over any dims of any view, and extremes with their positions. A block of threads
+   has COLUMNS outputs side by side, and divides its threads among them; each thread strides over the
+   reduced elements, and partial results are combined in a fixed order. A long reduction to few outputs
+   is also cut into segments, which depend only on shapes. */
 #include "common.cuh"
 
 enum { SEGMENT = 1 << 15, MOST_SEGMENTS = 512, BUSY = 256 /* blocks that fill a device */ };
 
-/* The dims that stay, or those that go; strides in bytes, the last dim is the innermost. */
+/* The dims that are kept, or those that are reduced; strides in bytes, the last dim is the innermost. */
 struct axes {
   int nd;
   int64_t n;
@@ -16,12 +16,12 @@ struct axes {
 struct reduce_args {
   axes kept, gone;
   const char *x;
-  char *value; /* NULL where only the place is wanted */
+  char *value; /* NULL where only the position is wanted */
   char *index; /* int64, NULL where only the value is */
   int in_dtype, out_dtype, base;
   int64_t value_size; /* strides of `out` are in elements */
   double scale;
-  int64_t segment; /* elements of what goes in one */
+  int64_t segment; /* reduced elements in a segment */
   void *part;      /* (segments, kept.n) partial results, or NULL */
 };
 

@@ -1,5 +1,5 @@
 /* rnn.cu: one layer and direction of an LSTM, GRU or plain RNN over a whole sequence: for each step a product
-   with the recurrent weights and one kernel for the cell. See kernels/cpu/rnn/rnn.c for what is packed how. */
+   with the recurrent weights and one kernel for the cell. See kernels/cpu/rnn/rnn.c for the layouts. */
 #include "common.cuh"
 #include "slots.cuh"
 
@@ -144,7 +144,7 @@ bool pti_cuda_rnn_grad(int dev, const pti_rnn *p, const pti_rnn_data *d) {
     q.n = step_rows(p, step, &q.row);
     if (q.n * p->h == 0) continue;
     BY_WIDE(p->dtype, backward, s, q);
-    /* of the state: what the gates pass on, beside what the GRU's z carried over */
+    /* of the state: the part through the gates, in addition to the GRU's part through z */
     ok = launched("rnn backward") && product(dev, p->dtype, false, q.n, p->h, width,
                                              (const char *)d->g_pre + q.row * width * size, d->w_hh,
                                              p->h, p->kind == PTI_GRU ? 1 : 0, d->g_h0);

@@ -1,5 +1,5 @@
-/* slots.cuh: the slots of slots.def as functions of this backend, for those who call one of another file. A kernel whose
-   arguments are not the slot's is a symbol that the linker does not find. */
+/* slots.cuh: the slots of slots.def as functions of this backend, for calls across files. A kernel whose arguments
+   differ from the slot's is a symbol that the linker does not find. */
 #ifndef PT_SLOTS_CUH
 #define PT_SLOTS_CUH
 

@@ -1,9 +1,9 @@
-/* softmax.cu: softmax, its logarithm, and their gradients. Along rows a warp has a row, which it keeps
-   in registers where it fits, or a block has one; down columns a thread has a column, next to its
-   neighbours. Sums are kept in double, as on the CPU. */
+/* softmax.cu: softmax, its logarithm, and their gradients. Along rows, a warp has a row, which it keeps
+   in registers if it fits, or a block has one; down columns, a thread has a column, next to those of
+   its neighbours. Sums are kept in double, as on the CPU. */
 #include "common.cuh"
 
-enum { WARPS = THREADS / 32, LONG = 2048 /* elements of a row that get a block */ };
+enum { WARPS = THREADS / 32, LONG = 2048 /* rows of more elements get a block */ };
 
 template <class T> DEV T least(void) { return T(-HUGE_VAL); }
 

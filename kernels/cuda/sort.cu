@@ -1,6 +1,6 @@
 /* sort.cu: stable sorting of lines, running sums and extremes, and binary search in sorted lines. A value
-   becomes an unsigned key that orders as the value does (NaN last), its place breaks ties; tiles of a line are
-   sorted in shared memory and then merged in pairs, where each entry finds its place by bisection. */
+   becomes an unsigned key of the same order (NaN last), with ties broken by position; tiles of a line are
+   sorted in shared memory and then merged in pairs, where bisection gives each entry its place. */
 #include "common.cuh"
 
 enum { TILE = 1024 };
@@ -37,7 +37,7 @@ struct sort_args {
   char *y;
   int64_t *index;
 };
-/* Where a line begins whose dim has `n` entries. */
+/* The start of a line whose dim has `n` entries. */
 DEV int64_t line_start(const sort_args &q, int64_t line, int64_t n) {
   return line / q.inner * n * q.inner + line % q.inner;
 }
@@ -158,7 +158,7 @@ struct scan_args {
   int64_t *index;
 };
 
-/* What a part of a line comes to: a sum or product, or an extreme and where it stands. */
+/* The result of a part of a line: a sum or product, or an extreme and its position. */
 template <class T> struct state {
   typename compute<T>::Sum sum;
   T best;
@@ -203,7 +203,7 @@ template <class T> __global__ void __launch_bounds__(THREADS) scan_lines(scan_ar
     }
   }
 }
-/* A block per line: each thread a piece, then all pieces that go before it. */
+/* A block per line: each thread scans a piece, then adds in all pieces before it. */
 template <class T> __global__ void __launch_bounds__(THREADS) scan_long(scan_args q) {
   SHARED(state<T>, part, [THREADS]);
   int64_t start = blockIdx.x / q.inner * q.n * q.inner + blockIdx.x % q.inner;
