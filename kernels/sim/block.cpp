@@ -1,7 +1,7 @@
 /* block.cpp: the threads of a block as fibers of one host thread, started lazily: a fiber runs thread
-   after thread in a loop, and only when one waits is it parked and another started. So a kernel that
-   never waits is a plain loop. Barriers and warp operations complete when all that must come have
-   come; if one cannot come any more, that is the error. */
+   after thread in a loop, and only when one waits is it parked and another started, so a kernel that
+   never waits is a plain loop. Barriers and warp operations complete when all the threads they need
+   have arrived; if one can no longer arrive, that is the error. */
 #include "sim.h"
 
 #include <pthread.h>
@@ -12,7 +12,7 @@
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
 
-/* Saves the callee-saved registers on the stack and its pointer in *save, and goes on from `load`. */
+/* Saves the callee-saved registers on the stack and its pointer in *save, and continues from `load`. */
 extern "C" void sim_switch(void **save, void *load);
 #if defined(__x86_64__)
 asm(".text\n.globl sim_switch\n.hidden sim_switch\n.type sim_switch,@function\nsim_switch:\n"
@@ -101,7 +101,7 @@ static fiber *new_fiber(context *x) {
   return f;
 }
 
-/* The running thread waits; straight to the next one that can go on. */
+/* The running thread waits; switches directly to the next one that can continue. */
 static void park(int kind, const char *file, int line) {
   context *x = running;
   fiber *me = x->current, *to = NULL;
@@ -164,7 +164,7 @@ static int source_lane(const group *g, unsigned l) {
   return src < 0 || src > 31 ? (int)l : src;
 }
 
-/* The last lane to arrive answers for all and wakes the others. */
+/* The last lane to arrive computes the result for all and wakes the others. */
 static uint64_t complete(context *x, group *g, unsigned w, unsigned lane) {
   unsigned ballot = 0;
   uint64_t mine = 0;
@@ -236,7 +236,7 @@ void *shared(const void *key, size_t bytes, size_t align) {
     stop_kernel();
   }
   x->arrays[x->narrays++] = {key, at, bytes};
-  x->used = at + bytes + 16; /* a gap, so that an index beyond the end meets nothing */
+  x->used = at + bytes + 16; /* a gap, so that an index beyond the end hits no other array */
   return x->arena + at;
 }
 static size_t dynamic_at(const call *c) { return ARENA - ((c->shared + 15) & ~(size_t)15); }
@@ -267,7 +267,7 @@ static void begin_block(context *x, const call *c, unsigned b) {
   x->started = x->exited = x->at_barrier = x->at_warp = x->head = x->tail = 0;
   x->epoch++;
   x->tid = NONE;
-  memset(x->arena, 0xff, x->used); /* a NaN in every float type: nobody has written */
+  memset(x->arena, 0xff, x->used); /* a NaN in every float type: uninitialised */
   if (c->shared) memset(x->arena + dynamic_at(c), 0xff, c->shared);
   if (checked) check_block(x);
   x->used = 0;
@@ -277,7 +277,7 @@ static void begin_block(context *x, const call *c, unsigned b) {
   if (!same) shuffle_threads(x, b);
 }
 
-/* Fibers are left where they stand; kernels own nothing. */
+/* Fibers are abandoned where they are; kernels own nothing. */
 static void abandon(context *x) {
   for (fiber *f : x->all) {
     munmap(f->stack, STACK);
@@ -352,7 +352,7 @@ static context *new_context(void) {
   return x;
 }
 
-/* PT_SIM_FAULT=NAME: kernels with this in their name fault, so that it can be seen what a fault does. */
+/* PT_SIM_FAULT=NAME: kernels with this in their name fault, to test the handling of faults. */
 static bool must_fault(const call *c) {
   static const char *name = getenv("PT_SIM_FAULT");
   if (name == NULL || !*name || !strstr(c->kernel, name)) return false;

@@ -1,5 +1,5 @@
-/* bugs.cu: kernels and calls that are wrong, one for each thing that the checked build of the simulated device
-   must see, and their right twins, which it must let pass. Built into build/sim/bugs.so; spec/c/sim.c runs them. */
+/* bugs.cu: faulty kernels and calls, one for each kind of fault that the checked build of the simulated device
+   must detect, and correct counterparts, which it must accept. Built into build/sim/bugs.so; run by spec/c/sim.c. */
 #include <cuda_runtime.h>
 #include <stdio.h>
 
@@ -11,7 +11,7 @@ __global__ void out_of_bounds(float *y, int n) {
 }
 __global__ __attribute__((no_sanitize("thread"))) void unseen(float *y, int n) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;
-  if (i <= n) y[i] = 1; /* the same in the plain build: the page behind the block is closed */
+  if (i <= n) y[i] = 1; /* also in the plain build: the page after the block is inaccessible */
 }
 __global__ void early_return(float *y, int n) {
   SHARED(float, s, [64]);
@@ -80,7 +80,7 @@ __global__ void dynamic(float *y) {
 
 struct bench {
   cudaStream_t s, other;
-  float *y, *x, *pinned; /* device: y of zeros, x that nobody wrote */
+  float *y, *x, *pinned; /* device: y of zeros, x uninitialised */
   int *id;               /* device: zeros */
   float seen;
 };
@@ -100,7 +100,7 @@ static void other_stream(bench &b, bool wait) {
   cudaEventDestroy(e);
 }
 
-/* `said`: a part of the report, or "" where all is well and `seen` tells. */
+/* `said`: a part of the report, or "" where there is no fault and `seen` checks the result. */
 struct bug {
   const char *name, *said;
   float seen;
@@ -174,7 +174,7 @@ static const bug bugs[] = {
 
 extern "C" void pt_sim_reset(unsigned order);
 
-/* Runs them all; tells of each whether it was seen as it should be, and what was said. */
+/* Runs them all; prints for each whether it was detected as it should be, and the report. */
 extern "C" __attribute__((visibility("default"))) void
 pt_sim_bugs(void (*tell)(void *ud, const char *name, bool good, const char *said), void *ud) {
   int n;

@@ -1,8 +1,8 @@
 /* check.cpp: every access of a kernel, in the checked build. There the .cu files are compiled with
    -fsanitize=thread, but its library is not linked: the calls that the compiler puts before each
-   access come here. Each byte of device and shared memory knows whether it was written and who
-   touched it last, so bounds, freed blocks, alignment, reads of what nobody wrote, races and host
-   pointers are all reported, with the kernel and the source line. In the plain build nothing here is
+   access come here. For each byte of device and shared memory it is known whether it was written
+   and which thread accessed it last, so bounds, freed blocks, alignment, uninitialised reads, races and
+   host pointers are all reported, with the kernel and the source line. In the plain build nothing here is
    called. */
 #include "sim.h"
 
@@ -84,7 +84,7 @@ static void line_of(uintptr_t pc, char *to, size_t size) {
 
 /* ---- one access ---- */
 
-/* Whether an earlier access is done before this one, whatever the order of threads. */
+/* Whether an earlier access precedes this one in every order of threads. */
 static bool ordered(const access &a, const context *x, bool in_block) {
   if (a.launch != x->launch) return true;
   if (a.block != x->block) return in_block;
@@ -171,7 +171,7 @@ void atomic_access(const void *p, size_t n, const void *caller) {
 }
 } // namespace sim
 
-/* ---- what the compiler calls ---- */
+/* ---- functions that the compiler calls ---- */
 
 #define PC ((uintptr_t)__builtin_return_address(0))
 #define HOOK(n)                                                                  \

@@ -1,7 +1,7 @@
-/* count.cpp: memory traffic of kernels, counted in the checked build where PT_SIM_COUNT names a file for the result. The
-   threads of a warp run one after the other here; what they do at one instruction for the k-th time is taken for
-   one request, as the hardware would make it. Of a request to global memory the sectors (32 bytes) that it touches are
-   counted, and the bytes that it asks for; of one to shared memory the passes that its banks (32 of 4 bytes) need.
+/* count.cpp: memory traffic of kernels, counted in the checked build where PT_SIM_COUNT names a file for the result.
+   The threads of a warp run one after the other here; their k-th accesses at one instruction count as one request, as
+   the hardware would make it. For a request to global memory, the sectors (32 bytes) it touches and the bytes it
+   requests are counted; for one to shared memory, the passes that its banks (32 of 4 bytes) need.
    scripts/tools/cuda_report.lua reads the file. */
 #include "sim.h"
 
@@ -29,7 +29,7 @@ struct totals {
 };
 static std::unordered_map<uint64_t, request> requests; /* of the running block */
 static std::unordered_map<uint64_t, uint32_t>
-    occasion; /* how often a thread was at an instruction */
+    occasion; /* how often a thread has executed an instruction */
 static std::map<std::string, totals> kernels;
 static uint32_t last_launch;
 

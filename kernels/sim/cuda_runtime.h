@@ -2,7 +2,7 @@
    the names of CUDA that kernels/cuda uses: built-in variables, shared memory, barriers, warp
    operations, atomics, and the calls of the run-time library. A kernel is launched with LAUNCH and
    declares shared memory with SHARED or DYN_SHARED (kernels/cuda/common.cuh has them for nvcc);
-   nothing else differs from CUDA. What stands behind is in block.cpp, memory.cpp, stream.cpp. */
+   nothing else differs from CUDA. The implementation is in block.cpp, memory.cpp, stream.cpp. */
 #ifndef SIM_CUDA_RUNTIME_H
 #define SIM_CUDA_RUNTIME_H
 
@@ -131,14 +131,14 @@ void launch_args(const char *name, const char *file, int line, void (*kernel)(P.
       (const void *)kernel, s);
 }
 
-/* ---- what a thread may do with the others ---- */
+/* ---- cooperation between threads ---- */
 
 void *shared(const void *key, size_t bytes, size_t align); /* the block's array of a declaration */
 void *dyn_shared(void);
 void barrier(const char *file, int line);
 enum warp_kind { WARP_SYNC, WARP_BALLOT, WARP_IDX, WARP_XOR, WARP_DOWN, WARP_UP, WARP_CALL };
 uint64_t warp_op(warp_kind k, unsigned mask, uint64_t value, int arg, const char *file, int line);
-/* A collective of all 32 lanes, computed once by `fn` from what each brought. */
+/* A collective of all 32 lanes, computed once by `fn` from the inputs of all. */
 void warp_call(void (*fn)(uint64_t *lane), void *arg, const char *file, int line);
 void atomic_access(const void *p, size_t bytes, const void *caller);
 
@@ -155,7 +155,7 @@ template <class T> inline T from_bits(uint64_t u) {
 }
 inline unsigned mask_of(unsigned mask = 0xffffffffu) { return mask; }
 
-/* Threads of a block take turns where they wait, so no other thread can come between. */
+/* Threads of a block switch only where they wait, so no other thread can intervene. */
 template <class T, class F> __attribute__((noinline, no_sanitize("thread"))) T atomic(T *p, F f) {
   atomic_access(p, sizeof *p, __builtin_return_address(0));
   T old, now;

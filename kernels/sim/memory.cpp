@@ -1,5 +1,5 @@
-/* memory.cpp: device memory. Each block ends at a page that nobody may touch and its address is not used
-   again for long, so an index beyond the end and a freed block fault, and the fault's address tells
+/* memory.cpp: device memory. Each block ends at an inaccessible page and its address is not reused
+   for a long time, so an index beyond the end and a freed block fault, and the fault's address tells
    which block it was. With PT_SIM_PROTECT=1, and in the checked build, all of it is also closed to the
    host except while a stream runs, so host code that touches device memory faults too; that costs two
    system calls for each live block and wait. */
@@ -73,7 +73,7 @@ static void describe_address(const char *a, char *to, size_t size) {
 static void on_fault(int signal, siginfo_t *info, void *more) {
   char who[200], where[200];
   context *x = running_here();
-  if (x == NULL && !is_device(info->si_addr)) { /* not ours */
+  if (x == NULL && !is_device(info->si_addr)) { /* not the simulator's */
     struct sigaction *old = signal == SIGSEGV ? &old_segv : &old_bus;
     if ((old->sa_flags & SA_SIGINFO) && old->sa_sigaction) old->sa_sigaction(signal, info, more);
     else sigaction(signal, old, NULL); /* the fault comes again */
@@ -137,7 +137,7 @@ const block *owner(const void *p, size_t bytes) {
   return b.live && (char *)p + bytes <= b.p + b.bytes ? &b : NULL;
 }
 
-/* Addresses for `pages` and the closed one behind them: those that were freed longest ago, or new ones. */
+/* Addresses for `pages` and the inaccessible one after them: those freed longest ago, or new ones. */
 static char *take_pages(int d, size_t pages) {
   std::vector<char *> &old = reusable[d][pages];
   if (!old.empty()) {
@@ -152,7 +152,7 @@ static char *take_pages(int d, size_t pages) {
   return page;
 }
 
-/* A freed block is remembered, and its addresses kept from use, until QUARANTINE others were freed. */
+/* A freed block is remembered, and its addresses not reused, until QUARANTINE others have been freed. */
 static void quarantine(const block &b) {
   std::deque<block> &queue = freed[b.dev];
   queue.push_back(b);
@@ -177,7 +177,7 @@ cudaError_t cudaMalloc(void **out, size_t bytes) {
   char *page = take_pages(d, pages);
   if (page == NULL || mprotect(page, pages * PAGE, PROT_READ | PROT_WRITE) != 0)
     return last_error = cudaErrorMemoryAllocation;
-  char *p = page + pages * PAGE - size; /* ends at the closed page */
+  char *p = page + pages * PAGE - size; /* ends at the inaccessible page */
   memset(page, 0xff, pages * PAGE);     /* a NaN in every float type */
   if (protect && !opened) mprotect(page, pages * PAGE, PROT_NONE);
   blocks[p] = {p, page, bytes, pages, true, d};

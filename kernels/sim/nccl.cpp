@@ -1,8 +1,8 @@
 /* nccl.cpp: NCCL in the simulator, for ranks that are threads of one process. A call returns at once; it goes to the
    streams of its ranks when the last of them has made it, and until then is "in progress", as it may be with a
-   communicator that does not block. There it waits for what all ranks' streams were given before it; each rank's result
-   is written in the order of its own stream. Ranks that disagree, or share a device, are told so, where the library
-   may hang. */
+   communicator that does not block. There it waits for the work queued before it on all ranks' streams; each rank's
+   result is written in the order of its own stream. Ranks that disagree, or share a device, get an error, where the
+   real library may hang. */
 #include "nccl.h"
 
 #include <stdio.h>
@@ -33,7 +33,7 @@ struct part {
   char *out;
   std::vector<piece> sends, recvs;
   cudaStream_t stream;
-  cudaEvent_t before; /* all that its stream had been given */
+  cudaEvent_t before; /* all work queued on its stream before */
 };
 struct collective {
   std::vector<part> parts;
@@ -51,7 +51,7 @@ struct collective {
 struct world {
   int size, joined = 0;
   std::vector<int> device;                               /* -1: has not joined */
-  std::map<uint64_t, std::shared_ptr<collective>> calls; /* that some ranks have still to make */
+  std::map<uint64_t, std::shared_ptr<collective>> calls; /* not yet made by some ranks */
   ncclResult_t broken = ncclSuccess;
   std::string why;
 };
@@ -83,7 +83,7 @@ static ncclResult_t refuse(world &w, ncclResult_t r, const std::string &why) {
   return w.broken = w.broken == ncclSuccess ? r : w.broken;
 }
 
-/* ---- what a collective computes ---- */
+/* ---- the results of a collective ---- */
 
 static size_t size_of(int type) {
   return type == ncclInt64 || type == ncclFloat64   ? 8
@@ -100,7 +100,7 @@ template <class T> static T combine(int op, T a, T b) {
   default: return (T)(a + b);
   }
 }
-/* Elements of type M in memory, added up as type T in the order of the ranks. */
+/* Elements of type M in memory, summed as type T in the order of the ranks. */
 template <class M, class T, class LOAD, class STORE>
 static void reduce_as(const std::vector<const char *> &in, size_t n, int op, char *out, LOAD load,
                       STORE store) {
@@ -309,7 +309,8 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t *comm, int size, ncclUniqueId id,
   char here[64];
   snprintf(here, sizeof here, "process %d,", (int)getpid());
   if (size < 1 || rank < 0 || rank >= size || config->blocking != 0) return ncclInvalidArgument;
-  if (key.rfind(here, 0) != 0) return ncclSystemError; /* another process's: there is no network */
+  if (key.rfind(here, 0) != 0)
+    return ncclSystemError; /* from another process: there is no network */
   std::lock_guard<std::mutex> guard(nccl_lock);
   std::shared_ptr<world> &w = worlds[key];
   if (!w) {

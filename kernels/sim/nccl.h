@@ -1,5 +1,5 @@
-/* nccl.h: the simulated NCCL, seen by kernels/nccl: the names and numbers of the library that the plug-in uses. What stands
-   behind is in nccl.cpp. */
+/* nccl.h: the simulated NCCL, seen by kernels/nccl: the names and numbers of the library that the plug-in uses. The
+   implementation is in nccl.cpp. */
 #ifndef SIM_NCCL_H
 #define SIM_NCCL_H
 

@@ -1,5 +1,5 @@
-/* sim.h: what the files of the simulated device share. One kernel runs at a time, under `sim_lock`,
-   whichever host thread's synchronisation made it run; so the state of the running block is plain
+/* sim.h: shared by the files of the simulated device. One kernel runs at a time, under `sim_lock`,
+   on whichever host thread's synchronisation started it; so the state of the running block is plain
    static data. */
 #ifndef SIM_H
 #define SIM_H
@@ -41,7 +41,7 @@ struct group { /* lanes of a warp that have arrived at an operation */
   uint64_t in[32];
   int arg[32];
 };
-/* The last write and read of a byte, for finding races: who, and when. */
+/* The last write and read of a byte, for finding races: by which thread, and when. */
 struct access {
   uint32_t launch, block, epoch, pc;
   uint16_t thread;
@@ -111,7 +111,7 @@ void drain_all(void);
 void forget_streams(void);
 int current_device(void);
 
-/* check.cpp: what the checked build knows of each byte of device memory */
+/* check.cpp: what the checked build knows about each byte of device memory */
 enum byte_state { NEVER, ALLOCATED, WRITTEN, FREED };
 extern bool checked; /* kernels were built with hooks */
 void check_start(void);

@@ -1,6 +1,6 @@
-/* stream.cpp: streams, events, copies. A stream is a queue that runs only when somebody waits for it:
-   what was launched is not done until then, and other streams are left behind as long as events
-   allow, so a missing wait gives a wrong value every time. */
+/* stream.cpp: streams, events, copies. A stream is a queue that runs only when something waits for it:
+   launches are not executed until then, and other streams are delayed as long as events allow, so a
+   missing wait gives a wrong value every time. */
 #include "sim.h"
 
 #include <stdio.h>
@@ -21,7 +21,7 @@ struct op {
   const char *from;
   size_t bytes;
   int value;
-  char *staged; /* a copy of pageable host memory, made when the copy was asked for */
+  char *staged; /* a copy of pageable host memory, made when the transfer was requested */
   sim_stream *other;
   uint64_t upto;
   cudaHostFn_t fn;
@@ -38,9 +38,9 @@ struct sim_event {
   sim_stream *s = NULL;
   uint64_t number = 0;
   bool timed = false;
-  std::shared_ptr<double> time; /* ms, once it was reached */
+  std::shared_ptr<double> time; /* ms, once it has been reached */
 };
-/* Never destroyed: threads may end, and leaks be looked for, after static objects. */
+/* Never destroyed: threads may end, and leak checks run, after static objects are gone. */
 static std::vector<sim_stream *> &streams = *new std::vector<sim_stream *>;
 static std::map<char *, size_t> pinned;
 static std::map<const void *, int> opted_in;
@@ -86,7 +86,7 @@ static void run_op(op &o) {
   free(o.staged);
 }
 
-/* ---- blocks that were freed: gone when all streams have come past what they had been asked before ---- */
+/* ---- freed blocks: released when all streams have finished the work queued before ---- */
 
 struct dying {
   char *p;
@@ -247,12 +247,12 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
     memcpy(o.staged, from, bytes);
   }
   bool later = is_pinned(to);
-  if (!writes && later) memset(to, 0xff, bytes); /* whoever reads before the wait reads NaN */
+  if (!writes && later) memset(to, 0xff, bytes); /* a read before the wait sees NaN */
   cudaError_t e = put(s, o);
   return e || writes || later ? e : wait_for(s, UINT64_MAX);
 }
 
-/* What is copied is looked at when the stream gets there, as with any other copy. */
+/* The range is checked when the stream gets there, as with any other copy. */
 cudaError_t cudaMemcpyPeerAsync(void *to, int dev, const void *from, int from_dev, size_t bytes,
                                 cudaStream_t s) {
   if (device_of(to) == dev && device_of(from) == from_dev)
@@ -287,7 +287,7 @@ cudaError_t cudaFreeHost(void *p) {
   return cudaSuccess;
 }
 
-/* In the order of the stream: what it does before may still use the block. */
+/* In the order of the stream: earlier work may still use the block. */
 cudaError_t cudaMallocAsync(void **p, size_t bytes, cudaStream_t) { return cudaMalloc(p, bytes); }
 cudaError_t cudaFreeAsync(void *p, cudaStream_t s) {
   op o = {};
@@ -390,7 +390,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t e) {
   return e->s ? wait_for(e->s, e->number) : cudaSuccess;
 }
 
-/* Not ready as long as that can be; a stream that is asked again and again gets on. */
+/* Not ready for as long as possible; a stream that is queried repeatedly makes progress. */
 cudaError_t cudaEventQuery(cudaEvent_t e) {
   std::lock_guard<std::recursive_mutex> guard(sim_lock);
   if (sticky || e->s == NULL || e->s->queue.empty() || e->s->queue.front().number > e->number)
@@ -417,7 +417,7 @@ const char *cudaGetErrorString(cudaError_t e) {
   return e && report_text()[0] ? report_text() : e ? "invalid argument" : "no error";
 }
 
-/* For specs: forgets faults and what is queued, and sets the order of threads. */
+/* For specs: forgets faults and queued work, and sets the order of threads. */
 extern "C" __attribute__((visibility("default"))) void pt_sim_reset(unsigned order) {
   std::lock_guard<std::recursive_mutex> guard(sim_lock);
   forget_streams();
