@@ -100,9 +100,9 @@ static void serve(lua_State *L) {
 }
 
 static void drop_client(listener *s) {
+  pthread_mutex_lock(&s->lock); /* no answer is being sent to it */
   int fd = atomic_exchange(&s->client, -1);
   if (fd >= 0) close(fd);
-  pthread_mutex_lock(&s->lock);
   free(s->request);
   s->request = NULL;
   pthread_mutex_unlock(&s->lock);
@@ -270,9 +270,15 @@ static int answer(lua_State *L) {
   size_t n;
   const char *text = luaL_checklstring(L, 1, &n);
   listener *s = atomic_load(&active);
-  int fd = s ? atomic_load(&s->client) : -1;
+  bool sent = false;
   if (s && lua_toboolean(L, 2)) atomic_store(&s->busy, false);
-  lua_pushboolean(L, fd >= 0 && send_message(fd, text, n));
+  if (s) {
+    pthread_mutex_lock(&s->lock); /* the client is not closed meanwhile */
+    int fd = atomic_load(&s->client);
+    sent = fd >= 0 && send_message(fd, text, n);
+    pthread_mutex_unlock(&s->lock);
+  }
+  lua_pushboolean(L, sent);
   return 1;
 }
 

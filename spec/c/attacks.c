@@ -273,7 +273,7 @@ static int64_t live(void) {
 
 /* Sanitizers are slow: what must end by itself needs more time then. */
 #if defined __SANITIZE_THREAD__ || defined __SANITIZE_ADDRESS__
-enum { SHORT_MS = 400 };
+enum { SHORT_MS = 1000 };
 #else
 enum { SHORT_MS = 100 };
 #endif
