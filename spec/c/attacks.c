@@ -271,23 +271,20 @@ static int64_t live(void) {
   return m.live_bytes;
 }
 
-/* Sanitizers are slow: what must end by itself needs more time then. */
-#if defined __SANITIZE_THREAD__ || defined __SANITIZE_ADDRESS__
-enum { SHORT_MS = 1000 };
-#else
-enum { SHORT_MS = 100 };
-#endif
+/* What is to end by itself, or by its memory, may take its time: sanitizers are slow. */
+static int64_t time_limit(const attack *a) {
+  return a->expected == OUT_OF_MEMORY || a->expected == HOLDS ? 10000 : 100;
+}
 
 static void try(const attack *a, pt_sandbox sandbox) {
   char prelude[256];
   int64_t before = live();
   double start = pt_clock();
-  pt_vm *vm =
-      pt_vm_open(&(pt_vm_config){.size = sizeof(pt_vm_config),
-                                 .sandbox = sandbox,
-                                 .seed = 7,
-                                 .memory_limit = 32 << 20,
-                                 .time_limit_ms = a->expected == OUT_OF_MEMORY ? 10000 : SHORT_MS});
+  pt_vm *vm = pt_vm_open(&(pt_vm_config){.size = sizeof(pt_vm_config),
+                                         .sandbox = sandbox,
+                                         .seed = 7,
+                                         .memory_limit = 32 << 20,
+                                         .time_limit_ms = time_limit(a)});
   if (vm == NULL) {
     printf("%s: %s\n", a->name, pt_error());
     failures++;
