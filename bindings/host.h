@@ -37,6 +37,8 @@ pt_status pl_run(pt_vm *vm, lua_CFunction job, void *arg);
 /* "a.b.c": pushes the value of field a of what is on top of the stack (instead of it), its field b, the field c of that;
    "[3]" or "a[3]" is an element. Raises where something on the way cannot be indexed. */
 void pl_push_path(lua_State *L, const char *op, const char *path);
+/* Takes the key on top and the table below it, and pushes table[key], a new table where it is nil. */
+void pl_enter_table(lua_State *L);
 /* Pushes what a letter of a format says, from ap; the value of a letter at i of the stack goes to ap. */
 void pl_push_argument(lua_State *L, const char *op, char kind, va_list *ap);
 bool pl_read_result(lua_State *L, pt_vm *vm, const char *op, int i, char kind, va_list *ap);

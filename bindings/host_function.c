@@ -211,16 +211,7 @@ static int run_register(lua_State *L) {
   const char *last = r->name, *dot;
   for (; (dot = strchr(last, '.')) != NULL; last = dot + 1) {
     lua_pushlstring(L, last, (size_t)(dot - last));
-    lua_pushvalue(L, -1);
-    if (lua_gettable(L, -3) == LUA_TNIL) {
-      lua_pop(L, 1);
-      lua_newtable(L);
-      lua_pushvalue(L, -2);
-      lua_pushvalue(L, -2);
-      lua_settable(L, -5);
-    }
-    lua_replace(L, -3);
-    lua_pop(L, 1);
+    pl_enter_table(L);
   }
   function *f = lua_newuserdatauv(L, sizeof *f, 0);
   *f = (function){.fn = r->fn, .ud = r->ud};

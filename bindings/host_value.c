@@ -254,6 +254,19 @@ pt_value *pt_vm_new(pt_vm *vm, const char *format, ...) {
   return code == PT_OK ? k.out : NULL;
 }
 
+void pl_enter_table(lua_State *L) {
+  lua_pushvalue(L, -1);
+  if (lua_gettable(L, -3) == LUA_TNIL) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -2);
+    lua_pushvalue(L, -2);
+    lua_settable(L, -5);
+  }
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
 /* Pushes the table that the last key of the path goes into, and the key. Tables on the way are made. */
 static void push_place(lua_State *L, const char *op, const char *path) {
   const char *at = path;
@@ -261,16 +274,7 @@ static void push_place(lua_State *L, const char *op, const char *path) {
   for (;;) {
     push_key(L, op, path, &at);
     if (*at == 0) return;
-    lua_pushvalue(L, -1);
-    if (lua_gettable(L, -3) == LUA_TNIL) {
-      lua_pop(L, 1);
-      lua_newtable(L);
-      lua_pushvalue(L, -2);
-      lua_pushvalue(L, -2);
-      lua_settable(L, -5);
-    }
-    lua_replace(L, -3);
-    lua_pop(L, 1);
+    pl_enter_table(L);
   }
 }
 

@@ -2,8 +2,6 @@
    anomalies; and the object that restores one when its <close> variable goes out of scope. Restoring must not fail,
    least of all when memory has just run out: the state is kept in a userdata made beforehand, and __close is a C
    function that calls nothing of Lua's that allocates. */
-#include <string.h>
-
 #include "binding.h"
 
 #define MODE "pt.Mode"

@@ -1,5 +1,5 @@
-/* lua_system.c: settings and surroundings: clock, threads, CPU level, seeds, memory, gradient mode, the default
-   dtype, the terminal. */
+/* lua_system.c: settings and surroundings: clock, threads, CPU level, seeds, memory, the default dtype, the
+   terminal. */
 #include <sys/ioctl.h>
 #include <unistd.h>
 
