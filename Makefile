@@ -31,6 +31,8 @@ ZLIB := $(call pkg,--libs zlib)
 # Headers alone: these libraries are opened when an image is read or written.
 HAVE := $(if $(ZLIB),-DPT_HAVE_ZLIB) $(if $(call pkg,--modversion libpng),-DPT_HAVE_PNG) \
         $(if $(call pkg,--modversion libjpeg),-DPT_HAVE_JPEG)
+# Tile instructions, where the compiler knows them.
+AMX := $(shell $(CC) -Werror -mamx-tile -mamx-bf16 -mamx-int8 -x c -c /dev/null -o /dev/null 2>/dev/null && echo -DPT_HAVE_AMX)
 EDIT := $(if $(call pkg,--modversion libedit),-DPT_HAVE_EDIT)
 WARN := -std=c11 -Wall -Wextra -Werror
 # No fast-math, and a multiplication and an addition are rounded apart but where a loop asks for their fusion: the same bits
@@ -70,9 +72,6 @@ endif
 OPT_ROWS := -O2 -ftree-vectorize
 GCC_ROWS := -fvect-cost-model=dynamic --param vect-epilogues-nomask=0
 OPT_ROWS += $(shell $(CC) -Werror $(GCC_ROWS) -x c -c /dev/null -o /dev/null 2>/dev/null && echo "$(GCC_ROWS)")
-
-# Tile instructions, where the compiler knows them.
-AMX := $(shell $(CC) -Werror -mamx-tile -mamx-bf16 -mamx-int8 -x c -c /dev/null -o /dev/null 2>/dev/null && echo -DPT_HAVE_AMX)
 
 # ---- files ----
 ENGINE   := $(wildcard engine/*.c engine/*/*.c)

@@ -43,7 +43,7 @@ static bool has_amx(void) {
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & TILES) != TILES) return false;
   __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
   if ((low & SAVED) != SAVED) return false;
-#if defined(__linux__)
+#if defined(__linux__) && defined(PT_HAVE_AMX)
   return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
 #else
   return false;

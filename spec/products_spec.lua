@@ -4,7 +4,7 @@
 local pt = require "pt"
 
 local best, levels = pt.cpu_level(), {}
-for _, name in ipairs { "base", "avx2", "avx512" } do
+for _, name in ipairs { "base", "avx2", "avx512", "amx" } do
   if pcall(pt.set_cpu_level, name) then levels[#levels + 1] = name end
 end
 pt.set_cpu_level(best)
@@ -225,6 +225,31 @@ describe("the model of AMX", function()
       print(pt.equal(one, a:mm(b)))
     ]])
     assert.equal("0.0\ntrue\n", out)
+  end)
+end)
+
+describe("the tile instructions of AMX", function()
+  it("give the bits of their model", function()
+    if not pcall(pt.set_cpu_level, "amx") then return pending "the machine has no AMX" end
+    local program = [[
+      pt.manual_seed(9)
+      local function bits(y) print(table.concat(y:float():flatten():tolist(), " ")) end
+      for _, shape in ipairs { { 1, 2, 3 }, { 17, 33, 65 }, { 40, 1100, 33 }, { 70, 64, 96 }, { 9, 5000, 40 } } do
+        local m, k, n = table.unpack(shape)
+        local a, b = pt.randn(m, k):bfloat16(), pt.randn(k, n):bfloat16()
+        bits(a:mm(b))
+        bits(a:t():contiguous():t():mm(b:t():contiguous():t()))
+        bits(nn.functional.linear(a, b:t():contiguous(), pt.randn(n):bfloat16()))
+        bits((a * 1e-19):mm(b * 1e-19))
+        a[{ 1, 1 }], b[{ 2, 2 }] = 1 / 0, 0 / 0
+        bits(a:mm(b):isnan())
+        bits(pt.randint(-128, 128, { m, k }):to(pt.int8):mm(pt.randint(-128, 128, { k, n }):to(pt.int8)))
+      end
+    ]]
+    program = "local nn = pt.nn\n" .. program
+    local model = run("PT_CPU=avx512 PT_AMX=model", program)
+    assert.truthy(#model > 10000, model)
+    assert.is_true(run("PT_CPU=amx", program) == model, "the instructions' bits differ from the model's")
   end)
 end)
 

@@ -1,6 +1,6 @@
 /* tiles.c: products of bfloat16 and int8 by AMX, whose registers are tiles of 16 rows of 64 bytes: one instruction
    multiplies 16 x 32 by 32 x 16 numbers of bfloat16, or 16 x 64 by 64 x 16 of int8, and adds to 16 x 16 sums. A panel
-   of a is 32 rows, stored row by row, one of b 32 columns, in pairs or fours along k, as tiles require.  The same
+   of a is 32 rows, stored row by row, one of b 32 columns, in pairs or fours along k, as tiles require. The same
    micro-kernel is built twice: with the instructions, and with a model of them in C, which computes the same bits, so
    that every machine can test the code around them (PT_AMX=model). Where the system refuses permission to use tiles
    (requested once), the level stays at avx512, as with PT_CPU=avx512.  float16 does not use tiles: bfloat16 has three
