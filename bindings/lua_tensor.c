@@ -166,7 +166,10 @@ enum field {
   GRAD_FN,
   T,
   MT,
-  DATA
+  DATA,
+  ITEMSIZE,
+  IS_CUDA,
+  IS_SPARSE
 };
 static const char *const field_names[] = {[SHAPE] = "shape",
                                           [DTYPE] = "dtype",
@@ -179,7 +182,10 @@ static const char *const field_names[] = {[SHAPE] = "shape",
                                           [RETAINS_GRAD] = "retains_grad",
                                           [DATA] = "data",
                                           [GRAD_FN] = "grad_fn",
-                                          [IS_LEAF] = "is_leaf"};
+                                          [IS_LEAF] = "is_leaf",
+                                          [ITEMSIZE] = "itemsize",
+                                          [IS_CUDA] = "is_cuda",
+                                          [IS_SPARSE] = "is_sparse"};
 
 /* "log_softmax" -> "<LogSoftmaxBackward0>", as PyTorch names it. */
 static void push_grad_fn(lua_State *L, const char *op) {
@@ -226,6 +232,9 @@ static int push_field(lua_State *L, pt_tensor *x, enum field field) {
   case DTYPE: pl_push_dtype(L, x->dtype); return 1;
   case DEVICE: lua_pushstring(L, pt_device_name(pti_dev(x))); return 1;
   case NDIM: lua_pushinteger(L, x->nd); return 1;
+  case ITEMSIZE: lua_pushinteger(L, (lua_Integer)pti_esize(x)); return 1;
+  case IS_CUDA: lua_pushboolean(L, strncmp(pt_device_name(pti_dev(x)), "cuda", 4) == 0); return 1;
+  case IS_SPARSE: lua_pushboolean(L, 0); return 1; /* all are dense here */
   case RETAINS_GRAD: lua_pushboolean(L, pt_retains_grad(x)); return 1;
   case GRAD_FN:
   case IS_LEAF:

@@ -113,6 +113,49 @@ define("tensor", "data:a" .. OPTIONS, "a number, a nested list or another tensor
     return with_grad(core.tensor(data, dtype, device), requires_grad)
   end)
 
+-- A tensor of data, which is the tensor given where nothing about it changes.
+local function as_tensor(data, dtype, device)
+  if not core.is_tensor(data) then return made.functions.tensor(data, { dtype = dtype, device = device }) end
+  if dtype and data.dtype ~= dtype then data = data:to_dtype(dtype) end
+  return device and data.device ~= device and data:to_device(device) or data
+end
+
+define("as_tensor", "data:a dtype:y? device:v?",
+  "a number or nested list as a tensor; a tensor stays what it is, but for another dtype or device", as_tensor)
+
+define("asarray", "data:a dtype:y? device:v? copy:b? requires_grad:b=false",
+  "as_tensor without the history; copy: always another tensor (true), never (false)",
+  function(data, dtype, device, copy, requires_grad)
+    local given = core.is_tensor(data) and data
+    local x = as_tensor(given and given:detach() or data, dtype, device)
+    local shares = given and x:data_ptr() == given:data_ptr()
+    if copy == false and not shares then
+      fail("asarray: copy is false, but %s", given and "another dtype or device needs one" or "a list is always copied")
+    end
+    if copy and shares then x = x:clone() end
+    return with_grad(x, requires_grad)
+  end)
+
+define("scalar_tensor", "s:A" .. OPTIONS, "a number as a tensor without dims, floating unless dtype says otherwise",
+  function(s, dtype, device, requires_grad)
+    if core.is_tensor(s) then s = s:item() end
+    return with_grad(core.tensor(s, dtype or core.get_default_dtype(), device), requires_grad)
+  end)
+
+define("empty_strided", "size:I stride:I" .. OPTIONS, "uninitialised elements with these steps in memory",
+  function(size, stride, dtype, device, requires_grad)
+    if #size ~= #stride then fail("empty_strided: %d sizes, but %d strides", #size, #stride) end
+    local last, empty = 1, false
+    for d, n in ipairs(size) do
+      if n < 0 or stride[d] < 0 then
+        fail("empty_strided: size %d and stride %d of dim %d must not be negative", n, stride[d], d)
+      end
+      last, empty = last + (n - 1) * stride[d], empty or n == 0
+    end
+    local x = blank("empty_strided", { empty and 0 or last }, dtype, device)
+    return with_grad(x:as_strided(size, stride), requires_grad)
+  end)
+
 method("new_tensor", "x:T data:a" .. OPTIONS, "a number or nested list, with the dtype and device of x",
   function(x, data, dtype, device, requires_grad)
     return with_grad(core.tensor(data, dtype or x.dtype, device or x.device), requires_grad)
@@ -219,21 +262,44 @@ define("logspace", "start:A stop:A steps:i base:n=10" .. OPTIONS, "base (10) to 
 
 -- ---- windows ----
 
--- alpha - (1 - alpha) cos(2 pi i / n): one period, or symmetric where `periodic` is false.
-local function window(name, n, periodic, alpha, dtype, device, requires_grad)
+-- shape(t) of n points t in turns from 0 to 1: one period, or symmetric where `periodic` is false.
+local function window(name, n, periodic, shape, dtype, device, requires_grad)
   if n < 2 then return with_grad(blank(name, { n }, dtype, device):fill_(1), requires_grad) end
-  local turns = periodic and n or n - 1
-  local angles = sequence(n, 0.0, 2 * math.pi / turns, core.dtypes.float64, device or core.get_default_device())
-  local x = (alpha - (1 - alpha) * angles:cos()):to_dtype(dtype or core.get_default_dtype())
-  return with_grad(x, requires_grad)
+  local steps = periodic and n or n - 1
+  local x = shape(sequence(n, 0.0, 1 / steps, core.dtypes.float64, device or core.get_default_device()))
+  return with_grad(x:to_dtype(dtype or core.get_default_dtype()), requires_grad)
 end
 
-define("hann_window", "window_length:i periodic:b=true" .. OPTIONS, "a raised cosine of window_length points",
-  function(n, periodic, ...) return window("hann_window", n, periodic, 0.5, ...) end)
+local function cosine(t, turns) return (t * (2 * math.pi * turns)):cos() end
 
-define("hamming_window", "window_length:i periodic:b=true" .. OPTIONS,
-  "a raised cosine of window_length points that does not reach 0",
-  function(n, periodic, ...) return window("hamming_window", n, periodic, 0.54, ...) end)
+for name, entry in pairs {
+  hann = { "a raised cosine of window_length points", function(t) return 0.5 - 0.5 * cosine(t, 1) end },
+  bartlett = { "a triangle of window_length points", function(t) return 1 - (t * 2 - 1):abs() end },
+  blackman = {
+    "two cosines of window_length points, flat at the ends",
+    function(t) return 0.42 - 0.5 * cosine(t, 1) + 0.08 * cosine(t, 2) end,
+  },
+} do
+  name = name .. "_window"
+  define(name, "window_length:i periodic:b=true" .. OPTIONS, entry[1],
+    function(n, periodic, ...) return window(name, n, periodic, entry[2], ...) end)
+end
+
+define("hamming_window", "window_length:i periodic:b=true alpha:n=0.54 beta:n=0.46" .. OPTIONS,
+  "a raised cosine of window_length points that does not reach 0: alpha - beta cos",
+  function(n, periodic, alpha, beta, ...)
+    return window("hamming_window", n, periodic, function(t) return alpha - beta * cosine(t, 1) end, ...)
+  end)
+
+define("kaiser_window", "window_length:i periodic:b=true beta:n=12" .. OPTIONS,
+  "a window of window_length points that concentrates its spectrum, the more the larger beta",
+  function(n, periodic, beta, ...)
+    local function shape(t)
+      local bow = (1 - (t * 2 - 1):square()):clamp_min(0):sqrt() * beta
+      return bow:i0() / core.tensor(beta + 0.0, core.dtypes.float64, t.device):i0()
+    end
+    return window("kaiser_window", n, periodic, shape, ...)
+  end)
 
 -- ---- random numbers ----
 

@@ -104,4 +104,18 @@ end)
 made.methods.set_rng_state = nil
 functions.Generator = Generator
 
+local Fork = { __close = function(self) core.set_rng_state(table.unpack(self)) end }
+
+--- `local _ <close> = pt.fork_rng()`, or pt.fork_rng(fn, ...). Devices draw from the thread's generator, too.
+define("fork_rng", "fn...",
+  "what is drawn leaves no trace in the thread's generator: in fn, or until the value is closed", function(fn, ...)
+    if fn ~= nil and type(fn) ~= "function" then
+      fail("fork_rng: fn must be a function, got %s", require "pt.signature".describe(fn))
+    end
+    local fork = setmetatable({ core.rng_state() }, Fork)
+    if fn == nil then return fork end
+    local _ <close> = fork
+    return fn(...)
+  end)
+
 return { functions = functions, methods = made.methods, under = under }

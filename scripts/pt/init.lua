@@ -16,6 +16,8 @@ pt.float, pt.double, pt.half = pt.float32, pt.float64, pt.float16
 pt.long, pt.int, pt.short = pt.int64, pt.int32, pt.int16
 pt.cfloat, pt.cdouble = pt.complex64, pt.complex128
 
+pt.inf, pt.nan, pt.pi, pt.e = math.huge, 0 / 0, math.pi, math.exp(1)
+
 pt.Tensor = core.Tensor
 pt.newaxis, pt.ellipsis = "newaxis", "..."
 
@@ -109,10 +111,16 @@ local parts = {
   fft = "pt.fft", distributed = "pt.distributed", plot = "pt.plot", show = "pt.show",
 }
 
+-- Functions that are a field of one of these.
+local fields = {
+  save = "pt.serialize", load = "pt.serialize", save_run = "pt.run", load_run = "pt.run", vmap = "pt.autograd",
+}
+
 -- Names of what is loaded on first use.
 local function names_to_come()
   core.load_all()
-  local names = { "save", "load", "save_run", "load_run" }
+  local names = {}
+  for name in pairs(fields) do names[#names + 1] = name end
   for name in pairs(parts) do names[#names + 1] = name end
   return names
 end
@@ -124,8 +132,7 @@ setmetatable(pt, {
       install(part)
       return rawget(pt, name)
     end
-    if name == "save" or name == "load" then return require("pt.serialize")[name] end
-    if name == "save_run" or name == "load_run" then return require("pt.run")[name] end
+    if fields[name] then return require(fields[name])[name] end
     if not parts[name] then return require "pt.unknown"("pt", names_to_come)(pt, name) end
     local module = require(parts[name])
     rawset(pt, name, module)

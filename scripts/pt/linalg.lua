@@ -166,6 +166,12 @@ local function need_pivoting(op, pivot)
   if not pivot then fail("linalg.%s: pivot = false is not supported: without it the result may be useless", op) end
 end
 
+-- P, L and U of what lu_factor gave.
+function linalg._unpack(factors, pivots)
+  local l, u = split_lu(factors)
+  return permutation(pivots, factors:size(-2), factors), l, u
+end
+
 add("lu_factor", "x:T pivot:b=true", "L and U in one matrix, and the rows that were swapped (from 1)",
   function(x, pivot)
     need_pivoting("lu_factor", pivot)
@@ -182,8 +188,7 @@ add("lu_factor_ex", "x:T pivot:b=true check_errors:b=false", "lu_factor, and for
 add("lu", "x:T pivot:b=true", "P, L and U with x = P L U", function(x, pivot)
   need_pivoting("lu", pivot)
   local factors, pivots = lu(x)
-  local l, u = split_lu(factors)
-  return permutation(pivots, x:size(-2), x), l, u
+  return linalg._unpack(factors, pivots)
 end)
 
 add("lu_solve", "LU:T pivots:T B:T left:b=true adjoint:b=false",

@@ -64,6 +64,38 @@ define("autocast", "device?... options?... fn...",
   require "pt.autocast".autocast)
 define("is_autocast_enabled", "", "whether autocast is on", function() return core.is_autocast() end)
 
+-- ---- what PyTorch lets a program choose, and what there is no choice of here ----
+
+define("use_deterministic_algorithms", "mode:b warn_only:b=false",
+  "nothing: results have the same bits in every run and for any number of threads in any case", function() end)
+define("are_deterministic_algorithms_enabled", "", "true: see use_deterministic_algorithms", function() return true end)
+
+define("set_flush_denormal", "mode:b", "false: denormal numbers are always computed with", function() return false end)
+
+local precision = "highest"
+local precisions = { highest = true, high = true, medium = true }
+
+define("set_float32_matmul_precision", "precision:s",
+  "allows (high, medium) products of float32 to be less precise, which none here makes use of",
+  function(word)
+    if not precisions[word] then
+      fail("set_float32_matmul_precision: precision is highest, high or medium, got '%s'", word)
+    end
+    precision = word
+  end)
+define("get_float32_matmul_precision", "", "what set_float32_matmul_precision has set: highest unless it was called",
+  function() return precision end)
+
+local interop = 1
+
+define("set_num_interop_threads", "n:i",
+  "takes a number that is of no use here: one budget of cores (set_num_threads) serves all that runs at once",
+  function(n)
+    if n < 1 then fail("set_num_interop_threads: n is %d, but must be 1 or more", n) end
+    interop = n
+  end)
+define("get_num_interop_threads", "", "what set_num_interop_threads has set", function() return interop end)
+
 -- ---- memory ----
 
 -- The tensors made since the scope began, except those to keep.

@@ -138,6 +138,59 @@ method("is_pinned", "x:T", "whether x is in such memory", function(x) return cor
 method("record_stream", "x:T stream:a", "the stream uses the memory of x: it is not handed on before that is done",
   function(x, stream) core.record_stream(x, stream) end)
 
+-- ---- what a tensor is, as functions ----
+
+for _, name in ipairs { "is_floating_point", "is_complex", "numel" } do made.functions[name] = core.Tensor[name] end
+local unsigned = { uint8 = true, bool = true }
+define("is_signed", "x:T", "whether the dtype of x has negative numbers",
+  function(x) return not unsigned[tostring(x.dtype)] end)
+
+define("is_nonzero", "x:T", "whether the one element of x is not zero", function(x)
+  if x:numel() ~= 1 then fail("is_nonzero: x %s must have one element", tostring(x.shape)) end
+  return x:ne(0):item()
+end)
+
+define("conj_physical", "x:T", "x conjugated, in memory of its own; here conj is that already",
+  function(x) return (x:conj()) end)
+
+--- A device is a string here; this spells it.
+define("device", "type:v index:i?", "a device as the string that it is here: device(\"cuda\", 0) is \"cuda:0\"",
+  function(kind, index)
+    local name, own = kind:match "^(%a+):?(%d*)$"
+    if not name or index and own ~= "" then fail("device: '%s' is no device like 'cpu', 'cuda' or 'cuda:0'", kind) end
+    if index and index < 0 then fail("device: index is %d, but devices count from 0", index) end
+    return index and ("%s:%d"):format(name, index) or kind
+  end)
+
+-- ---- a function of Lua for every element ----
+
+-- x filled with fn's results, one for each element of the rows.
+local function filled(name, x, rows, fn)
+  if x.requires_grad and core.grad_enabled() then
+    fail("%s: x requires grad, and a function of Lua has no gradient; call it on x:detach()", name)
+  end
+  local list, n = {}, x:numel()
+  for i = 1, n do
+    local given = {}
+    for k, row in ipairs(rows) do given[k] = row[i] end
+    local value = fn(table.unpack(given))
+    if type(value) ~= "number" and type(value) ~= "boolean" then
+      fail("%s: fn must return a number or a boolean, got %s", name, describe(value))
+    end
+    list[i] = value
+  end
+  if n > 0 then x:copy_(core.tensor(list, x.dtype, x.device):reshape(x.shape)) end
+  return x
+end
+
+method("apply_", "x:T fn:F", "each element replaced by fn(element): slow, and meant for what no function computes",
+  function(x, fn) return filled("apply_", x, { x:detach():reshape(-1):tolist() }, fn) end)
+method("map_", "x:T other:T fn:F", "each element replaced by fn(element, element of other): slow as apply_",
+  function(x, other, fn)
+    local there = other:detach():expand(x.shape)
+    return filled("map_", x, { x:detach():reshape(-1):tolist(), there:reshape(-1):tolist() }, fn)
+  end)
+
 method("nbytes", "x:T", "bytes of all elements", function(x) return x:numel() * x.dtype.itemsize end)
 
 return made

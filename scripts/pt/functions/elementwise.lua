@@ -253,4 +253,12 @@ inplace "addcdiv"
 
 define.float32("softmin", "x:T dim:i", "softmax of -x", function(x, dim) return (-x):softmax(dim) end)
 
+define("mvlgamma", "x:T p:i", "log of the gamma function of p dims, which Wishart distributions have", function(x, p)
+  if p < 1 then fail("mvlgamma: p is %d, but must be 1 or more", p) end
+  local dtype = x:is_floating_point() and x.dtype or core.get_default_dtype()
+  local halves = core.fn "sequence"(p, 0.0, -0.5, dtype, x.device)
+  return (x:unsqueeze(-1) + halves):lgamma():sum(-1) + p * (p - 1) / 4 * math.log(math.pi)
+end)
+inplace "mvlgamma"
+
 return made

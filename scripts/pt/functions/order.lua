@@ -3,6 +3,7 @@
 local core = require "pt.core"
 local fail = require "pt.fail"
 local dims = require "pt.dims"
+local describe = require "pt.signature".describe
 
 local define, made = require "pt.define"()
 local functions = made.functions
@@ -259,6 +260,144 @@ define("histc", "x:T bins:i=100 min:n=0 max:n=0", "how many elements lie in each
     x = x:masked_select(x:ge(min):logical_and(x:le(max)))
     local at = ((x - min) * (bins / (max - min))):floor():to_dtype(int64) + 1
     return x:new_zeros(bins):index_add_(1, at:minimum(bins), x:new_ones(x:numel()))
+  end)
+
+-- ---- histograms ----
+
+-- The range of values of each of `columns` (n): given, or from what is there; never empty.
+local function range_of(op, x, range)
+  local lo, hi = table.unpack(range or {})
+  if not range then
+    lo, hi = 0, 1
+    if x:numel() > 0 then lo, hi = x:amin():item(), x:amax():item() end
+  end
+  for _, v in ipairs { lo, hi } do
+    if v ~= v or v == math.huge or v == -math.huge then fail("%s: the range %s to %s is not finite", op, lo, hi) end
+  end
+  if lo > hi then fail("%s: the range %s to %s is empty", op, lo, hi) end
+  if lo == hi then lo, hi = lo - 0.5, hi + 0.5 end
+  return lo, hi
+end
+
+-- The edges of the bins of values x: as given, or that many equal ones over the range.
+local function edges_of(op, x, bins, range)
+  if core.is_tensor(bins) then
+    if bins.ndim ~= 1 or bins.dtype ~= x.dtype then
+      fail("%s: bins %s (%s) must be a vector of %s", op, tostring(bins.shape), tostring(bins.dtype), tostring(x.dtype))
+    end
+    return bins
+  end
+  if bins < 1 then fail("%s: bins is %d, but must be 1 or more", op, bins) end
+  local lo, hi = range_of(op, x, range)
+  return require "pt".linspace(lo, hi, bins + 1, { dtype = x.dtype, device = x.device })
+end
+
+-- In which bin each value lies, from 1; the last one holds its end, too. 0: in none.
+local function bin_of(x, edges)
+  local n = edges:numel()
+  local at = searchsorted(edges, x:contiguous(), true) - 1
+  at = where(x:eq(edges:select(1, n)), n - 1, at)
+  return at:masked_fill(at:lt(1):logical_or(at:ge(n)):logical_or(x:isnan()), 0)
+end
+
+-- Sums of weights of points in bins of several dims; columns (n) of ids, 0 for a point that is outside.
+local function filled(columns, sizes, weight, like)
+  local total, inside, place = 1, nil, nil
+  for d, size in ipairs(sizes) do
+    local ok = columns[d]:gt(0)
+    inside = inside and inside:logical_and(ok) or ok
+    place = (place and place * size or 0) + (columns[d] - 1)
+    total = total * size
+  end
+  local values = (weight and weight:detach():reshape(-1) or like:new_ones(columns[1]:numel())):masked_select(inside)
+  return like:new_zeros(total):index_add_(1, place:masked_select(inside) + 1, values):reshape(sizes)
+end
+
+local function check_weight(op, weight, n, x)
+  if not weight then return end
+  if weight:numel() ~= n then fail("%s: weight %s must have %d numbers", op, tostring(weight.shape), n) end
+  if weight.dtype ~= x.dtype then
+    fail("%s: weight is %s, but x %s", op, tostring(weight.dtype), tostring(x.dtype))
+  end
+end
+
+define("histogram", "x:T bins:a range:l? weight:T? density:b=false",
+  "how many elements lie in each bin (a number of equal ones, or their edges), and the edges; density: the area is 1",
+  function(x, bins, range, weight, density)
+    if not x:is_floating_point() then fail("histogram: x is %s, but must be floating", tostring(x.dtype)) end
+    if not core.is_tensor(bins) and math.type(bins) ~= "integer" then
+      fail("histogram: bins must be an integer or a tensor of edges, got %s", describe(bins))
+    end
+    if weight and weight.shape ~= x.shape then
+      fail("histogram: weight %s must have the shape of x %s", tostring(weight.shape), tostring(x.shape))
+    end
+    check_weight("histogram", weight, x:numel(), x)
+    local row = x:detach():reshape(-1)
+    local edges = edges_of("histogram", row, bins, range)
+    local counts = filled({ bin_of(row, edges) }, { edges:numel() - 1 }, weight, row)
+    if density then counts = counts / counts:sum() / core.Tensor.diff(edges) end
+    return counts, edges
+  end)
+
+define("histogramdd", "x:T bins:a range:l? weight:T? density:b=false",
+  "how many points x (..., n) lie in each box of bins (a number, one for each of n dims, or vectors of edges), and a "
+    .. "list of the edges",
+  function(x, bins, range, weight, density)
+    if x.ndim < 2 or not x:is_floating_point() then
+      fail("histogramdd: x %s (%s) must be floating points (..., n)", tostring(x.shape), tostring(x.dtype))
+    end
+    local n = x:size(-1)
+    local points = x:detach():reshape(-1, n)
+    if type(bins) == "number" then
+      local each = bins
+      bins = {}
+      for d = 1, n do bins[d] = each end
+    end
+    if type(bins) ~= "table" or #bins ~= n then fail("histogramdd: bins must be a number or a list of %d", n) end
+    if range and #range ~= 2 * n then fail("histogramdd: range has %d numbers, but takes %d", #range, 2 * n) end
+    check_weight("histogramdd", weight, points:size(1), x)
+    local edges, columns, sizes = {}, {}, {}
+    for d = 1, n do
+      local column = points:select(2, d):contiguous()
+      if not core.is_tensor(bins[d]) and math.type(bins[d]) ~= "integer" then
+        fail("histogramdd: entry %d of bins must be an integer or a tensor of edges, got %s", d, describe(bins[d]))
+      end
+      edges[d] = edges_of("histogramdd", column, bins[d], range and { range[2 * d - 1], range[2 * d] })
+      columns[d], sizes[d] = bin_of(column, edges[d]), edges[d]:numel() - 1
+    end
+    local counts = filled(columns, sizes, weight, points)
+    if density then
+      counts = counts / counts:sum()
+      for d = 1, n do
+        local view = {}
+        for i = 1, n do view[i] = i == d and -1 or 1 end
+        counts = counts / core.Tensor.diff(edges[d]):reshape(view)
+      end
+    end
+    return counts, edges
+  end)
+
+-- ---- membership ----
+
+--- assume_unique only tells PyTorch which way is faster.
+define("isin", "elements:A test_elements:A assume_unique:b=false invert:b=false",
+  "which elements are among test_elements; invert: which are not",
+  function(elements, test, _, invert)
+    local like = core.is_tensor(elements) and elements or core.is_tensor(test) and test
+    if not like then fail "isin: elements or test_elements must be a tensor" end
+    local function tensor(v) return core.is_tensor(v) and v:detach() or core.tensor(v, nil, like.device) end
+    elements, test = tensor(elements), tensor(test)
+    local dtype = core.fn "add"(elements:new_empty(0), test:new_empty(0)).dtype
+    if dtype.is_complex then fail("isin: complex numbers have no order") end
+    local row, sorted = elements:to_dtype(dtype):reshape(-1), (test:to_dtype(dtype):reshape(-1):sort())
+    local found
+    if sorted:numel() == 0 then
+      found = row:new_zeros(row:numel(), { dtype = core.dtypes.bool })
+    else
+      found = sorted:index_select(1, searchsorted(sorted, row):clamp_max(sorted:numel())):eq(row)
+    end
+    if invert then found = found:logical_not() end
+    return found:reshape(elements.shape)
   end)
 
 local function as_ids(x, as_int32) return as_int32 and x:to_dtype(core.dtypes.int32) or x end

@@ -4,7 +4,7 @@ local core = require "pt.core"
 local fail = require "pt.fail"
 local dims = require "pt.dims"
 
-local define, made, _, inplace = require "pt.define"()
+local define, made, alias, inplace = require "pt.define"()
 local functions = made.functions
 local where = core.fn "where"
 
@@ -235,6 +235,84 @@ define("trapezoid", "y:T x:A? dx:n=1 dim:i=-1", "the area under y along dim, at 
       width = width:reshape(view)
     end
     return (middle * width):sum(dim)
+  end)
+
+alias("trapz", "trapezoid")
+
+define("cumulative_trapezoid", "y:T x:A? dx:n=1 dim:i=-1",
+  "the area under y along dim up to each point but the first, at places x or dx apart",
+  function(y, x, dx, dim)
+    if type(x) == "boolean" then fail("cumulative_trapezoid: x must be a tensor or a number, got %s", x) end
+    if type(x) == "number" then x, dx = nil, x end
+    local at, n = dims.at("cumulative_trapezoid", dim, y.ndim), y:size(dim)
+    if n < 2 then return y:narrow(at, 1, 0) end
+    local pieces = (y:narrow(at, 2, n - 1) + y:narrow(at, 1, n - 1)) / 2
+    if not x then return (pieces * dx):cumsum(at) end
+    local width = functions.diff(x, 1, x.ndim == 1 and 1 or dim)
+    if x.ndim == 1 then
+      local view = {}
+      for d = 1, y.ndim do view[d] = d == at and -1 or 1 end
+      width = width:reshape(view)
+    end
+    return (pieces * width):cumsum(at)
+  end)
+
+-- ---- differences ----
+
+-- Derivatives at the inner points of dim by both neighbours, at the ends by the nearest ones: of parabolas there where
+-- edge_order is 2. `gaps` holds the n - 1 distances, shaped to broadcast, or one for all.
+local function slopes(x, dim, gaps, edge_order)
+  local n = x:size(dim)
+  local function at(t, i, k) return core.is_tensor(t) and t:size(dim) > 1 and t:narrow(dim, i, k) or t end
+  local steps = (x:narrow(dim, 2, n - 1) - x:narrow(dim, 1, n - 1)) / gaps
+  local left, right = steps:narrow(dim, 1, n - 2), steps:narrow(dim, 2, n - 2)
+  local a, b = at(gaps, 1, n - 2), at(gaps, 2, n - 2)
+  local inner = (left * b + right * a) / (a + b)
+  local first, last = steps:narrow(dim, 1, 1), steps:narrow(dim, n - 1, 1)
+  if edge_order == 2 then
+    local function curve(i)
+      return (steps:narrow(dim, i + 1, 1) - steps:narrow(dim, i, 1)) / (at(gaps, i, 1) + at(gaps, i + 1, 1))
+    end
+    first = first - curve(1) * at(gaps, 1, 1)
+    last = last + curve(n - 2) * at(gaps, n - 1, 1)
+  end
+  return core.fn "cat"({ first, inner, last }, dim)
+end
+
+-- The distances along dim, from what the caller gave for it: a number, or the places of the points.
+local function gaps_of(x, dim, spacing)
+  if type(spacing) == "number" then return spacing end
+  if spacing.ndim == 0 then return spacing:item() end
+  if spacing.ndim ~= 1 or spacing:numel() ~= x:size(dim) then
+    fail("gradient: spacing %s must be a vector of the %d places along dim %d", tostring(spacing.shape), x:size(dim),
+      dim)
+  end
+  local view = {}
+  for d = 1, x.ndim do view[d] = d == dim and -1 or 1 end
+  return functions.diff(spacing):reshape(view)
+end
+
+define("gradient", "x:T spacing:a=1 dim:D? edge_order:i=1",
+  "derivatives along each of dims (all by default), a list; spacing: distance of the points, or for each dim a number "
+    .. "or its places",
+  function(x, spacing, dim, edge_order)
+    if edge_order ~= 1 and edge_order ~= 2 then fail("gradient: edge_order is 1 or 2, got %d", edge_order) end
+    local over, list = dims.list("gradient", dim, x.ndim), {}
+    if type(spacing) == "table" and not core.is_tensor(spacing) and #spacing ~= #over then
+      fail("gradient: %d spacings for %d dims", #spacing, #over)
+    end
+    for i, d in ipairs(over) do
+      local of = spacing
+      if type(spacing) == "table" and not core.is_tensor(spacing) then of = spacing[i] end
+      if type(of) ~= "number" and not core.is_tensor(of) then
+        fail("gradient: spacing of dim %d must be a number or a tensor", d)
+      end
+      if x:size(d) <= edge_order then
+        fail("gradient: dim %d of x %s needs %d points at least", d, tostring(x.shape), edge_order + 1)
+      end
+      list[i] = slopes(x, d, gaps_of(x, d, of), edge_order)
+    end
+    return list
   end)
 
 -- ---- statistics ----

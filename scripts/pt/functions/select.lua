@@ -110,11 +110,32 @@ for _, suffix in ipairs { "", "_" } do
     end)
 end
 
-define("put_", "x:T index:T source:T accumulate:b=false",
-  "the elements of x, read as a row, set (or added to) at ids", function(x, index, source, accumulate)
-    local row = x:reshape(-1)
-    row = row:index_put({ index:reshape(-1) }, source:reshape(-1), accumulate)
-    return x:copy_(row:reshape(x.shape))
+define("put", "x:T index:T source:T accumulate:b=false",
+  "x with elements, read as a row, set (or added to) at ids; -1 is the last", function(x, index, source, accumulate)
+    local at = from_start(index:reshape(-1), x:numel())
+    return x:reshape(-1):index_put({ at }, source:reshape(-1), accumulate):reshape(x.shape)
+  end)
+inplace "put"
+
+define("unravel_index", "index:T shape:S", "ids of elements in row-major order as ids of each dim, a list; all from 1",
+  function(index, shape)
+    if type(shape) == "number" then shape = { shape } end
+    if index:is_floating_point() or index.dtype.is_complex or index.dtype == core.dtypes.bool then
+      fail("unravel_index: index is %s, but must be integers", tostring(index.dtype))
+    end
+    local count, list, rest = 1, {}, index - 1
+    for d, n in ipairs(shape) do
+      if n < 0 then fail("unravel_index: size %d of dim %d is negative", n, d) end
+      count = count * n
+    end
+    if index:numel() > 0 and (index:amin():item() < 1 or index:amax():item() > count) then
+      fail("unravel_index: index holds an id that is not from 1 to %d", count)
+    end
+    for d = #shape, 1, -1 do
+      list[d] = rest:remainder(shape[d]) + 1
+      rest = rest:floor_divide(shape[d])
+    end
+    return list
   end)
 
 -- ---- writing into a copy ----

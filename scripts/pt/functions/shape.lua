@@ -53,6 +53,9 @@ define("split", "x:T split_size:S dim:i=1", "pieces of that size (a number, or a
     return pieces(x, dim, lengths)
   end)
 
+define("split_with_sizes", "x:T split_sizes:I dim:i=1", "pieces of these sizes along dim, as views",
+  function(x, sizes, dim) return lengths_of("split_with_sizes", x, sizes, dim) end)
+
 define("chunk", "x:T chunks:i dim:i=1", "that many pieces of equal size along dim, the last perhaps smaller, as views",
   function(x, chunks, dim)
     if chunks < 1 then fail("chunk: chunks is %d, but must be 1 or more", chunks) end
@@ -240,6 +243,29 @@ for _, name in ipairs { "squeeze", "unsqueeze", "transpose", "swapaxes", "swapdi
   end
 end
 
+-- x with other sizes; its elements in row-major order stay, as far as there is room, others are not initialised.
+local function resize(name, x, size)
+  if x.requires_grad then fail("%s_: x requires grad and cannot change its size", name) end
+  local n, strides = 1, {}
+  for d = #size, 1, -1 do
+    if size[d] < 0 then fail("%s_: size %d of dim %d is negative", name, size[d], d) end
+    strides[d] = n
+    n = n * size[d]
+  end
+  if n <= x:numel() and x:is_contiguous() then
+    return core.become(x, x:as_strided(size, strides, x:storage_offset()))
+  end
+  local y, kept = core.empty({ n }, x.dtype, x.device, name .. "_"), math.min(n, x:numel())
+  y:narrow(1, 1, kept):copy_(x:reshape(-1):narrow(1, 1, kept))
+  return core.become(x, y:view(size))
+end
+
+--- Views of x keep the memory that they have: where x grows it gets memory of its own.
+method("resize_", "x:T size:I*", "x itself with other sizes: its elements in order, what is new is not initialised",
+  function(x, size) return resize("resize", x, size) end)
+method("resize_as_", "x:T other:T", "resize_ to the shape of other",
+  function(x, other) return resize("resize_as", x, other.shape) end)
+
 define("view_as", "x:T other:T", "x viewed in the shape of other", function(x, other) return x:view(other.shape) end)
 define("reshape_as", "x:T other:T", "x in the shape of other", function(x, other) return x:reshape(other.shape) end)
 define("expand_as", "x:T other:T", "x expanded to the shape of other", function(x, other)
@@ -274,18 +300,51 @@ define("movedim", "x:T source:D destination:D", "dims moved to other places, the
   end)
 alias("moveaxis", "movedim")
 
-define("broadcast_tensors", "tensors:L*", "tensors expanded to the shape that they have in common, as a list",
-  function(list)
-    local nd = 0
-    for _, x in ipairs(list) do nd = math.max(nd, x.ndim) end
-    local shape = {}
-    for d = 1, nd do
-      shape[d] = 1
-      for _, x in ipairs(list) do
-        local size = x.shape[d - nd + x.ndim] or 1
-        if size ~= 1 then shape[d] = size end
+-- The shape that these shapes broadcast to.
+local function broadcast(op, shapes)
+  local nd, shape = 0, {}
+  for _, sizes in ipairs(shapes) do nd = math.max(nd, #sizes) end
+  for d = 1, nd do
+    shape[d] = 1
+    for i, sizes in ipairs(shapes) do
+      local size = sizes[d - nd + #sizes] or 1
+      if size ~= 1 and shape[d] ~= 1 and shape[d] ~= size then
+        fail("%s: shape %d [%s] does not fit those before it: %d ~= %d in dim %d", op, i, table.concat(sizes, ", "),
+          size, shape[d], d - nd - 1)
+      end
+      if size ~= 1 then shape[d] = size end
+    end
+  end
+  return shape
+end
+
+define("broadcast_shapes", "shapes...", "the shape that several shapes (lists of sizes, or numbers) have in common",
+  function(...)
+    local shapes = { ... }
+    for i, sizes in ipairs(shapes) do
+      if math.type(sizes) == "integer" then shapes[i] = { sizes } end
+      if type(shapes[i]) ~= "table" then
+        fail("broadcast_shapes: shape %d must be a list of sizes, got %s", i, describe(sizes))
+      end
+      for _, size in ipairs(shapes[i]) do
+        if math.type(size) ~= "integer" or size < 0 then
+          fail("broadcast_shapes: shape %d has the size %s", i, describe(size))
+        end
       end
     end
+    return broadcast("broadcast_shapes", shapes)
+  end)
+
+define("constant_pad_nd", "x:T pad:I value:n=0",
+  "x with value around it: pad lists how much before and after the last dim, then the one before it, ...",
+  function(x, pad, value) return require "pt.nn.functional".pad(x, pad, "constant", value) end)
+
+define("is_same_size", "x:T other:T", "whether two tensors have the same shape",
+  function(x, other) return x.shape == other.shape end)
+
+define("broadcast_tensors", "tensors:L*", "tensors expanded to the shape that they have in common, as a list",
+  function(list)
+    local shape = broadcast("broadcast_tensors", each(function(x) return x.shape end, list))
     return each(function(x) return x:expand(shape) end, list)
   end)
 

@@ -31,6 +31,11 @@ tensor([6., 7.])
 tensor([[3., 4.],
         [6., 8.]])
 
+= adjoint
+> pt.tensor({ { 1, 2 }, { 3, 4 } }):adjoint()
+tensor([[1, 3],
+        [2, 4]])
+
 = allclose
 > pt.tensor({ 1.0 }):allclose(pt.tensor { 1.0 + 1e-9 })
 true
@@ -43,6 +48,19 @@ tensor(1)  tensor(3)
 > pt.arctan2(pt.tensor { 1.0 }, pt.tensor { 1.0 })
 tensor([0.7854])
 
+= are_deterministic_algorithms_enabled
+> pt.are_deterministic_algorithms_enabled()
+true
+
+= as_tensor
+> pt.as_tensor({ 1, 2 }, pt.float64).dtype
+float64
+
+= asarray
+> local x = pt.ones(2)
+> pt.asarray(x):data_ptr() == x:data_ptr(), pt.asarray(x, { copy = true }):data_ptr() == x:data_ptr()
+true  false
+
 = autocast
 > pt.autocast(function() return pt.ones(2, 2):matmul(pt.ones(2, 2)).dtype end)
 bfloat16
@@ -51,6 +69,10 @@ bfloat16
 > pt.ones(1, 2, 2):baddbmm(pt.ones(1, 2, 2), pt.ones(1, 2, 2))
 tensor([[[3., 3.],
          [3., 3.]]])
+
+= bartlett_window
+> pt.bartlett_window(4)
+tensor([0.0000, 0.5000, 1.0000, 0.5000])
 
 = bernoulli
 > pt.tensor({ 0.0, 1 }):bernoulli()
@@ -64,6 +86,14 @@ tensor([1., 1., 1.])
 > pt.binomial(pt.tensor { 10.0 }, pt.tensor { 1.0 })
 tensor([10.])
 
+= blackman_window
+> pt.blackman_window(5, false)
+tensor([-1.3878e-17,  3.4000e-01,  1.0000e+00,  3.4000e-01, -1.3878e-17])
+
+= broadcast_shapes
+> pt.broadcast_shapes({ 2, 1 }, { 3 })
+{ 2, 3 }
+
 = can_cast
 > pt.can_cast(pt.float32, pt.int64)
 false
@@ -72,10 +102,25 @@ false
 > pt.zeros(3):cauchy_().shape
 [3]
 
+= chain_matmul
+> pt.chain_matmul(pt.ones(2, 3), pt.ones(3, 4), pt.ones(4, 1))
+tensor([[12.],
+        [12.]])
+
 = cholesky
 > pt.tensor({ { 4.0, 2 }, { 2, 3 } }):cholesky()
 tensor([[2.0000, 0.0000],
         [1.0000, 1.4142]])
+
+= cholesky_inverse
+> pt.cholesky_inverse(pt.tensor { { 2.0, 0 }, { 0, 4 } })
+tensor([[0.2500, 0.0000],
+        [0.0000, 0.0625]])
+
+= cholesky_solve
+> pt.tensor({ { 8.0 }, { 16 } }):cholesky_solve(pt.tensor { { 2.0, 0 }, { 0, 4 } })
+tensor([[2.],
+        [1.]])
 
 = clamp_max
 > pt.tensor({ 1, 5 }):clamp_max(3)
@@ -88,6 +133,14 @@ tensor([3, 5])
 = clip
 > pt.tensor({ 1, 5 }):clip(2, 4)
 tensor([2, 4])
+
+= conj_physical
+> pt.conj_physical(pt.complex(pt.ones(1), pt.ones(1)))
+tensor([1.-1.j])
+
+= constant_pad_nd
+> pt.constant_pad_nd(pt.tensor { 1, 2 }, { 1, 2 }, 9)
+tensor([9, 1, 2, 9, 9])
 
 = corrcoef
 > pt.tensor({ { 1.0, 2 }, { 2, 1 } }):corrcoef()
@@ -111,9 +164,17 @@ tensor([[ 1., -1.],
 > pt.tensor({ 1.0, 0, 0 }):cross(pt.tensor { 0.0, 1, 0 })
 tensor([0., 0., 1.])
 
+= cumulative_trapezoid
+> pt.cumulative_trapezoid(pt.tensor { 1.0, 2, 3 })
+tensor([1.5000, 4.0000])
+
 = det
 > pt.tensor({ { 1.0, 2 }, { 3, 4 } }):det()
 tensor(-2.0000)
+
+= device
+> pt.device("cuda", 0)
+cuda:0
 
 = dist
 > pt.tensor({ 0.0, 0 }):dist(pt.tensor { 3.0, 4 })
@@ -131,6 +192,10 @@ tensor([[11]])
 > pt.empty_like(pt.ones(2, 3)).shape
 [2, 3]
 
+= empty_strided
+> pt.empty_strided({ 2, 3 }, { 1, 2 }):stride()
+[1, 2]
+
 = enable_grad
 > pt.no_grad(function() return pt.enable_grad(function() return pt.is_grad_enabled() end) end)
 true
@@ -147,6 +212,15 @@ tensor(True)
 > pt.tensor({ 2 }):float_power(3)
 tensor([8.], dtype=pt.float64)
 
+= fork_rng
+> local a = pt.fork_rng(function() return pt.rand(2) end)
+> pt.equal(a, pt.rand(2))
+true
+
+= frobenius_norm
+> pt.frobenius_norm(pt.tensor { { 3.0, 0 }, { 0, 4 } })
+tensor(5.)
+
 = full_like
 > pt.full_like(pt.zeros(2), 7)
 tensor([7., 7.])
@@ -155,10 +229,24 @@ tensor([7., 7.])
 > pt.zeros(3):geometric_(0.5):ge(1):all()
 tensor(True)
 
+= geqrf
+> local a, tau = pt.geqrf(pt.tensor { { 3.0 }, { 4 } })
+> a, tau
+tensor([[-5.0000],
+        [ 0.5000]])  tensor([1.6000])
+
 = ger
 > pt.ger(pt.tensor { 1, 2 }, pt.tensor { 3, 4 })
 tensor([[3, 4],
         [6, 8]])
+
+= get_float32_matmul_precision
+> pt.get_float32_matmul_precision()
+highest
+
+= get_num_interop_threads
+> pt.get_num_interop_threads()
+1
 
 = get_rng_state
 > local state = pt.get_rng_state()
@@ -166,6 +254,10 @@ tensor([[3, 4],
 > pt.set_rng_state(state)
 > pt.rand(1):equal(a)
 true
+
+= gradient
+> pt.gradient(pt.tensor { 1.0, 4, 9, 16 })[1]
+tensor([3., 4., 6., 7.])
 
 = hamming_window
 > pt.hamming_window(4)
@@ -184,6 +276,15 @@ x:numel()
   PyTorch: torch.numel
   > pt.ones(2, 3):numel()
   6
+
+= histogram
+> pt.histogram(pt.tensor { 0.1, 0.2, 0.9 }, 2, { range = { 0, 1 } })
+tensor([2., 1.])  tensor([0.0000, 0.5000, 1.0000])
+
+= histogramdd
+> pt.histogramdd(pt.tensor { { 0.1, 0.2 }, { 0.9, 0.8 } }, 2, { range = { 0, 1, 0, 1 } })
+tensor([[1., 0.],
+        [0., 1.]])  { tensor [3] float32, tensor [3] float32 }
 
 = inference_mode
 > pt.inference_mode(function() return pt.ones(1):is_inference() end)
@@ -214,10 +315,30 @@ false
 > pt.is_inference_mode_enabled()
 false
 
+= is_nonzero
+> pt.is_nonzero(pt.tensor(2))
+true
+
+= is_same_size
+> pt.ones(2, 3):is_same_size(pt.zeros(2, 3))
+true
+
+= is_signed
+> pt.tensor({ 1 }, { dtype = pt.uint8 }):is_signed()
+false
+
+= isin
+> pt.isin(pt.tensor { 1, 5, 3 }, pt.tensor { 3, 4, 1 })
+tensor([ True, False,  True])
+
 = istft
 > local x = pt.ones(32)
 > pt.istft(pt.stft(x, 8, { return_complex = true, window = pt.hann_window(8) }), 8, { window = pt.hann_window(8) }).shape
 [32]
+
+= kaiser_window
+> pt.kaiser_window(4, { beta = 3 })
+tensor([0.2049, 0.7269, 1.0000, 0.7269])
 
 = kron
 > pt.eye(2):kron(pt.tensor { { 1.0, 2 } })
@@ -227,6 +348,10 @@ tensor([[1., 2., 0., 0.],
 = ldexp
 > pt.tensor({ 1.0 }):ldexp(pt.tensor { 3 })
 tensor([8.])
+
+= lobpcg
+> pt.lobpcg(pt.tensor { 1.0, 5, 2, 7 }:diag(), 1)[1]
+tensor(7.0000)
 
 = log_normal_
 > pt.zeros(3):log_normal_():gt(0):all()
@@ -243,6 +368,24 @@ tensor(1.3863)
 = logspace
 > pt.logspace(0, 2, 3)
 tensor([  1.,  10., 100.])
+
+= lu
+> pt.lu(pt.tensor { { 4.0, 2 }, { 2, 3 } })
+tensor([[4.0000, 2.0000],
+        [0.5000, 2.0000]])  tensor([1, 2], dtype=pt.int32)
+
+= lu_solve
+> local LU, pivots = pt.lu(pt.tensor { { 4.0, 0 }, { 0, 2 } })
+> pt.lu_solve(pt.tensor { { 8.0 }, { 4 } }, LU, pivots)
+tensor([[2.],
+        [2.]])
+
+= lu_unpack
+> local p, l, u = pt.lu_unpack(pt.lu(pt.tensor { { 4.0, 2 }, { 2, 3 } }))
+> l, u
+tensor([[1.0000, 0.0000],
+        [0.5000, 1.0000]])  tensor([[4., 2.],
+        [0., 2.]])
 
 = matrix_exp
 > pt.zeros(2, 2):matrix_exp()
@@ -266,6 +409,10 @@ tensor(1)  tensor(2)
 > pt.tensor({ 0.0, 1, 0 }):multinomial(1)
 tensor([2])
 
+= mvlgamma
+> pt.mvlgamma(pt.tensor { 3.0 }, 2)
+tensor([1.5502])
+
 = nan_to_num
 > pt.tensor({ 0 / 0, 1 }):nan_to_num()
 tensor([0., 1.])
@@ -282,6 +429,11 @@ tensor(4.)
 > pt.no_grad(function() return (pt.ones(1, { requires_grad = true }) * 2).requires_grad end)
 false
 
+= norm_except_dim
+> pt.norm_except_dim(pt.tensor { { 3.0, 4 }, { 6, 8 } }, 2, 1)
+tensor([[ 5.],
+        [10.]])
+
 = normal
 > pt.normal(pt.tensor { 5.0 }, pt.tensor { 0.0 })
 tensor([5.])
@@ -289,6 +441,10 @@ tensor([5.])
 = normal_
 > pt.zeros(3):normal_().shape
 [3]
+
+= nuclear_norm
+> pt.nuclear_norm(pt.tensor { { 3.0, 0 }, { 0, 4 } })
+tensor(7.)
 
 = ones
 > pt.ones(2, 2)
@@ -303,9 +459,26 @@ tensor([1, 1])
 > pt.ops()[1].name
 Generator
 
+= orgqr
+> local a, tau = pt.geqrf(pt.tensor { { 3.0 }, { 4 } })
+> pt.orgqr(a, tau)
+tensor([[-0.6000],
+        [-0.8000]])
+
+= ormqr
+> local a, tau = pt.geqrf(pt.tensor { { 3.0 }, { 4 } })
+> pt.ormqr(a, tau, pt.tensor { { 3.0 }, { 4 } }, true, true)
+tensor([[-5.],
+        [ 0.]])
+
 = pairwise_distance
 > pt.pairwise_distance(pt.tensor { { 0.0, 0 } }, pt.tensor { { 3.0, 4 } })
 tensor([5.0000])
+
+= pca_lowrank
+> local u, s, v = pt.pca_lowrank(pt.tensor { { 1.0, 1 }, { 2, 2 }, { 3, 3 } }, 1)
+> s
+tensor([2.])
 
 = pinverse
 > pt.tensor({ { 2.0, 0 }, { 0, 4 } }):pinverse()
@@ -319,6 +492,17 @@ tensor([0.])
 = promote_types
 > pt.promote_types(pt.int64, pt.float32)
 float32
+
+= put
+> pt.zeros(2, 2):put(pt.tensor { 1, 4 }, pt.tensor { 5.0, 6 })
+tensor([[5., 0.],
+        [0., 6.]])
+
+= qr
+> local q, r = pt.qr(pt.tensor { { 2.0, 0 }, { 0, 3 } })
+> r:abs()
+tensor([[2., 0.],
+        [0., 3.]])
 
 = rand
 > pt.rand(2, 3).shape
@@ -356,13 +540,31 @@ tensor([[0.6000, 0.8000]])
 > pt.rsub(pt.tensor { 1, 2 }, 10)
 tensor([9, 8])
 
+= scalar_tensor
+> pt.scalar_tensor(3)
+tensor(3.)
+
 = seed
 > math.type(pt.seed())
 integer
 
+= segment_reduce
+> pt.segment_reduce(pt.tensor { 1.0, 2, 3 }, "sum", { lengths = pt.tensor { 2, 1 } })
+tensor([3., 3.])
+
+= set_float32_matmul_precision
+> pt.set_float32_matmul_precision "highest"
+
+= set_flush_denormal
+> pt.set_flush_denormal(true)
+false
+
 = set_grad_enabled
 > pt.set_grad_enabled(false, function() return pt.is_grad_enabled() end)
 false
+
+= set_num_interop_threads
+> pt.set_num_interop_threads(1)
 
 = set_printoptions
 > pt.set_printoptions { precision = 2 }
@@ -385,6 +587,10 @@ tensor(1.)  tensor(1.3863)
 = softmin
 > pt.softmin(pt.tensor { 0.0, 0 }, 1)
 tensor([0.5000, 0.5000])
+
+= split_with_sizes
+> pt.range(1, 5):split_with_sizes { 2, 3 }
+{ tensor [2] int64, tensor [3] int64 }
 
 = std
 > pt.tensor({ 1.0, 2, 3 }):std()
@@ -414,6 +620,16 @@ tensor([4, 5])
 > pt.ones(2, 3):sum_to_size { 1, 3 }
 tensor([[2., 2., 2.]])
 
+= svd
+> local u, s, v = pt.svd(pt.tensor { { 3.0, 0 }, { 0, 4 } })
+> s
+tensor([4., 3.])
+
+= svd_lowrank
+> local u, s, v = pt.svd_lowrank(pt.tensor { { 3.0, 0 }, { 0, 4 } }, 2)
+> s
+tensor([4.0000, 3.0000])
+
 = to
 > pt.tensor({ 1.9 }):to(pt.int64)
 tensor([1])
@@ -422,9 +638,25 @@ tensor([1])
 > pt.tensor({ 1.0, 2, 3 }):trapezoid()
 tensor(4.)
 
+= trapz
+> pt.trapz(pt.tensor { 1.0, 2, 3 })
+tensor(4.)
+
+= triangular_solve
+> (pt.triangular_solve(pt.tensor { { 8.0 }, { 4 } }, pt.tensor { { 2.0, 1 }, { 0, 4 } }))
+tensor([[3.5000],
+        [1.0000]])
+
 = uniform_
 > pt.zeros(3):uniform_(5, 5)
 tensor([5., 5., 5.])
+
+= unravel_index
+> pt.unravel_index(pt.tensor { 5 }, { 3, 2 })
+{ tensor [1] int64, tensor [1] int64 }
+
+= use_deterministic_algorithms
+> pt.use_deterministic_algorithms(true)
 
 = vander
 > pt.vander(pt.tensor { 1, 2, 3 })
@@ -439,6 +671,10 @@ tensor(1.)  tensor(2.)
 = vdot
 > pt.tensor({ 1, 2 }):vdot(pt.tensor { 3, 4 })
 tensor(11)
+
+= vecdot
+> pt.vecdot(pt.tensor { { 1.0, 2 } }, pt.tensor { { 3.0, 4 } })
+tensor([11.])
 
 = zeros
 > pt.zeros(2, 2)

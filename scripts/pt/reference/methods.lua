@@ -8,6 +8,10 @@ return [==[
 > pt.tensor({ -1.0, 1 }):angle()
 tensor([3.1416, 0.0000])
 
+= apply_
+> pt.tensor({ 1.0, 4 }):apply_(function(v) return v * 10 end)
+tensor([10., 40.])
+
 = backward
 > local w = pt.tensor({ 2.0 }, { requires_grad = true })
 > w:pow(2):sum():backward()
@@ -195,6 +199,10 @@ tensor([1])
 > pt.rand(2):equal(a)
 true
 
+= map_
+> pt.tensor({ 1.0, 4 }):map_(pt.tensor { 2.0, 3 }, math.max)
+tensor([2., 4.])
+
 = masked_select
 > pt.tensor({ 1, 2, 3 }):masked_select(pt.tensor { true, false, true })
 tensor([1, 3])
@@ -300,6 +308,16 @@ tensor([1, 2, 1, 2])
 = requires_grad_
 > pt.ones(1):requires_grad_().requires_grad
 true
+
+= resize_
+> pt.range(1, 4):resize_(2, 2)
+tensor([[1, 2],
+        [3, 4]])
+
+= resize_as_
+> pt.range(1, 4):resize_as_(pt.ones(2, 2))
+tensor([[1, 2],
+        [3, 4]])
 
 = retain_grad
 > local w = pt.ones(1, { requires_grad = true })
