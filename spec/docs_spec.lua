@@ -7,7 +7,7 @@ describe("help:", function()
   for _, op in ipairs(pt.ops()) do known[op.name] = true end
 
   it("tells about methods and twins in place", function()
-    for _, name in ipairs { "size", "item", "tolist", "float", "unfold", "backward", "put_", "transpose_" } do
+    for _, name in ipairs { "size", "item", "tolist", "float", "unfold", "backward", "put", "transpose_" } do
       assert(known[name], name)
     end
     local lines, say = {}, print

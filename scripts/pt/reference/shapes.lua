@@ -282,10 +282,6 @@ tensor([[1, 1],
 > table.unpack(pt.range(1, 5):split(2))
 tensor([1, 2])  tensor([3, 4])  tensor([5])
 
-= put_
-> pt.zeros(3):put_(pt.tensor{2}, pt.tensor{5.0})
-tensor([0., 5., 0.])
-
 = quantile
 > pt.tensor({1.0, 2, 3}):quantile({0.25, 0.5})
 tensor([1.5000, 2.0000])

@@ -780,4 +780,9 @@ Ends the bar. A loop over it does this itself.
 = Progress:close_all()
 Called as pt.progress.close_all(): ends all bars, the innermost first.
 > pt.progress.close_all()
+
+= vmap(fn, {in_dims = 1, out_dims = 1})
+A function of one sample applied to a batch at once: results are stacked. Also pt.autograd.vmap and pt.func.vmap.
+> pt.vmap(function(x) return x:sum() end)(pt.ones(3, 2))
+tensor([2., 2., 2.])
 ]==]
