@@ -1,19 +1,20 @@
 --- The name that was probably meant.
 
--- How many letters to change, insert or remove to get from a to b.
+-- How many letters to change, insert, remove or swap with the next to get from a to b.
 local function distance(a, b)
-  local row = {}
-  for j = 0, #b do row[j] = j end
+  local before, above, row = {}, {}, {}
+  for j = 0, #b do above[j] = j end
   for i = 1, #a do
-    local diagonal = row[0]
     row[0] = i
     for j = 1, #b do
-      local change = diagonal + (a:byte(i) == b:byte(j) and 0 or 1)
-      diagonal = row[j]
-      row[j] = math.min(change, row[j] + 1, row[j - 1] + 1)
+      local change = above[j - 1] + (a:byte(i) == b:byte(j) and 0 or 1)
+      row[j] = math.min(change, above[j] + 1, row[j - 1] + 1)
+      local swapped = i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j)
+      if swapped then row[j] = math.min(row[j], before[j - 2] + 1) end
     end
+    before, above, row = above, row, before
   end
-  return row[#b]
+  return above[#b]
 end
 
 --- The one of `names` closest to `name`, or nil where none is close.
