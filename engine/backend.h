@@ -11,6 +11,9 @@
 
 typedef enum { PTI_SCAN_SUM, PTI_SCAN_PROD, PTI_SCAN_MAX, PTI_SCAN_MIN } pti_scan;
 
+/* What an element becomes where ids write to it: the last one, or all of them and the old one combined. */
+typedef enum { PTI_PUT, PTI_ADD, PTI_TIMES, PTI_LARGER, PTI_LESS } pti_combine;
+
 /* One layer and direction of a recurrent network; see kernels/cpu/rnn/rnn.c. */
 typedef enum { PTI_LSTM, PTI_GRU, PTI_RNN_TANH, PTI_RNN_RELU } pti_rnn_kind;
 typedef struct pti_rnn {

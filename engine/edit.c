@@ -49,9 +49,9 @@ static void forget(pt_tensor *x) {
   x->rebased++;
 }
 
-/* Where a gradient of an element-wise op reads the old x: what is recorded then is a copy of x. */
+/* Where a gradient reads the old x: what is recorded then is a copy of x. */
 static bool save_old(const pt_op *op, pti_inputs *in) {
-  bool reads = false;
+  bool reads = op->save_in & 1;
   for (int i = 0; i < in->n && op->kind == PTI_ELEMENTWISE; i++)
     reads |= (op->grad[i].uses & PTI_USE_A) && pti_needs_grad(in->v[i]);
   return !reads ||

@@ -113,6 +113,11 @@ describe("kernels of the simulated GPU", function()
       local y, x, z, w = make(2, 7, 40), make(2, 90, 40), make(3, 9, 5), make(3, 200, 5)
       assert(pt.equal(y:index_add(2, id, x), y:to(DEVICE):index_add(2, id:to(DEVICE), x:to(DEVICE)):cpu()))
       assert(pt.equal(z:scatter_add(2, ids, w), z:to(DEVICE):scatter_add(2, ids:to(DEVICE), w:to(DEVICE)):cpu()))
+      for _, kind in ipairs { "prod", "mean", "amax", "amin" } do
+        if kind == "prod" then z, w = z:clamp(-1, 1), w:clamp(-1, 1) end
+        local there = z:to(DEVICE):scatter_reduce(2, ids:to(DEVICE), w:to(DEVICE), kind):cpu()
+        assert(pt.equal(z:scatter_reduce(2, ids, w, kind), there), kind)
+      end
     end
   end)
 

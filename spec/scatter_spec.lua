@@ -131,10 +131,79 @@ describe("scatter_reduce", function()
     assert.same({ 1.0, 2.0 }, pt.tensor({ 1.0, 2 }):scatter_reduce(1, none, pt.zeros(0), "prod"):tolist())
   end)
 
-  it("edits in place", function()
+  it("edits in place, and its gradient reads the old x", function()
     local y = x:clone()
     assert.equal(y, y:scatter_reduce_(2, index, src, "sum"))
     close(scattered[1][3], y)
+    for _, case in ipairs(scattered) do
+      local a, b = x:clone():requires_grad_(), src:clone():requires_grad_()
+      y = a * 1
+      y:scatter_reduce_(2, index, b, case[1], case[2])
+      y:backward(pt.tensor { { 1.0, 2, 3 }, { 4, 5, 6 } })
+      close(case[4], a.grad)
+      close(case[5], b.grad)
+    end
+  end)
+
+  it("leaves x as it was where an id of many is refused", function()
+    local y, bad = pt.zeros(3), pt.ones({ 5000 }, { dtype = pt.int64 })
+    bad[4000] = 4
+    for _, kind in ipairs { "sum", "amax" } do
+      assert.error_matches(function() y:scatter_reduce_(1, bad, pt.ones(5000), kind) end,
+        "scatter_reduce_?: index 4 at position 4000 is not from 1 to 3")
+      assert.same({ 0.0, 0.0, 0.0 }, y:tolist())
+    end
+  end)
+
+  it("has all dtypes of real numbers", function()
+    local want = {
+      sum = { 6, 12, 9 }, prod = { 6, 20, 9 }, mean = { 2, 4, 9 }, amax = { 3, 5, 9 }, amin = { 1, 3, 9 },
+    }
+    local alone = {
+      sum = { 5, 9, 9 }, prod = { 6, 20, 9 }, mean = { 2.5, 4.5, 9 }, amax = { 3, 5, 9 }, amin = { 2, 4, 9 },
+    }
+    for dtype in ("float64 float32 float16 bfloat16 int64 int32 int16 int8 uint8"):gmatch "%S+" do
+      local whole = not pt[dtype].is_floating_point
+      for kind, values in pairs(want) do
+        local a = pt.tensor({ 1, 3, 9 }, { dtype = pt[dtype] })
+        local b, id = pt.tensor({ 2, 4, 3, 5 }, { dtype = pt[dtype] }), pt.tensor { 1, 2, 1, 2 }
+        if kind == "prod" then a[2] = 1 end
+        assert.same(values, a:scatter_reduce(1, id, b, kind):double():floor():long():tolist(), dtype .. kind)
+        local left = alone[kind]
+        if whole and kind == "mean" then left = { 2, 4, 9 } end
+        local y = a:scatter_reduce(1, id, b, kind, { include_self = false })
+        assert.equal(pt[dtype], y.dtype)
+        assert.same(left, pt.tensor(left).dtype.is_floating_point and y:double():tolist() or y:long():tolist(), kind)
+      end
+    end
+    local t, id = pt.tensor { true, false }, pt.tensor { 1, 2 }
+    assert.same({ true, true }, t:scatter_reduce(1, id, pt.tensor { false, true }, "amax"):tolist())
+    assert.same({ false, true }, t:scatter_reduce(1, id, pt.tensor { false, true }, "amin", false):tolist())
+  end)
+
+  it("counts more elements than a half can", function()
+    local n = 3000
+    local y, ones = pt.zeros({ 1 }, { dtype = pt.bfloat16 }), pt.ones({ n }, { dtype = pt.bfloat16 })
+    y = y:scatter_reduce(1, pt.ones({ n }, { dtype = pt.int64 }), ones, "mean", false)
+    assert.near(256 / n, y:item(), 1e-3) -- a sum of bfloat16 ends at 256
+  end)
+
+  it("has gradients of products with zeros, the second too", function()
+    local id = pt.tensor { 1, 1, 1, 2, 2, 3 }
+    local function fn(inputs) return { inputs[1]:scatter_reduce(1, id, inputs[2], "prod") } end
+    local v = pt.tensor({ 0.0, 2, 0, 3, 0, 5 }, { dtype = pt.float64 })
+    local inputs = { pt.tensor({ 2.0, 0, 3, 4 }, { dtype = pt.float64 }), v }
+    gradcheck.first(fn, inputs)
+    gradcheck.second(fn, inputs)
+  end)
+
+  it("takes a larger x and src than index covers", function()
+    local a, b = pt.ones(3, 4):requires_grad_(), pt.full({ 3, 5 }, 2.0):requires_grad_()
+    local y = a:scatter_reduce(2, pt.tensor { { 1, 1 }, { 4, 2 } }, b, "prod")
+    assert.same({ { 4.0, 1.0, 1.0, 1.0 }, { 1.0, 2.0, 1.0, 2.0 }, { 1.0, 1.0, 1.0, 1.0 } }, y:tolist())
+    y:sum():backward()
+    assert.same({ { 2.0, 2.0, 0.0, 0.0, 0.0 }, { 1.0, 1.0, 0.0, 0.0, 0.0 }, { 0.0, 0.0, 0.0, 0.0, 0.0 } },
+      b.grad:tolist())
   end)
 
   it("refuses what does not fit", function()
@@ -143,10 +212,10 @@ describe("scatter_reduce", function()
       assert.error_matches(function() x:scatter_reduce(table.unpack(args, 1, args.n)) end, message)
     end
     refused("scatter_reduce: reduce 'max' is not sum, prod, mean, amax or amin", 2, index, src, "max")
-    refused("scatter_reduce: x is float32, but src is int64", 2, index, src:long(), "amax")
+    refused("scatter_reduce: x is float32 and src is int64", 2, index, src:long(), "amax")
     refused("differ in their number of dims", 2, pt.tensor { 1 }, src, "amax")
     refused("scatter_reduce: dim 3 of a tensor of 2 dims", 3, index, src, "amax")
-    refused("scatter_reduce: index holds id 4, which is not from 1 to 3", 2, index + 2, src, "prod")
+    refused("scatter_reduce: index 4 at position 1, 3 is not from 1 to 3", 2, index + 2, src, "prod")
     refused("4", 2, index + 2, src, "sum")
   end)
 end)

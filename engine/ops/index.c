@@ -1,12 +1,21 @@
-/* index.c: reading and writing by ids. Every id is checked before a kernel sees it and none is clamped; ids count
-   from pti_this.index_base, and only index and index_put take negative ones. Kernels work on dense tensors seen as
-   (outer, n, inner); others are copied there and back. */
+/* index.c: reading and writing by ids. None is clamped; ids count from pti_this.index_base, and only index and index_put
+   take negative ones. Kernels work on dense tensors seen as (outer, n, inner); others are copied there and back. They
+   check all ids before they write, as they read them anyway; what a refused call did wrong is then looked for here. */
 #include "ops.h"
 #include "ptlua_ids.h"
 
 /* ---- along one dim, by a row of ids: index_select, index_add, index_copy ---- */
 
-/* The dim of x that `at` names, and the checked ids of a call: one row of them, or one id. */
+/* Of a dim of x; a 0-dim tensor has one entry. */
+static int64_t entries(const pt_tensor *x, int dim) { return x->nd ? x->size[dim] : 1; }
+
+/* What a kernel said; where it refused an id, the error becomes one that tells its place. */
+static bool explained(bool ok, const pt_op *op, const pt_tensor *id, int64_t n) {
+  if (!ok) pti_check_ids(op->name, "index", id, n, false);
+  return ok;
+}
+
+/* The dim of x that `at` names, and the ids of a call: one row of them, or one id. */
 static bool read_row(const pt_op *op, const pt_tensor *x, int64_t at, pt_tensor *index, int *dim,
                      pt_tensor **id) {
   if (!pti_dim(op->name, at, x->nd, dim)) return false;
@@ -14,8 +23,7 @@ static bool read_row(const pt_op *op, const pt_tensor *x, int64_t at, pt_tensor 
     return pti_refuse(PT_ESHAPE, "%s: index [%s] must have one dim", op->name,
                       pti_shape_text(index));
   }
-  *id = pti_ids(op->name, "index", index);
-  return *id && pti_check_ids(op->name, "index", *id, x->nd ? x->size[*dim] : 1, false);
+  return (*id = pti_ids(op->name, "index", index)) != NULL;
 }
 
 pt_tensor *index_select_run(const index_select_args *args) {
@@ -28,11 +36,12 @@ pt_tensor *index_select_run(const index_select_args *args) {
   pt_tensor *y = pti_new(size, x->nd, x->dtype, pti_dev(x));
   const pti_device *dev = pti_home(x);
   if (y == NULL || !pti_has(args->op->name, dev, dev->kernels->index_select != NULL)) return NULL;
-  bool ok = y->numel == 0 ||
-      dev->kernels->index_select(dev->index, pti_rows_of(x, dim), pti_ptr(x),
-                                 (const int64_t *)pti_ptr(id), id->numel, pti_ptr(y),
-                                 pti_this.index_base, false);
-  return ok ? y : NULL;
+  if (y->numel == 0)
+    return pti_check_ids(args->op->name, "index", id, entries(x, dim), false) ? y : NULL;
+  bool ok = dev->kernels->index_select(dev->index, pti_rows_of(x, dim), pti_ptr(x),
+                                       (const int64_t *)pti_ptr(id), id->numel, pti_ptr(y),
+                                       pti_this.index_base, false);
+  return explained(ok, args->op, id, entries(x, dim)) ? y : NULL;
 }
 
 /* Calls an op with an in-place twin on zeros of an input's shape. */
@@ -76,11 +85,12 @@ static pt_tensor *write_rows(const index_add_args *args, bool add) {
   const pti_device *dev = pti_home(x);
   bool have = add ? dev->kernels->index_add != NULL : dev->kernels->index_copy != NULL;
   if (src == NULL || !pti_has(op->name, dev, have)) return NULL;
-  if (src->numel == 0) return x;
+  if (src->numel == 0)
+    return pti_check_ids(op->name, "index", id, entries(x, dim), false) ? x : NULL;
   bool ok = (add ? dev->kernels->index_add : dev->kernels->index_copy)(
       dev->index, pti_rows_of(x, dim), pti_ptr(x), (const int64_t *)pti_ptr(id), id->numel,
       pti_ptr(src), pti_this.index_base, false);
-  return ok ? x : NULL;
+  return explained(ok, op, id, entries(x, dim)) ? x : NULL;
 }
 
 pt_tensor *index_add_run(const index_add_args *args) { return write_rows(args, true); }
@@ -122,8 +132,7 @@ static bool read_corner(const pt_op *op, const pt_tensor *x, int64_t at, pt_tens
         "%s: index [%s] for x [%s]: it must have the same dims and, but for dim %lld, be no larger",
         op->name, pti_shape_text(index), pti_shape_text(x), pti_shown(*dim));
   }
-  *id = pti_ids(op->name, "index", index);
-  return *id && pti_check_ids(op->name, "index", *id, x->nd ? x->size[*dim] : 1, false);
+  return (*id = pti_ids(op->name, "index", index)) != NULL;
 }
 
 /* x as far as `like` reaches in all dims but `dim` (-1: in all dims). */
@@ -145,7 +154,7 @@ pt_tensor *gather_run(const gather_args *args) {
   bool ok = dev->kernels->gather(dev->index, pti_rows_of(x, dim), pti_ptr(x),
                                  (const int64_t *)pti_ptr(id), x->nd ? id->size[dim] : id->numel,
                                  pti_ptr(y), pti_this.index_base);
-  return ok ? y : NULL;
+  return explained(ok, args->op, id, entries(x, dim)) ? y : NULL;
 }
 
 bool gather_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
@@ -172,28 +181,25 @@ static pt_tensor *scattered(const pt_op *op, const pt_tensor *x, pt_tensor *src,
   return src && pti_same_dtype(op->name, "x", x, "src", src) ? corner(src, id, -1) : NULL;
 }
 
-static pt_tensor *scatter_into(const scatter_args *args, bool add) {
-  const pt_op *op = args->op;
-  pt_tensor *x = args->x, *id;
+pt_tensor *pti_scatter_into(const pt_op *op, pt_tensor *x, int64_t at, pt_tensor *index,
+                            pt_tensor *src, pti_combine how) {
+  pt_tensor *id;
   int dim;
-  if (!read_corner(op, x, args->dim, args->index, &dim, &id)) return NULL;
+  if (!read_corner(op, x, at, index, &dim, &id)) return NULL;
   if (id->numel == 0) return x;
-  pt_tensor *src = pti_dense_of(scattered(op, x, args->src, id)), *part = corner(x, id, dim);
-  pt_tensor *y = pti_dense_of(part);
+  src = pti_dense_of(scattered(op, x, src, id));
+  pt_tensor *part = corner(x, id, dim), *y = pti_dense_of(part);
   const pti_device *dev = pti_home(x);
   if (src == NULL || y == NULL || !pti_has(op->name, dev, dev->kernels->scatter != NULL))
     return NULL;
   bool ok = dev->kernels->scatter(dev->index, pti_rows_of(y, dim), pti_ptr(y),
                                   (const int64_t *)pti_ptr(id), x->nd ? id->size[dim] : id->numel,
-                                  pti_ptr(src), pti_this.index_base, add);
-  if (ok && y != part) ok = pti_copy_into(part, y);
-  return ok ? x : NULL;
+                                  pti_ptr(src), pti_this.index_base, how);
+  if (!explained(ok, op, id, entries(x, dim))) return NULL;
+  return y == part || pti_copy_into(part, y) ? x : NULL;
 }
 
-/* The gradient of src: g at the ids, in the corner of src that they covered. */
-static pt_tensor *scattered_grad(pt_node *n, pt_tensor *g, pt_tensor *id) {
-  const pti_edge *e = &n->in[2];
-  pt_tensor *part = pt_gather(g, (int)scatter_args_of(n->op, n->arg, NULL).dim, id);
+pt_tensor *pti_scattered_grad(const pti_edge *e, pt_tensor *part) {
   if (part == NULL) return NULL;
   if (e->nd != part->nd) return pti_grad_to(part, e); /* it was one number */
   bool whole = memcmp(part->size, e->size, e->nd * sizeof *e->size) == 0;
@@ -202,21 +208,31 @@ static pt_tensor *scattered_grad(pt_node *n, pt_tensor *g, pt_tensor *id) {
   return whole ? part : pti_embed(e, &q, part);
 }
 
-pt_tensor *scatter_run(const scatter_args *args) { return scatter_into(args, false); }
+/* The gradient of src: g at the ids. */
+static pt_tensor *at_ids(pt_node *n, pt_tensor *g, pt_tensor *id) {
+  pt_tensor *part = pt_gather(g, (int)scatter_args_of(n->op, n->arg, NULL).dim, id);
+  return pti_scattered_grad(&n->in[2], part);
+}
+
+pt_tensor *scatter_run(const scatter_args *args) {
+  return pti_scatter_into(args->op, args->x, args->dim, args->index, args->src, PTI_PUT);
+}
 
 bool scatter_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   const scatter_args args = scatter_args_of(n->op, n->arg, NULL);
   pt_tensor *id = pti_saved(n, 1);
   if (id == NULL) return false;
   if (pti_wants(n, 0) && !(gx[0] = pt_scatter(g[0], (int)args.dim, id, pt_scalar(0)))) return false;
-  return !pti_wants(n, 2) || (gx[2] = scattered_grad(n, g[0], id)) != NULL;
+  return !pti_wants(n, 2) || (gx[2] = at_ids(n, g[0], id)) != NULL;
 }
 
-pt_tensor *scatter_add_run(const scatter_add_args *args) { return scatter_into(args, true); }
+pt_tensor *scatter_add_run(const scatter_add_args *args) {
+  return pti_scatter_into(args->op, args->x, args->dim, args->index, args->src, PTI_ADD);
+}
 
 bool scatter_add_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   if (pti_wants(n, 0)) gx[0] = g[0];
-  return !pti_wants(n, 2) || (gx[2] = scattered_grad(n, g[0], pti_saved(n, 1))) != NULL;
+  return !pti_wants(n, 2) || (gx[2] = at_ids(n, g[0], pti_saved(n, 1))) != NULL;
 }
 
 /* ---- masks ---- */

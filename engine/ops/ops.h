@@ -72,6 +72,14 @@ bool pti_view_strides(const pt_tensor *x, const int64_t *size, int nd, int64_t *
 /* x (outer, n, inner) around one dim; a 0-dim x has one entry. */
 pti_rows pti_rows_of(const pt_tensor *x, int dim);
 
+/* ---- writing by ids (index.c) ---- */
+
+/* Combines src with x at index along dim, in x, which is returned; all arguments are checked. */
+pt_tensor *pti_scatter_into(const pt_op *op, pt_tensor *x, int64_t dim, pt_tensor *index,
+                            pt_tensor *src, pti_combine how);
+/* The gradient of src of which `part`, of the shape of index, is that of the corner that index covers. */
+pt_tensor *pti_scattered_grad(const pti_edge *e, pt_tensor *part);
+
 /* ---- gradients ---- */
 
 int64_t pti_edge_numel(const pti_edge *e);

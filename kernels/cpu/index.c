@@ -1,14 +1,13 @@
-/* index.c: gathering, scattering and adding elements by ids. All ids are checked before anything is written: one that
-   is out of range fails the op and leaves its output as it was. Moves know the size of an element only, so one loop
-   serves every dtype of that size.
+/* index.c: gathering and adding elements by ids, and the checks of ids. All ids are checked before anything is written:
+   one that is out of range fails the op and leaves its output as it was. Moves know the size of an element only, so one
+   loop serves every dtype of that size.
 
    Work is cut along the dims that ids do not index (`outer`, `inner`), so no two pieces write to the same element and
    equal ids are applied in their order, for any number of threads. */
-#include <stdatomic.h>
 #include <string.h>
 
-#include "cpu_backend.h"
 #include "cpu_slots.h"
+#include "index_job.h"
 
 enum {
   STRIP = 64,           /* elements of `inner` that one piece of an addition has, at least */
@@ -16,48 +15,27 @@ enum {
   CHECK = 1 << 18       /* ids that are */
 };
 
-typedef struct index_job {
-  pti_rows r;
-  const char *x;
-  char *y;
-  const int64_t *id;
-  int64_t count, k, base; /* ids in all, ids of one line */
-  bool wrap;
-  size_t bytes;          /* of a row of `inner` elements */
-  int64_t strip, strips; /* elements in a piece of `inner`, pieces in it */
-  _Atomic int64_t bad;   /* place of the first bad id, or count */
-} index_job;
-
 /* ---- ids ---- */
-
-static inline int64_t place(const index_job *j, int64_t id) {
-  return j->wrap && id < 0 ? id + j->r.n : id - j->base;
-}
 
 static bool good(const index_job *j, int64_t id) {
   return id >= (j->wrap ? -j->r.n : j->base) && (uint64_t)place(j, id) < (uint64_t)j->r.n;
 }
 
-static void check_range(void *ctx, int64_t lo, int64_t hi) {
-  index_job *j = ctx;
-  int64_t at = lo, from = j->wrap ? -j->r.n : j->base;
-  for (; at < hi; at += PTI_BLOCK) { /* a block without branches; then which one it was */
-    int64_t end = pti_min64(at + PTI_BLOCK, hi), low = INT64_MAX, high = INT64_MIN, zeros = 0;
-    for (int64_t i = at; i < end; i++) {
-      low = j->id[i] < low ? j->id[i] : low;
-      high = j->id[i] > high ? j->id[i] : high;
-      zeros += j->id[i] == 0;
-    }
-    if (low < from || high >= j->r.n + j->base || (zeros > 0 && j->base > 0)) break;
-  }
-  while (at < hi && good(j, j->id[at])) at++;
-  int64_t first = atomic_load(&j->bad);
-  while (at < hi && at < first && !atomic_compare_exchange_weak(&j->bad, &first, at)) {}
+bool pti_ids_fit(const index_job *j, const int64_t *id, int64_t n) {
+  int64_t low = j->wrap ? -j->r.n : j->base, bad = 0, zeros = 0;
+  uint64_t range = (uint64_t)(j->r.n + j->base - low);
+  for (int64_t i = 0; i < n; i++) bad += (uint64_t)id[i] - (uint64_t)low >= range;
+  for (int64_t i = 0; i < n && j->wrap && j->base > 0; i++) zeros += id[i] == 0;
+  return bad + zeros == 0;
 }
 
-static bool check_ids(index_job *j) {
-  atomic_store(&j->bad, j->count);
-  pti_cpu_host->parallel_for(j->count, CHECK, check_range, j);
+void pti_note_bad_id(index_job *j, int64_t at) {
+  while (good(j, j->id[at])) at++;
+  int64_t first = atomic_load(&j->bad);
+  while (at < first && !atomic_compare_exchange_weak(&j->bad, &first, at)) {}
+}
+
+bool pti_ids_were_good(const index_job *j) {
   if (!pti_cpu_host->poll()) return false; /* an interrupted loop has not checked them all */
   int64_t bad = atomic_load(&j->bad);
   if (bad == j->count) return true;
@@ -65,14 +43,24 @@ static bool check_ids(index_job *j) {
                             (long long)j->id[bad], (long long)j->r.n);
 }
 
+static void check_range(void *ctx, int64_t lo, int64_t hi) {
+  index_job *j = ctx;
+  for (int64_t at = lo; at < hi; at += PTI_BLOCK) {
+    if (!pti_ids_fit(j, j->id + at, pti_min64(hi - at, PTI_BLOCK))) {
+      pti_note_bad_id(j, at);
+      return;
+    }
+  }
+}
+
+static bool check_ids(index_job *j) {
+  pti_cpu_host->parallel_for(j->count, CHECK, check_range, j);
+  return pti_ids_were_good(j);
+}
+
 /* ---- loops by size of element ---- */
 
-typedef struct sixteen {
-  uint64_t part[2];
-} sixteen;
-
-/* select: rows [lo, hi) of y, one element each. gather: the same of y's rows. put: one strip of
-   lines, `from` .. `to` of `inner`. */
+/* select: rows [lo, hi) of y, one element each. gather: the same of y's rows. */
 #define MOVES(E, name)                                                               \
   static void select_##name(const index_job *j, int64_t lo, int64_t hi) {            \
     E *y = (E *)j->y;                                                                \
@@ -96,15 +84,6 @@ typedef struct sixteen {
         for (int64_t i = 0; i < inner; i++) y[i] = x[(id[i] - j->base) * inner + i]; \
       }                                                                              \
     }                                                                                \
-  }                                                                                  \
-  static void put_##name(const index_job *j, int64_t o, int64_t from, int64_t to) {  \
-    int64_t inner = j->r.inner;                                                      \
-    E *y = (E *)j->y + o * j->r.n * inner;                                           \
-    const E *x = (const E *)j->x + o * j->k * inner;                                 \
-    const int64_t *id = j->id + o * j->k * inner;                                    \
-    for (int64_t i = 0; i < j->k; i++, x += inner, id += inner) {                    \
-      for (int64_t c = from; c < to; c++) y[(id[c] - j->base) * inner + c] = x[c];   \
-    }                                                                                \
   }
 MOVES(uint8_t, 1)
 MOVES(uint16_t, 2)
@@ -112,15 +91,9 @@ MOVES(uint32_t, 4)
 MOVES(uint64_t, 8)
 MOVES(sixteen, 16)
 
-typedef void strip_fn(const index_job *j, int64_t o, int64_t from, int64_t to);
-
-static int log2_of(size_t size) {
-  return size >= 16 ? 4 : size >= 8 ? 3 : size >= 4 ? 2 : size / 2;
-}
-
 /* ---- loops by dtype ---- */
 
-/* add: y[id] += x for one strip of rows; sum: the same with an id for every element. */
+/* y[id] += x for one strip of rows. */
 #define ADDS(E, name, SUM)                                                          \
   static void add_##name(const index_job *j, int64_t o, int64_t from, int64_t to) { \
     int64_t inner = j->r.inner;                                                     \
@@ -129,67 +102,29 @@ static int log2_of(size_t size) {
       const E *restrict x = (const E *)j->x + (o * j->k + i) * inner;               \
       for (int64_t c = from; c < to; c++) y[c] = SUM(y[c], x[c]);                   \
     }                                                                               \
-  }                                                                                 \
-  static void sum_##name(const index_job *j, int64_t o, int64_t from, int64_t to) { \
-    int64_t inner = j->r.inner;                                                     \
-    E *y = (E *)j->y + o * j->r.n * inner;                                          \
-    const E *x = (const E *)j->x + o * j->k * inner;                                \
-    const int64_t *id = j->id + o * j->k * inner, k = j->k, base = j->base;         \
-    for (int64_t i = 0; i < k && inner == 1; i++) {                                 \
-      E *to_y = y + (id[i] - base);                                                 \
-      *to_y = SUM(*to_y, x[i]);                                                     \
-    }                                                                               \
-    for (int64_t i = 0; i < k && inner > 1; i++, x += inner, id += inner) {         \
-      for (int64_t c = from; c < to; c++) {                                         \
-        E *to_y = y + (id[c] - base) * inner + c;                                   \
-        *to_y = SUM(*to_y, x[c]);                                                   \
-      }                                                                             \
-    }                                                                               \
   }
-typedef struct complex_f {
-  float re, im;
-} complex_f;
-typedef struct complex_d {
-  double re, im;
-} complex_d;
-static inline complex_f plus_c64(complex_f a, complex_f b) {
-  return (complex_f){a.re + b.re, a.im + b.im};
-}
-static inline complex_d plus_c128(complex_d a, complex_d b) {
-  return (complex_d){a.re + b.re, a.im + b.im};
-}
-#define PLUS(a, b) ((a) + (b))
-#define WRAP8(a, b) ((uint8_t)((a) + (b)))
-#define WRAP16(a, b) ((uint16_t)((a) + (b)))
-#define OR(a, b) ((uint8_t)(((a) | (b)) != 0))
-#define HALF(a, b) pti_f16_store(pti_f16_load(a) + pti_f16_load(b))
-#define BRAIN(a, b) pti_bf16_store(pti_bf16_load(a) + pti_bf16_load(b))
 ADDS(float, f32, PLUS)
 ADDS(double, f64, PLUS)
-ADDS(uint16_t, f16, HALF)
-ADDS(uint16_t, bf16, BRAIN)
+ADDS(uint16_t, f16, PLUS_F16)
+ADDS(uint16_t, bf16, PLUS_BF16)
 ADDS(uint64_t, i64, PLUS) /* integers wrap around */
 ADDS(uint32_t, i32, PLUS)
-ADDS(uint16_t, i16, WRAP16)
-ADDS(uint8_t, i8, WRAP8)
+ADDS(uint16_t, i16, PLUS_16)
+ADDS(uint8_t, i8, PLUS_8)
 ADDS(uint8_t, bool, OR)
 ADDS(complex_f, c64, plus_c64)
 ADDS(complex_d, c128, plus_c128)
 
-static strip_fn *const add_of[PT_NDTYPE] = {
+static pti_strip_fn *const add_of[PT_NDTYPE] = {
     [PT_F32] = add_f32, [PT_F64] = add_f64,   [PT_F16] = add_f16, [PT_BF16] = add_bf16,
     [PT_I64] = add_i64, [PT_I32] = add_i32,   [PT_I16] = add_i16, [PT_I8] = add_i8,
     [PT_U8] = add_i8,   [PT_BOOL] = add_bool, [PT_C64] = add_c64, [PT_C128] = add_c128};
-static strip_fn *const sum_of[PT_NDTYPE] = {
-    [PT_F32] = sum_f32, [PT_F64] = sum_f64,   [PT_F16] = sum_f16, [PT_BF16] = sum_bf16,
-    [PT_I64] = sum_i64, [PT_I32] = sum_i32,   [PT_I16] = sum_i16, [PT_I8] = sum_i8,
-    [PT_U8] = sum_i8,   [PT_BOOL] = sum_bool, [PT_C64] = sum_c64, [PT_C128] = sum_c128};
 
 /* ---- strips: whatever writes where ids say ---- */
 
 typedef struct strip_job {
   index_job *j;
-  strip_fn *fn;
+  pti_strip_fn *fn;
 } strip_job;
 
 static void copy_strip(const index_job *j, int64_t o, int64_t from, int64_t to) {
@@ -209,7 +144,7 @@ static void run_strips(void *ctx, int64_t lo, int64_t hi) {
   }
 }
 
-static bool by_strips(index_job *j, strip_fn *fn) {
+bool pti_by_strips(index_job *j, pti_strip_fn *fn) {
   if (!check_ids(j)) return false;
   strip_job s = {j, fn};
   j->strip = pti_min64(j->r.inner, STRIP);
@@ -217,21 +152,6 @@ static bool by_strips(index_job *j, strip_fn *fn) {
   int64_t work = pti_max64(1, j->strip * j->k);
   pti_cpu_host->parallel_for(j->r.outer * j->strips, PTI_PIECE / work, run_strips, &s);
   return true;
-}
-
-/* x is (outer, n, inner) unless the slot writes by ids: then y is. ids: of one line (`lines` 0),
-   or for every element. */
-static index_job job_of(pti_rows r, const void *x, const int64_t *id, int64_t k, void *y, int base,
-                        bool wrap, bool each) {
-  return (index_job){.r = r,
-                     .x = x,
-                     .y = y,
-                     .id = id,
-                     .count = each ? r.outer * k * r.inner : k,
-                     .k = k,
-                     .base = base,
-                     .wrap = wrap,
-                     .bytes = (size_t)r.inner * pt_dtype_size(r.dtype)};
 }
 
 /* ---- slots ---- */
@@ -276,14 +196,14 @@ bool pti_cpu_index_add(int dev, pti_rows r, void *y, const int64_t *id, int64_t 
                        int base, bool wrap) {
   (void)dev;
   index_job j = job_of(r, x, id, k, y, base, wrap, false);
-  return by_strips(&j, add_of[r.dtype]);
+  return pti_by_strips(&j, add_of[r.dtype]);
 }
 
 bool pti_cpu_index_copy(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x,
                         int base, bool wrap) {
   (void)dev;
   index_job j = job_of(r, x, id, k, y, base, wrap, false);
-  return by_strips(&j, copy_strip);
+  return pti_by_strips(&j, copy_strip);
 }
 
 bool pti_cpu_gather(int dev, pti_rows r, const void *x, const int64_t *id, int64_t k, void *y,
@@ -296,14 +216,6 @@ bool pti_cpu_gather(int dev, pti_rows r, const void *x, const int64_t *id, int64
   pti_cpu_host->parallel_for(r.outer * k, PTI_PIECE / pti_max64(1, r.inner),
                              loop[log2_of(pt_dtype_size(r.dtype))], &j);
   return true;
-}
-
-bool pti_cpu_scatter(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x,
-                     int base, bool add) {
-  (void)dev;
-  static strip_fn *const put[] = {put_1, put_2, put_4, put_8, put_16};
-  index_job j = job_of(r, x, id, k, y, base, false, true);
-  return by_strips(&j, add ? sum_of[r.dtype] : put[log2_of(pt_dtype_size(r.dtype))]);
 }
 
 /* Rows of the last dim, each from the place where the one before it left off: the work of one thread, at the speed of

@@ -1,6 +1,6 @@
-/* index.cu: moving and adding elements to places given by other elements. All ids are checked first.
-   Where ids are equal, the last one wins or they are added in their order, regardless of the order of
-   threads: additions follow the ids in one thread, or a stable sort of them in one thread per place,
+/* index.cu: moving and combining elements at places given by other elements. All ids are checked first.
+   Where ids are equal, the last one wins or they are combined in their order, regardless of the order
+   of threads: that follows the ids in one thread, or a stable sort of them in one thread per place,
    and moves first determine the winner. */
 #include "check.cuh"
 #include "slots.cuh"
@@ -57,51 +57,71 @@ __global__ void __launch_bounds__(THREADS)
   }
 }
 
-/* Sums round to the storage type after each, as the CPU's do. */
-template <class S> struct plus {
-  MEMBER S of(S a, S b) { return put<S>::of(load(a) + load(b)); }
+/* An element and another that is written to it as one, rounded to the storage type as the CPU does: sums, products and
+   extremes (the first of equals stays, NaN wins). Complex numbers are only added. */
+template <class S> struct combine {
+  MEMBER S of(pti_combine how, S old, S x) {
+    auto a = load(old), b = load(x);
+    if (how == PTI_ADD) return put<S>::of(a + b);
+    if (how == PTI_TIMES) return put<S>::of(a * b);
+    if (b != b) return x;
+    return (how == PTI_LARGER ? b > a : b < a) ? x : old;
+  }
 };
-template <> struct plus<int64_t> {
-  MEMBER int64_t of(int64_t a, int64_t b) { return (int64_t)((uint64_t)a + (uint64_t)b); }
+template <> struct combine<int64_t> {
+  MEMBER int64_t of(pti_combine how, int64_t a, int64_t b) {
+    if (how == PTI_ADD) return (int64_t)((uint64_t)a + (uint64_t)b);
+    if (how == PTI_TIMES) return (int64_t)((uint64_t)a * (uint64_t)b);
+    return (how == PTI_LARGER ? b > a : b < a) ? b : a;
+  }
 };
-template <> struct plus<boolean> {
-  MEMBER boolean of(boolean a, boolean b) { return boolean{(uint8_t)((a.u | b.u) != 0)}; }
+template <> struct combine<boolean> {
+  MEMBER boolean of(pti_combine how, boolean a, boolean b) {
+    bool either = how == PTI_ADD || how == PTI_LARGER;
+    return boolean{(uint8_t)(either ? a.u || b.u : a.u && b.u)};
+  }
 };
-template <> struct plus<complex64> {
-  MEMBER complex64 of(complex64 a, complex64 b) { return complex64{a.re + b.re, a.im + b.im}; }
+template <> struct combine<complex64> {
+  MEMBER complex64 of(pti_combine, complex64 a, complex64 b) {
+    return complex64{a.re + b.re, a.im + b.im};
+  }
 };
-template <> struct plus<complex128> {
-  MEMBER complex128 of(complex128 a, complex128 b) { return complex128{a.re + b.re, a.im + b.im}; }
+template <> struct combine<complex128> {
+  MEMBER complex128 of(pti_combine, complex128 a, complex128 b) {
+    return complex128{a.re + b.re, a.im + b.im};
+  }
 };
 template <class S>
-__global__ void __launch_bounds__(THREADS, 4) add_in_order(index_args q, S *y, const S *x) {
+__global__ void __launch_bounds__(THREADS, 4)
+    combine_in_order(index_args q, pti_combine how, S *y, const S *x) {
   FOR_EACH(line, q.outer * q.inner.d) {
     int64_t o = line / q.inner, c = line % q.inner;
     for (int64_t i = 0; i < q.k.d; i++) {
       int64_t e = (o * q.k.d + i) * q.inner.d + c;
       S *to = y + (o * q.n.d + place_of(q, e)) * q.inner.d + c;
-      *to = plus<S>::of(*to, x[e]);
+      *to = combine<S>::of(how, *to, x[e]);
     }
   }
 }
 
 /* The same for ids sorted into places `at`, which came from positions `from`: the thread of the first of equal
-   places adds all of them, in their order. */
+   places combines all of them, in their order. */
 __global__ void __launch_bounds__(THREADS) write_places(index_args q, int64_t *at, int64_t count) {
   FOR_EACH(i, count) at[i] = place(q, q.id[i]);
 }
 template <class S>
 __global__ void __launch_bounds__(THREADS)
-    add_sorted(index_args q, S *y, const S *x, const int64_t *at, const int64_t *from) {
+    combine_sorted(index_args q, pti_combine how, S *y, const S *x, const int64_t *at,
+                   const int64_t *from) {
   int64_t step = q.each ? q.inner.d : 1;
   FOR_EACH(e, q.outer * q.k.d * q.inner.d) {
     int64_t row = e / q.inner, c = e - row * q.inner.d, o = row / q.k, i = row - o * q.k.d;
     int64_t j = q.each ? e : i, here = at[j];
     if (i > 0 && at[j - step] == here) continue;
-    S *to = y + (o * q.n.d + here) * q.inner.d + c, sum = *to;
+    S *to = y + (o * q.n.d + here) * q.inner.d + c, all = *to;
     for (; i < q.k.d && at[j] == here; i++, j += step)
-      sum = plus<S>::of(sum, x[(o * q.k.d + from[j]) * q.inner.d + c]);
-    *to = sum;
+      all = combine<S>::of(how, all, x[(o * q.k.d + from[j]) * q.inner.d + c]);
+    *to = all;
   }
 }
 
@@ -133,13 +153,14 @@ static void launch_write(cudaStream_t s, const index_args &q, const int *winner,
          (const E *)x);
 }
 template <class S>
-static void launch_add(cudaStream_t s, const index_args &q, const int64_t *sorted, int64_t count,
-                       void *y, const void *x) {
+static void launch_combine(cudaStream_t s, const index_args &q, pti_combine how,
+                           const int64_t *sorted, int64_t count, void *y, const void *x) {
   if (sorted)
-    LAUNCH((add_sorted<S>), looped(q.outer * q.k.d * q.inner.d), THREADS, 0, s, q, (S *)y,
+    LAUNCH((combine_sorted<S>), looped(q.outer * q.k.d * q.inner.d), THREADS, 0, s, q, how, (S *)y,
            (const S *)x, sorted, sorted + count);
   else
-    LAUNCH((add_in_order<S>), looped(q.outer * q.inner.d), THREADS, 0, s, q, (S *)y, (const S *)x);
+    LAUNCH((combine_in_order<S>), looped(q.outer * q.inner.d), THREADS, 0, s, q, how, (S *)y,
+           (const S *)x);
 }
 /* Places and where they came from, sorted along k, in `to`; followed by room for the unsorted ones. */
 static bool sort_places(int dev, cudaStream_t s, const index_args &q, int64_t *to, int64_t count) {
@@ -177,8 +198,8 @@ static bool write_all(int dev, const char *op, const index_args &q, pt_dtype dty
   pti_scratch_free(dev, winner, bytes);
   return ok;
 }
-static bool add_all(int dev, const char *op, const index_args &q, pt_dtype dtype, void *y,
-                    const void *x) {
+static bool combine_all(int dev, const char *op, const index_args &q, pti_combine how,
+                        pt_dtype dtype, void *y, const void *x) {
   cudaStream_t s = pti_stream(dev);
   if (s == NULL || !check(dev, q)) return false;
   if (q.outer * q.k.d * q.inner.d == 0) return true;
@@ -192,18 +213,18 @@ static bool add_all(int dev, const char *op, const index_args &q, pt_dtype dtype
     }
   }
   switch (dtype) {
-  case PT_F32: launch_add<float>(s, q, sorted, count, y, x); break;
-  case PT_F64: launch_add<double>(s, q, sorted, count, y, x); break;
-  case PT_F16: launch_add<f16>(s, q, sorted, count, y, x); break;
-  case PT_BF16: launch_add<bf16>(s, q, sorted, count, y, x); break;
-  case PT_I64: launch_add<int64_t>(s, q, sorted, count, y, x); break;
-  case PT_I32: launch_add<int32_t>(s, q, sorted, count, y, x); break;
-  case PT_I16: launch_add<int16_t>(s, q, sorted, count, y, x); break;
-  case PT_I8: launch_add<int8_t>(s, q, sorted, count, y, x); break;
-  case PT_U8: launch_add<uint8_t>(s, q, sorted, count, y, x); break;
-  case PT_BOOL: launch_add<boolean>(s, q, sorted, count, y, x); break;
-  case PT_C64: launch_add<complex64>(s, q, sorted, count, y, x); break;
-  default: launch_add<complex128>(s, q, sorted, count, y, x); break;
+  case PT_F32: launch_combine<float>(s, q, how, sorted, count, y, x); break;
+  case PT_F64: launch_combine<double>(s, q, how, sorted, count, y, x); break;
+  case PT_F16: launch_combine<f16>(s, q, how, sorted, count, y, x); break;
+  case PT_BF16: launch_combine<bf16>(s, q, how, sorted, count, y, x); break;
+  case PT_I64: launch_combine<int64_t>(s, q, how, sorted, count, y, x); break;
+  case PT_I32: launch_combine<int32_t>(s, q, how, sorted, count, y, x); break;
+  case PT_I16: launch_combine<int16_t>(s, q, how, sorted, count, y, x); break;
+  case PT_I8: launch_combine<int8_t>(s, q, how, sorted, count, y, x); break;
+  case PT_U8: launch_combine<uint8_t>(s, q, how, sorted, count, y, x); break;
+  case PT_BOOL: launch_combine<boolean>(s, q, how, sorted, count, y, x); break;
+  case PT_C64: launch_combine<complex64>(s, q, how, sorted, count, y, x); break;
+  default: launch_combine<complex128>(s, q, how, sorted, count, y, x); break;
   }
   bool ok = launched(op);
   if (sorted) pti_scratch_free(dev, sorted, bytes);
@@ -218,7 +239,7 @@ bool pti_cuda_index_select(int dev, pti_rows r, const void *x, const int64_t *id
 bool pti_cuda_index_add(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x,
                         int base, bool wrap) {
   index_args q = {r.outer, divider(r.n), divider(r.inner), divider(k), base, id, wrap, false};
-  return add_all(dev, "index_add", q, r.dtype, y, x);
+  return combine_all(dev, "index_add", q, PTI_ADD, r.dtype, y, x);
 }
 bool pti_cuda_index_copy(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x,
                          int base, bool wrap) {
@@ -231,10 +252,10 @@ bool pti_cuda_gather(int dev, pti_rows r, const void *x, const int64_t *id, int6
   return take_all(dev, "gather", q, r.dtype, y, x);
 }
 bool pti_cuda_scatter(int dev, pti_rows r, void *y, const int64_t *id, int64_t k, const void *x,
-                      int base, bool add) {
+                      int base, pti_combine how) {
   index_args q = {r.outer, divider(r.n), divider(r.inner), divider(k), base, id, false, true};
-  return add ? add_all(dev, "scatter_add", q, r.dtype, y, x)
-             : write_all(dev, "scatter", q, r.dtype, y, x);
+  return how == PTI_PUT ? write_all(dev, "scatter", q, r.dtype, y, x)
+                        : combine_all(dev, "scatter", q, how, r.dtype, y, x);
 }
 
 /* ---- nonzero: counts by chunk, their running sum, then each chunk writes from its place ---- */

@@ -170,6 +170,18 @@ return function(naive)
     end
   end
   array.scatter, array.scatter_add = scattered(replace), scattered(add)
+  local combine = { sum = add, mean = add, prod = function(a, b) return a * b end, amax = math.max, amin = math.min }
+  function array.scatter_reduce(x, d, ids, src, kind, include_self)
+    local out, count = twin(x), naive.map(function() return include_self == false and 0 or 1 end, x)
+    each(ids.shape, function(index)
+      local to = with(index, d, at(ids, index))
+      local n = at(count, to)
+      put(out, to, n == 0 and at(src, index) or combine[kind](at(out, to), at(src, index)))
+      put(count, to, n + 1)
+    end)
+    if kind ~= "mean" then return out end
+    return naive.map(function(v, n) return v / math.max(n, 1) end, out, count)
+  end
 
   -- ---- x[ids, ...] ----
   local function nonzero(mask)

@@ -118,6 +118,12 @@ local special = {
   scatter = {
     { T { 3, 4 }, 2, given({ 2, 2 }, { 1, 3, 4, 2 }), T { 2, 2 } }, { T { 3, 4 }, 1, ids({ 1, 2 }, 3), 2.5 },
   },
+  scatter_reduce = {
+    { T { 3, 4 }, 2, ids({ 3, 2 }, 4), T { 3, 2 }, "sum" }, { T { 3, 4 }, 1, ids({ 2, 4 }, 3), T { 3, 4 }, "prod" },
+    { T { 2, 3 }, 2, ids({ 2, 2 }, 3), T { 2, 2 }, "mean", false },
+    { T { 3, 4 }, 2, given({ 1, 2 }, { 3, 1 }), T { 1, 2 }, "amax" },
+    { T { 4 }, 1, given({ 4 }, { 2, 2, 4, 2 }), T { 4 }, "amin", false },
+  },
   scatter_add = { { T { 3, 4 }, 2, ids({ 3, 2 }, 4), T { 3, 2 } } },
   mm = { { T { 2, 3 }, T { 3, 4 } }, { T { 0, 3 }, T { 3, 2 } }, { T { 2, 0 }, T { 0, 2 } } },
   bmm = { { T { 2, 2, 3 }, T { 2, 3, 2 } }, { T { 0, 2, 3 }, T { 0, 3, 1 } } },
@@ -244,7 +250,9 @@ samples.spoken = {
 samples.no_halves = { view_as_complex = true, complex = true, polar = true, fft_from_real = true }
 
 --- What repeated values or ids leave open: which of equal ones comes first, or is written last.
-samples.distinct = { max_dim = true, min_dim = true, sort = true, topk = true, index_copy = true, index_put = true }
+samples.distinct = {
+  max_dim = true, min_dim = true, sort = true, topk = true, index_copy = true, index_put = true, scatter_reduce = true,
+}
 
 --- Results whose phases are arbitrary: a gradient is asked of this of them.
 samples.seen = { linalg_eig = function(values, vectors) return values, vectors:abs() end }
