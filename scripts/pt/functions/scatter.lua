@@ -1,11 +1,11 @@
---- index_reduce: scatter_reduce with one id for a whole entry.
+--- Reductions of runs and of entries by id, by scatter_reduce with one id for a whole entry.
 
 local core = require "pt.core"
 local dims = require "pt.dims"
 local fail = require "pt.fail"
 
 local define, made, _, inplace = require "pt.define"()
-local reduce = core.fn "scatter_reduce"
+local reduce, sequence, where = core.fn "scatter_reduce", core.fn "sequence", core.fn "where"
 
 define("index_reduce", "x:T dim:i index:T src:T reduce:s include_self:b=true",
   "x with entries of src combined in the entries index of dim: by prod, mean, amax or amin",
