@@ -90,13 +90,25 @@ static void G(pack)(const product_side *s, int64_t problem, void *panel, int64_t
   }
 }
 
-/* ---- finishing a row of sums ---- */
+/* ---- finishing rows of sums ---- */
 
-static void G(finish)(const product *p, void *sum, int64_t problem, int64_t i, int64_t j,
-                      int64_t n) {
+/* Nothing but a bias for each column, perhaps, and the conversion. */
+static inline __attribute__((always_inline)) void G(convert_row)(const T *s, const S *bias, S *c,
+                                                                 int64_t n) {
+  int64_t q = 0;
+#if defined(PUT_VECTOR)
+  for (; q + LANES <= n; q += LANES) {
+    V v = *(const VU *)(s + q);
+    if (bias) v += G(load)(bias + q);
+    PUT_VECTOR(c + q, v);
+  }
+#endif
+  for (; q < n; q++) c[q] = (S)PUT(bias ? s[q] + GET(bias[q]) : s[q]);
+}
+
+static void G(finish_row)(const product *p, T *s, int64_t i, int64_t at, int64_t j, int64_t n) {
   const product_end *e = &p->end;
-  T *s = sum, alpha = FROM_DOUBLE(e->alpha), beta = FROM_DOUBLE(e->beta);
-  int64_t at = problem * p->batch_c + i * p->ldc + j;
+  T alpha = FROM_DOUBLE(e->alpha), beta = FROM_DOUBLE(e->beta);
   S *c = (S *)p->c + at;
   if (alpha != 1)
     for (int64_t q = 0; q < n; q++) s[q] *= alpha;
@@ -119,7 +131,21 @@ static void G(finish)(const product *p, void *sum, int64_t problem, int64_t i, i
     pti_cpu_now()->rows->loop[e->activation][0][COMPUTE](s, in, NULL, n);
   }
 #endif
-  for (int64_t q = 0; q < n; q++) c[q] = (S)PUT(s[q]);
+  G(convert_row)(s, NULL, c, n);
+}
+
+static void G(finish)(const product *p, void *sum, int64_t pitch, int64_t problem, int64_t i,
+                      int64_t rows, int64_t j, int64_t n) {
+  const product_end *e = &p->end;
+  T *s = sum;
+  int64_t at = problem * p->batch_c + i * p->ldc + j;
+  bool only_bias = e->alpha == 1 && e->beta == 0 && !e->residual && e->activation < 0 &&
+      !(e->bias && e->bias_rows);
+  const S *bias = e->bias ? (const S *)e->bias + j : NULL;
+  for (int64_t r = 0; r < rows; r++, s += pitch, at += p->ldc) {
+    if (only_bias) G(convert_row)(s, bias, (S *)p->c + at, n);
+    else G(finish_row)(p, s, i + r, at, j, n);
+  }
 }
 
 /* ---- products of few rows: sums along k, LANES at a time ---- */
@@ -209,4 +235,5 @@ static void G(dots)(int64_t k, const void *rows, int64_t ldx, int64_t h, const v
 #undef GET
 #undef PUT
 #undef VECTOR_AT
+#undef PUT_VECTOR
 #undef PART_AT

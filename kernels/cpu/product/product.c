@@ -7,13 +7,14 @@
 
 /* Bytes of b that are packed at a time; the least work of a unit, where there are several: 6 us; the number of units
    that a product is cut into for parallelism; bytes of a that a unit packs at a time, unless half the second-level
-   cache is less; columns of a unit at most where its sums are kept in scratch; elements to pack that justify a thread;
+   cache is less, and where they are tiles; columns of a unit at most where its sums are kept in scratch; elements to pack that justify a thread;
    steps of a block of k that take less time than its sums; panels of a for which copying b does not pay. */
 enum {
   PACKED = 16 << 20,
   UNIT_FLOPS = 1 << 20,
   UNITS = 8,
   BLOCK_A = 192 << 10,
+  BLOCK_TILES = 512 << 10,
   SUMS_COLS = 512,
   PACK_PIECE = 8192,
   SHALLOW = 32,
@@ -26,7 +27,7 @@ typedef struct job {
   const product_kernel *kernel;
   int64_t k;   /* numbers along k: where they are pairs or fours, half or a quarter of p's */
   size_t size; /* of a number of the compute type */
-  int64_t cols, depth;         /* of a panel of b; of a block of k */
+  int64_t cols, depth, slab;   /* of a panel of b; of a block of k; of a that is packed at a time */
   int64_t panels_a, panels_b;  /* of all rows; of the strip's columns */
   int64_t down, across;        /* units of the strip, for each problem */
   int64_t first, strip;        /* the strip's first panel of b; panels of a strip */
@@ -106,6 +107,17 @@ static void set_geometry(job *j, const product *p) {
   if (j->kernel->group > 1) j->k = round_up(j->k, j->kernel->step);
   int64_t blocks = pti_max64(1, pieces(j->k, j->kernel->depth));
   j->depth = pti_max64(1, pti_min64(j->k, round_up(pieces(j->k, blocks), j->kernel->step)));
+  j->slab = pti_max64(j->depth, j->kernel->slab / j->depth * j->depth);
+}
+
+/* Whether the elements of a side reach tiles without becoming numbers of the compute type on the way. */
+static bool packs_tiles(const job *j, const product_side *s) {
+#if defined(__x86_64__)
+  return j->kernel->tiled && pti_cpu() == PTI_CPU_AVX512 && !s->pack && !s->index &&
+      (s->k_step == 1 || s->step == 1);
+#else
+  return false;
+#endif
 }
 
 /* Packs a little of k at a time as numbers of the compute type, which become pairs or fours. */
@@ -115,26 +127,35 @@ static void pack_grouped(const job *j, const product_side *s, int64_t problem, c
   _Alignas(64) uint32_t panel[AT_ONCE * WIDTH + SLACK];
   int64_t group = j->kernel->group;
   product_packer *packer = s->pack ? s->pack : j->loops->pack[s->dtype];
-  bool a = s == &j->p->a, by_rows = a && j->kernel->a_by_rows;
+  bool a = s == &j->p->a;
   for (int64_t l = 0; l < kn; l += AT_ONCE / group) {
     int64_t steps = pti_min64(AT_ONCE / group, kn - l), from = (k0 + l) * group;
     int64_t many = pti_max64(0, pti_min64(steps * group, j->p->k - from));
     if (many > 0) packer(s, problem, panel, width, at, count, from, many);
-    j->kernel->regroup[!a](to + (by_rows ? l : l * width) * (int64_t)j->size, panel, width, kn,
-                           many, steps);
+    int64_t step = a && j->kernel->tiled ? j->kernel->rows : width;
+    j->kernel->regroup[!a](to + l * step * (int64_t)j->size, panel, width, many, steps);
   }
 }
 
 static void pack(const job *j, const product_side *s, int64_t problem, void *to, int64_t width,
                  int64_t at, int64_t count, int64_t k0, int64_t kn) {
   product_packer *packer = s->pack ? s->pack : j->loops->pack[s->dtype];
-  if (j->kernel->group > 1) pack_grouped(j, s, problem, to, width, at, count, k0, kn);
+  int64_t group = j->kernel->group;
+#if defined(__x86_64__)
+  if (packs_tiles(j, s)) {
+    int64_t many = pti_max64(0, pti_min64(kn * group, j->p->k - k0 * group));
+    pti_product_pack_tiles_avx512(s, s == &j->p->a, (int)group, problem, to, width, at, count,
+                                  k0 * group, many, kn);
+    return;
+  }
+#endif
+  if (group > 1) pack_grouped(j, s, problem, to, width, at, count, k0, kn);
   else packer(s, problem, to, width, at, count, k0, kn);
 }
 
 /* The start of the block at k0 in a packed panel of a with h rows. */
 static int64_t block_of_a(const job *j, int64_t h, int64_t k0) {
-  return (j->kernel->a_by_rows ? j->kernel->rows : h) * k0;
+  return (j->kernel->tiled ? j->kernel->rows : h) * k0;
 }
 
 /* One panel, all of k. */
@@ -154,19 +175,25 @@ static void pack_panel_b(const job *j, int64_t problem, char *to, int64_t panel)
 
 /* ---- a unit ---- */
 
-/* What a unit reads and writes: panels p0 .. p1 - 1 of a, q0 .. q1 - 1 of b. */
+/* What a unit reads and writes: panels p0 .. p1 - 1 of a, q0 .. q1 - 1 of b; the slab of k in use. */
 typedef struct unit {
   int64_t problem, p0, p1, q0, q1;
-  char *a, *b, *sums; /* scratch: a block of a, a panel of b, sums that c cannot hold */
+  int64_t slab, deep; /* where it begins, its numbers along k */
+  char *a, *b, *sums; /* scratch: the slab of a, a panel of b, sums that c cannot hold */
 } unit;
 
 /* Elements of each of a unit's scratches. */
 static int64_t scratch_a(const job *j) {
   if (j->p->a.packed || j->a_in_place) return 0;
-  return round_up(pieces(j->panels_a, j->down) * j->kernel->rows * j->depth + j->kernel->lanes, 16);
+  int64_t deep = pti_max64(j->depth, pti_min64(j->slab, j->k));
+  return round_up(pieces(j->panels_a, j->down) * j->kernel->rows * deep + j->kernel->lanes, 16);
 }
 static int64_t scratch_b(const job *j) { return j->shared ? 0 : j->cols * j->depth; }
-static int64_t sums_pitch(const job *j) { return pieces(j->strip, j->across) * j->cols; }
+/* Tiles that take all of k at once have sums for one panel of b at a time. */
+static bool by_panels(const job *j) { return j->kernel->tiled && j->k <= j->slab; }
+static int64_t sums_pitch(const job *j) {
+  return by_panels(j) ? j->cols : pieces(j->strip, j->across) * j->cols;
+}
 static int64_t scratch_sums(const job *j) {
   return j->plain ? 0 : pieces(j->panels_a, j->down) * j->kernel->rows * sums_pitch(j);
 }
@@ -188,28 +215,41 @@ static const char *panel_of_b(const job *j, const unit *u, int64_t panel, int64_
   return u->b;
 }
 
-/* A panel of the unit's block of a. */
-static char *panel_of_a(const job *j, const unit *u, int64_t panel, int64_t kn) {
-  return u->a + (panel - u->p0) * j->kernel->rows * kn * (int64_t)j->size;
+/* A panel of the unit's slab of a, h rows high, from its block at k0 on. */
+static char *panel_of_a(const job *j, const unit *u, int64_t panel, int64_t h, int64_t k0) {
+  int64_t at = (panel - u->p0) * j->kernel->rows * u->deep + block_of_a(j, h, k0 - u->slab);
+  return u->a + at * (int64_t)j->size;
 }
 
-static void pack_block_of_a(const job *j, const unit *u, int64_t k0, int64_t kn) {
+static void pack_slab_of_a(const job *j, const unit *u) {
   if (j->p->a.packed || j->a_in_place) return;
   for (int64_t panel = u->p0; panel < u->p1; panel++) {
     int64_t at = first_row(j, panel), h = first_row(j, panel + 1) - at;
-    pack(j, &j->p->a, u->problem, panel_of_a(j, u, panel, kn), h, at, h, k0, kn);
+    pack(j, &j->p->a, u->problem, panel_of_a(j, u, panel, h, u->slab), h, at, h, u->slab, u->deep);
   }
 }
 
-/* The place of a unit's sum for the element (row, col) of c. */
-static char *sums_at(const job *j, const unit *u, int64_t row, int64_t col, int64_t *pitch) {
+/* The place of a unit's sums for a panel of a and a panel of b. */
+static char *sums_at(const job *j, const unit *u, int64_t p, int64_t q, int64_t *pitch) {
   int64_t size = (int64_t)j->size;
   if (j->plain) {
+    int64_t row = first_row(j, p);
     *pitch = j->p->ldc;
-    return (char *)j->p->c + (u->problem * j->p->batch_c + row * j->p->ldc + col) * size;
+    return (char *)j->p->c + (u->problem * j->p->batch_c + row * j->p->ldc + q * j->cols) * size;
   }
   *pitch = sums_pitch(j);
-  return u->sums + ((row - first_row(j, u->p0)) * *pitch + col - u->q0 * j->cols) * size;
+  int64_t col = by_panels(j) ? 0 : (q - u->q0) * j->cols;
+  return u->sums + ((p - u->p0) * j->kernel->rows * *pitch + col) * size;
+}
+
+/* A share of the elements of c that the sums of one panel by another become: fetched while they are computed. */
+static void fetch_c(const job *j, const unit *u, int64_t row, int64_t h, int64_t panel,
+                    int64_t k0) {
+  const product *p = j->p;
+  int64_t size = (int64_t)pt_dtype_size(p->dtype), blocks = pieces(j->k, j->depth);
+  int64_t i = k0 / j->depth, end = row + h * (i + 1) / blocks;
+  const char *c = (const char *)p->c + (u->problem * p->batch_c + panel * j->cols) * size;
+  for (row += h * i / blocks; row < end; row++) __builtin_prefetch(c + row * p->ldc * size, 1, 2);
 }
 
 /* One panel of b times panels p0 .. p1 - 1 of the unit's block of a. */
@@ -221,29 +261,33 @@ static void run_panel(const job *j, const unit *u, int64_t panel, int64_t p0, in
   const char *b = panel_of_b(j, u, panel, k0, kn, &ldb);
   product_micro *const *micro = j->kernel->micro[n > j->kernel->lanes];
   double alpha = j->plain ? p->end.alpha : 1;
-  /* The panel of b that comes after this one is fetched while this one is used. */
-  const char *next = j->shared || p->b.packed ? b + pitch_b(j) * size : b;
-  if (panel + 1 == u->q1) next = b;
+  /* The block of b that comes after this one is fetched while this one is used. */
+  const char *next = b;
+  if (j->shared || p->b.packed) next += (j->kernel->tiled ? kn * ldb : pitch_b(j)) * size;
+  int64_t ahead = j->kernel->tiled ? PRODUCT_AHEAD / 2 : PRODUCT_AHEAD;
+  bool last = panel + 1 == u->q1 && (!j->kernel->tiled || k0 + kn == j->k);
+  if (last) next = b;
   const char *end = next + (next == b ? 0 : kn * j->cols * size);
   for (int64_t q = p0; q < p1; q++) {
     int64_t row = first_row(j, q), h = first_row(j, q + 1) - row, ldc;
-    int64_t a_row = j->kernel->a_by_rows ? kn : 1, a_step = h;
-    const char *a = panel_of_a(j, u, q, kn);
+    int64_t a_row = 1, a_step = h;
+    const char *a = panel_of_a(j, u, q, h, k0);
     if (p->a.packed) a = (const char *)p->a.packed + (q * pitch_a(j) + block_of_a(j, h, k0)) * size;
     if (j->a_in_place) {
       a_row = p->a.step, a_step = p->a.k_step;
       a = (const char *)p->a.data +
           (u->problem * p->a.batch_step + row * a_row + k0 * a_step) * size;
     }
-    char *c = sums_at(j, u, row, col, &ldc);
+    char *c = sums_at(j, u, q, panel, &ldc);
     const char *from = c;
     int64_t ldf = ldc;
     if (k0 == 0 && !(j->plain && p->end.beta != 0)) {
       from = j->plain && p->end.bias ? (const char *)p->end.bias + col * size : NULL;
       ldf = 0;
     }
+    if (by_panels(j) && kn > 0) fetch_c(j, u, row, h, panel, k0);
     micro[h](kn, a, a_row, a_step, b, ldb, c, ldc, from, ldf, alpha, n, next);
-    next = next + kn * PRODUCT_AHEAD < end ? next + kn * PRODUCT_AHEAD : b;
+    next = next + kn * ahead < end ? next + kn * ahead : b;
   }
 }
 
@@ -258,24 +302,39 @@ static void run_block(const job *j, const unit *u, int64_t k0, int64_t kn) {
     run_panel(j, u, panel, u->p0, u->p1, k0, kn);
 }
 
-static void finish_unit(const job *j, const unit *u) {
-  int64_t col = u->q0 * j->cols, n = pti_min64(u->q1 * j->cols, j->p->n) - col, pitch;
-  int64_t end = first_row(j, u->p1);
-  for (int64_t row = first_row(j, u->p0); row < end; row++) {
-    char *sums = sums_at(j, u, row, col, &pitch);
-    j->loops->finish[j->p->dtype](j->p, sums, u->problem, row, col, n);
+/* Sums for panels q0 .. q1 - 1 of b become elements of c. */
+static void finish_panels(const job *j, const unit *u, int64_t q0, int64_t q1) {
+  int64_t col = q0 * j->cols, n = pti_min64(q1 * j->cols, j->p->n) - col, pitch;
+  for (int64_t p = u->p0; p < u->p1; p++) {
+    int64_t row = first_row(j, p), h = first_row(j, p + 1) - row;
+    char *sums = sums_at(j, u, p, q0, &pitch);
+    j->loops->finish[j->p->dtype](j->p, sums, pitch, u->problem, row, h, col, n);
   }
 }
 
-static void run_unit(const job *j, const unit *u) {
-  int64_t k = j->k, k0 = 0;
+/* A slab of tiles, panel by panel of b: its blocks follow one another in memory. */
+static void run_slab(const job *j, const unit *u) {
+  int64_t end = u->slab + u->deep;
+  for (int64_t panel = u->q0; panel < u->q1; panel++) {
+    int64_t k0 = u->slab;
+    do {
+      run_panel(j, u, panel, u->p0, u->p1, k0, pti_min64(j->depth, end - k0));
+      k0 += j->depth;
+    } while (k0 < end);
+    if (by_panels(j)) finish_panels(j, u, panel, panel + 1);
+  }
+}
+
+static void run_unit(const job *j, unit *u) {
+  u->slab = 0;
   do {
-    int64_t kn = pti_min64(j->depth, k - k0);
-    pack_block_of_a(j, u, k0, kn);
-    run_block(j, u, k0, kn);
-    k0 += j->depth;
-  } while (k0 < k);
-  if (!j->plain) finish_unit(j, u);
+    u->deep = pti_min64(j->slab, j->k - u->slab);
+    pack_slab_of_a(j, u);
+    if (j->kernel->tiled) run_slab(j, u);
+    else run_block(j, u, u->slab, u->deep);
+    u->slab += j->slab;
+  } while (u->slab < j->k);
+  if (!j->plain && !by_panels(j)) finish_panels(j, u, u->q0, u->q1);
 }
 
 static void run_units(void *ctx, int64_t lo, int64_t hi) {
@@ -311,6 +370,7 @@ static void cut_units(job *j, int64_t parts) {
   const product *p = j->p;
   int64_t columns = pti_min64(p->n, j->strip * j->cols), size = (int64_t)j->size;
   double flops = 2.0 * (double)p->m * (double)columns * (double)p->k;
+  if (j->kernel->tiled) parts = pti_min64(parts, power_below(2 * pti_cores() - 1));
   parts = pti_min64(parts, power_below((int64_t)(flops / UNIT_FLOPS)));
   int64_t most_down = power_below(p->m / (2 * j->kernel->rows));
   int64_t most_across = power_below(columns / j->cols);
@@ -318,13 +378,15 @@ static void cut_units(job *j, int64_t parts) {
     j->across = pti_min64(parts, most_across);
     j->down = pti_min64(parts / j->across, most_down);
   } else {
-    int64_t cache = pti_min64(BLOCK_A, (int64_t)pti_cache_bytes() / 2);
-    int64_t rows = pti_max64(j->kernel->rows, cache / size / j->depth);
+    int64_t most = j->kernel->tiled ? BLOCK_TILES : BLOCK_A;
+    int64_t cache = pti_min64(most, (int64_t)pti_cache_bytes() / 2);
+    int64_t deep = pti_min64(j->slab, pti_max64(1, j->k));
+    int64_t rows = pti_max64(j->kernel->rows, cache / size / deep);
     j->down = pti_min64(parts, most_down);
     j->across = pti_min64(parts / j->down, most_across);
     while (j->down < most_down && p->m > j->down * rows && !j->a_in_place) j->down *= 2;
   }
-  if (!j->plain) j->across = pti_max64(j->across, pieces(columns, SUMS_COLS));
+  if (!j->plain && !by_panels(j)) j->across = pti_max64(j->across, pieces(columns, SUMS_COLS));
 }
 
 static bool is_plain(const product *p, size_t size) {

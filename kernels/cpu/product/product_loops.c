@@ -75,6 +75,20 @@ enum { DOT_DEPTH = 1024 };
 #define HALVES_PART(x, n) _mm512_cvtph_ps(FIRST_16(x, n))
 #define BRAINS(x) TO_BRAIN(HALF_16(x))
 #define BRAINS_PART(x, n) TO_BRAIN(FIRST_16(x, n))
+#define PUT_HALVES(y, v) \
+  _mm256_storeu_si256((__m256i *)(y), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT))
+#define PUT_BRAINS(y, v) _mm256_storeu_si256((__m256i *)(y), brains_of(v))
+#define PUT_BYTES(y, v) _mm_storeu_si128((__m128i *)(y), _mm512_cvtepi32_epi8((__m512i)(v)))
+
+/* As pti_bf16_store does: to nearest, ties to even; NaN stays NaN. */
+static inline __attribute__((always_inline)) __m256i brains_of(__m512 v) {
+  __m512i u = _mm512_castps_si512(v), high = _mm512_srli_epi32(u, 16);
+  __m512i up =
+      _mm512_add_epi32(_mm512_and_epi32(high, _mm512_set1_epi32(1)), _mm512_set1_epi32(0x7fff));
+  __m512i near = _mm512_srli_epi32(_mm512_add_epi32(u, up), 16);
+  __mmask16 nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
+  return _mm512_cvtepi32_epi16(_mm512_mask_or_epi32(near, nan, high, _mm512_set1_epi32(0x40)));
+}
 #elif defined(__AVX2__)
 #define HALF_16(x) _mm_loadu_si128((const __m128i *)(x))
 #define HALVES(x) _mm256_cvtph_ps(HALF_16(x))
@@ -128,6 +142,9 @@ enum { DOT_DEPTH = 1024 };
 #define G(name) name##_f32_bf16
 #define GET pti_bf16_load
 #define PUT pti_bf16_store
+#if defined(PUT_BRAINS)
+#define PUT_VECTOR PUT_BRAINS
+#endif
 #if defined(BRAINS)
 #define VECTOR_AT BRAINS
 #endif
@@ -139,6 +156,9 @@ enum { DOT_DEPTH = 1024 };
 #define G(name) name##_f32_f16
 #define GET pti_f16_load
 #define PUT pti_f16_store
+#if defined(PUT_HALVES)
+#define PUT_VECTOR PUT_HALVES
+#endif
 #if defined(HALVES)
 #define VECTOR_AT HALVES
 #endif
@@ -194,11 +214,17 @@ enum { DOT_DEPTH = 1024 };
 #define G(name) name##_i32_i8
 #define GET WORD
 #define PUT SAME
+#if defined(PUT_BYTES)
+#define PUT_VECTOR PUT_BYTES
+#endif
 #include "element.inc.h"
 #define S uint8_t
 #define G(name) name##_i32_u8
 #define GET WORD
 #define PUT SAME
+#if defined(PUT_BYTES)
+#define PUT_VECTOR PUT_BYTES
+#endif
 #include "element.inc.h"
 #define S uint8_t
 #define G(name) name##_i32_bool
@@ -227,9 +253,8 @@ enum { DOT_DEPTH = 1024 };
 
 /* ---- pairs of int16, fours of int8 ---- */
 
-static void regroup_pairs(void *to, const void *panel, int64_t width, int64_t pitch, int64_t count,
+static void regroup_pairs(void *to, const void *panel, int64_t width, int64_t count,
                           int64_t steps) {
-  (void)pitch;
   const uint32_t *x = panel;
   uint32_t *y = to;
   for (int64_t l = 0; l < steps; l++, y += width) {
@@ -241,9 +266,8 @@ static void regroup_pairs(void *to, const void *panel, int64_t width, int64_t pi
 }
 
 #if defined(__AVX512F__)
-static void regroup_fours(void *to, const void *panel, int64_t width, int64_t pitch, int64_t count,
+static void regroup_fours(void *to, const void *panel, int64_t width, int64_t count,
                           int64_t steps) {
-  (void)pitch;
   const uint32_t *x = panel;
   uint32_t *y = to;
   for (int64_t l = 0; l < steps; l++, y += width, x += 4 * width) {
@@ -305,6 +329,10 @@ static void regroup_fours(void *to, const void *panel, int64_t width, int64_t pi
 #else
 #pragma GCC pop_options
 #endif
+#endif
+
+#if defined(__AVX512F__)
+#include "pack_tiles.inc.h"
 #endif
 
 /* ---- the tables ---- */

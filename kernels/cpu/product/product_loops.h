@@ -17,20 +17,22 @@ typedef void product_micro(int64_t k, const void *a, int64_t row, int64_t step, 
    compute type, times w[q * ldw + l], elements of a dtype. */
 typedef void product_dots(int64_t k, const void *x, int64_t ldx, int64_t h, const void *w,
                           int64_t ldw, int64_t count, void *sums);
-/* n elements of row i of c, from column j on, from their sums, which are overwritten; alpha is not yet applied. */
-typedef void product_finish(const product *p, void *sum, int64_t problem, int64_t i, int64_t j,
-                            int64_t n);
+/* `rows` rows of n elements of c, from row i and column j on, from their sums, whose rows are `pitch` numbers apart and
+   which are overwritten; alpha is not yet applied. */
+typedef void product_finish(const product *p, void *sum, int64_t pitch, int64_t problem, int64_t i,
+                            int64_t rows, int64_t j, int64_t n);
 
 /* Multiplies panels of numbers. Where `group` is not 1, a number is 4 bytes with `group` neighbours along k in it (two
    int16 or bfloat16, four int8), made of panels of the compute type by `regroup`: `steps` numbers for each of `width`
-   rows or columns, row by row where `by_rows`, from `count` steps, zeros after them. */
-typedef void product_regroup(void *to, const void *panel, int64_t width, int64_t pitch,
-                             int64_t count, int64_t steps);
+   rows or columns, from `count` steps, zeros after them. */
+typedef void product_regroup(void *to, const void *panel, int64_t width, int64_t count,
+                             int64_t steps);
 typedef struct product_kernel {
-  int rows, lanes;             /* of a panel of a; of a vector: panels of b are two wide */
-  int group, step;             /* blocks of k are a multiple of `step` numbers */
-  int64_t depth;               /* most numbers of a block of k */
-  bool a_by_rows;              /* panels of a are stored row by row, not step by step */
+  int rows, lanes; /* of a panel of a; of a vector: panels of b are two wide */
+  int group, step; /* blocks of k are a multiple of `step` numbers */
+  int64_t depth,
+      slab;   /* most numbers of a block of k; of a that are packed at a time, 0: a block */
+  bool tiled; /* panels of a and sums are tiles (tiles.c), c never holds the sums */
   product_regroup *regroup[2]; /* of a, b */
   product_micro
       *micro[2][PRODUCT_MAX_ROWS + 1]; /* for panels of b one and two vectors wide, by height */
@@ -53,6 +55,12 @@ const product_loops *pti_product_loops_now(product_type type);
    else NULL. */
 extern const product_kernel *const pti_product_pairs_base,
     *const pti_product_pairs_avx2, *const pti_product_pairs_avx512, *const pti_product_fours_avx512;
+/* Packs `steps` numbers of `group` elements for tiles, of a matrix whose neighbours are contiguous along k or across it:
+   `count` rows (a) or columns (b), `many` elements along k, zeros beyond them. */
+typedef void product_pack_tiles(const product_side *s, bool a, int group, int64_t problem, void *to,
+                                int64_t width, int64_t at, int64_t count, int64_t k0, int64_t many,
+                                int64_t steps);
+product_pack_tiles pti_product_pack_tiles_avx512;
 /* tiles.c: kernels of bfloat16 (`ints`: int8) with the tile instructions of AMX, or their model; NULL: not available.
    */
 const product_kernel *pti_product_tiles(bool ints);

@@ -36,18 +36,18 @@ static void finish(const skinny_job *j, char *sums, int64_t pitch, int64_t probl
   product_finish *finish = j->loops->finish[j->p->dtype];
   int64_t size = (int64_t)j->size;
   if (!j->turned) {
-    for (int64_t i = 0; i < j->few; i++) finish(j->p, sums + i * pitch * size, problem, i, q, n);
+    finish(j->p, sums, pitch, problem, 0, j->few, q, n);
     return;
   }
   if (j->few == 1 && j->p->ldc == 1 && !j->p->end.bias) { /* a column without gaps is a row */
-    finish(j->p, sums, problem, 0, q, n);
+    finish(j->p, sums, n, problem, 0, 1, q, n);
     return;
   }
   double row[PRODUCT_DOTS];
   for (int64_t r = 0; r < n; r++) {
     for (int64_t i = 0; i < j->few; i++)
       memcpy((char *)row + i * size, sums + (i * pitch + r) * size, (size_t)size);
-    finish(j->p, row, problem, q + r, 0, j->few);
+    finish(j->p, row, j->few, problem, q + r, 1, 0, j->few);
   }
 }
 

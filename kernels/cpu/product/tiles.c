@@ -1,10 +1,13 @@
 /* tiles.c: products of bfloat16 and int8 by AMX, whose registers are tiles of 16 rows of 64 bytes: one instruction
    multiplies 16 x 32 by 32 x 16 numbers of bfloat16, or 16 x 64 by 64 x 16 of int8, and adds to 16 x 16 sums. A panel
-   of a is 32 rows, stored row by row, one of b 32 columns, in pairs or fours along k, as tiles require. The same
-   micro-kernel is built twice: with the instructions, and with a model of them in C, which computes the same bits, so
-   that every machine can test the code around them (PT_AMX=model). Where the system refuses permission to use tiles
-   (requested once), the level stays at avx512, as with PT_CPU=avx512.  float16 does not use tiles: bfloat16 has three
-   bits fewer, so float16 is converted to float instead. */
+   of a is 32 rows, one of b 32 columns, in pairs or fours along k: two tiles of each make four of sums, so that an
+   instruction needs one load. Panels of a are stored tile below tile, 16 numbers of all 32 rows before the next 16: a
+   tile is then 16 neighbouring cache lines. Sums begin and end in scratch, as whole tiles.
+
+   The same micro-kernel is built twice: with the instructions, and with a model of them in C, which computes the same
+   bits, so that every machine can test the code around them (PT_AMX=model). Where the system refuses permission to use
+   tiles (requested once), the level stays at avx512, as with PT_CPU=avx512. float16 does not use tiles: bfloat16 has
+   three bits fewer, so float16 is converted to float instead. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,51 +15,44 @@
 #include "product_loops.h"
 
 enum { SIDE = 16, ROWS = 2 * SIDE };
-/* 128 functions call the ones below. */
+/* Called from four kernels each. */
 #define NOINLINE __attribute__((noinline))
 
-/* ---- numbers to pairs and fours ---- */
+/* ---- numbers to pairs and fours, where pti_product_pack_tiles does not know the layout ---- */
 
-/* Element (i, l) of `panel`, which is step by step, at y[i * along_i + l * along_l]. */
-static void pairs(uint32_t *y, const float *x, int64_t width, int64_t count, int64_t steps,
-                  int64_t along_i, int64_t along_l) {
-  for (int64_t l = 0; l < steps; l++) {
-    for (int64_t i = 0; i < width; i++) {
-      uint32_t low = 2 * l < count ? pti_bf16_store(x[2 * l * width + i]) : 0;
-      uint32_t high = 2 * l + 1 < count ? pti_bf16_store(x[(2 * l + 1) * width + i]) : 0;
-      y[i * along_i + l * along_l] = low | high << 16;
-    }
+/* Where number l of row i (a) or column i (b) stands in a panel. */
+static int64_t place_a(int64_t i, int64_t l, int64_t width) {
+  (void)width;
+  return l / SIDE * SIDE * ROWS + i * SIDE + l % SIDE;
+}
+static int64_t place_b(int64_t i, int64_t l, int64_t width) { return l * width + i; }
+
+/* Element (i, l) of a panel x is x[l * width + i]. */
+static uint32_t pair_at(const void *panel, int64_t i, int64_t l, int64_t width, int64_t count) {
+  const float *x = panel;
+  uint32_t low = 2 * l < count ? pti_bf16_store(x[2 * l * width + i]) : 0;
+  uint32_t high = 2 * l + 1 < count ? pti_bf16_store(x[(2 * l + 1) * width + i]) : 0;
+  return low | high << 16;
+}
+static uint32_t four_at(const void *panel, int64_t i, int64_t l, int64_t width, int64_t count) {
+  const uint32_t *x = panel;
+  uint32_t v = 0;
+  for (int64_t q = 0; q < 4 && 4 * l + q < count; q++)
+    v |= (x[(4 * l + q) * width + i] & 255) << 8 * q;
+  return v;
+}
+#define REGROUP(name, number_at, place)                                                        \
+  static void name(void *to, const void *panel, int64_t width, int64_t count, int64_t steps) { \
+    uint32_t *y = to;                                                                          \
+    for (int64_t l = 0; l < steps; l++) {                                                      \
+      for (int64_t i = 0; i < width; i++)                                                      \
+        y[place(i, l, width)] = number_at(panel, i, l, width, count);                          \
+    }                                                                                          \
   }
-}
-static void fours(uint32_t *y, const uint32_t *x, int64_t width, int64_t count, int64_t steps,
-                  int64_t along_i, int64_t along_l) {
-  for (int64_t l = 0; l < steps; l++) {
-    for (int64_t i = 0; i < width; i++) {
-      uint32_t v = 0;
-      for (int64_t q = 0; q < 4 && 4 * l + q < count; q++)
-        v |= (x[(4 * l + q) * width + i] & 255) << 8 * q;
-      y[i * along_i + l * along_l] = v;
-    }
-  }
-}
-static void pairs_of_a(void *to, const void *panel, int64_t width, int64_t pitch, int64_t count,
-                       int64_t steps) {
-  pairs(to, panel, width, count, steps, pitch, 1);
-}
-static void pairs_of_b(void *to, const void *panel, int64_t width, int64_t pitch, int64_t count,
-                       int64_t steps) {
-  (void)pitch;
-  pairs(to, panel, width, count, steps, 1, width);
-}
-static void fours_of_a(void *to, const void *panel, int64_t width, int64_t pitch, int64_t count,
-                       int64_t steps) {
-  fours(to, panel, width, count, steps, pitch, 1);
-}
-static void fours_of_b(void *to, const void *panel, int64_t width, int64_t pitch, int64_t count,
-                       int64_t steps) {
-  (void)pitch;
-  fours(to, panel, width, count, steps, 1, width);
-}
+REGROUP(pairs_of_a, pair_at, place_a)
+REGROUP(pairs_of_b, pair_at, place_b)
+REGROUP(fours_of_a, four_at, place_a)
+REGROUP(fours_of_b, four_at, place_b)
 
 /* ---- the model: tiles are arrays, instructions functions (Intel's manual, TDPBF16PS and TDPBUUD) ---- */
 
@@ -102,46 +98,48 @@ static NOINLINE void model_int8(tile *c, const tile *a, const tile *b) {
 
 /* ---- the micro-kernel: four tiles of sums, two of a, two of b ---- */
 
-/* Sums of the tiles, h x n, to c. */
-#define PUT_SUMS(T, name)                                                                        \
-  static NOINLINE void name(const T sums[ROWS][ROWS], int64_t h, int64_t n, T *c, int64_t ldc,   \
-                            const T *from, int64_t ldf, T alpha) {                               \
-    for (int64_t i = 0; i < h; i++) {                                                            \
-      if (from) {                                                                                \
-        for (int64_t q = 0; q < n; q++) c[i * ldc + q] = alpha * sums[i][q] + from[i * ldf + q]; \
-      } else {                                                                                   \
-        for (int64_t q = 0; q < n; q++) c[i * ldc + q] = alpha * sums[i][q];                     \
-      }                                                                                          \
-    }                                                                                            \
-  }
-PUT_SUMS(float, put_floats)
-PUT_SUMS(uint32_t, put_words)
+/* A panel of b is fetched into the second-level cache while another is used. */
+#define FETCH(next)                                                   \
+  for (int64_t line = 0; line < SIDE * PRODUCT_AHEAD / 2; line += 64) \
+    __builtin_prefetch((next) + line, 0, 2);                          \
+  (next) += SIDE * PRODUCT_AHEAD / 2;
 
-/* Tiles 0 .. 3 are sums, 4 and 5 of a, 6 and 7 of b; DECLARE declares them; ZERO, LOAD, STORE and DOT work on them. */
-#define TILES(name, h, w, DECLARE, ZERO, LOAD, STORE, DOT)                                     \
-  static NOINLINE void name(int64_t k, const char *a, int64_t row, const char *b, int64_t ldb, \
-                            void *sums) {                                                      \
-    DECLARE                                                                                    \
-    ZERO(0)                                                                                    \
-    if (w > 1) ZERO(1)                                                                         \
-    if (h > 1) ZERO(2) if (h > 1 && w > 1) ZERO(3) for (int64_t l = 0; l < k; l += SIDE) {     \
-        LOAD(4, a + 4 * l, 4 * row)                                                            \
-        LOAD(6, b + 4 * l * ldb, 4 * ldb)                                                      \
-        DOT(0, 4, 6)                                                                           \
-        if (w > 1) {                                                                           \
-          LOAD(7, b + 4 * l * ldb + 64, 4 * ldb) DOT(1, 4, 7)                                  \
-        }                                                                                      \
-        if (h > 1) {                                                                           \
-          LOAD(5, a + 4 * l + 64 * row, 4 * row) DOT(2, 5, 6)                                  \
-        }                                                                                      \
-        if (h > 1 && w > 1) {                                                                  \
-          DOT(3, 5, 7)                                                                         \
-        }                                                                                      \
-      }                                                                                        \
-    STORE(0, sums)                                                                             \
-    if (w > 1) STORE(1, (char *)sums + 64)                                                     \
-    if (h > 1) STORE(2, (char *)sums + 4 * ROWS * SIDE)                                        \
-    if (h > 1 && w > 1) STORE(3, (char *)sums + 4 * ROWS * SIDE + 64)                          \
+/* Tiles 0 .. 3 are sums, 4 and 5 of a, 6 and 7 of b; DECLARE declares them; ZERO, LOAD, STORE and DOT work on them.
+   c is scratch, `from` the same or NULL for zeros. */
+#define TILES(name, h, w, DECLARE, ZERO, LOAD, STORE, DOT)                                         \
+  static void name(int64_t k, const void *panel_a, int64_t row, int64_t step, const void *panel_b, \
+                   int64_t ldb, void *c, int64_t ldc, const void *from, int64_t ldf, double alpha, \
+                   int64_t n, const char *next) {                                                  \
+    const char *a = panel_a, *b = panel_b;                                                         \
+    char *right = (char *)c + 4 * SIDE, *below = (char *)c + 4 * SIDE * ldc;                       \
+    (void)row, (void)step, (void)ldf, (void)alpha, (void)n, (void)right, (void)below;              \
+    DECLARE                                                                                        \
+    if (from) {                                                                                    \
+      LOAD(0, c, 4 * ldc)                                                                          \
+      if (w > 1) LOAD(1, right, 4 * ldc)                                                           \
+      if (h > 1) LOAD(2, below, 4 * ldc)                                                           \
+      if (h > 1 && w > 1) LOAD(3, below + 4 * SIDE, 4 * ldc)                                       \
+    } else {                                                                                       \
+      ZERO(0)                                                                                      \
+      if (w > 1) ZERO(1)                                                                           \
+      if (h > 1) ZERO(2)                                                                           \
+      if (h > 1 && w > 1) ZERO(3)                                                                  \
+    }                                                                                              \
+    for (int64_t l = 0; l < k; l += SIDE, a += 4 * SIDE * ROWS, b += 4 * SIDE * ldb) {             \
+      LOAD(6, b, 4 * ldb)                                                                          \
+      LOAD(4, a, 4 * SIDE)                                                                         \
+      FETCH(next)                                                                                  \
+      DOT(0, 4, 6)                                                                                 \
+      if (w > 1) LOAD(7, b + 4 * SIDE, 4 * ldb)                                                    \
+      if (w > 1) DOT(1, 4, 7)                                                                      \
+      if (h > 1) LOAD(5, a + 4 * SIDE * SIDE, 4 * SIDE)                                            \
+      if (h > 1) DOT(2, 5, 6)                                                                      \
+      if (h > 1 && w > 1) DOT(3, 5, 7)                                                             \
+    }                                                                                              \
+    STORE(0, c, 4 * ldc)                                                                           \
+    if (w > 1) STORE(1, right, 4 * ldc)                                                            \
+    if (h > 1) STORE(2, below, 4 * ldc)                                                            \
+    if (h > 1 && w > 1) STORE(3, below + 4 * SIDE, 4 * ldc)                                        \
   }
 #define ALL_TILES(kind, DECLARE, ZERO, LOAD, STORE, DOT)   \
   TILES(kind##_1_1, 1, 1, DECLARE, ZERO, LOAD, STORE, DOT) \
@@ -154,8 +152,8 @@ PUT_SUMS(uint32_t, put_words)
   { memset(&t[i], 0, sizeof t[i]); }
 #define MODEL_LOAD(i, from, stride) \
   { model_load(&t[i], from, stride); }
-#define MODEL_STORE(i, to) \
-  { model_store(&t[i], to, 4 * ROWS); }
+#define MODEL_STORE(i, to, stride) \
+  { model_store(&t[i], to, stride); }
 #define MODEL_BF16(c, a, b) \
   { model_bf16(&t[c], &t[a], &t[b]); }
 #define MODEL_INT8(c, a, b) \
@@ -163,47 +161,26 @@ PUT_SUMS(uint32_t, put_words)
 ALL_TILES(model_bf16, MODEL_DECLARE, MODEL_ZERO, MODEL_LOAD, MODEL_STORE, MODEL_BF16)
 ALL_TILES(model_int8, MODEL_DECLARE, MODEL_ZERO, MODEL_LOAD, MODEL_STORE, MODEL_INT8)
 
-/* One function for each height, by which kernels are looked up. */
-#define MICRO(kind, T, put, h, w)                                                               \
-  static void kind##_micro_##h##_##w(                                                           \
-      int64_t k, const void *a, int64_t row, int64_t step, const void *b, int64_t ldb, void *c, \
-      int64_t ldc, const void *from, int64_t ldf, double alpha, int64_t n, const char *next) {  \
-    (void)step, (void)next;                                                                     \
-    _Alignas(64) T sums[ROWS][ROWS];                                                            \
-    if (h > SIDE) kind##_2_##w(k, a, row, b, ldb, sums);                                        \
-    else kind##_1_##w(k, a, row, b, ldb, sums);                                                 \
-    put((const T(*)[ROWS])sums, h, n, c, ldc, from, ldf, (T)alpha);                             \
-  }
-/* A list, not statements. */
-/* clang-format off */
-#define EACH_HEIGHT(X, a, b, c, w)                                                      \
-  X(a, b, c, 1, w) X(a, b, c, 2, w) X(a, b, c, 3, w) X(a, b, c, 4, w)                   \
-  X(a, b, c, 5, w) X(a, b, c, 6, w) X(a, b, c, 7, w) X(a, b, c, 8, w)                   \
-  X(a, b, c, 9, w) X(a, b, c, 10, w) X(a, b, c, 11, w) X(a, b, c, 12, w)                \
-  X(a, b, c, 13, w) X(a, b, c, 14, w) X(a, b, c, 15, w) X(a, b, c, 16, w)               \
-  X(a, b, c, 17, w) X(a, b, c, 18, w) X(a, b, c, 19, w) X(a, b, c, 20, w)               \
-  X(a, b, c, 21, w) X(a, b, c, 22, w) X(a, b, c, 23, w) X(a, b, c, 24, w)               \
-  X(a, b, c, 25, w) X(a, b, c, 26, w) X(a, b, c, 27, w) X(a, b, c, 28, w)               \
-  X(a, b, c, 29, w) X(a, b, c, 30, w) X(a, b, c, 31, w) X(a, b, c, 32, w)
-/* clang-format on */
-#define NAME(kind, b, c, h, w) [h] = kind##_micro_##h##_##w,
-#define KERNEL(name, kind, T, put, count, on, off, of_a, of_b)                       \
-  EACH_HEIGHT(MICRO, kind, T, put, 1)                                                \
-  EACH_HEIGHT(MICRO, kind, T, put, 2)                                                \
-  static const product_kernel name = {                                               \
-      .rows = ROWS,                                                                  \
-      .lanes = SIDE,                                                                 \
-      .group = count,                                                                \
-      .step = SIDE,                                                                  \
-      .depth = 512,                                                                  \
-      .a_by_rows = true,                                                             \
-      .regroup = {of_a, of_b},                                                       \
-      .micro = {{EACH_HEIGHT(NAME, kind, , , 1)}, {EACH_HEIGHT(NAME, kind, , , 2)}}, \
-      .enter = on,                                                                   \
-      .leave = off};
+/* Kernels are looked up by height. 128 numbers along k of a panel of b are a third of the first-level cache: the rest
+   is left to the panels of a, which pass through. */
+#define FOUR(f) f, f, f, f
+#define SIXTEEN(f) FOUR(f), FOUR(f), FOUR(f), FOUR(f)
+#define KERNEL(name, kind, count, on, off, of_a, of_b)                                             \
+  static const product_kernel name = {.rows = ROWS,                                                \
+                                      .lanes = SIDE,                                               \
+                                      .group = count,                                              \
+                                      .step = SIDE,                                                \
+                                      .depth = 128,                                                \
+                                      .slab = 1024,                                                \
+                                      .tiled = true,                                               \
+                                      .regroup = {of_a, of_b},                                     \
+                                      .micro = {{NULL, SIXTEEN(kind##_1_1), SIXTEEN(kind##_2_1)},  \
+                                                {NULL, SIXTEEN(kind##_1_2), SIXTEEN(kind##_2_2)}}, \
+                                      .enter = on,                                                 \
+                                      .leave = off};
 
-KERNEL(model_of_bf16, model_bf16, float, put_floats, 2, NULL, NULL, pairs_of_a, pairs_of_b)
-KERNEL(model_of_int8, model_int8, uint32_t, put_words, 4, NULL, NULL, fours_of_a, fours_of_b)
+KERNEL(model_of_bf16, model_bf16, 2, NULL, NULL, pairs_of_a, pairs_of_b)
+KERNEL(model_of_int8, model_int8, 4, NULL, NULL, fours_of_a, fours_of_b)
 
 /* ---- the instructions ---- */
 
@@ -237,8 +214,8 @@ static void tiles_off(void) { _tile_release(); }
   { _tile_zero(i); }
 #define AMX_LOAD(i, from, stride) \
   { _tile_loadd(i, from, stride); }
-#define AMX_STORE(i, to) \
-  { _tile_stored(i, to, 4 * ROWS); }
+#define AMX_STORE(i, to, stride) \
+  { _tile_stored(i, to, stride); }
 #define AMX_BF16(c, a, b) \
   { _tile_dpbf16ps(c, a, b); }
 #define AMX_INT8(c, a, b) \
@@ -250,8 +227,8 @@ ALL_TILES(amx_int8, AMX_DECLARE, AMX_ZERO, AMX_LOAD, AMX_STORE, AMX_INT8)
 #else
 #pragma GCC pop_options
 #endif
-KERNEL(amx_of_bf16, amx_bf16, float, put_floats, 2, tiles_on, tiles_off, pairs_of_a, pairs_of_b)
-KERNEL(amx_of_int8, amx_int8, uint32_t, put_words, 4, tiles_on, tiles_off, fours_of_a, fours_of_b)
+KERNEL(amx_of_bf16, amx_bf16, 2, tiles_on, tiles_off, pairs_of_a, pairs_of_b)
+KERNEL(amx_of_int8, amx_int8, 4, tiles_on, tiles_off, fours_of_a, fours_of_b)
 #endif
 
 const product_kernel *pti_product_tiles(bool ints) {
