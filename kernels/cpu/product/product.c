@@ -252,6 +252,30 @@ static void fetch_c(const job *j, const unit *u, int64_t row, int64_t h, int64_t
   for (row += h * i / blocks; row < end; row++) __builtin_prefetch(c + row * p->ldc * size, 1, 2);
 }
 
+/* Where row i of a panel of a has its number for step l of a block: at[i row + l step]; in tiles for every 16th l, with
+   the next 15 behind it. */
+typedef struct numbers {
+  const char *at;
+  int64_t row, step;
+} numbers;
+
+static numbers numbers_of_a(const job *j, const unit *u, int64_t panel, int64_t h, int64_t k0) {
+  const product_side *a = &j->p->a;
+  const product_kernel *kernel = j->kernel;
+  int64_t size = (int64_t)j->size, group = kernel->group;
+  if (j->a_in_place) {
+    numbers in_place = {a->data, a->step / group, a->k_step};
+    in_place.at += u->problem * a->batch_step / group * size;
+    in_place.at += (first_row(j, panel) * in_place.row + k0 * in_place.step) * size;
+    return in_place;
+  }
+  numbers packed = {NULL, kernel->tiled ? kernel->lanes : 1, kernel->tiled ? kernel->rows : h};
+  if (a->packed)
+    packed.at = (const char *)a->packed + (panel * pitch_a(j) + block_of_a(j, h, k0)) * size;
+  else packed.at = panel_of_a(j, u, panel, h, k0);
+  return packed;
+}
+
 /* One panel of b times panels p0 .. p1 - 1 of the unit's block of a. */
 static void run_panel(const job *j, const unit *u, int64_t panel, int64_t p0, int64_t p1,
                       int64_t k0, int64_t kn) {
@@ -264,20 +288,13 @@ static void run_panel(const job *j, const unit *u, int64_t panel, int64_t p0, in
   /* The block of b that comes after this one is fetched while this one is used. */
   const char *next = b;
   if (j->shared || p->b.packed) next += (j->kernel->tiled ? kn * ldb : pitch_b(j)) * size;
-  int64_t ahead = j->kernel->tiled ? PRODUCT_AHEAD / 2 : PRODUCT_AHEAD;
+  int64_t ahead = j->kernel->tiled ? PRODUCT_AHEAD_TILES : PRODUCT_AHEAD;
   bool last = panel + 1 == u->q1 && (!j->kernel->tiled || k0 + kn == j->k);
   if (last) next = b;
   const char *end = next + (next == b ? 0 : kn * j->cols * size);
   for (int64_t q = p0; q < p1; q++) {
     int64_t row = first_row(j, q), h = first_row(j, q + 1) - row, ldc;
-    int64_t a_row = 1, a_step = h;
-    const char *a = panel_of_a(j, u, q, h, k0);
-    if (p->a.packed) a = (const char *)p->a.packed + (q * pitch_a(j) + block_of_a(j, h, k0)) * size;
-    if (j->a_in_place) {
-      a_row = p->a.step, a_step = p->a.k_step;
-      a = (const char *)p->a.data +
-          (u->problem * p->a.batch_step + row * a_row + k0 * a_step) * size;
-    }
+    numbers a = numbers_of_a(j, u, q, h, k0);
     char *c = sums_at(j, u, q, panel, &ldc);
     const char *from = c;
     int64_t ldf = ldc;
@@ -286,7 +303,7 @@ static void run_panel(const job *j, const unit *u, int64_t panel, int64_t p0, in
       ldf = 0;
     }
     if (by_panels(j) && kn > 0) fetch_c(j, u, row, h, panel, k0);
-    micro[h](kn, a, a_row, a_step, b, ldb, c, ldc, from, ldf, alpha, n, next);
+    micro[h](kn, a.at, a.row, a.step, b, ldb, c, ldc, from, ldf, alpha, n, next);
     next = next + kn * ahead < end ? next + kn * ahead : b;
   }
 }
@@ -374,7 +391,7 @@ static void cut_units(job *j, int64_t parts) {
   parts = pti_min64(parts, power_below((int64_t)(flops / UNIT_FLOPS)));
   int64_t most_down = power_below(p->m / (2 * j->kernel->rows));
   int64_t most_across = power_below(columns / j->cols);
-  if (j->a_in_place && !j->b_in_place && !p->b.packed) {
+  if (j->a_in_place && !j->b_in_place && !p->b.packed && !j->kernel->tiled) {
     j->across = pti_min64(parts, most_across);
     j->down = pti_min64(parts / j->across, most_down);
   } else {
@@ -384,7 +401,8 @@ static void cut_units(job *j, int64_t parts) {
     int64_t rows = pti_max64(j->kernel->rows, cache / size / deep);
     j->down = pti_min64(parts, most_down);
     j->across = pti_min64(parts / j->down, most_across);
-    while (j->down < most_down && p->m > j->down * rows && !j->a_in_place) j->down *= 2;
+    while (j->down < most_down && p->m > j->down * rows && (!j->a_in_place || j->kernel->tiled))
+      j->down *= 2;
   }
   if (!j->plain && !by_panels(j)) j->across = pti_max64(j->across, pieces(columns, SUMS_COLS));
 }
@@ -396,7 +414,16 @@ static bool is_plain(const product *p, size_t size) {
 }
 
 static bool is_matrix(const job *j, const product_side *s) {
-  return !s->packed && !s->pack && !s->index && s->dtype == j->p->dtype && j->plain;
+  return !s->packed && !s->pack && !s->index && s->dtype == j->p->dtype;
+}
+
+/* Whether tiles of a may be read from the matrix itself: its rows are contiguous, and nothing is to be filled up. */
+static bool has_tiles(const job *j) {
+  const product_side *a = &j->p->a;
+  const product_kernel *kernel = j->kernel;
+  return is_matrix(j, a) && a->k_step == 1 && a->step % kernel->group == 0 &&
+      a->batch_step % kernel->group == 0 && j->p->m == j->panels_a * kernel->rows &&
+      j->p->k % (kernel->step * kernel->group) == 0;
 }
 
 /* Whether an operand that the micro-kernel could read in place is small enough for that, or read too few times for a
@@ -404,9 +431,10 @@ static bool is_matrix(const job *j, const product_side *s) {
 static void choose_in_place(job *j) {
   const product *p = j->p;
   int64_t cache = (int64_t)pti_cache_bytes(), size = (int64_t)j->size;
-  j->a_in_place =
-      is_matrix(j, &p->a) && p->m * p->k * size <= (p->a.k_step == 1 ? cache / 2 : cache / 8);
-  j->b_in_place = is_matrix(j, &p->b) && p->b.step == 1 &&
+  int64_t most = p->a.k_step == 1 ? cache / 2 : cache / 8;
+  j->a_in_place = is_matrix(j, &p->a) && (j->kernel->tiled ? has_tiles(j) : j->plain) &&
+      p->m * j->k * size <= most;
+  j->b_in_place = j->plain && is_matrix(j, &p->b) && p->b.step == 1 &&
       (j->panels_a <= FEW_PANELS || p->n * p->k * size <= cache / 8);
 }
 

@@ -5,11 +5,12 @@
 
 #include "product.h"
 
-enum { PRODUCT_MAX_ROWS = 32, PRODUCT_AHEAD = 32, PRODUCT_DOTS = 8 };
+enum { PRODUCT_MAX_ROWS = 32, PRODUCT_AHEAD = 32, PRODUCT_AHEAD_TILES = 16, PRODUCT_DOTS = 8 };
 
 /* c (h, n) = alpha a b + from, where `from` has rows ldf apart and may be c, or NULL for zeros; n <= the kernel's
    columns. For step l row i of a has the number a[i row + l step], and the row of b begins at b + l ldb. Meanwhile the
-   data needed next is prefetched into the second-level cache, from `next` on, PRODUCT_AHEAD bytes for each step. */
+   data needed next is prefetched into the second-level cache, from `next` on, PRODUCT_AHEAD bytes for each step (tiles:
+   PRODUCT_AHEAD_TILES). */
 typedef void product_micro(int64_t k, const void *a, int64_t row, int64_t step, const void *b,
                            int64_t ldb, void *c, int64_t ldc, const void *from, int64_t ldf,
                            double alpha, int64_t n, const char *next);

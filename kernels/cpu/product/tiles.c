@@ -99,10 +99,10 @@ static NOINLINE void model_int8(tile *c, const tile *a, const tile *b) {
 /* ---- the micro-kernel: four tiles of sums, two of a, two of b ---- */
 
 /* A panel of b is fetched into the second-level cache while another is used. */
-#define FETCH(next)                                                   \
-  for (int64_t line = 0; line < SIDE * PRODUCT_AHEAD / 2; line += 64) \
-    __builtin_prefetch((next) + line, 0, 2);                          \
-  (next) += SIDE * PRODUCT_AHEAD / 2;
+#define FETCH(next)                                                     \
+  for (int64_t line = 0; line < SIDE * PRODUCT_AHEAD_TILES; line += 64) \
+    __builtin_prefetch((next) + line, 0, 2);                            \
+  (next) += SIDE * PRODUCT_AHEAD_TILES;
 
 /* Tiles 0 .. 3 are sums, 4 and 5 of a, 6 and 7 of b; DECLARE declares them; ZERO, LOAD, STORE and DOT work on them.
    c is scratch, `from` the same or NULL for zeros. */
@@ -112,7 +112,7 @@ static NOINLINE void model_int8(tile *c, const tile *a, const tile *b) {
                    int64_t n, const char *next) {                                                  \
     const char *a = panel_a, *b = panel_b;                                                         \
     char *right = (char *)c + 4 * SIDE, *below = (char *)c + 4 * SIDE * ldc;                       \
-    (void)row, (void)step, (void)ldf, (void)alpha, (void)n, (void)right, (void)below;              \
+    (void)ldf, (void)alpha, (void)n, (void)right, (void)below;                                     \
     DECLARE                                                                                        \
     if (from) {                                                                                    \
       LOAD(0, c, 4 * ldc)                                                                          \
@@ -125,14 +125,14 @@ static NOINLINE void model_int8(tile *c, const tile *a, const tile *b) {
       if (h > 1) ZERO(2)                                                                           \
       if (h > 1 && w > 1) ZERO(3)                                                                  \
     }                                                                                              \
-    for (int64_t l = 0; l < k; l += SIDE, a += 4 * SIDE * ROWS, b += 4 * SIDE * ldb) {             \
+    for (int64_t l = 0; l < k; l += SIDE, a += 4 * SIDE * step, b += 4 * SIDE * ldb) {             \
       LOAD(6, b, 4 * ldb)                                                                          \
-      LOAD(4, a, 4 * SIDE)                                                                         \
+      LOAD(4, a, 4 * row)                                                                          \
       FETCH(next)                                                                                  \
       DOT(0, 4, 6)                                                                                 \
       if (w > 1) LOAD(7, b + 4 * SIDE, 4 * ldb)                                                    \
       if (w > 1) DOT(1, 4, 7)                                                                      \
-      if (h > 1) LOAD(5, a + 4 * SIDE * SIDE, 4 * SIDE)                                            \
+      if (h > 1) LOAD(5, a + 4 * SIDE * row, 4 * row)                                              \
       if (h > 1) DOT(2, 5, 6)                                                                      \
       if (h > 1 && w > 1) DOT(3, 5, 7)                                                             \
     }                                                                                              \
