@@ -5,15 +5,6 @@ CC      ?= cc
 AR      ?= ar
 LUA     ?= lua5.4
 BUILD   ?= build
-PREFIX  ?= /usr/local
-BINDIR  ?= $(PREFIX)/bin
-LIBDIR  ?= $(PREFIX)/lib
-INCDIR  ?= $(PREFIX)/include
-CMODDIR ?= $(LIBDIR)/lua/5.4
-MAN1DIR ?= $(PREFIX)/share/man/man1
-BASHDIR ?= $(PREFIX)/share/bash-completion/completions
-ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
-DESTDIR ?=
 # Sanitizers of this build (`address,undefined` or `thread`); `make test-asan` and `test-tsan` set it.
 SANITIZE ?=
 CFLAGS  ?= -g1
@@ -74,6 +65,8 @@ GCC_ROWS := -fvect-cost-model=dynamic --param vect-epilogues-nomask=0
 OPT_ROWS += $(shell $(CC) -Werror $(GCC_ROWS) -x c -c /dev/null -o /dev/null 2>/dev/null && echo "$(GCC_ROWS)")
 
 # ---- files ----
+# The number changes when programs have to be built anew.
+SONAME   := libptlua.so.0
 ENGINE   := $(wildcard engine/*.c engine/*/*.c)
 BY_LEVEL := $(wildcard kernels/cpu/*_loops.c kernels/cpu/*/*_loops.c)
 KERNELS  := $(filter-out $(BY_LEVEL),$(wildcard kernels/cpu/*.c kernels/cpu/*/*.c))
@@ -125,7 +118,7 @@ endif
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@;)
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: all deps deps-test run specs test test-asan test-tsan test-peers lint docs format bench bench-peers size install uninstall clean help
+.PHONY: all deps deps-test run specs test test-asan test-tsan test-peers lint docs format bench bench-peers size clean help
 
 all: $(TARGETS)
 
@@ -182,8 +175,8 @@ FORCE:
 $(BUILD)/ptlua: $(MAIN) $(OBJ)
 	$(call say,link)$(CC) $(LDFLAGS_ALL) -Wl,-E -o $@ $^ -Wl,--whole-archive -l:liblua5.4.a -Wl,--no-whole-archive $(LIBS)
 $(BUILD)/libptlua.so: $(OBJ)
-	$(call say,link)$(CC) $(LDFLAGS_ALL) -shared -Wl,-soname,libptlua.so.0 $(if $(SANITIZE),,-Wl,-z,defs) -o $@ $^ -llua5.4 $(LIBS)
-	@ln -sf libptlua.so $(BUILD)/libptlua.so.0
+	$(call say,link)$(CC) $(LDFLAGS_ALL) -shared -Wl,-soname,$(SONAME) $(if $(SANITIZE),,-Wl,-z,defs) -o $@ $^ -llua5.4 $(LIBS)
+	@ln -sf libptlua.so $(BUILD)/$(SONAME)
 $(BUILD)/libptlua.a: $(OBJ)
 	@rm -f $@
 	$(call say,ar)$(AR) rcs $@ $^
@@ -364,31 +357,7 @@ size: all
 	  printf '%-12s %6d bytes stripped\n' libptlua.so $$(stat -c %s $(BUILD)/stripped.so)
 	@$(BUILD)/ptlua scripts/tools/startup.lua $(BUILD)/ptlua
 
-install: all
-	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig $(INCDIR) $(CMODDIR))
-	install -m755 $(BUILD)/ptlua $(DESTDIR)$(BINDIR)/ptlua
-	install -m755 $(BUILD)/libptlua.so $(DESTDIR)$(LIBDIR)/libptlua.so.0
-	ln -sf libptlua.so.0 $(DESTDIR)$(LIBDIR)/libptlua.so
-	$(if $(MPI_CFLAGS),install -m755 $(BUILD)/libptlua_mpi.so $(DESTDIR)$(LIBDIR)/libptlua_mpi.so)
-	$(if $(NCCL_PLUGIN),install -m755 $(NCCL_PLUGIN) $(DESTDIR)$(LIBDIR)/libptlua_nccl.so)
-	install -m644 $(BUILD)/libptlua.a $(DESTDIR)$(LIBDIR)/libptlua.a
-	install -m755 $(BUILD)/pt.so $(DESTDIR)$(CMODDIR)/pt.so
-	install -m644 engine/ptlua.h build/gen/ptlua_ops.h $(DESTDIR)$(INCDIR)
-	install -d $(addprefix $(DESTDIR),$(MAN1DIR) $(BASHDIR) $(ZSHDIR))
-	@mkdir -p $(BUILD)/docs
-	$(LUA) scripts/tools/manual_page.lua bindings/program/options.def $(BUILD)/docs
-	install -m644 $(BUILD)/docs/ptlua.1 $(DESTDIR)$(MAN1DIR)/ptlua.1
-	install -m644 $(BUILD)/docs/ptlua.bash $(DESTDIR)$(BASHDIR)/ptlua
-	install -m644 $(BUILD)/docs/_ptlua $(DESTDIR)$(ZSHDIR)/_ptlua
-	printf '%s\n' 'libdir=$(LIBDIR)' 'includedir=$(INCDIR)' '' 'Name: ptlua' \
-	  'Description: deep learning embedded in Lua' \
-	  "Version: $$(sed -n 's/^#define PT_VERSION "\(.*\)"/\1/p' engine/ptlua.h)" \
-	  'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lptlua' \
-	  'Libs.private: -llua5.4 $(LIBS)' >$(DESTDIR)$(LIBDIR)/pkgconfig/ptlua.pc
-uninstall:
-	rm -f $(addprefix $(DESTDIR),$(BINDIR)/ptlua $(LIBDIR)/libptlua.so.0 $(LIBDIR)/libptlua.so $(LIBDIR)/libptlua_mpi.so $(LIBDIR)/libptlua_nccl.so $(LIBDIR)/libptlua.a \
-	  $(CMODDIR)/pt.so $(INCDIR)/ptlua.h $(INCDIR)/ptlua_ops.h $(LIBDIR)/pkgconfig/ptlua.pc \
-	  $(MAN1DIR)/ptlua.1 $(BASHDIR)/ptlua $(ZSHDIR)/_ptlua)
+include scripts/packaging/install.mk
 
 clean:
 	rm -rf build
@@ -408,7 +377,9 @@ help:
 	  'make test-cuda    the specs of devices on a GPU;  make bench-cuda  its speed beside PyTorch (DEVICE=cuda)' \
 	  'make simcheck     the specs of devices with every access of a kernel checked' \
 	  'make size         lines, bytes, start-up time' \
-	  'make install      PREFIX=/usr/local DESTDIR= ;  make uninstall' \
+	  'make install      PREFIX=/usr/local DESTDIR= ;  make uninstall;  make module install-module  for pt.so alone' \
+  'make dist         build/dist: the sources as one archive, and a rockspec;  make deb  packages for Debian' \
+  'make symbols      notes what the library exports, in scripts/packaging/libptlua.symbols' \
 	  'make clean'
 
 -include $(wildcard build/sim/*.d build/simcheck/*.d build/cuda/*.d)

@@ -49,6 +49,7 @@ bool pt_set_error(pt_status code, const char *message) { return pti_refuse(code,
 pt_status pt_error_code(void) { return last.code; }
 const char *pt_error(void) { return last.text; }
 const char *pt_version(void) { return PT_VERSION; }
+int pt_version_number(void) { return PT_VERSION_NUMBER; }
 
 bool pti_poll(void) {
   _Atomic int *flag = pti_this.interrupt;

@@ -26,6 +26,7 @@ extern "C" {
 #endif
 
 #define PT_VERSION "0.1.0"
+#define PT_VERSION_NUMBER 100 /* major * 10000 + minor * 100 + patch */
 #define PT_MAX_DIM 8
 
 /* ---- errors ---- */
@@ -48,7 +49,9 @@ typedef enum pt_status {
 /* Code and text of the thread's last failure; the text is never NULL. */
 PT_API pt_status pt_error_code(void);
 PT_API const char *pt_error(void);
+/* Those of the library that runs, as PT_VERSION and PT_VERSION_NUMBER are those of the header. */
 PT_API const char *pt_version(void);
+PT_API int pt_version_number(void);
 
 /* ---- dtypes and devices ---- */
 
