@@ -127,6 +127,84 @@ function ConcatDataset:get(i)
   fail("ConcatDataset: there is no sample %s; it has %d", i, before)
 end
 
+--- Several datasets of the same length side by side: sample i holds what each has at i, one value for each where they
+--- are listed, a table by name where they are named: StackDataset { image = images, text = texts }.
+---@class pt.data.StackDataset: pt.data.Dataset
+---@overload fun(...: table): pt.data.StackDataset
+local StackDataset = class("StackDataset", Dataset)
+
+function StackDataset:init(...)
+  local first, count = ..., select("#", ...)
+  local class_of = type(first) == "table" and getmetatable(first)
+  self.named = count == 1 and type(first) == "table" and not class_of and type(next(first)) == "string"
+  self.datasets = self.named and first or { ... }
+  local least = next(self.datasets)
+  if least == nil then fail "StackDataset: takes one dataset at least" end
+  local length
+  for key, dataset in pairs(self.datasets) do
+    local n = #check("StackDataset", dataset)
+    length = length or n
+    if n ~= length then fail("StackDataset: dataset %s has %d samples, another one %d", key, n, length) end
+  end
+  self.length = length
+end
+
+function StackDataset:len() return self.length end
+
+function StackDataset:get(i)
+  if math.type(i) ~= "integer" or i < 1 or i > self.length then
+    fail("StackDataset: there is no sample %s; it has %d", tostring(i), self.length)
+  end
+  local row = {}
+  for key, dataset in pairs(self.datasets) do
+    local values = sample(dataset, i)
+    row[key] = values.n == 1 and values[1] or table.move(values, 1, values.n, 1, {})
+  end
+  if self.named then return row end
+  return table.unpack(row, 1, #self.datasets)
+end
+
+--- Streams one after the other.
+---@class pt.data.ChainDataset: pt.data.IterableDataset
+---@overload fun(datasets: table[]): pt.data.ChainDataset
+local ChainDataset = class("ChainDataset", IterableDataset)
+
+function ChainDataset:init(datasets)
+  if type(datasets) ~= "table" then fail("ChainDataset: expected a list of datasets, got a %s", type(datasets)) end
+  for i, dataset in ipairs(datasets) do
+    if type(dataset) ~= "table" or not dataset.__ptiterable then
+      fail("ChainDataset: entry %d is no IterableDataset", i)
+    end
+  end
+  self.datasets = datasets
+end
+
+function ChainDataset:iter()
+  local k, next_sample = 0, nil
+  return function()
+    while true do
+      if next_sample then
+        local values = table.pack(next_sample())
+        if values[1] ~= nil then return table.unpack(values, 1, values.n) end
+      end
+      k = k + 1
+      if not self.datasets[k] then return nil end
+      next_sample = self.datasets[k]:iter()
+    end
+  end
+end
+
+--- The sum of the lengths of the streams, where all have one.
+function ChainDataset:len()
+  local n = 0
+  for i, dataset in ipairs(self.datasets) do
+    if not dataset.len then fail("ChainDataset: dataset %d has no len method", i) end
+    n = n + dataset:len()
+  end
+  return n
+end
+function ChainDataset.__len(self) return self:len() end
+
 --- fn(sample...) in place of each sample of a dataset: the way to apply transforms.
 ---@class pt.data.MapDataset: pt.data.Dataset
 ---@overload fun(dataset: table, fn: function): pt.data.MapDataset
@@ -185,5 +263,6 @@ end
 
 return {
   Dataset = Dataset, IterableDataset = IterableDataset, TensorDataset = TensorDataset, Subset = Subset,
-  ConcatDataset = ConcatDataset, MapDataset = MapDataset, random_split = random_split, sample = sample,
+  ConcatDataset = ConcatDataset, StackDataset = StackDataset, ChainDataset = ChainDataset,
+  MapDataset = MapDataset, random_split = random_split, sample = sample,
 }

@@ -32,6 +32,17 @@ function fetch.default_collate(values)
   return out
 end
 
+--- A sample as it is, in tables of its own: what PyTorch makes of one that is not collated, where arrays of NumPy,
+--- which there are none of here, become tensors.
+---@param value any
+---@return any
+function fetch.default_convert(value)
+  if type(value) ~= "table" or getmetatable(value) ~= nil then return value end
+  local out = {}
+  for key, v in pairs(value) do out[key] = fetch.default_convert(v) end
+  return out
+end
+
 -- The draws of one sample must not affect those of the next: each has a stream of its own.
 local function seeded(job, id)
   core.set_generator(job.seed, (job.epoch << 40) + id, 0)
@@ -99,6 +110,13 @@ local kept -- the job of this worker
 function fetch.keep(job, init)
   kept = job
   if init then init(pt.worker_id()) end
+end
+
+--- Which of the loader's workers this is: {id, num_workers, seed, dataset}, id from 1; nil in the loop's own thread.
+---@return table?
+function fetch.get_worker_info()
+  if not kept then return nil end
+  return { id = pt.worker_id(), num_workers = kept.workers, seed = kept.seed, dataset = kept.dataset }
 end
 
 function fetch.of_kept(ids) return fetch.batch(kept, ids) end

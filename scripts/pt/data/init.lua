@@ -5,7 +5,12 @@ local methods = require "pt.signature".methods
 
 local unknown = require "pt.unknown"("pt.data", function() return { "transforms" } end)
 
-local data = { default_collate = require("pt.data.loader").default_collate }
+local fetch = require "pt.data.fetch"
+
+local data = {
+  default_collate = fetch.default_collate, default_convert = fetch.default_convert,
+  get_worker_info = fetch.get_worker_info,
+}
 
 local objects = { tokenizers = "tokenizer", images = "dataset" } -- what messages call those of a file
 

@@ -153,6 +153,7 @@ function DataLoader:iter()
     for _ = 1, skip do next_ids() end
     local job = {
       dataset = self.dataset, collate = self.collate_fn, seed = seed, epoch = number, pin = self.pin_memory,
+      workers = self.num_workers,
     }
     if self.num_workers > 0 then
       next_batch = from_workers(self, job, next_ids)
@@ -207,4 +208,4 @@ function DataLoader:load_state_dict(dict)
   self.position, self._resumed = 0, dict.seed
 end
 
-return { DataLoader = DataLoader, default_collate = fetch.default_collate }
+return { DataLoader = DataLoader }

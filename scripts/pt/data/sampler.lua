@@ -152,6 +152,26 @@ function Weighted:iter(epoch)
   return over(ids)
 end
 
+--- Some ids, each once, in a random order.
+local SubsetRandom = class("SubsetRandomSampler", Sampler)
+samplers.SubsetRandomSampler = SubsetRandom
+SubsetRandom.init = signature("SubsetRandomSampler", "indices:a seed:i?", function(self, indices, seed)
+  if pt.is_tensor(indices) then indices = indices:tolist() end
+  if type(indices) ~= "table" then fail("SubsetRandomSampler: expected a list of ids, got %s", type(indices)) end
+  for i, id in ipairs(indices) do
+    if math.type(id) ~= "integer" or id < 1 then
+      fail("SubsetRandomSampler: id %d is %s; ids count from 1", i, tostring(id))
+    end
+  end
+  self.indices, self.seed = indices, seed
+end)
+function SubsetRandom:len() return #self.indices end
+function SubsetRandom:iter(epoch)
+  local ids = {}
+  for k, at in ipairs(samplers.permutation(#self.indices, self.seed, epoch)) do ids[k] = self.indices[at] end
+  return over(ids)
+end
+
 --- The share of one rank: every num_replicas-th id of an order that is the same on all ranks. To give all ranks the
 --- same number, the first ids are repeated at the end, or (drop_last) the last ones are left out. The order changes
 --- with the loader's epoch, or with the last set_epoch. num_replicas, rank (from 0): those of pt.distributed.

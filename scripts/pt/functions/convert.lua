@@ -162,6 +162,38 @@ define("device", "type:v index:i?", "a device as the string that it is here: dev
     return index and ("%s:%d"):format(name, index) or kind
   end)
 
+-- ---- what a dtype holds ----
+
+local floats = { -- bits of the mantissa, largest exponent
+  float64 = { 52, 1023 }, float32 = { 23, 127 }, float16 = { 10, 15 }, bfloat16 = { 7, 127 },
+  complex128 = { 52, 1023 }, complex64 = { 23, 127 },
+}
+
+define("finfo", "type:y?",
+  "what a floating dtype (the default one) holds: {eps, max, min, tiny, smallest_normal, resolution, bits, dtype}",
+  function(dtype)
+    dtype = dtype or core.get_default_dtype()
+    local kind = floats[tostring(dtype)]
+    if not kind then fail("finfo: type is %s, but must be floating; iinfo is for integers", tostring(dtype)) end
+    local mantissa, top = table.unpack(kind)
+    local most = (2 - 2.0 ^ -mantissa) * 2.0 ^ top
+    local tiny = 2.0 ^ (1 - top)
+    return {
+      eps = 2.0 ^ -mantissa, max = most, min = -most, tiny = tiny, smallest_normal = tiny,
+      resolution = 10.0 ^ -math.floor(mantissa * math.log(2, 10)), dtype = dtype,
+      bits = dtype.itemsize * (dtype.is_complex and 4 or 8),
+    }
+  end)
+
+define("iinfo", "type:y", "what a dtype of integers holds: {max, min, bits, dtype}", function(dtype)
+  if dtype.is_floating_point or dtype.is_complex or dtype == core.dtypes.bool then
+    fail("iinfo: type is %s, but must be one of integers; finfo is for floats", tostring(dtype))
+  end
+  local bits = 8 * dtype.itemsize
+  if unsigned[tostring(dtype)] then return { max = (1 << bits) - 1, min = 0, bits = bits, dtype = dtype } end
+  return { max = (1 << (bits - 1)) - 1, min = -(1 << (bits - 1)), bits = bits, dtype = dtype }
+end)
+
 -- ---- a function of Lua for every element ----
 
 -- x filled with fn's results, one for each element of the rows.

@@ -56,6 +56,11 @@ end
 --- Softmax over the channels of x (batch, channels, height, width), or without the batch.
 made.Softmax2d = define("Softmax2d", "", function(_, x) return (F.softmax(x, -3)) end)
 
+--- x, below 0 times a slope that is drawn for each element while training, and is the mean of the bounds otherwise.
+---@class pt.nn.RReLU: pt.nn.Module
+made.RReLU = define("RReLU", "lower:n=0.125 upper:n=0.3333333333333333 inplace:b=false",
+  function(self, x) return (F.rrelu(x, self.lower, self.upper, self.training, self.inplace)) end)
+
 --- x, or a learned slope times x below 0; one slope, or one for each channel.
 ---@class pt.nn.PReLU: pt.nn.Module
 made.PReLU = define.with_parameters("PReLU", "num_parameters:i=1 init:n=0.25",

@@ -129,46 +129,48 @@ local function check_inputs(self, query, key, value)
   end
 end
 
+-- The attention of a module, or of a table with its fields (multi_head_attention_forward).
+function Attention._attend(self, query, key, value, padding, need_weights, attn_mask, average, is_causal)
+  check_inputs(self, query, key, value)
+  local single = query.ndim == 2
+  local same = rawequal(query, key) and rawequal(key, value)
+  local function ready(x)
+    if single then return x:unsqueeze(1) end
+    return self.batch_first and x or x:transpose(1, 2)
+  end
+  local x = ready(query)
+  local q, k, v = project(self, x, same and x or ready(key), same and x or ready(value))
+  if padding and single then padding = padding:unsqueeze(1) end
+  k, v, attn_mask, padding = extend(self, k, v, attn_mask, padding)
+  local n, queries, keys = q:size(1), q:size(2), k:size(2)
+  local causal = is_causal and not need_weights and not padding
+  if is_causal and not attn_mask and not causal then
+    fail("MultiheadAttention: is_causal needs an attn_mask where weights or a key_padding_mask are wanted")
+  end
+  local mask = not causal and merge_masks(self, attn_mask, padding, n, queries, keys, q.dtype) or nil
+  q, k, v = split_heads(self, q), split_heads(self, k), split_heads(self, v)
+  local dropout = self.training and self.dropout or 0
+  local y, weights
+  if need_weights then
+    local scores = (q / math.sqrt(self.head_dim)):matmul(k:transpose(3, 4))
+    weights = (mask and scores + mask or scores):softmax(-1)
+    if dropout > 0 then weights = F.dropout(weights, dropout) end
+    y = weights:matmul(v)
+  else
+    y = F.scaled_dot_product_attention(q, k, v, mask, dropout, causal)
+  end
+  y = self.out_proj(y:transpose(2, 3):flatten(3, 4))
+  if single then y = y:squeeze(1) elseif not self.batch_first then y = y:transpose(1, 2) end
+  if not weights then return y end
+  if average then weights = weights:mean(2) end
+  return y, single and weights:squeeze(1) or weights
+end
+
 --- query (queries, batch, embed_dim), key and value (keys, batch, ...), or batch first -> the result like query, and
 --- the weights (batch, queries, keys) unless need_weights is false.
 Attention.forward = signature("MultiheadAttention",
   "query:T key:T value:T key_padding_mask:T? need_weights:b=true attn_mask:T? average_attn_weights:b=true "
-    .. "is_causal:b=false",
-  function(self, query, key, value, padding, need_weights, attn_mask, average, is_causal)
-    check_inputs(self, query, key, value)
-    local single = query.ndim == 2
-    local same = rawequal(query, key) and rawequal(key, value)
-    local function ready(x)
-      if single then return x:unsqueeze(1) end
-      return self.batch_first and x or x:transpose(1, 2)
-    end
-    local x = ready(query)
-    local q, k, v = project(self, x, same and x or ready(key), same and x or ready(value))
-    if padding and single then padding = padding:unsqueeze(1) end
-    k, v, attn_mask, padding = extend(self, k, v, attn_mask, padding)
-    local n, queries, keys = q:size(1), q:size(2), k:size(2)
-    local causal = is_causal and not need_weights and not padding
-    if is_causal and not attn_mask and not causal then
-      fail("MultiheadAttention: is_causal needs an attn_mask where weights or a key_padding_mask are wanted")
-    end
-    local mask = not causal and merge_masks(self, attn_mask, padding, n, queries, keys, q.dtype) or nil
-    q, k, v = split_heads(self, q), split_heads(self, k), split_heads(self, v)
-    local dropout = self.training and self.dropout or 0
-    local y, weights
-    if need_weights then
-      local scores = (q / math.sqrt(self.head_dim)):matmul(k:transpose(3, 4))
-      weights = (mask and scores + mask or scores):softmax(-1)
-      if dropout > 0 then weights = F.dropout(weights, dropout) end
-      y = weights:matmul(v)
-    else
-      y = F.scaled_dot_product_attention(q, k, v, mask, dropout, causal)
-    end
-    y = self.out_proj(y:transpose(2, 3):flatten(3, 4))
-    if single then y = y:squeeze(1) elseif not self.batch_first then y = y:transpose(1, 2) end
-    if not weights then return y end
-    if average then weights = weights:mean(2) end
-    return y, single and weights:squeeze(1) or weights
-  end)
+    .. "is_causal:b=false", Attention._attend)
 
 function Attention:describe() return ("MultiheadAttention %d, %d heads"):format(self.embed_dim, self.num_heads) end
 

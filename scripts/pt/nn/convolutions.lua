@@ -172,6 +172,22 @@ for nd = 1, 3 do
   end)
 end
 
+--- Max pooling over windows at random places, drawn anew in each forward; output_size or output_ratio says how many.
+for nd = 2, 3 do
+  local name, fn = ("FractionalMaxPool%dd"):format(nd), ("fractional_max_pool%dd"):format(nd)
+  made[name] = define(name,
+    "kernel_size:D output_size:D? output_ratio:a? return_indices:b=false _random_samples:T?", function(self, x)
+      local y, indices = F[fn](x, self.kernel_size, self.output_size, self.output_ratio, self.return_indices,
+        self._random_samples)
+      if indices then return y, indices end
+      return y
+    end, function(self)
+      if (self.output_size == nil) == (self.output_ratio == nil) then
+        fail("%s: takes output_size or output_ratio", name)
+      end
+    end)
+end
+
 -- ---- padding ----
 
 -- `padding` is a number, or a list for F.pad: {left, right, top, bottom, ...}.

@@ -6,9 +6,9 @@ local lazy = require "pt.lazy"
 local methods = require "pt.signature".methods
 local module = require "pt.nn.module"
 
-local nn = lazy({ Module = module.Module, Parameter = module.Parameter }, {
+local nn = lazy({ Module = module.Module, Parameter = module.Parameter, Buffer = module.Buffer }, {
   "pt.nn.layers", "pt.nn.containers", "pt.nn.losses", "pt.nn.activations", "pt.nn.convolutions", "pt.nn.norms",
-  "pt.nn.recurrent", "pt.nn.attention", "pt.parallel",
+  "pt.nn.recurrent", "pt.nn.attention", "pt.nn.adaptive", "pt.nn.lazy_layers", "pt.parallel",
 }, { functional = "pt.nn.functional", init = "pt.nn.initial", utils = "pt.nn.utils", parallel = "pt.parallel" },
   function(value)
     if type(value) == "table" and value.__ptmodule then methods(value, "layer") end

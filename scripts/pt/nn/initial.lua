@@ -5,11 +5,23 @@ local fail = require "pt.fail"
 local signature = require "pt.signature"
 
 local init = {}
+local skipping = false -- nothing is written, while nn.utils.skip_init makes a module
+
+local Skip = { __close = function(self) skipping = self.before end }
+
+-- make(...) without initial values.
+function init._skip(make, ...)
+  local _ <close> = setmetatable({ before = skipping }, Skip)
+  skipping = true
+  local made = make(...)
+  return made
+end
 
 -- fn(x, ...) with no history recorded.
 local function define(name, text, fn)
   init[name] = signature(name, text, function(x, ...)
     if not pt.is_tensor(x) then fail("%s: expected a tensor, got a %s", name, type(x)) end
+    if skipping then return x end
     local _ <close> = pt.no_grad()
     return (fn(x, ...))
   end)

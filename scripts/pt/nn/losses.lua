@@ -54,4 +54,31 @@ losses.CTCLoss = define("CTCLoss", "blank:i=1 reduction:s=mean zero_infinity:b=f
     }))
   end)
 
+--- As TripletMarginLoss, with a function (or module) that gives the distance of each pair.
+losses.TripletMarginWithDistanceLoss = define("TripletMarginWithDistanceLoss",
+  "distance_function:F? margin:n=1 swap:b=false reduction:s=mean", function(self, x, near, far)
+    return (F.triplet_margin_with_distance_loss(x, near, far, self.distance_function, self.margin, self.swap,
+      self.reduction))
+  end)
+
+--- CrossEntropyLoss of the logits of a linear layer of its own, `linear`: x (..., features), target as there. With
+--- out_features {d, ...} the logits are (n, classes, d, ...).
+losses.LinearCrossEntropyLoss = define.with_parameters("LinearCrossEntropyLoss",
+  "in_features:i num_classes:i out_features:I? bias:b=false device:v? dtype:y? reduction:s=mean weight:T? "
+    .. "ignore_index:i=-100 label_smoothing:n=0",
+  function(self, x, target)
+    local linear, shape = self.linear, { self.num_classes, table.unpack(self.out_features) }
+    local bias = linear.bias and linear.bias:reshape(shape)
+    shape[#shape + 1] = self.in_features
+    return (F.linear_cross_entropy(x, linear.weight:reshape(shape), target, bias, self.weight, self.reduction,
+      self.ignore_index, self.label_smoothing))
+  end,
+  function(self)
+    local bias, rows = rawget(self, "bias"), self.num_classes
+    rawset(self, "bias", nil)
+    rawset(self, "out_features", self.out_features or {})
+    for _, n in ipairs(self.out_features) do rows = rows * n end
+    self.linear = require "pt.nn.layers".Linear(self.in_features, rows, { bias = bias })
+  end)
+
 return losses

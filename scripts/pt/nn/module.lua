@@ -22,6 +22,7 @@ Module._order, Module._kind = {}, {} -- of a module with nothing in it; never wr
 Module._hooks = false
 
 local marked = setmetatable({}, { __mode = "k" }) -- tensors that nn.Parameter made
+local buffered = setmetatable({}, { __mode = "k" }) -- those that nn.Buffer made: "buffer" or "transient"
 
 --- A tensor as a parameter: assigned to a field of a module, it is one of the module's parameters.
 ---@param x pt.Tensor
@@ -33,6 +34,16 @@ local function Parameter(x, requires_grad)
   marked[p] = true
   return p
 end
+
+--- A tensor as a buffer: assigned to a field of a module, it belongs to the module and is not trained.
+---@param x pt.Tensor
+---@param persistent? boolean false keeps it out of state dicts
+---@return pt.Tensor
+local Buffer = signature("Buffer", "persistent:b=true", function(x, persistent)
+  local b = x:detach()
+  buffered[b] = persistent and "buffer" or "transient"
+  return b
+end, "tensor", false, "data")
 
 local function is_module(value)
   if type(value) ~= "table" then return false end
@@ -56,7 +67,7 @@ end
 -- false is noted too: it holds the place of what is made later.
 function Module.__newindex(self, key, value)
   if type(value) == "userdata" or is_module(value) or value == false then
-    note(self, key, marked[value] and "parameter" or "field")
+    note(self, key, marked[value] and "parameter" or buffered[value] or "field")
   end
   rawset(self, key, value)
 end
@@ -72,7 +83,7 @@ local function fields(self)
       local value = key ~= nil and rawget(self, key)
       if is_module(value) then return key, value, "module" end
       if value and pt.is_tensor(value) then
-        return key, value, kind[key] == "field" and marked[value] and "parameter" or kind[key]
+        return key, value, kind[key] == "field" and (marked[value] and "parameter" or buffered[value]) or kind[key]
       end
     until key == nil
   end
@@ -293,6 +304,10 @@ end
 function Module:load_state_dict(state, strict)
   if type(state) ~= "table" then fail("load_state_dict: expected a state dict, got %s", signature.describe(state)) end
   if type(strict) == "table" then strict = strict.strict end
+  local modules, prefixes = tree(self)
+  for i, module in ipairs(modules) do -- lazy layers take the sizes that they find
+    if module._load_sizes then module:_load_sizes(state, prefixes[i]) end
+  end
   local own = self:state_dict()
   local lines, missing, unexpected = differences(own, state)
   if strict == false then lines = {} end
@@ -565,6 +580,6 @@ signature.methods(Module, "model", {
 })
 
 return {
-  Module = Module, Parameter = Parameter, is_module = is_module,
+  Module = Module, Parameter = Parameter, Buffer = Buffer, is_module = is_module,
   is_parameter = function(x) return marked[x] == true end,
 }

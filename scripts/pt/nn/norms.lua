@@ -175,4 +175,21 @@ made.GroupNorm = define.with_parameters("GroupNorm",
 made.LocalResponseNorm = define("LocalResponseNorm", "size:i alpha:n=1e-4 beta:n=0.75 k:n=1",
   function(self, x) return (F.local_response_norm(x, self.size, self.alpha, self.beta, self.k)) end)
 
+--- x / (k + alpha / size * s)^beta, s the sum of squares of (size - 1) // 2 channels on both sides. As PyTorch's and
+--- Torch7's, whose running sum never drops the first channel: its square is part of every s. nn.LocalResponseNorm is
+--- the layer without this.
+made.CrossMapLRN2d = define("CrossMapLRN2d", "size:i alpha:n=1e-4 beta:n=0.75 k:n=1", function(self, x)
+  if x.ndim ~= 4 then fail("CrossMapLRN2d: x %s must be (batch, channels, height, width)", x.shape) end
+  local squares, reach, n = x:square(), (self.size - 1) // 2, x:size(2)
+  local wide, sum = F.pad(squares, { 0, 0, 0, 0, reach, reach }), 0
+  for shift = 1, 2 * reach + 1 do sum = sum + wide:narrow(2, shift, n) end
+  if n > reach + 1 then
+    local kept = squares:narrow(2, 1, 1):expand(x:size(1), n - reach - 1, x:size(3), x:size(4))
+    sum = sum + F.pad(kept, { 0, 0, 0, 0, reach + 1, 0 })
+  end
+  return x / (self.k + self.alpha / self.size * sum):pow(self.beta)
+end, function(self)
+  if self.size < 1 then fail("CrossMapLRN2d: size must be 1 or more, got %d", self.size) end
+end)
+
 return made

@@ -226,6 +226,17 @@ layer("LSTM", "lstm", " proj_size:i=0")
 --- Gates in the order r z n; n = tanh(W x + b + r (U h + c)).
 layer("GRU", "gru")
 
+local modes = { LSTM = "lstm", GRU = "gru", RNN_TANH = "tanh", RNN_RELU = "relu" }
+
+--- What LSTM, GRU and RNN have in common; mode is LSTM, GRU, RNN_TANH or RNN_RELU.
+Base.init = factory("RNNBase", "mode:s input_size:i hidden_size:i num_layers:i=1 " .. REST .. " proj_size:i=0",
+  function(self, mode, input_size, hidden_size, layers, bias, batch_first, dropout, bidirectional, proj)
+    if not modes[mode] then fail("RNNBase: mode must be LSTM, GRU, RNN_TANH or RNN_RELU, got '%s'", mode) end
+    if proj > 0 and mode ~= "LSTM" then fail("RNNBase: proj_size is for LSTM alone, mode is %s", mode) end
+    setup(self, modes[mode], input_size, hidden_size, layers, bias, batch_first, dropout, bidirectional, proj)
+  end)
+made.RNNBase = Base
+
 local RNN = class("RNN", Base)
 RNN.init = factory("RNN", "input_size:i hidden_size:i num_layers:i=1 nonlinearity:s=tanh " .. REST,
   function(self, input_size, hidden_size, layers, nonlinearity, ...)
@@ -241,20 +252,22 @@ made.RNN = RNN
 ---@class pt.nn.RNNCellBase: pt.nn.Module
 local Cell = class("RNNCellBase", module.Module)
 
-local function setup_cell(self, kind, input_size, hidden_size, bias)
+local function setup_cell(self, kind, input_size, hidden_size, bias, chunks)
   check_sizes(name_of(self), input_size, hidden_size)
+  local rows = (chunks or gates[kind]) * hidden_size
   rawset(self, "kind", kind)
   rawset(self, "input_size", input_size)
   rawset(self, "hidden_size", hidden_size)
-  self.weight_ih = parameter(hidden_size, gates[kind] * hidden_size, input_size)
-  self.weight_hh = parameter(hidden_size, gates[kind] * hidden_size, hidden_size)
+  self.weight_ih = parameter(hidden_size, rows, input_size)
+  self.weight_hh = parameter(hidden_size, rows, hidden_size)
   if not bias then return end
-  self.bias_ih = parameter(hidden_size, gates[kind] * hidden_size)
-  self.bias_hh = parameter(hidden_size, gates[kind] * hidden_size)
+  self.bias_ih = parameter(hidden_size, rows)
+  self.bias_hh = parameter(hidden_size, rows)
 end
 
 --- One step: x (batch, input) or (input), a state (batch, hidden) -> the next h, and for an LSTM the next c.
 function Cell:forward(x, state)
+  if not self.kind then fail("%s has no forward method", name_of(self)) end
   local h, c = given_state(self, state)
   if not pt.is_tensor(x) or x.ndim < 1 or x.ndim > 2 or x:size(-1) ~= self.input_size then
     fail("%s: x %s must be (batch, %d) or (%d)", name_of(self), pt.is_tensor(x) and x.shape or type(x),
@@ -277,6 +290,15 @@ function Cell:forward(x, state)
 end
 
 function Cell:extra_repr() return ("%d, %d"):format(self.input_size, self.hidden_size) end
+
+--- The weights of a cell of num_chunks gates: the base of LSTMCell, GRUCell and RNNCell, and of cells of one's own,
+--- which define forward.
+Cell.init = factory("RNNCellBase", "input_size:i hidden_size:i bias:b num_chunks:i",
+  function(self, input_size, hidden_size, bias, chunks)
+    if chunks < 1 then fail("RNNCellBase: num_chunks must be 1 or more, got %d", chunks) end
+    setup_cell(self, nil, input_size, hidden_size, bias, chunks)
+  end)
+made.RNNCellBase = Cell
 
 for name, kind in pairs { LSTMCell = "lstm", GRUCell = "gru" } do
   local Made = class(name, Cell)

@@ -14,6 +14,7 @@ local optim = {
   AdamW = adam.AdamW,
   SparseAdam = require "pt.optim.sparse_adam",
   Muon = require "pt.optim.muon",
+  Adafactor = require "pt.optim.adafactor",
   LBFGS = require "pt.optim.lbfgs",
 }
 for name, made in pairs(require "pt.optim.rules") do optim[name] = made end

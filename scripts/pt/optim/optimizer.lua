@@ -32,7 +32,8 @@ local function check_options(self, group)
     fail("%s: lr must be a number, got %s", name_of(self), signature.describe(lr))
   end
   for name, value in pairs(group) do
-    local numbers = name == "betas" and value or type(value) == "number" and { value } or {}
+    local free = self.unbounded and self.unbounded[name]
+    local numbers = name == "betas" and value or type(value) == "number" and not free and { value } or {}
     for _, number in ipairs(numbers) do
       if not (number >= 0 and (name ~= "betas" or number < 1)) then
         fail("%s: %s must be %s, got %s", name_of(self), name,
@@ -122,6 +123,13 @@ function Optimizer:state_dict()
   return dict
 end
 
+-- The shape of a state of p: that of p, but for a mean over one of its dims.
+local function shape_of(self, slot, p)
+  local shape, dim = p.shape, self.reduced and self.reduced[slot]
+  if dim and p.ndim >= -dim then shape[p.ndim + 1 + dim] = 1 end
+  return shape
+end
+
 -- Whether `dict` fits the optimizer; raises where it does not.
 local function check_state(self, dict)
   local name = name_of(self)
@@ -139,7 +147,7 @@ local function check_state(self, dict)
     end
     for i, p in ipairs(group.params) do
       for slot, value in pairs(dict.state[ids[i]] or {}) do
-        if pt.is_tensor(value) and tostring(value.shape) ~= tostring(p.shape) then
+        if pt.is_tensor(value) and value.shape ~= shape_of(self, slot, p) then
           fail("load_state_dict: %s of parameter %d is %s, the parameter %s", slot, ids[i], value.shape, p.shape)
         end
       end

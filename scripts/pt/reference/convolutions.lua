@@ -200,4 +200,45 @@ x (n, channels, depth, height, width) with what lies at the other end around it:
 {left, right, top, bottom, front, back}.
 > nn.CircularPad3d(1)(pt.ones(1, 1, 4, 4, 4)).shape
 [1, 1, 6, 6, 6]
+
+= nn.FractionalMaxPool2d
+The largest of windows at random places, of which output_size (or output_ratio times the size of x) come out.
+from: torch.nn.FractionalMaxPool2d; Graham 2014
+> nn.FractionalMaxPool2d(2, { output_ratio = 0.75 })(pt.ones(1, 3, 8, 8)).shape
+[1, 3, 6, 6]
+
+= nn.FractionalMaxPool3d
+The largest of windows at random places of volumes, of which output_size (or output_ratio times the size of x) come out.
+> nn.FractionalMaxPool3d(2, { output_size = 3 })(pt.ones(1, 3, 8, 8, 8)).shape
+[1, 3, 3, 3, 3]
+
+= nn.LazyConv1d
+A Conv1d that finds its in_channels in its first x.
+> nn.LazyConv1d(4, 3)(pt.ones(1, 2, 8)).shape
+[1, 4, 6]
+
+= nn.LazyConv2d
+A Conv2d that finds its in_channels in its first x.
+> nn.LazyConv2d(4, 3)(pt.ones(1, 2, 8, 8)).shape
+[1, 4, 6, 6]
+
+= nn.LazyConv3d
+A Conv3d that finds its in_channels in its first x.
+> nn.LazyConv3d(4, 3)(pt.ones(1, 2, 8, 8, 8)).shape
+[1, 4, 6, 6, 6]
+
+= nn.LazyConvTranspose1d
+A ConvTranspose1d that finds its in_channels in its first x.
+> nn.LazyConvTranspose1d(4, 3)(pt.ones(1, 2, 8)).shape
+[1, 4, 10]
+
+= nn.LazyConvTranspose2d
+A ConvTranspose2d that finds its in_channels in its first x.
+> nn.LazyConvTranspose2d(4, 3)(pt.ones(1, 2, 8, 8)).shape
+[1, 4, 10, 10]
+
+= nn.LazyConvTranspose3d
+A ConvTranspose3d that finds its in_channels in its first x.
+> nn.LazyConvTranspose3d(4, 3)(pt.ones(1, 2, 8, 8, 8)).shape
+[1, 4, 10, 10, 10]
 ]==]

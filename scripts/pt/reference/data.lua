@@ -1,6 +1,5 @@
 -- Texts about data: datasets, samplers, loaders, transforms, tokenizers, files: see reference.lua.
 return [==[
-
 = data.Dataset()
 The base of datasets: numbered samples. A kind of one's own, `data.class("Mine")`, has get(i), which
 returns what sample i consists of, i from 1, and len().
@@ -447,4 +446,37 @@ Turned, moved, scaled and sheared at random.
 A random rectangle filled with a value, with probability p.
 > data.transforms.RandomErasing(0)(pt.ones(1, 4, 4)).shape
 [1, 4, 4]
+
+= data.StackDataset(dataset, ...)
+Datasets of the same length side by side: a value of each, or, where they are given by name, a table of them.
+> data.StackDataset({ 10, 20 }, { "a", "b" }):get(2)
+20  b
+
+= data.ChainDataset(datasets)
+IterableDatasets one after the other.
+> local Three = data.class("Three", data.IterableDataset)
+> function Three:iter() local i = 0; return function() i = i + 1; return i <= 3 and i or nil end end
+> for x in data.DataLoader(data.ChainDataset { Three(), Three() }, 4) do print(x) end
+tensor([1, 2, 3, 1])
+tensor([2, 3])
+
+= ChainDataset:len()
+The sum of the lengths of the streams, where all have one.
+> #data.ChainDataset {}
+0
+
+= data.SubsetRandomSampler(indices, {seed})
+Some ids, each once, in a random order.
+> #data.SubsetRandomSampler { 2, 4, 6 }
+3
+
+= data.default_convert(value)
+A sample as it is, in tables of its own.
+> data.default_convert({ 1, "a" })
+{ 1, "a" }
+
+= data.get_worker_info()
+In a worker of a loader: {id, num_workers, seed, dataset}, id from 1; nil elsewhere.
+> data.get_worker_info()
+nil
 ]==]

@@ -1,6 +1,5 @@
 -- Examples of nn.functional: see reference.lua.
 return [==[
-
 = nn.functional.adaptive_avg_pool1d
 > F.adaptive_avg_pool1d(pt.ones(1, 3, 4), 2).shape
 [1, 3, 2]
@@ -12,6 +11,38 @@ return [==[
 = nn.functional.avg_pool1d
 > F.avg_pool1d(pt.ones(1, 3, 4), 2).shape
 [1, 3, 2]
+
+= nn.functional.celu_
+> F.celu_(pt.tensor { -1.0, 1 })
+tensor([-0.6321,  1.0000])
+
+= nn.functional.elu_
+> F.elu_(pt.tensor { -1.0, 1 })
+tensor([-0.6321,  1.0000])
+
+= nn.functional.fractional_max_pool2d
+> F.fractional_max_pool2d(pt.ones(1, 8, 8), 2, { output_ratio = 0.5 }).shape
+[1, 4, 4]
+
+= nn.functional.fractional_max_pool3d
+> F.fractional_max_pool3d(pt.ones(1, 8, 8, 8), 2, 3).shape
+[1, 3, 3, 3]
+
+= nn.functional.grouped_mm
+> F.grouped_mm(pt.ones(5, 3), pt.ones(2, 3, 4), pt.tensor { 2, 5 }).shape
+[5, 4]
+
+= nn.functional.hardtanh_
+> F.hardtanh_(pt.tensor { -2.0, 0.5 })
+tensor([-1.0000,  0.5000])
+
+= nn.functional.leaky_relu_
+> F.leaky_relu_(pt.tensor { -1.0, 1 }, 0.25)
+tensor([-0.2500,  1.0000])
+
+= nn.functional.linear_cross_entropy
+> F.linear_cross_entropy(pt.zeros(2, 3), pt.ones(4, 3), pt.tensor { 1, 4 })
+tensor(1.3863)
 
 = nn.functional.max_pool1d
 > F.max_pool1d(pt.ones(1, 3, 4), 2).shape
@@ -144,6 +175,12 @@ tensor([-0.0100,  0.0000,  2.0000])
 > F.mish(pt.tensor { -1.0, 0, 2 })
 tensor([-0.3034,  0.0000,  1.9440])
 
+= nn.functional.multi_head_attention_forward
+> local x, w = pt.ones(2, 1, 4), pt.eye(4)
+> local y = F.multi_head_attention_forward(x, x, x, 4, 2, pt.cat { w, w, w }, nil, nil, nil, false, 0, w)
+> y.shape
+[2, 1, 4]
+
 = nn.functional.relu
 > F.relu(pt.tensor { -1.0, 0, 2 })
 tensor([0., 0., 2.])
@@ -152,9 +189,25 @@ tensor([0., 0., 2.])
 > F.relu6(pt.tensor { -1.0, 0, 2 })
 tensor([0., 0., 2.])
 
+= nn.functional.relu_
+> F.relu_(pt.tensor { -1.0, 1 })
+tensor([0., 1.])
+
+= nn.functional.rrelu
+> F.rrelu(pt.tensor { -1.0, 1 }, 0.25, 0.75)
+tensor([-0.5000,  1.0000])
+
+= nn.functional.rrelu_
+> F.rrelu_(pt.tensor { -1.0, 1 }, 0.25, 0.75)
+tensor([-0.5000,  1.0000])
+
 = nn.functional.selu
 > F.selu(pt.tensor { -1.0, 0, 2 })
 tensor([-1.1113,  0.0000,  2.1014])
+
+= nn.functional.selu_
+> F.selu_(pt.tensor { -1.0, 1 })
+tensor([-1.1113,  1.0507])
 
 = nn.functional.silu
 > F.silu(pt.tensor { -1.0, 0, 2 })
@@ -285,6 +338,15 @@ tensor([[0.5000, 0.5000, 0.0000]])
 tensor([[1., 2., 1.],
         [2., 4., 2.],
         [1., 2., 1.]])
+
+= nn.functional.threshold_
+> F.threshold_(pt.tensor { 0.5, 2 }, 1, 0)
+tensor([0., 2.])
+
+= nn.functional.triplet_margin_with_distance_loss
+> local function far(x, y) return (x - y):abs():amax(-1) end
+> F.triplet_margin_with_distance_loss(pt.zeros(1, 2), pt.ones(1, 2), pt.ones(1, 2), far)
+tensor(1.)
 
 = nn.functional.unfold
 > F.unfold(pt.ones(1, 3, 4, 4), 2).shape
@@ -418,4 +480,12 @@ tensor([0., 2.])
 = nn.functional.triplet_margin_loss
 > F.triplet_margin_loss(pt.zeros(1, 2), pt.ones(1, 2), pt.ones(1, 2))
 tensor(1.)
+
+= nn.functional.upsample_bilinear
+> F.upsample_bilinear(pt.tensor { { { { 0.0, 1 } } } }, { 1, 3 })
+tensor([[[[0.0000, 0.5000, 1.0000]]]])
+
+= nn.functional.upsample_nearest
+> F.upsample_nearest(pt.tensor { { { { 0.0, 1 } } } }, { 1, 4 })
+tensor([[[[0., 0., 1., 1.]]]])
 ]==]

@@ -208,6 +208,10 @@ true
 > pt.zeros(3):exponential_():ge(0):all()
 tensor(True)
 
+= finfo
+> pt.finfo(pt.float32).eps
+1.1920928955078e-07
+
 = float_power
 > pt.tensor({ 2 }):float_power(3)
 tensor([8.], dtype=pt.float64)
@@ -285,6 +289,10 @@ tensor([2., 1.])  tensor([0.0000, 0.5000, 1.0000])
 > pt.histogramdd(pt.tensor { { 0.1, 0.2 }, { 0.9, 0.8 } }, 2, { range = { 0, 1, 0, 1 } })
 tensor([[1., 0.],
         [0., 1.]])  { tensor [3] float32, tensor [3] float32 }
+
+= iinfo
+> pt.iinfo(pt.int8).max
+127
 
 = inference_mode
 > pt.inference_mode(function() return pt.ones(1):is_inference() end)

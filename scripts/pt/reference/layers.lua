@@ -568,4 +568,85 @@ tensor([1., 1., 1.])
 In training each channel of x (n, channels, depth, height, width) is zero with probability p.
 > nn.Dropout3d(0.5):eval()(pt.ones(2, 3, 4, 4, 4)).shape
 [2, 3, 4, 4, 4]
+
+= nn.AdaptiveLogSoftmaxWithLoss
+A softmax over many classes, common ones first: the first cutoffs[1] are computed always, the clusters that end at the
+other cutoffs only for targets in them, from in_features / div_value^k features. Takes x (n, in_features) and targets,
+gives the log-probability of each target and the mean loss.
+from: torch.nn.AdaptiveLogSoftmaxWithLoss; Grave et al. 2017
+> local softmax = nn.AdaptiveLogSoftmaxWithLoss(16, 1000, { 10, 100 })
+> softmax(pt.ones(4, 16), pt.tensor { 1, 20, 300, 1000 }).shape
+[4]
+
+= AdaptiveLogSoftmaxWithLoss:log_prob(x)
+The log-probabilities of all classes, (n, n_classes).
+> nn.AdaptiveLogSoftmaxWithLoss(16, 100, { 10 }):log_prob(pt.ones(4, 16)).shape
+[4, 100]
+
+= AdaptiveLogSoftmaxWithLoss:predict(x)
+The most probable class of each row, an id from 1.
+> nn.AdaptiveLogSoftmaxWithLoss(16, 100, { 10 }):predict(pt.ones(4, 16)).shape
+[4]
+
+= nn.CrossMapLRN2d
+Each channel over a power of 1 plus the squares of its neighbours, as Torch7 had it; LocalResponseNorm is the layer of
+today.
+> nn.CrossMapLRN2d(3)(pt.ones(1, 4, 2, 2)).shape
+[1, 4, 2, 2]
+
+= nn.LazyLinear
+A Linear that finds its in_features in its first x. Until then its parameters have no elements; they stay the same
+tensors.
+> local layer = nn.LazyLinear(2)
+> layer(pt.ones(4, 3))
+> layer
+Linear(in_features=3, out_features=2, bias=true)
+
+= nn.RReLU
+x, below 0 times a slope: while training one drawn for each element from lower to upper, else their mean.
+from: torch.nn.RReLU; Xu et al. 2015
+> nn.RReLU(0.25, 0.75):eval()(pt.tensor { -1.0, 1 })
+tensor([-0.5000,  1.0000])
+
+= nn.LazyBatchNorm1d
+A BatchNorm1d that finds its num_features in its first x.
+> nn.LazyBatchNorm1d()(pt.ones(4, 3)).shape
+[4, 3]
+
+= nn.LazyBatchNorm2d
+A BatchNorm2d that finds its num_features in its first x.
+> nn.LazyBatchNorm2d()(pt.ones(4, 3, 2, 2)).shape
+[4, 3, 2, 2]
+
+= nn.LazyBatchNorm3d
+A BatchNorm3d that finds its num_features in its first x.
+> nn.LazyBatchNorm3d()(pt.ones(4, 3, 2, 2, 2)).shape
+[4, 3, 2, 2, 2]
+
+= nn.LazyInstanceNorm1d
+An InstanceNorm1d that finds its num_features in its first x.
+> nn.LazyInstanceNorm1d()(pt.ones(4, 3, 2)).shape
+[4, 3, 2]
+
+= nn.LazyInstanceNorm2d
+An InstanceNorm2d that finds its num_features in its first x.
+> nn.LazyInstanceNorm2d()(pt.ones(4, 3, 2, 2)).shape
+[4, 3, 2, 2]
+
+= nn.LazyInstanceNorm3d
+An InstanceNorm3d that finds its num_features in its first x.
+> nn.LazyInstanceNorm3d()(pt.ones(4, 3, 2, 2, 2)).shape
+[4, 3, 2, 2, 2]
+
+= nn.UninitializedParameter
+A parameter without elements, which a lazy layer will give its size.
+from: torch.nn.parameter.UninitializedParameter
+> nn.UninitializedParameter():numel()
+0
+
+= nn.UninitializedBuffer
+A buffer without elements, which a lazy layer will give its size.
+from: torch.nn.parameter.UninitializedBuffer
+> nn.UninitializedBuffer():numel()
+0
 ]==]

@@ -118,4 +118,15 @@ sum or none.
 from: torch.nn.CTCLoss; Graves et al. 2006
 > nn.CTCLoss()(pt.zeros(3, 1, 2):log_softmax(3), pt.tensor { { 2 } }, pt.tensor { 3 }, pt.tensor { 1 })
 tensor(0.2877)
+
+= nn.TripletMarginWithDistanceLoss
+How far anchors are not nearer to positives than to negatives by margin, by a distance_function of one's own.
+reduction: mean, sum or none.
+> nn.TripletMarginWithDistanceLoss { margin = 2 }(pt.zeros(1, 2), pt.ones(1, 2), pt.ones(1, 2))
+tensor(2.)
+
+= nn.LinearCrossEntropyLoss
+CrossEntropyLoss of the logits of a linear layer of its own, `linear`; x (n, in_features), targets from 1.
+> nn.LinearCrossEntropyLoss(8, 3)(pt.zeros(2, 8), pt.tensor { 1, 3 }):item() > 0
+true
 ]==]

@@ -1,6 +1,5 @@
 -- Texts about networks (nn): modules, recurrent layers, attention, nn.init, nn.utils, nn.parallel: see reference.lua.
 return [==[
-
 = nn.Module()
 The base of layers and networks. A kind of one's own comes from nn.class; its fields that are
 tensors made by nn.Parameter, or modules, are found by parameters, state_dict, to and the like.
@@ -595,4 +594,53 @@ Running means become 0 and variances 1.
 > norm:reset_running_stats()
 > norm.running_var
 tensor([1., 1., 1.])
+
+= nn.Buffer(data, persistent = true)
+A tensor as a buffer: assigned to a field of a module, it belongs to it and is not trained.
+from: torch.nn.Buffer
+> local net = nn.Module()
+> net.scale = nn.Buffer(pt.ones(2))
+> #net:buffers()
+1
+
+= nn.RNNBase
+What RNN, LSTM and GRU have in common; mode is LSTM, GRU, RNN_TANH or RNN_RELU.
+> nn.RNNBase("GRU", 3, 5)(pt.ones(4, 2, 3)).shape
+[4, 2, 5]
+
+= RNNBase:flatten_parameters()
+Does nothing: weights need no layout of their own here.
+from: torch.nn.RNNBase.flatten_parameters
+> nn.LSTM(3, 5):flatten_parameters() ~= nil
+true
+
+= nn.RNNCellBase
+The weights of a cell of num_chunks gates, for cells of one's own, which define forward.
+> nn.RNNCellBase(3, 5, true, 4).weight_ih.shape
+[20, 3]
+
+= nn.utils.clip_grads_with_norm_(parameters, max_norm, total_norm)
+Scales gradients whose norm is known so that it is at most max_norm.
+> local w = nn.Parameter(pt.ones(4))
+> w:mul(3):sum():backward()
+> nn.utils.clip_grads_with_norm_({ w }, 1, nn.utils.get_total_norm { w.grad })
+> w.grad
+tensor([0.5000, 0.5000, 0.5000, 0.5000])
+
+= nn.utils.fuse_conv_bn_eval(conv, bn, transpose = false)
+A convolution that does what conv and then bn do, both in eval mode.
+from: torch.nn.utils.fusion.fuse_conv_bn_eval
+> nn.utils.fuse_conv_bn_eval(nn.Conv2d(3, 4, 3):eval(), nn.BatchNorm2d(4):eval())(pt.ones(1, 3, 8, 8)).shape
+[1, 4, 6, 6]
+
+= nn.utils.fuse_linear_bn_eval(linear, bn)
+A Linear that does what linear and then bn do, both in eval mode.
+from: torch.nn.utils.fusion.fuse_linear_bn_eval
+> nn.utils.fuse_linear_bn_eval(nn.Linear(3, 4):eval(), nn.BatchNorm1d(4):eval())(pt.ones(2, 3)).shape
+[2, 4]
+
+= nn.utils.skip_init(class, ...)
+A module of a class without initial values, for weights that are loaded into it.
+> nn.utils.skip_init(nn.Linear, 3, 2).weight.shape
+[2, 3]
 ]==]

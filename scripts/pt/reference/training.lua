@@ -1,6 +1,5 @@
 -- Texts about training: optim, schedules, autograd, amp, pt.trainer, pt.history, pt.progress: see reference.lua.
 return [==[
-
 = optim.Optimizer
 The base of all optimizers. `params` is a list of tensors, or of groups { params = list, lr = ... }
 with options of their own; `optimizer.param_groups` holds them, `optimizer.lr = 0.1` sets one of all
@@ -785,4 +784,16 @@ Called as pt.progress.close_all(): ends all bars, the innermost first.
 A function of one sample applied to a batch at once: results are stacked. Also pt.autograd.vmap and pt.func.vmap.
 > pt.vmap(function(x) return x:sum() end)(pt.ones(3, 2))
 tensor([2., 2., 2.])
+
+= optim.Adafactor
+Steps as Adam's, of matrices with the means of rows and columns of the squares in the place of all of them. eps: two
+numbers, the first false for the smallest step of the dtype.
+from: torch.optim.Adafactor; Shazeer, Stern 2018
+> local w = nn.Parameter(pt.ones(2, 2))
+> local optimizer = optim.Adafactor({ w }, { lr = 0.1 })
+> w:mul(2):sum():backward()
+> optimizer:step()
+> w:detach()
+tensor([[0.9000, 0.9000],
+        [0.9000, 0.9000]])
 ]==]

@@ -15,17 +15,28 @@ for name in ([[
   relu silu mish selu elu celu leaky_relu hardtanh hardsigmoid hardswish threshold
 ]]):gmatch "%S+" do wanted[name] = true end
 
+local twins = {}
+for name in ("relu elu leaky_relu hardtanh selu celu threshold"):gmatch "%S+" do twins[name] = true end
+
 for _, op in ipairs(core.ops()) do
   if wanted[op.name] then
     local fn, twin, count = core.fn(op.name), core.Tensor[op.name .. "_"], select(2, op.sig:gsub("%S+", "")) - 1
+    local function check(name, low, high)
+      if op.name == "hardtanh" and low > high then fail("%s: min_val %s is above max_val %s", name, low, high) end
+    end
     define(op.name, op.sig .. " inplace:b=false", op.help, function(x, ...)
       local args = { ... }
       local inplace = table.remove(args, count + 1)
-      if op.name == "hardtanh" and args[1] > args[2] then
-        fail("hardtanh: min_val %s is above max_val %s", args[1], args[2])
-      end
+      check(op.name, ...)
       return (inplace and twin or fn)(x, table.unpack(args, 1, count))
     end)
+    if twins[op.name] then
+      local name = op.name .. "_"
+      functions[name] = define(name, op.sig, op.help .. ", written into x", function(x, ...)
+        check(name, ...)
+        return (twin(x, ...))
+      end)
+    end
   end
 end
 for name in ("tanh sigmoid softplus logsigmoid softsign tanhshrink hardshrink"):gmatch "%S+" do
@@ -41,6 +52,27 @@ end)
 define("relu6", "x:T inplace:b=false", "x held between 0 and 6", function(x, inplace)
   return functions.hardtanh(x, 0, 6, inplace)
 end)
+
+-- x, or x times a slope below 0: drawn for each element while training, else the mean of the bounds.
+local function rrelu(name, x, lower, upper, training, inplace)
+  if lower > upper then fail("%s: lower %s is above upper %s", name, lower, upper) end
+  if not training then
+    local mean = (lower + upper) / 2
+    if inplace then return (x:leaky_relu_(mean)) end
+    return (x:leaky_relu(mean))
+  end
+  local slope = core.Tensor.uniform_(core.empty(x.shape, x.dtype, x.device), lower, upper)
+  slope = slope:masked_fill_(x:detach():gt(0), 1)
+  if inplace then return (x:mul_(slope)) end
+  return x * slope
+end
+
+local RRELU = "x:T lower:n=0.125 upper:n=0.3333333333333333 training:b=false"
+define("rrelu", RRELU .. " inplace:b=false",
+  "x, below 0 times a slope: while training one from lower to upper for each element, else their mean",
+  function(...) return rrelu("rrelu", ...) end)
+functions.rrelu_ = define("rrelu_", RRELU, "rrelu written into x",
+  function(x, lower, upper, training) return rrelu("rrelu_", x, lower, upper, training, true) end)
 
 define("gelu", "x:T approximate:s=none", "x times the normal distribution's share below x; approximate: none or tanh",
   function(x, approximate)

@@ -162,6 +162,12 @@ define.plain("interpolate",
 
 alias("upsample", "interpolate")
 
+define("upsample_nearest", "x:T size:a? scale_factor:a?", "images of another size, by the nearest pixels",
+  function(x, size, scale) return functions.interpolate(x, size, scale, "nearest") end)
+define("upsample_bilinear", "x:T size:a? scale_factor:a?",
+  "images of another size, by interpolation between pixels; corners stay where they are",
+  function(x, size, scale) return functions.interpolate(x, size, scale, "bilinear", true) end)
+
 -- ---- grid_sample ----
 
 -- Where a coordinate in [-1, 1] lies among n entries, from 0.

@@ -10,7 +10,7 @@ for _, name in ipairs { "linear", "mse_loss", "cross_entropy", "nll_loss", "scal
   F[name] = pt[name]
 end
 
-for part in ("activation dropout embedding conv pad pool image norm loss ctc"):gmatch "%S+" do
+for part in ("activation dropout embedding conv pad pool image norm loss ctc products"):gmatch "%S+" do
   parts[#parts + 1] = "pt.nn.functional." .. part
 end
 

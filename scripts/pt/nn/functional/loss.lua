@@ -181,7 +181,37 @@ define.float32("triplet_margin_loss",
     return reduced("triplet_margin_loss", positive(close - away + margin), reduction)
   end)
 
+--- distance(x, y) gives the distance of each pair; pairwise_distance by default.
+define.float32("triplet_margin_with_distance_loss",
+  "x:T positive:T negative:T distance_function:F? margin:n=1 swap:b=false reduction:s=mean",
+  "how far x is not nearer to positive than to negative by margin, by a distance of one's own",
+  function(x, near, far, distance, margin, swap, reduction)
+    if margin <= 0 then fail("triplet_margin_with_distance_loss: margin is %s, but must be above 0", margin) end
+    distance = distance or norm.pairwise_distance
+    local close, away = distance(x, near), distance(x, far)
+    if swap then away = away:minimum(distance(near, far)) end
+    return reduced("triplet_margin_with_distance_loss", positive(close - away + margin), reduction)
+  end)
+
 -- ---- several classes ----
+
+--- linear_weight (classes, ..., features), target as for cross_entropy of logits (n, classes, ...).
+define("linear_cross_entropy",
+  "x:T linear_weight:T target:T linear_bias:T? weight:T? reduction:s=mean ignore_index:i=-100 label_smoothing:n=0",
+  "cross_entropy of the logits that a linear layer makes of x (..., features)",
+  function(x, linear_weight, target, linear_bias, weight, reduction, ignore, smoothing)
+    local shape, nd = linear_weight.shape, linear_weight.ndim
+    if nd < 2 or x.ndim < 1 or x:size(-1) ~= shape[nd] then
+      fail("linear_cross_entropy: x %s and linear_weight %s must have the same features in their last dim",
+        tostring(x.shape), tostring(shape))
+    end
+    local logits = core.fn "linear"(x, linear_weight:reshape(-1, shape[nd]), linear_bias and linear_bias:reshape(-1))
+    local sizes = table.move(x.shape, 1, x.ndim - 1, 1, {})
+    logits = logits:reshape(table.move(shape, 1, nd - 1, #sizes + 1, sizes))
+    return require "pt.nn.functional".cross_entropy(logits, target, {
+      weight = weight, reduction = reduction, ignore_index = ignore, label_smoothing = smoothing,
+    })
+  end)
 
 -- x and target as (n, c) and (n) or (n, c); whether they came without a batch.
 local function batch_of(op, x, target, same)

@@ -124,4 +124,82 @@ for nd = 1, 3 do
     end)
 end
 
+-- ---- windows at random places (Graham, arXiv:1412.6071) ----
+
+-- Where the windows of one dim begin: (planes, out), from 1. samples (planes) are numbers from 0 to 1.
+local function beginnings(samples, n, out, kernel)
+  local last = n - kernel + 1
+  if out == 1 then return samples:new_full({ samples:size(1), 1 }, last):long() end
+  local alpha, at = (n - kernel) / (out - 1), samples:double():unsqueeze(2)
+  local steps = core.fn "sequence"(out - 1, 0, 1, core.dtypes.float64, samples.device)
+  local begin = ((steps + at) * alpha):trunc() - (at * alpha):trunc() + 1
+  return core.fn "cat"({ begin, begin:new_full({ begin:size(1), 1 }, last) }, 2):long()
+end
+
+-- PyTorch draws the numbers of width and height in the other order than those of volumes.
+local sample_of = { [2] = { 2, 1 }, [3] = { 1, 2, 3 } }
+
+local function fractional(op, x, nd, kernel, size, samples)
+  local lead = x.ndim - nd
+  local planes, shape = 1, x.shape
+  for d = 1, lead do planes = planes * shape[d] end
+  local v, ids = x:reshape(table.move(shape, lead + 1, x.ndim, 2, { planes })), nil
+  samples = samples:reshape(planes, nd)
+  for d = 1, nd do -- dim d + 1 becomes size times kernel entries, and ids tells where each of these was
+    local n, k, out = shape[lead + d], kernel[d], size[d]
+    if out < 1 or out + k - 1 > n then
+      fail("%s: output_size %d and kernel_size %d do not fit into the %d entries of dim %d", op, out, k, n, lead + d)
+    end
+    local begin = beginnings(samples:select(2, sample_of[nd][d]), n, out, k):unsqueeze(3)
+    local at = (begin + core.fn "sequence"(k, 0, 1, core.dtypes.int64, x.device)):reshape(planes, out * k)
+    local view, wide = { planes }, v.shape
+    for i = 1, nd do view[i + 1] = i == d and out * k or 1 end
+    wide[d + 1] = out * k
+    at = at:reshape(view)
+    v = v:gather(d + 1, at:expand(wide))
+    ids = (ids and ids * n or 0) + (at - 1)
+  end
+  -- (planes, out, kernel, out, kernel, ...) -> (planes, out, out, ..., all of a window)
+  local split, order, results = { planes }, { 1 }, table.move(shape, 1, lead, 1, {})
+  for d = 1, nd do
+    split[2 * d], split[2 * d + 1] = size[d], kernel[d]
+    order[d + 1], order[nd + d + 1] = 2 * d, 2 * d + 1
+    results[lead + d] = size[d]
+  end
+  local function windows(t) return t:reshape(split):permute(order):flatten(nd + 2) end
+  local y, best = windows(v):max(-1)
+  local at = windows(ids:expand(v.shape)):gather(-1, best:unsqueeze(-1)):squeeze(-1) + 1
+  return y:reshape(results), at:reshape(results)
+end
+
+for nd = 2, 3 do
+  local name = ("fractional_max_pool%dd"):format(nd)
+  define(name, "x:T kernel_size:D output_size:D? output_ratio:a? return_indices:b=false _random_samples:T?",
+    ("the largest of windows at random places over the last %d dims, of which output_size (or output_ratio times the "
+      .. "size of x) come out"):format(nd),
+    function(x, kernel, size, ratio, return_indices, samples)
+      check(name, x, nd)
+      kernel = each(name, "kernel_size", kernel, nd)
+      if (size == nil) == (ratio == nil) then fail("%s: takes output_size or output_ratio", name) end
+      if ratio then
+        size = {}
+        for d, part in ipairs(each(name, "output_ratio", ratio, nd)) do
+          if type(part) ~= "number" or not (part > 0 and part < 1) then
+            fail("%s: output_ratio must be between 0 and 1, got %s", name, tostring(part))
+          end
+          size[d] = math.floor(x:size(d - nd - 1) * part)
+        end
+      end
+      size = each(name, "output_size", size, nd)
+      local batch, channels = x.ndim == nd + 2 and x:size(1) or 1, x:size(-nd - 1)
+      samples = samples or core.Tensor.uniform_(core.empty({ batch, channels, nd }, x.dtype, x.device))
+      if samples:numel() ~= batch * channels * nd then
+        fail("%s: _random_samples %s must be [%d, %d, %d]", name, tostring(samples.shape), batch, channels, nd)
+      end
+      local y, ids = fractional(name, x, nd, kernel, size, samples)
+      if return_indices then return y, ids end
+      return y
+    end)
+end
+
 return functions

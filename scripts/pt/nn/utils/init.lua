@@ -58,6 +58,13 @@ function total_norm(name, list, p, group)
   return pt.cat(norms):norm(p)
 end
 
+-- Gradients whose norm is `norm` with one of at most max_norm.
+local function scale(list, max_norm, norm)
+  local factor = max_norm / (norm + 1e-6)
+  if factor >= 1 then return end -- NaN goes on
+  for _, g in ipairs(list) do g:mul_(factor) end
+end
+
 --- Scales all gradients together so that their norm is at most max_norm; returns the norm that they had. With a
 --- process_group each of its ranks gives other parameters, and the norm is that of them all; all ranks call it.
 define("clip_grad_norm_", "max_norm:n norm_type:n=2 error_if_nonfinite:b=false process_group:a?",
@@ -69,11 +76,16 @@ define("clip_grad_norm_", "max_norm:n norm_type:n=2 error_if_nonfinite:b=false p
     if strict and (value ~= value or value == math.huge) then
       fail("clip_grad_norm_: the norm of the gradients is %s", value)
     end
-    local factor = max_norm / (value + 1e-6)
-    if factor >= 1 then return norm end -- NaN goes on
-    for _, g in ipairs(list) do g:mul_(factor) end
+    scale(list, max_norm, value)
     return norm
   end)
+
+--- Scales gradients whose norm is known (get_total_norm) so that it becomes max_norm, where it is more.
+define("clip_grads_with_norm_", "max_norm:n total_norm:A", function(parameters, max_norm, total)
+  local _ <close> = pt.no_grad()
+  if pt.is_tensor(total) then total = total:item() end
+  scale(gradients("clip_grads_with_norm_", parameters), max_norm, total)
+end)
 
 --- The norm of all gradients together; with a process_group, as clip_grad_norm_.
 define("get_total_norm", "norm_type:n=2 process_group:a?", function(tensors, p, group)
@@ -228,5 +240,54 @@ end)
 define("remove_spectral_norm", "name:s=weight", function(m, name)
   return settle(m, name, "spectral_norm", { "_orig", "_u", "_v" })
 end)
+
+-- ---- layers made of others ----
+
+local function check_fusion(owner, m, norm, kind)
+  for _, layer in ipairs { m, norm } do
+    if not module.is_module(layer) then fail("%s: expected a module, got a %s", owner, type(layer)) end
+    if layer.training then fail("%s: %s is in training mode; call eval() first", owner, layer:describe()) end
+  end
+  if not pt.is_tensor(rawget(m, "weight")) then fail("%s: %s has no weight", owner, m:describe()) end
+  if not norm.running_mean then fail("%s: %s has no running statistics", owner, norm:describe()) end
+  local channels = kind == "linear" and m.weight:size(1) or m.out_channels
+  if channels ~= norm.num_features and not (kind == "linear" and norm.num_features == 1) then
+    fail("%s: %s gives %s features, %s takes %d", owner, m:describe(), channels, norm:describe(), norm.num_features)
+  end
+end
+
+-- A copy of m, whose outputs are dim `dim` of its weight, that does what m and then the norm do.
+local function fused(m, norm, dim)
+  local _ <close> = pt.no_grad()
+  local factor = (norm.running_var + norm.eps):rsqrt()
+  if norm.weight then factor = factor * norm.weight end
+  local made, view = m:clone(), {}
+  for d = 1, m.weight.ndim do view[d] = d == dim and -1 or 1 end
+  local bias = ((m.bias or 0) - norm.running_mean) * factor
+  if norm.bias then bias = bias + norm.bias end
+  made.weight = module.Parameter((m.weight * factor:reshape(view)):to(m.weight.dtype), m.weight.requires_grad)
+  made.bias = module.Parameter(bias:to(m.weight.dtype), m.weight.requires_grad)
+  return made
+end
+
+--- A convolution that does what conv and then bn do, both in eval mode; transpose: conv is a ConvTranspose.
+define("fuse_conv_bn_eval", "bn:t transpose:b=false", function(conv, bn, transpose)
+  check_fusion("fuse_conv_bn_eval", conv, bn, "conv")
+  return fused(conv, bn, transpose and 2 or 1)
+end)
+
+--- A Linear that does what linear and then bn do, both in eval mode.
+define("fuse_linear_bn_eval", "bn:t", function(linear, bn)
+  check_fusion("fuse_linear_bn_eval", linear, bn, "linear")
+  return fused(linear, bn, 1)
+end)
+
+--- A module of a class, made with these arguments, without initial values for its weights: for what is loaded into it.
+function utils.skip_init(kind, ...)
+  if type(kind) ~= "table" or not rawget(kind, "__ptmodule") then
+    fail("skip_init: expected a class of modules, got %s", signature.describe(kind))
+  end
+  return require "pt.nn.initial"._skip(kind, ...)
+end
 
 return utils
