@@ -145,6 +145,9 @@ $(BUILD)/kernels/cpu/product/product_loops_%.o: kernels/cpu/product/product_loop
 $(BUILD)/kernels/cpu/conv/conv_loops_%.o: kernels/cpu/conv/conv_loops.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) -O3 -fno-trapping-math -ffp-contract=fast $(FLAGS_$*) -MMD -MP -c $< -o $@
+$(BUILD)/kernels/cpu/blocks/blocks_loops_%.o: kernels/cpu/blocks/blocks_loops.c | $(GEN)
+	@mkdir -p $(@D)
+	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) -O3 -fno-trapping-math -ffp-contract=fast $(FLAGS_$*) -MMD -MP -c $< -o $@
 $(BUILD)/bindings/%.o: bindings/%.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(LUA_CFLAGS) $(CFLAGS_ALL) -MMD -MP -c $< -o $@

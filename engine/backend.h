@@ -35,6 +35,20 @@ typedef struct pti_rnn_data {
       *g_c0; /* (n, h): gradients of the last states, replaced by those of the initial ones */
 } pti_rnn_data;
 
+/* Formats of weights in blocks with scales of their own; kernels/blocks.h has the layouts. */
+typedef enum { PTI_Q8_0, PTI_Q4_0, PTI_Q4_K, PTI_Q6_K, PTI_NBLOCK_FORMAT } pti_block_format;
+typedef struct pti_block_kind {
+  const char *name;
+  int numbers, bytes; /* of one block */
+} pti_block_kind;
+static const pti_block_kind pti_block_kinds[PTI_NBLOCK_FORMAT] = {
+    {"q8_0", 32, 34}, {"q4_0", 32, 18}, {"q4_k", 256, 144}, {"q6_k", 256, 210}};
+/* y (m, n) = x (m, k) w' + bias, x and y float32, w (n, k) in blocks along k; bias may be NULL. */
+typedef struct pti_block_linear {
+  pti_block_format format;
+  int64_t m, n, k;
+} pti_block_linear;
+
 /* See kernels/cpu/attention/attention.c. */
 typedef struct pti_attention {
   pt_dtype dtype;

@@ -161,9 +161,9 @@ local best = levels[#levels]
 -- Ops whose products are added with one rounding where the level can, else with two: sums of products, and the
 -- polynomials behind these words of kernels/scalar.h. All others have the same bits on every level.
 local fused = {}
-for name in ([[mm bmm dot mv matmul linear addmm linalg_pinv convolution convolution_transpose convolution_weight
-  attention scaled_dot_product_attention rnn_layer softmax log_softmax cross_entropy ctc_forward ctc_loss polar randn
-  randn_like normal]]):gmatch "[%w_]+" do fused[name] = true end
+for name in ([[mm bmm dot mv matmul linear linear_blocks addmm linalg_pinv convolution convolution_transpose
+  convolution_weight attention scaled_dot_product_attention rnn_layer softmax log_softmax cross_entropy ctc_forward
+  ctc_loss polar randn randn_like normal]]):gmatch "[%w_]+" do fused[name] = true end
 for line in io.lines "engine/ops.def" do
   local name, text = line:match "^%u+%s*%(([%w_]+),(.*)"
   for word in (text or ""):gmatch "(%u[%u%d_]+)%(" do

@@ -369,5 +369,6 @@ end
 naive.new, naive.at, naive.with, naive.copy = new, at, with, copy
 require "spec.support.naive_structured"(naive)
 require "spec.support.naive_networks"(naive)
+require "spec.support.naive_blocks"(naive)
 
 return naive

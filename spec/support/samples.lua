@@ -55,6 +55,24 @@ local function listed(shape, list)
   return setmetatable({ shape = shape, list = list }, Recipe)
 end
 
+-- Where blocks keep their scales, as halves, from 0; those of these samples lie between 2^-9 and 2^-7.
+local block_bytes = { q8_0 = 34, q4_0 = 18, q4_k = 144, q6_k = 210 }
+local block_scales = { q8_0 = { 0 }, q4_0 = { 0 }, q4_k = { 0, 2 }, q6_k = { 208 } }
+
+--- Rows of blocks of a format, with bytes of every kind.
+local function blocks(shape, format)
+  local list, count = {}, 1
+  for _, n in ipairs(shape) do count = count * n end
+  for i = 0, count - 1 do
+    local byte, at = (i * 73 + i // 7 * 29 + 11) % 256, i % block_bytes[format]
+    for _, scale in ipairs(block_scales[format]) do
+      if at == scale + 1 then byte = 0x18 + i % 8 end
+    end
+    list[i + 1] = byte
+  end
+  return given(shape, list, "uint8")
+end
+
 local none = setmetatable({}, { __name = "none" })
 local function dtype(name) return setmetatable({ dtype_name = name }, { __name = "dtype" }) end
 
@@ -136,6 +154,16 @@ local special = {
   linear = {
     { T { 2, 3 }, T { 4, 3 }, T { 4 } }, { T { 2, 2, 3 }, T { 4, 3 } }, { T { 3 }, T { 2, 3 }, T { 2 } },
     { T { 0, 3 }, T { 2, 3 } },
+  },
+  dequantize_blocks = {
+    { blocks({ 2, 68 }, "q8_0"), "q8_0" }, { blocks({ 3, 18 }, "q4_0"), "q4_0" }, { blocks({ 144 }, "q4_k"), "q4_k" },
+    { blocks({ 2, 210 }, "q6_k"), "q6_k" }, { blocks({ 2, 0 }, "q4_0"), "q4_0" },
+  },
+  quantize_blocks = { { data(T { 2, 64 }), "q8_0" }, { data(T { 3, 32 }), "q4_0" }, { data(T { 0, 32 }), "q8_0" } },
+  linear_blocks = {
+    { T { 2, 32 }, blocks({ 3, 34 }, "q8_0"), "q8_0", T { 3 } }, { T { 9, 64 }, blocks({ 2, 36 }, "q4_0"), "q4_0" },
+    { T { 256 }, blocks({ 2, 144 }, "q4_k"), "q4_k" }, { T { 2, 2, 256 }, blocks({ 1, 210 }, "q6_k"), "q6_k", T { 1 } },
+    { T { 2, 0 }, blocks({ 2, 0 }, "q8_0"), "q8_0", T { 2 } },
   },
   addmm = { { T { 2, 4 }, T { 2, 3 }, T { 3, 4 } }, { T { 4 }, T { 2, 3 }, T { 3, 4 } } },
   mse_loss = { { T { 2, 3 }, T { 2, 3 } }, { T { 2, 3 }, T { 2, 3 }, "sum" }, { T { 2, 3 }, T { 2, 3 }, "none" } },

@@ -8,7 +8,7 @@ local module = require "pt.nn.module"
 
 local nn = lazy({ Module = module.Module, Parameter = module.Parameter, Buffer = module.Buffer }, {
   "pt.nn.layers", "pt.nn.containers", "pt.nn.losses", "pt.nn.activations", "pt.nn.convolutions", "pt.nn.norms",
-  "pt.nn.recurrent", "pt.nn.attention", "pt.nn.adaptive", "pt.nn.lazy_layers", "pt.parallel",
+  "pt.nn.recurrent", "pt.nn.attention", "pt.nn.adaptive", "pt.nn.lazy_layers", "pt.nn.quantized", "pt.parallel",
 }, { functional = "pt.nn.functional", init = "pt.nn.initial", utils = "pt.nn.utils", parallel = "pt.parallel" },
   function(value)
     if type(value) == "table" and value.__ptmodule then methods(value, "layer") end

@@ -6,6 +6,18 @@ begin uniform within 1 / sqrt(in_features).
 > nn.Linear(3, 2)(pt.ones(4, 3)).shape
 [4, 2]
 
+= nn.QuantizedLinear
+A Linear for inference whose weight is kept in blocks of few bits, ggml's q8_0 (8.5 bits a weight), q4_0, q4_k (4.5)
+or q6_k (6.6): x (*, in_features) -> (*, out_features), blocks (out_features, bytes) uint8.
+It begins with weights of zero.
+> nn.QuantizedLinear(64, 10, { format = "q4_0" })(pt.ones(3, 64)).shape
+[3, 10]
+
+= QuantizedLinear:from_float(linear, format = "q8_0")
+Called on the class: makes a layer of an nn.Linear, whose bias it shares; format "q8_0" or "q4_0".
+> nn.QuantizedLinear.from_float(nn.Linear(64, 10), "q4_0").blocks.shape
+[10, 36]
+
 = nn.Bilinear
 y[o] = a weight[o] b + bias. a (*, in1_features), b (*, in2_features) -> (*, out_features).
 > nn.Bilinear(3, 4, 2)(pt.ones(5, 3), pt.ones(5, 4)).shape

@@ -76,6 +76,18 @@ tensor([0., 5., 0.])
 > pt.linear(pt.ones(1, 3), pt.ones(2, 3))
 tensor([[3., 3.]])
 
+= quantize_blocks
+> pt.quantize_blocks(pt.ones(4, 64), "q4_0").shape
+[4, 36]
+
+= dequantize_blocks
+> pt.dequantize_blocks(pt.quantize_blocks(pt.ones(1, 32), "q8_0"), "q8_0").shape
+[1, 32]
+
+= linear_blocks
+> pt.linear_blocks(pt.ones(3, 64), pt.quantize_blocks(pt.ones(2, 64), "q4_0"), "q4_0").shape
+[3, 2]
+
 = log_softmax
 > pt.tensor({ 0.0, 0 }):log_softmax(1)
 tensor([-0.6931, -0.6931])

@@ -7,6 +7,12 @@ local signature = require "pt.signature"
 
 local utils = { rnn = require "pt.nn.utils.rnn" }
 
+--- Replaces the Linear layers of a module by ones whose weights take few bits: see nn.QuantizedLinear.
+---@param m pt.nn.Module
+---@param format? string "q8_0" (default) or "q4_0"
+---@param filter? fun(layer: pt.nn.Linear, path: string): boolean
+function utils.quantize_(m, format, filter) return require "pt.nn.utils.quantize"(m, format, filter) end
+
 -- fn(x, ...) whose arguments behind x are checked.
 local function define(name, text, fn)
   local call = signature(name, text, fn)
