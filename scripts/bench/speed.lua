@@ -31,6 +31,20 @@ local function step(optimizer, loss)
 end
 function names.fit(model, optimizer, x, y) step(optimizer, nn.functional.mse_loss(model(x), y)) end
 function names.classify(model, optimizer, x, t) step(optimizer, nn.functional.cross_entropy(model(x), t)) end
+function names.classify_bf16(model, optimizer, x, t)
+  local loss
+  do
+    local _ <close> = pt.autocast "bfloat16"
+    loss = nn.functional.cross_entropy(model(x), t)
+  end
+  step(optimizer, loss)
+end
+
+function names.evaluated(model) return model:eval() end
+function names.infer(model, x)
+  local _ <close> = pt.no_grad()
+  return model(x)
+end
 
 local LSTM = nn.class "LSTM"
 function LSTM:init(characters, width)
@@ -50,10 +64,12 @@ function Block:init(width, heads)
   self.qkv, self.proj = nn.Linear(width, 3 * width), nn.Linear(width, width)
   self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
 end
-function Block:forward(x)
+function Block:forward(x, cache)
   local part = self.qkv(self.ln_1(x)):chunk(3, -1)
   for k = 1, 3 do part[k] = part[k]:unflatten(3, { self.heads, -1 }):transpose(2, 3) end
-  local y = nn.functional.scaled_dot_product_attention(part[1], part[2], part[3], { is_causal = true })
+  local q, k, v = part[1], part[2], part[3]
+  if cache then k, v = pt.cat({ cache[1], k }, 3), pt.cat({ cache[2], v }, 3) end
+  local y = nn.functional.scaled_dot_product_attention(q, k, v, { is_causal = not cache })
   x = x + self.proj(y:transpose(2, 3):flatten(3))
   return x + self.down(nn.functional.gelu(self.up(self.ln_2(x))))
 end
@@ -65,12 +81,49 @@ function GPT:init(characters, block, layers, heads, width)
   for _ = 1, layers do self.blocks:append(Block(width, heads)) end
   self.ln, self.head = nn.LayerNorm(width), nn.Linear(width, characters)
 end
-function GPT:forward(i)
-  local h = self.tokens(i) + self.places.weight
-  for _, block in ipairs(self.blocks) do h = block(h) end
+function GPT:forward(i, cache)
+  local h = self.tokens(i) + self.places.weight:narrow(1, 1, i:size(2))
+  for n, block in ipairs(self.blocks) do h = block(h, cache and cache[n]) end
   return self.head(self.ln(h)):flatten(1, 2)
 end
 names.gpt = GPT
+
+-- Keys and values of the tokens before, for each layer.
+function names.caches(layers, heads, before, width)
+  local list = {}
+  for n = 1, layers do list[n] = { pt.randn(1, heads, before, width), pt.randn(1, heads, before, width) } end
+  return list
+end
+function names.decode(model, i, cache)
+  local _ <close> = pt.no_grad()
+  return model(i, cache)
+end
+
+local Residual = nn.class "Residual"
+function Residual:init(from, to, stride)
+  self.conv_1, self.norm_1 = nn.Conv2d(from, to, 3, stride, 1, 1, 1, false), nn.BatchNorm2d(to)
+  self.conv_2, self.norm_2 = nn.Conv2d(to, to, 3, 1, 1, 1, 1, false), nn.BatchNorm2d(to)
+  if from ~= to then self.conv_3, self.norm_3 = nn.Conv2d(from, to, 1, stride, 0, 1, 1, false), nn.BatchNorm2d(to) end
+end
+function Residual:forward(x)
+  local y = self.norm_2(self.conv_2(self.norm_1(self.conv_1(x)):relu()))
+  return (y + (self.conv_3 and self.norm_3(self.conv_3(x)) or x)):relu()
+end
+
+--- ResNet-18 with a first layer for images of 32 x 32.
+function names.resnet18(classes)
+  local model = nn.Sequential(nn.Conv2d(3, 64, 3, 1, 1, 1, 1, false), nn.BatchNorm2d(64), nn.ReLU())
+  local from = 64
+  for k, to in ipairs { 64, 128, 256, 512 } do
+    model:append(Residual(from, to, k == 1 and 1 or 2))
+    model:append(Residual(to, to, 1))
+    from = to
+  end
+  model:append(nn.AvgPool2d(4))
+  model:append(nn.Flatten())
+  model:append(nn.Linear(512, classes))
+  return model
+end
 
 -- ---- the list ----
 

@@ -72,18 +72,29 @@ local function read_options(options)
   return options
 end
 
+-- The dtype that a first argument stands for: that of a device, or itself where it is the name of a dtype.
+local function dtype_for(word)
+  local dtype = core.dtypes[word]
+  if half[dtype] then return dtype end
+  local kind = word:match "^(%a+)$" or word:match "^(%a+):%d+$"
+  if kind == "cpu" then return core.dtypes.bfloat16 end
+  if kind == "cuda" or kind == "sim" then return core.dtypes.float16 end
+  fail("autocast: '%s' is neither a device ('cpu', 'cuda') nor 'bfloat16' or 'float16'", word)
+end
+
 --- Products in half precision: in fn, or until what is returned is closed. device "cpu" means bfloat16, others float16,
---- unless { dtype = ... } says so; { enabled = false } switches it off within. As torch.autocast.
+--- unless { dtype = ... } says so, or the name of a dtype stands in its place; { enabled = false } switches it off
+--- within. As torch.autocast.
 ---@param ... any device?, options?, fn?, arguments of fn
 function autocast.autocast(...)
-  local args, at, device, options = table.pack(...), 1, "cpu", {}
-  if type(args[at]) == "string" then device, at = args[at], at + 1 end
+  local args, at, lower, options = table.pack(...), 1, core.dtypes.bfloat16, {}
+  if type(args[at]) == "string" then lower, at = dtype_for(args[at]), at + 1 end
   if type(args[at]) == "table" and getmetatable(args[at]) == nil then
     options, at = read_options(args[at]), at + 1
   end
   local fn = args[at]
   if fn ~= nil and type(fn) ~= "function" then fail("autocast: fn must be a function, got %s", describe(fn)) end
-  local dtype = options.dtype or (device:find "^cpu" and core.dtypes.bfloat16 or core.dtypes.float16)
+  local dtype = options.dtype or lower
   local mode = core.mode "autocast"
   if fn == nil then
     core.set_autocast(options.enabled ~= false, dtype)

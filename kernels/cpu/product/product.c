@@ -13,7 +13,7 @@ enum {
   PACKED = 16 << 20,
   UNIT_FLOPS = 1 << 20,
   UNITS = 8,
-  BLOCK_A = 192 << 10,
+  BLOCK_A = 384 << 10,
   BLOCK_TILES = 512 << 10,
   SUMS_COLS = 512,
   PACK_PIECE = 8192,
@@ -426,14 +426,22 @@ static bool has_tiles(const job *j) {
       j->p->k % (kernel->step * kernel->group) == 0;
 }
 
+/* Bytes of a that are read in place at most. Rows that are a multiple of 1024 bytes apart share few sets of the
+   first-level cache: numbers, which the micro-kernel takes from 14 of them in turn, are then copied earlier. */
+static int64_t most_in_place(const job *j) {
+  const product_side *a = &j->p->a;
+  int64_t cache = (int64_t)pti_cache_bytes();
+  bool crowded = !j->kernel->tiled && a->step * (int64_t)j->size % 1024 == 0;
+  return a->k_step == 1 && !crowded ? cache / 2 : cache / 8;
+}
+
 /* Whether an operand that the micro-kernel could read in place is small enough for that, or read too few times for a
-   copy to pay: a if its steps are far apart, or its rows; b if it lies in memory as panels do. */
+   copy to pay: a by its two strides, b if it lies in memory as panels do. */
 static void choose_in_place(job *j) {
   const product *p = j->p;
-  int64_t cache = (int64_t)pti_cache_bytes(), size = (int64_t)j->size;
-  int64_t most = p->a.k_step == 1 ? cache / 2 : cache / 8;
+  int64_t size = (int64_t)j->size, cache = (int64_t)pti_cache_bytes();
   j->a_in_place = is_matrix(j, &p->a) && (j->kernel->tiled ? has_tiles(j) : j->plain) &&
-      p->m * j->k * size <= most;
+      p->m * j->k * size <= most_in_place(j);
   j->b_in_place = j->plain && is_matrix(j, &p->b) && p->b.step == 1 &&
       (j->panels_a <= FEW_PANELS || p->n * p->k * size <= cache / 8);
 }

@@ -350,9 +350,10 @@ static void regroup_fours(void *to, const void *panel, int64_t width, int64_t co
 #define ALL FEW
 #endif
 
-/* A panel of b takes 32 * 1536 bytes at most. */
+/* A panel of b takes 32 * 4096 bytes at most: it comes from the second-level cache, which costs less than to read and write the
+   sums of large products, which do not stay there, more often. */
 #define KERNEL(t, size, most, micros) \
-  .rows = most, .lanes = VECTOR / size, .depth = 1536 / size, .micro = {micros(1, t), micros(2, t)}
+  .rows = most, .lanes = VECTOR / size, .depth = 4096 / size, .micro = {micros(1, t), micros(2, t)}
 #define TABLE(t, size, most, micros) \
   .kernel = {KERNEL(t, size, most, micros), .group = 1, .step = VECTOR / size}
 

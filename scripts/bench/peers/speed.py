@@ -60,6 +60,21 @@ def classify(model, optimizer, x, t):
     step(optimizer, F.cross_entropy(model(x), t))
 
 
+def classify_bf16(model, optimizer, x, t):
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = F.cross_entropy(model(x), t)
+    step(optimizer, loss)
+
+
+def evaluated(model):
+    return model.eval()
+
+
+def infer(model, x):
+    with torch.no_grad():
+        return model(x)
+
+
 class LSTM(nn.Module):
     def __init__(self, characters, width):
         super().__init__()
@@ -78,9 +93,11 @@ class Block(nn.Module):
         self.qkv, self.proj = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
 
-    def forward(self, x):
+    def forward(self, x, cache=None):
         q, k, v = (t.unflatten(2, (self.heads, -1)).transpose(1, 2) for t in self.qkv(self.ln_1(x)).chunk(3, -1))
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        if cache:
+            k, v = torch.cat((cache[0], k), 2), torch.cat((cache[1], v), 2)
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=not cache)
         x = x + self.proj(y.transpose(1, 2).flatten(2))
         return x + self.down(F.gelu(self.up(self.ln_2(x))))
 
@@ -92,15 +109,49 @@ class GPT(nn.Module):
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(layers))
         self.ln, self.head = nn.LayerNorm(width), nn.Linear(width, characters)
 
-    def forward(self, i):
-        h = self.tokens(i) + self.places.weight
-        for block in self.blocks:
-            h = block(h)
+    def forward(self, i, cache=None):
+        h = self.tokens(i) + self.places.weight[:i.size(1)]
+        for n, block in enumerate(self.blocks):
+            h = block(h, cache and cache[n])
         return self.head(self.ln(h)).flatten(0, 1)
 
 
+def caches(layers, heads, before, width):
+    return [(torch.randn(1, heads, before, width), torch.randn(1, heads, before, width)) for _ in range(layers)]
+
+
+def decode(model, i, cache):
+    with torch.no_grad():
+        return model(i, cache)
+
+
+class Residual(nn.Module):
+    def __init__(self, in_channels, out_channels, stride):
+        super().__init__()
+        self.conv_1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
+        self.conv_2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False)
+        self.norm_1, self.norm_2 = nn.BatchNorm2d(out_channels), nn.BatchNorm2d(out_channels)
+        self.conv_3 = None
+        if in_channels != out_channels:
+            self.conv_3 = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
+            self.norm_3 = nn.BatchNorm2d(out_channels)
+
+    def forward(self, x):
+        y = self.norm_2(self.conv_2(self.norm_1(self.conv_1(x)).relu()))
+        return (y + (self.norm_3(self.conv_3(x)) if self.conv_3 else x)).relu()
+
+
+def resnet18(classes):
+    parts, before = [nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU()], 64
+    for width in (64, 128, 256, 512):
+        parts += [Residual(before, width, 1 if width == 64 else 2), Residual(width, width, 1)]
+        before = width
+    return nn.Sequential(*parts, nn.AvgPool2d(4), nn.Flatten(), nn.Linear(512, classes))
+
+
 NAMES = dict(vars(torch), torch=torch, nn=nn, F=F, integers=integers, ids=integers, first=first, sgd=sgd, adam=adam,
-             backward=backward, fit=fit, classify=classify, char_lstm=LSTM, gpt=GPT)
+             backward=backward, fit=fit, classify=classify, classify_bf16=classify_bf16, evaluated=evaluated, infer=infer,
+             char_lstm=LSTM, gpt=GPT, caches=caches, decode=decode, resnet18=resnet18)
 
 
 # ---- the list ----
