@@ -131,13 +131,14 @@ typedef struct slide_job {
 
 /* ---- attention.c ---- */
 
-enum { BQ = 64, BK = 128 };
+/* Most rows and columns of a tile. */
+enum { BQ = 128, BK = 128 };
 
 typedef struct attention_job {
   const pti_attention *p;
   const char *q, *k, *v, *y, *g;
   char *out, *lse, *gq, *gk, *gv;
-  int64_t nq; /* blocks of rows in a head */
+  int64_t bq, nq; /* rows of a tile; blocks of them in a head */
   atomic_bool failed;
 } attention_job;
 

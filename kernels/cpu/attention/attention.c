@@ -6,6 +6,9 @@
 #include "../nn_loops.h"
 #include "../cpu_slots.h"
 
+/* Of a causal tile less is hidden where it has fewer rows. */
+static int64_t tile_rows(const pti_attention *p) { return p->causal ? BQ / 2 : BQ; }
+
 static bool run(attention_job *j, int64_t units, pti_range_loop *const loop[2]) {
   pti_cpu_host->parallel_for(units, 1, loop[j->p->dtype == PT_F64], j);
   return !atomic_load(&j->failed) ||
@@ -15,8 +18,8 @@ static bool run(attention_job *j, int64_t units, pti_range_loop *const loop[2]) 
 bool pti_cpu_attention(int dev, const pti_attention *p, const void *q, const void *k, const void *v,
                        void *y, void *lse) {
   (void)dev;
-  attention_job j = {.p = p, .q = q, .k = k, .v = v, .out = y, .lse = lse};
-  j.nq = (p->lq + BQ - 1) / BQ;
+  attention_job j = {.p = p, .q = q, .k = k, .v = v, .out = y, .lse = lse, .bq = tile_rows(p)};
+  j.nq = (p->lq + j.bq - 1) / j.bq;
   return run(&j, p->b * p->h * j.nq, pti_cpu_nn_now()->attention);
 }
 
@@ -24,7 +27,7 @@ bool pti_cpu_attention_grad(int dev, const pti_attention *p, const void *q, cons
                             const void *v, const void *y, const void *lse, const void *g, void *gq,
                             void *gk, void *gv) {
   (void)dev;
-  attention_job j = {.p = p, .q = q, .k = k, .v = v, .y = y, .g = g};
+  attention_job j = {.p = p, .q = q, .k = k, .v = v, .y = y, .g = g, .bq = tile_rows(p)};
   j.lse = (char *)(uintptr_t)lse;
   j.gq = gq;
   j.gk = gk;

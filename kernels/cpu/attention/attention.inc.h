@@ -12,28 +12,29 @@ static T F(row_max)(const T *x, int64_t n) {
   return top;
 }
 
-static T F(row_sum)(const T *x, int64_t n) {
-  T lane[16] = {0}, sum = 0;
-  int64_t i = 0;
-  for (; i + 16 <= n; i += 16) {
-    for (int l = 0; l < 16; l++) lane[l] += x[i + l];
+/* Whether all of x are -inf, of which none is greater; NaN is not. */
+static bool F(hidden)(const T *x, int64_t n) {
+  for (int64_t i = 0; i < n; i++) {
+    if (x[i] != (T)-INFINITY) return false;
   }
-  for (; i < n; i++) sum += x[i];
-  for (int l = 0; l < 16; l++) sum += lane[l];
-  return sum;
+  return true;
 }
 
-/* x = exp(x - shift) by the vector loop of the CPU level in use. */
-static void F(row_exp)(T *x, T shift, int64_t n) {
-  for (int64_t i = 0; i < n; i++) x[i] -= shift;
-  const void *in[] = {x};
-  pti_cpu_now()->rows->value[PTI_VALUE_EXP][COMPUTE](x, in, NULL, n);
+/* x = exp(x - shift), where no x exceeds shift, by the vector loop of the CPU level in use; the sum of x. */
+static T F(row_exp)(T *x, T shift, int64_t n) {
+  return (T)pti_cpu_now()->exp_row[COMPUTE](x, x, (double)shift, n);
 }
 
 /* Columns of the tile from k0 that row `i` may look at. */
 static int64_t F(visible)(const pti_attention *p, int64_t i, int64_t k0, int64_t n) {
   int64_t last = p->causal ? i + 1 - k0 : n;
   return last < 0 ? 0 : last < n ? last : n;
+}
+
+/* Columns of the tile from k0 that any of its rows may look at, none where there are no more tiles. */
+static int64_t F(tile_columns)(const attention_job *j, int64_t q0, int64_t m, int64_t k0) {
+  int64_t end = j->p->causal ? pti_min64(j->p->lk, q0 + m) : j->p->lk;
+  return pti_max64(0, pti_min64(BK, end - k0));
 }
 
 /* Scores of rows [q0, q0 + m) and columns [k0, k0 + n) of head (b, h): s (m, BK); hidden ones -inf. */
@@ -64,15 +65,15 @@ static void F(drop)(const pti_attention *p, T *row, int64_t at, int64_t k0, int6
 static void F(attention)(void *ctx, int64_t lo, int64_t hi) {
   attention_job *j = ctx;
   const pti_attention *p = j->p;
-  size_t bytes = BQ * BK * sizeof(T);
+  size_t bytes = (size_t)(j->bq * BK) * sizeof(T);
   T *s = pti_cpu_host->alloc(bytes), top[BQ], sum[BQ];
   if (s == NULL) {
     atomic_store(&j->failed, true);
     return;
   }
   for (int64_t u = lo; u < hi; u++) {
-    int64_t q0 = u % j->nq * BQ, head = u / j->nq, b = head / p->h, h = head % p->h;
-    int64_t shared = b * p->hk + h / (p->h / p->hk), m = p->lq - q0 < BQ ? p->lq - q0 : BQ;
+    int64_t q0 = u % j->nq * j->bq, head = u / j->nq, b = head / p->h, h = head % p->h;
+    int64_t shared = b * p->hk + h / (p->h / p->hk), m = pti_min64(j->bq, p->lq - q0), n;
     const T *q = (const T *)j->q + head * p->lq * p->d;
     const T *k = (const T *)j->k + shared * p->lk * p->d;
     const T *v = (const T *)j->v + shared * p->lk * p->dv;
@@ -82,20 +83,17 @@ static void F(attention)(void *ctx, int64_t lo, int64_t hi) {
       top[i] = (T)-INFINITY;
       sum[i] = 0;
     }
-    for (int64_t k0 = 0; k0 < p->lk && !(p->causal && k0 > q0 + m - 1); k0 += BK) {
-      int64_t n = p->lk - k0 < BK ? p->lk - k0 : BK;
+    for (int64_t k0 = 0; (n = F(tile_columns)(j, q0, m, k0)) > 0; k0 += BK) {
       F(scores)(j, b, h, q, k, q0, m, k0, n, s);
       for (int64_t i = 0; i < m; i++) {
         T *row = s + i * BK, high = F(row_max)(row, n);
         if (!(high > top[i])) high = top[i];
-        if (high == (T)-INFINITY &&
-            F(row_sum)(row, n) == (T)-INFINITY) { /* every score so far is hidden */
+        if (high == (T)-INFINITY && F(hidden)(row, n)) { /* every score so far */
           memset(row, 0, (size_t)n * sizeof(T));
           continue;
         }
-        T fade = (T)exp((double)(top[i] - high));
-        F(row_exp)(row, high, n);
-        sum[i] = sum[i] * fade + F(row_sum)(row, n);
+        T fade = high == top[i] ? 1 : (T)exp((double)(top[i] - high));
+        sum[i] = sum[i] * fade + F(row_exp)(row, high, n);
         top[i] = high;
         for (int64_t c = 0; c < p->dv && fade != 1; c++) y[i * p->dv + c] *= fade;
         if (p->dropout > 0) F(drop)(p, row, head * p->lq + q0 + i, k0, n);
@@ -132,8 +130,8 @@ static void F(tile_grad)(const attention_job *j, int64_t head, const T *rowdot, 
 static void F(attention_grad)(void *ctx, int64_t lo, int64_t hi) {
   attention_job *j = ctx;
   const pti_attention *p = j->p;
-  size_t bytes = 2 * BQ * BK * sizeof(T);
-  T *s = pti_cpu_host->alloc(bytes), *d = s + BQ * BK, rowdot[BQ];
+  size_t bytes = (size_t)(2 * j->bq * BK) * sizeof(T);
+  T *s = pti_cpu_host->alloc(bytes), *d = s + j->bq * BK, rowdot[BQ];
   if (s == NULL) {
     atomic_store(&j->failed, true);
     return;
@@ -151,15 +149,13 @@ static void F(attention_grad)(void *ctx, int64_t lo, int64_t hi) {
               *y = (const T *)j->y + head * p->lq * p->dv;
       T *gq = (T *)j->gq + head * p->lq * p->d;
       memset(gq, 0, (size_t)(p->lq * p->d) * sizeof(T));
-      for (int64_t q0 = 0; q0 < p->lq; q0 += BQ) {
-        int64_t m = p->lq - q0 < BQ ? p->lq - q0 : BQ;
+      for (int64_t q0 = 0; q0 < p->lq; q0 += j->bq) {
+        int64_t m = pti_min64(j->bq, p->lq - q0), n;
         for (int64_t i = 0; i < m; i++) {
-          rowdot[i] = 0;
-          for (int64_t c = 0; c < p->dv; c++)
-            rowdot[i] += g[(q0 + i) * p->dv + c] * y[(q0 + i) * p->dv + c];
+          int64_t row = (q0 + i) * p->dv;
+          rowdot[i] = (T)pti_cpu_now()->dot_row[COMPUTE](g + row, y + row, p->dv);
         }
-        for (int64_t k0 = 0; k0 < p->lk && !(p->causal && k0 > q0 + m - 1); k0 += BK) {
-          int64_t n = p->lk - k0 < BK ? p->lk - k0 : BK;
+        for (int64_t k0 = 0; (n = F(tile_columns)(j, q0, m, k0)) > 0; k0 += BK) {
           F(scores)(j, b, h, q, k, q0, m, k0, n, s);
           pti_product(p->dtype, false, true, m, n, p->dv, 1, g + q0 * p->dv, p->dv, v + k0 * p->dv,
                       p->dv, 0, d, BK);

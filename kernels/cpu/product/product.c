@@ -68,7 +68,7 @@ static int64_t power_below(int64_t n) {
 /* Panels of a: as many as are needed, and a multiple of what large products are cut into, so that units are equal. They
    depend on m alone: a packed `a` fits every product. */
 static int64_t count_panels(int64_t m, int64_t rows) {
-  return pti_max64(1, round_up(pieces(m, rows), pti_min64(4, power_below(m / (2 * rows)))));
+  return pti_max64(1, round_up(pieces(m, rows), pti_min64(4, power_below(m / (4 * rows)))));
 }
 static int64_t first_row(const job *j, int64_t panel) { return j->p->m * panel / j->panels_a; }
 
