@@ -199,9 +199,11 @@ PT_FN float PT_NAME(exp, f)(float x) {
 }
 /* The same bits for x <= 0 in less time: 2^n 2^24 is a normal number for each n that is left. */
 PT_FN float PT_NAME(expdown, f)(float x) {
+  float last =
+      x < -104.0f ? 0.0f : 0x1p-24f; /* e^-104 is 0, and cheap; to underflow to it is not */
   x = x < -104.0f ? -104.0f : x;
   float t, p = pt_exp_reduced_f(x, &t);
-  return p * pt_from_f((pt_bits_f(t) << 23) + ((127u + 24u) << 23)) * 0x1p-24f;
+  return p * pt_from_f((pt_bits_f(t) << 23) + ((127u + 24u) << 23)) * last;
 }
 /* The same bits for -87 <= x <= 88, where the result is normal: n is added to its exponent. */
 PT_FN float pt_exp_near_f(float x) {

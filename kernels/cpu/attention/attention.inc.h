@@ -37,7 +37,7 @@ static int64_t F(tile_columns)(const attention_job *j, int64_t q0, int64_t m, in
   return pti_max64(0, pti_min64(BK, end - k0));
 }
 
-/* Scores of rows [q0, q0 + m) and columns [k0, k0 + n) of head (b, h): s (m, BK); hidden ones -inf. */
+/* Scores of rows [q0, q0 + m) and columns [k0, k0 + n) of head (b, h): s (m, BK), with the mask added. */
 static void F(scores)(const attention_job *j, int64_t b, int64_t h, const T *q, const T *k,
                       int64_t q0, int64_t m, int64_t k0, int64_t n, T *s) {
   const pti_attention *p = j->p;
@@ -51,7 +51,6 @@ static void F(scores)(const attention_job *j, int64_t b, int64_t h, const T *q, 
           (q0 + i) * p->mask_stride[2] + k0 * p->mask_stride[3];
       for (int64_t c = 0; c < n; c++) row[c] += at[c * p->mask_stride[3]];
     }
-    for (int64_t c = F(visible)(p, q0 + i, k0, n); c < n; c++) row[c] = (T)-INFINITY;
   }
 }
 
@@ -86,14 +85,14 @@ static void F(attention)(void *ctx, int64_t lo, int64_t hi) {
     for (int64_t k0 = 0; (n = F(tile_columns)(j, q0, m, k0)) > 0; k0 += BK) {
       F(scores)(j, b, h, q, k, q0, m, k0, n, s);
       for (int64_t i = 0; i < m; i++) {
-        T *row = s + i * BK, high = F(row_max)(row, n);
+        int64_t seen = F(visible)(p, q0 + i, k0, n);
+        T *row = s + i * BK, high = F(row_max)(row, seen);
         if (!(high > top[i])) high = top[i];
-        if (high == (T)-INFINITY && F(hidden)(row, n)) { /* every score so far */
-          memset(row, 0, (size_t)n * sizeof(T));
-          continue;
-        }
+        if (high == (T)-INFINITY && F(hidden)(row, seen)) seen = 0; /* every score so far */
+        memset(row + seen, 0, (size_t)(n - seen) * sizeof(T));
+        if (seen == 0) continue;
         T fade = high == top[i] ? 1 : (T)exp((double)(top[i] - high));
-        sum[i] = sum[i] * fade + F(row_exp)(row, high, n);
+        sum[i] = sum[i] * fade + F(row_exp)(row, high, seen);
         top[i] = high;
         for (int64_t c = 0; c < p->dv && fade != 1; c++) y[i * p->dv + c] *= fade;
         if (p->dropout > 0) F(drop)(p, row, head * p->lq + q0 + i, k0, n);
@@ -117,8 +116,9 @@ static void F(tile_grad)(const attention_job *j, int64_t head, const T *rowdot, 
   const pti_attention *p = j->p;
   for (int64_t i = 0; i < m; i++) {
     T *row = s + i * BK, *grad = d + i * BK;
-    if (lse[q0 + i] == (T)-INFINITY) memset(row, 0, (size_t)n * sizeof(T));
-    else F(row_exp)(row, lse[q0 + i], n);
+    int64_t seen = lse[q0 + i] == (T)-INFINITY ? 0 : F(visible)(p, q0 + i, k0, n);
+    F(row_exp)(row, lse[q0 + i], seen);
+    memset(row + seen, 0, (size_t)(n - seen) * sizeof(T));
     if (p->dropout > 0) F(drop)(p, grad, head * p->lq + q0 + i, k0, n);
     for (int64_t c = 0; c < n; c++) grad[c] = row[c] * (grad[c] - rowdot[i]) * (T)p->scale;
     if (p->dropout > 0) F(drop)(p, row, head * p->lq + q0 + i, k0, n);
