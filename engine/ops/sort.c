@@ -48,16 +48,16 @@ pt_tensor *sort_run(const sort_args *args) {
 }
 
 /* Gradients go back to where the values came from. */
-static bool put_back(pt_node *n, pt_tensor *g, int64_t dim, pt_tensor **gx) {
-  pt_tensor *index = pti_saved_out(n, 1);
+static bool put_back(pt_tensor *g, pt_tensor *index, const pti_edge *e, int64_t dim,
+                     pt_tensor **gx) {
   if (g == NULL || index == NULL) return false;
-  pt_tensor *zero = pt_zeros(n->in[0].size, n->in[0].nd, g->dtype, pti_dev(g));
+  pt_tensor *zero = pt_zeros(e->size, e->nd, g->dtype, pti_dev(g));
   return (gx[0] = pt_scatter_add(zero, (int)dim, index, g)) != NULL;
 }
 
 bool sort_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   const sort_args args = sort_args_of(n->op, n->arg, NULL);
-  return put_back(n, g[0], args.dim, gx);
+  return put_back(g[0], pti_saved_out(n, 1), &n->in[0], args.dim, gx);
 }
 
 pt_tensor *topk_run(const topk_args *args) {
@@ -74,7 +74,41 @@ pt_tensor *topk_run(const topk_args *args) {
 }
 bool topk_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   const topk_args args = topk_args_of(n->op, n->arg, NULL);
-  return put_back(n, g[0], args.dim, gx);
+  return put_back(g[0], pti_saved_out(n, 1), &n->in[0], args.dim, gx);
+}
+
+pt_tensor *kthvalue_run(const kthvalue_args *args) {
+  const pt_op *op = args->op;
+  pt_tensor *x = args->x;
+  int dim;
+  if (!pti_dim(op->name, args->dim, x->nd, &dim)) return NULL;
+  int64_t n = x->nd ? x->size[dim] : 1, size[PT_MAX_DIM];
+  if (args->k < 1 || args->k > n) {
+    return pti_fail(PT_EARG, "%s: k is %lld, but dim %lld has %lld entries", op->name,
+                    (long long)args->k, pti_shown(args->dim), (long long)n);
+  }
+  int nd = 0;
+  for (int d = 0; d < x->nd; d++) {
+    if (d != dim || args->keepdim) size[nd++] = d == dim ? 1 : x->size[d];
+  }
+  const pti_device *dev = device_of(op, x, pti_device_at(pti_dev(x))->kernels->kth != NULL);
+  pt_tensor *y = pti_new(size, nd, x->dtype, pti_dev(x));
+  *args->indices = pti_new(size, nd, PT_I64, pti_dev(x));
+  x = pti_dense_of(x);
+  if (!dev || !x || !y || !*args->indices) return NULL;
+  bool ok = y->numel == 0 ||
+      dev->kernels->kth(dev->index, lines(x, dim), args->k - 1, pti_ptr(x), pti_ptr(y),
+                        (int64_t *)pti_ptr(*args->indices), pti_this.index_base);
+  return ok ? y : NULL;
+}
+bool kthvalue_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  const kthvalue_args args = kthvalue_args_of(n->op, n->arg, NULL);
+  pt_tensor *index = pti_saved_out(n, 1), *gy = g[0];
+  int dim;
+  if (n->in[0].nd == 0) return (gx[0] = gy) != NULL;
+  if (!index || !gy || !pti_dim(n->op->name, args.dim, n->in[0].nd, &dim)) return false;
+  if (!args.keepdim) index = pt_unsqueeze(index, dim), gy = pt_unsqueeze(gy, dim);
+  return put_back(gy, index, &n->in[0], dim, gx);
 }
 
 /* ---- running sums and extremes ---- */
@@ -179,7 +213,7 @@ pt_tensor *cummax_run(const cummax_args *args) {
 }
 bool cummax_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   const cummax_args args = cummax_args_of(n->op, n->arg, NULL);
-  return put_back(n, g[0], args.dim, gx);
+  return put_back(g[0], pti_saved_out(n, 1), &n->in[0], args.dim, gx);
 }
 
 pt_tensor *cummin_run(const cummin_args *args) {
@@ -187,7 +221,7 @@ pt_tensor *cummin_run(const cummin_args *args) {
 }
 bool cummin_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   const cummin_args args = cummin_args_of(n->op, n->arg, NULL);
-  return put_back(n, g[0], args.dim, gx);
+  return put_back(g[0], pti_saved_out(n, 1), &n->in[0], args.dim, gx);
 }
 
 /* ---- search ---- */

@@ -147,6 +147,42 @@ bool pti_cuda_sort(int dev, pti_rows r, bool descending, const void *x, int64_t 
   return ok;
 }
 
+/* ---- the k-th of each line: the last of the first k of a sort ---- */
+
+template <class E>
+__global__ void __launch_bounds__(THREADS) take_last(int64_t k, divider inner, int64_t lines, E *y,
+                                                     int64_t *at, const E *x, const int64_t *from) {
+  FOR_EACH(line, lines) {
+    int64_t o = line / inner, i = ((o + 1) * k - 1) * inner.d + line - o * inner.d;
+    y[line] = x[i];
+    at[line] = from[i];
+  }
+}
+template <class E>
+static void launch_last(cudaStream_t s, int64_t k, divider inner, int64_t lines, void *y,
+                        int64_t *at, const void *x, const int64_t *from) {
+  LAUNCH((take_last<E>), looped(lines), THREADS, 0, s, k, inner, lines, (E *)y, at, (const E *)x,
+         from);
+}
+
+bool pti_cuda_kth(int dev, pti_rows r, int64_t k, const void *x, void *y, int64_t *index,
+                  int base) {
+  int64_t lines = r.outer * r.inner, count = lines * (k + 1);
+  cudaStream_t s = pti_stream(dev);
+  if (s == NULL) return false;
+  size_t size = (size_t)size_of(r.dtype), bytes = (size_t)count * (sizeof(int64_t) + size);
+  int64_t *at = (int64_t *)pti_scratch(dev, bytes);
+  if (at == NULL) return false;
+  bool ok = pti_cuda_sort(dev, r, false, x, k + 1, at + count, at, base);
+  if (ok) {
+    BY_SIZE(size, launch_last, s, k + 1, divider(r.inner), lines, y, index,
+            (const void *)(at + count), (const int64_t *)at);
+    ok = launched("kthvalue");
+  }
+  pti_scratch_free(dev, at, bytes);
+  return ok;
+}
+
 /* ---- running sums, products and extremes ---- */
 
 struct scan_args {

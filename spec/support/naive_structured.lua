@@ -305,6 +305,18 @@ return function(naive)
     end, 2)
     return values, places
   end
+  function array.kthvalue(x, k, d, keepdim)
+    local outs = { lines(x, d or -1, function(line)
+      local v, order = sorted(line, up)
+      return { v[k] }, { order[k] }
+    end, 2) }
+    if keepdim or #x.shape == 0 then return table.unpack(outs) end
+    for _, out in ipairs(outs) do
+      out.shape = copy(out.shape)
+      table.remove(out.shape, (d or -1) < 0 and #x.shape + 1 + (d or -1) or d)
+    end
+    return table.unpack(outs)
+  end
   local function scan(step, first)
     return function(x, d, _, reverse)
       return (lines(x, d, function(line)

@@ -212,6 +212,7 @@ local special = {
   },
   avg_pool = { { T { 1, 2, 6 }, { 2 } }, { T { 1, 1, 4, 5 }, { 3, 2 }, { 2, 1 }, { 1, 0 }, true, false } },
   avg_pool_grad = { { T { 1, 2, 3 }, { 1, 2, 6 }, { 2 } } },
+  kthvalue = { { T { 2, 4 }, 2 }, { T { 4, 2 }, 3, 1, true }, { T {}, 1 } },
   topk = { { T { 2, 4 }, 2 }, { T { 4, 3 }, 2, 1, false }, { T { 3 }, 0 }, { T {}, 1 } },
   cumsum = { { T { 2, 3 }, 2 }, { T { 2, 3 }, 1, none, true }, { T { 2, 0 }, 1 }, { T {}, 1 } },
   searchsorted = {
@@ -279,7 +280,8 @@ samples.no_halves = { view_as_complex = true, complex = true, polar = true, fft_
 
 --- What repeated values or ids leave open: which of equal ones comes first, or is written last.
 samples.distinct = {
-  max_dim = true, min_dim = true, sort = true, topk = true, index_copy = true, index_put = true, scatter_reduce = true,
+  max_dim = true, min_dim = true, sort = true, topk = true, kthvalue = true, index_copy = true, index_put = true,
+  scatter_reduce = true,
 }
 
 --- Results whose phases are arbitrary: a gradient is asked of this of them.

@@ -9,6 +9,7 @@ local define, made = require "pt.define"()
 local functions = made.functions
 local cat, where, sequence = core.fn "cat", core.fn "where", core.fn "sequence"
 local searchsorted = define.fronts({ "searchsorted" }).searchsorted -- with side, sorter and out_int32
+local kthvalue = core.fn "kthvalue"
 local int64 = core.dtypes.int64
 
 local function ids(x, n) return sequence(n, 1, 1, int64, x.device) end
@@ -21,30 +22,14 @@ define("argsort", "x:T dim:i=-1 descending:b=false stable:b=false", "the ids tha
 
 define("msort", "x:T", "x sorted along its first dim", function(x) return (x:sort(1)) end)
 
--- Entry k of each line along dim, with the dim kept.
-local function pick(x, dim, k) return x:narrow(dim, k, 1) end
-
 local function finish(x, dim, keepdim) return keepdim and x or x:squeeze(dim) end
-
-define("kthvalue", "x:T k:i dim:i=-1 keepdim:b=false", "the k-th smallest along dim, and where it stands",
-  function(x, k, dim, keepdim)
-    local n = x.ndim == 0 and 1 or x:size(dim)
-    if k < 1 or k > n then fail("kthvalue: k is %d, but dim %d has %d entries", k, dim, n) end
-    if x.ndim == 0 then return x:clone(), x:new_ones({}, { dtype = int64 }) end
-    local low = 2 * k <= n -- whether it is nearer to the smallest or to the largest
-    local at = low and k or n - k + 1
-    local values, indices = x:topk(at, dim, not low)
-    return finish(pick(values, dim, at), dim, keepdim), finish(pick(indices, dim, at), dim, keepdim)
-  end)
 
 -- The middle of x along dim: the lower one of two; NaN where there is one.
 local function middle(x, dim, keepdim)
   if x.ndim == 0 then return x:clone(), x:new_ones({}, { dtype = int64 }) end
   local n = x:size(dim)
   if n == 0 then fail("median: dim %d has no elements", dim) end
-  local k = (n + 1) // 2
-  local values, indices = x:topk(k, dim, false)
-  local value, index = pick(values, dim, k), pick(indices, dim, k)
+  local value, index = kthvalue(x, (n + 1) // 2, dim, true)
   if x:is_floating_point() then
     local last, at = x:max(dim, true) -- the first NaN, if there is one
     local spoilt = last:isnan()
