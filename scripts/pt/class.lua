@@ -1,7 +1,8 @@
 --- Classes. `local A = class("A", Base)`; `function A:init(...)` fills a new instance; `A(...)` makes one.
 --
 -- A class is a callable table and the metatable of its instances; an instance is a plain table. Nothing hides in
--- closures, so both can be sent to a worker.
+-- closures, so both can be sent to a worker. Fields of instances are looked up in the class, or by its `__index` where
+-- the base has made that a function (pt.distributions computes fields so).
 
 local fail = require "pt.fail"
 
@@ -24,7 +25,8 @@ local function class(name, base)
   for key, value in pairs(base or {}) do -- Lua looks metamethods up in the class itself: they are copied
     if type(key) == "string" and key:sub(1, 2) == "__" then made[key] = value end
   end
-  made.__name, made.__index = name, made
+  made.__name = name
+  if type(made.__index) ~= "function" then made.__index = made end
   return setmetatable(made, {
     __index = base,
     __call = new,

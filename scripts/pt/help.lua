@@ -62,7 +62,8 @@ end
 -- The item whose value it is, or of whose class; pt.erf before pt.special.erf.
 local function by_value(what)
   local found
-  local items = require("pt.reference").public()
+  local reference = require "pt.reference"
+  local items = reference.public()
   while what ~= nil do
     for _, item in ipairs(items) do
       local shorter = found == nil or #item.name < #found.name
@@ -70,7 +71,7 @@ local function by_value(what)
     end
     if found or type(what) ~= "table" then return found end
     local meta = getmetatable(what) -- of an object its class, of a class its base
-    what = type(meta) == "table" and (rawget(meta, "__index") == meta and meta or meta.__index) or nil
+    what = type(meta) == "table" and (reference.is_class(meta) and meta or meta.__index) or nil
     if type(what) == "function" then what = nil end
   end
 end

@@ -20,7 +20,7 @@ local reference = {}
 
 local texts = {
   "ops", "functions", "shapes", "methods", "math", "linear_algebra", "layers", "convolutions", "losses", "functional",
-  "networks", "training", "data", "runtime",
+  "networks", "training", "data", "runtime", "distributions",
 }
 
 ---@class pt.ReferenceEntry
@@ -80,7 +80,13 @@ function reference.is_internal(name)
   return internal[name] ~= nil or name:find "^_" ~= nil or name:find "[.:]_" ~= nil
 end
 
-local function is_class(value) return type(value) == "table" and rawget(value, "__index") == value end
+--- Whether a value is a class, as pt.class makes them.
+---@param value any
+---@return boolean
+function reference.is_class(value)
+  return type(value) == "table" and rawget(value, "__index") ~= nil and rawget(value, "__name") ~= nil
+end
+local is_class = reference.is_class
 
 -- Methods of a class and of those made from it that are told with the class, or that only the library calls.
 local unsaid = {
@@ -226,7 +232,8 @@ end
 ---@return string?
 function reference.signature(value)
   if type(value) == "table" then
-    local class = is_class(value) and value or (getmetatable(value) or {}).__index
+    local meta = getmetatable(value) or {}
+    local class = is_class(value) and value or is_class(meta) and meta or meta.__index
     local init = type(class) == "table" and class.init
     return init and signature.of(init)
   end
