@@ -104,11 +104,11 @@ end
 -- ---- what is loaded on first use ----
 
 local parts = {
-  special = "pt.special",
+  special = "pt.special", distributions = "pt.distributions",
   nn = "pt.nn", optim = "pt.optim", data = "pt.data", autograd = "pt.autograd", amp = "pt.amp", pool = "pt.pool",
   history = "pt.history", trainer = "pt.trainer", summary = "pt.summary",
   repl = "pt.repl", channel = "pt.channel", progress = "pt.progress", cuda = "pt.cuda", linalg = "pt.linalg",
-  fft = "pt.fft", distributed = "pt.distributed", distributions = "pt.distributions", plot = "pt.plot", show = "pt.show",
+  fft = "pt.fft", distributed = "pt.distributed", plot = "pt.plot", show = "pt.show",
 }
 
 -- Functions that are a field of one of these.
