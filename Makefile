@@ -118,7 +118,7 @@ endif
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@;)
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: all deps deps-test run specs test test-asan test-tsan test-peers lint docs format bench bench-peers size clean help
+.PHONY: all deps deps-test run specs hosts test test-asan test-tsan test-peers lint docs format bench bench-peers size clean help
 
 all: $(TARGETS)
 
@@ -175,16 +175,17 @@ FORCE:
 
 # Debian's liblua5.4.a is not position-independent: all of it goes into the executable, which exports it to C
 # modules; the shared library uses liblua5.4.so; the module finds Lua in the program that loads it.
+STAY := -Wl,-z,nodelete
 $(BUILD)/ptlua: $(MAIN) $(OBJ)
 	$(call say,link)$(CC) $(LDFLAGS_ALL) -Wl,-E -o $@ $^ -Wl,--whole-archive -l:liblua5.4.a -Wl,--no-whole-archive $(LIBS)
 $(BUILD)/libptlua.so: $(OBJ)
-	$(call say,link)$(CC) $(LDFLAGS_ALL) -shared -Wl,-soname,$(SONAME) $(if $(SANITIZE),,-Wl,-z,defs) -o $@ $^ -llua5.4 $(LIBS)
+	$(call say,link)$(CC) $(LDFLAGS_ALL) -shared $(STAY) -Wl,-soname,$(SONAME) $(if $(SANITIZE),,-Wl,-z,defs) -o $@ $^ -llua5.4 $(LIBS)
 	@ln -sf libptlua.so $(BUILD)/$(SONAME)
 $(BUILD)/libptlua.a: $(OBJ)
 	@rm -f $@
 	$(call say,ar)$(AR) rcs $@ $^
 $(BUILD)/pt.so: $(OBJ)
-	$(call say,link)$(CC) $(LDFLAGS_ALL) -shared -o $@ $^ $(LIBS)
+	$(call say,link)$(CC) $(LDFLAGS_ALL) -shared $(STAY) -o $@ $^ $(LIBS)
 
 # ---- devices ----
 # The same .cu files three times: for the simulated device, for its checked build (every access is looked at), and by nvcc.
@@ -319,7 +320,7 @@ lint: deps-test
 	@$(LUA) spec/run.lua lint
 
 # All that the specs of one build run.
-specs: $(TARGETS) $(SPEC_C) $(SPEC_CXX) $(SIM_SPECS)
+specs: $(TARGETS) $(SPEC_C) $(SPEC_CXX) $(SIM_SPECS) hosts
 HOST_FLAGS = -Iengine -Ibuild/gen $(OPT) $(CFLAGS) $(LDFLAGS_ALL) -MMD -MP -MF $@.d
 $(BUILD)/spec/%: spec/c/%.c $(BUILD)/libptlua.a
 	@mkdir -p $(@D)
@@ -327,6 +328,25 @@ $(BUILD)/spec/%: spec/c/%.c $(BUILD)/libptlua.a
 $(BUILD)/spec/%-cpp: spec/c/%.cpp $(BUILD)/libptlua.so
 	@mkdir -p $(@D)
 	$(call say,c++)$(CXX) -Wall -Wextra -Werror $(HOST_FLAGS) -o $@ $< -L$(BUILD) -lptlua -Wl,-rpath,'$$ORIGIN/..' -llua5.4 $(LIBS)
+
+# The examples of hosts, as a user would build them but for where the library is; SQLite's where its header is.
+HOSTS := $(addprefix $(BUILD)/,hosts/hello hosts/server hosts/game bench/serve_load) \
+         $(if $(SPEC_CXX),$(BUILD)/hosts/host-cpp) \
+         $(if $(call pkg,--modversion sqlite3),$(BUILD)/hosts/sqlite_ext.so)
+hosts: $(HOSTS)
+SHARED = -L$(BUILD) -lptlua -Wl,-rpath,'$$ORIGIN/..'
+$(BUILD)/hosts/%: scripts/examples/hosts/%.c $(BUILD)/libptlua.a
+	@mkdir -p $(@D)
+	$(call say,cc)$(CC) $(WARN) $(HOST_FLAGS) -o $@ $< $(BUILD)/libptlua.a -llua5.4 $(LIBS)
+$(BUILD)/hosts/%-cpp: scripts/examples/hosts/%.cpp $(BUILD)/libptlua.so
+	@mkdir -p $(@D)
+	$(call say,c++)$(CXX) -std=c++17 -Wall -Wextra -Werror $(HOST_FLAGS) -o $@ $< $(SHARED) $(LIBS)
+$(BUILD)/hosts/%.so: scripts/examples/hosts/%.c $(BUILD)/libptlua.so
+	@mkdir -p $(@D)
+	$(call say,cc)$(CC) $(WARN) $(HOST_FLAGS) -fPIC -shared -fvisibility=hidden -o $@ $< $(SHARED)
+$(BUILD)/bench/serve_load: scripts/bench/serve_load.c
+	@mkdir -p $(@D)
+	$(call say,cc)$(CC) $(WARN) -O2 -o $@ $< -lpthread
 
 # The manual and the reference: Markdown, one HTML page, definitions for LuaLS; the man page and the completion of shells.
 docs: all
@@ -374,7 +394,8 @@ help:
 	  'make test-peers   samples of PyTorch and random calls beside it (optional)' \
 	  'make lint         luacheck and clang-format alone;  make format  fixes the latter' \
 	  'make bench        speed, and shares of what the machine can do (PATTERN=softmax);  make bench-peers  beside PyTorch (PYTHON=...)' \
-	  'make docs         build/docs: index.html (manual and reference), reference.md, pt.d.lua for editors, ptlua.1' \
+	  'make hosts        build/hosts: the examples of scripts/examples/hosts' \
+  'make docs         build/docs: index.html (manual and reference), reference.md, pt.d.lua for editors, ptlua.1' \
 	  'make cuda         build/libptlua_cuda.so, where nvcc is; CUDA_ARCHS="80 90 100"' \
 	  'make cuda-report  registers, spills and occupancy of its kernels' \
 	  'make test-cuda    the specs of devices on a GPU;  make bench-cuda  its speed beside PyTorch (DEVICE=cuda)' \
@@ -386,4 +407,4 @@ help:
 	  'make clean'
 
 -include $(wildcard build/sim/*.d build/simcheck/*.d build/cuda/*.d)
--include $(OBJ:.o=.d) $(MAIN:.o=.d) $(SPEC_C:=.d) $(SPEC_CXX:=.d)
+-include $(OBJ:.o=.d) $(MAIN:.o=.d) $(SPEC_C:=.d) $(SPEC_CXX:=.d) $(HOSTS:=.d)
