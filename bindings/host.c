@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "host.h"
 #include "mem.h"
@@ -352,6 +353,38 @@ pt_status pt_vm_run_string(pt_vm *vm, const char *source, size_t length, const c
   return pl_run(vm, run_source, &c);
 }
 
+/* The descriptor of a script is closed with this box, whatever is raised meanwhile. */
+static int close_script(lua_State *L) {
+  int *fd = lua_touserdata(L, 1);
+  if (*fd >= 0) close(*fd);
+  *fd = -1;
+  return 0;
+}
+
+/* luaL_loadfilex for text, of a file that the host opens. */
+static int load_opened(lua_State *L, const char *path) {
+  int *fd = lua_newuserdatauv(L, sizeof *fd, 0), box = lua_gettop(L);
+  int64_t size = 0;
+  *fd = -1;
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, close_script);
+  lua_setfield(L, -2, "__close");
+  lua_setmetatable(L, -2);
+  lua_toclose(L, -1);
+  if ((*fd = pti_file_open(path, &size)) < 0) return pl_raise(L);
+  char *text = lua_newuserdatauv(L, (size_t)size + 1, 0);
+  if (!pti_file_read(*fd, path, text, size, 0)) return pl_raise(L);
+  lua_closeslot(L, box);
+  const char *at = text, *end = text + size;
+  if (size >= 3 && memcmp(at, "\xEF\xBB\xBF", 3) == 0) at += 3;
+  if (at < end && *at == '#') at += strcspn(at, "\n"); /* a line for the shell */
+  text[size] = 0;
+  int status = pl_load_text(L, at, (size_t)(end - at), lua_pushfstring(L, "@%s", path));
+  lua_replace(L, box);
+  lua_settop(L, box);
+  return status;
+}
+
 static int run_path(lua_State *L) {
   const chunk *c = lua_touserdata(L, 1);
   lua_createtable(L, c->argc, 1);
@@ -362,7 +395,9 @@ static int run_path(lua_State *L) {
     lua_rawseti(L, -2, i + 1);
   }
   lua_setglobal(L, "arg");
-  int status = luaL_loadfilex(L, c->name, "t"); /* no binary chunks: they can crash the program */
+  bool opened = c->name && pl_limits_of(L)->files.open;
+  int status = opened ? load_opened(L, c->name)
+                      : luaL_loadfilex(L, c->name, "t"); /* binary chunks can crash the program */
   if (status == LUA_ERRFILE) pti_fail(PT_EIO, "%s", lua_tostring(L, -1));
   if (status != LUA_OK) return lua_error(L);
   luaL_checkstack(L, c->argc, "too many arguments");

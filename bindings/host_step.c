@@ -1,6 +1,7 @@
 /* host_step.c: pt_vm_start and pt_vm_step: a function of a script that runs a little at a time, within the frames of a game.
    It runs as a coroutine with a hook that looks at the clock and yields when what comes next would not fit: after as
-   many instructions as take about LOOK, however long the ops between them are. */
+   many instructions as take about LOOK, however long the ops between them are. It never yields within the library's
+   own scripts: between two steps the host may call the script, which is to find the library as it left it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@ typedef struct pl_task {
       longest; /* when the clock was looked at, and the longest time between two looks of late */
   double end;
   bool over, runs;
+  bool due;         /* yields as soon as it is back in the script's own code */
   pti_thread modes; /* those that the script has set, until it goes on */
 } pl_task;
 
@@ -38,18 +40,33 @@ static void adapt(lua_State *L, pl_task *t, double gap) {
   lua_sethook(L, slice, LUA_MASKCOUNT, t->count);
 }
 
+static bool in_library(lua_State *L, lua_Debug *ar) {
+  return lua_getinfo(L, "S", ar) && strncmp(ar->source, "=[pt]", 5) == 0;
+}
+
+/* Looks at each instruction until it may yield. */
+static void yield_soon(lua_State *L, lua_Debug *ar, pl_task *t) {
+  bool may = lua_isyieldable(L), due = may && in_library(L, ar);
+  if (due != t->due) lua_sethook(L, slice, LUA_MASKCOUNT, due ? 1 : t->count);
+  t->due = due;
+  if (may && !due) lua_yield(L, 0);
+}
+
 static void slice(lua_State *L, lua_Debug *ar) {
   pt_vm *vm = pl_current_vm();
   pl_task *t = vm ? vm->task : NULL;
-  (void)ar;
   if (t == NULL || lua_gethookcount(L) == 0) return;
   pl_charge(L, lua_gethookcount(L));
+  if (t->due && L == t->co) {
+    yield_soon(L, ar, t);
+    return;
+  }
   double now = pt_clock(), gap = now - t->last;
   t->last = now;
   t->longest = gap > t->longest ? gap : 0.98 * t->longest;
   if (L != t->co) return; /* a coroutine of the script's own goes on to its yield */
   adapt(L, t, gap);
-  if (now + t->longest >= t->end && lua_isyieldable(L)) lua_yield(L, 0);
+  if (now + t->longest >= t->end) yield_soon(L, ar, t);
 }
 
 /* ---- start ---- */
@@ -118,6 +135,7 @@ static int run_step(lua_State *L) {
   int status, n;
   take_modes(&t->modes);
   t->runs = true;
+  t->due = false;
   lua_State *before = atomic_exchange(&vm->running, t->co);
   lua_sethook(t->co, slice, LUA_MASKCOUNT, t->count);
   do {
@@ -139,8 +157,11 @@ int pt_vm_step(pt_vm *vm, int64_t budget_us) {
     pti_fail(PT_EARG, "pt_vm_step: there is no vm, nothing was started, or the budget is negative");
     return -1;
   }
+  double budget = 1e-6 * (double)budget_us;
   vm->task->last = now;
-  vm->task->end = now + 1e-6 * (double)budget_us;
+  vm->task->end = now + budget;
+  /* What does not fit anyway, or was the system's doing, is no reason to wait for something shorter. */
+  if (vm->task->longest > budget) vm->task->longest = 0.5 * budget;
   pt_status code = pl_run(vm, run_step, vm);
   bool more = code == PT_OK && !vm->task->over;
   if (!more) pl_free_task(vm);

@@ -246,12 +246,23 @@ static void callbacks(void) {
           "pt.save({x = pt.ones(3)}, 'x.safetensors') assert(pt.load('x.safetensors').x:sum():item() == 3)") ==
       PT_OK);
   CHECK(run(vm, "pt.load('/etc/passwd')") == PT_EIO && run(vm, "pt.load('../x')") == PT_EIO);
+  FILE *script = fdopen(open_file(NULL, "script.lua", PT_OPEN_WRITE), "w");
+  CHECK(script &&
+        fputs("#!/usr/bin/env ptlua\nran = arg[0] .. ... .. arg[1]\nreturn nil .. 1\n", script) >
+            0 &&
+        fclose(script) == 0);
+  CHECK(pt_vm_run_file(vm, "script.lua", 1, (const char *[]){"x"}) == PT_ELUA &&
+        strcmp(pt_vm_error_line(vm), "script.lua:3") == 0);
+  CHECK(run(vm, "assert(ran == 'script.luaxx')") == PT_OK);
+  CHECK(pt_vm_run_file(vm, "/etc/hostname", 0, NULL) == PT_EIO); /* there, but not for this vm */
   int64_t before = given;
   CHECK(run(vm, "big = pt.ones(1000000)") == PT_OK && given >= before + 4000000);
   pt_vm_close(vm);
   CHECK(given == 0);
   char file[256];
   snprintf(file, sizeof file, "%s/x.safetensors", folder);
+  CHECK(unlink(file) == 0);
+  snprintf(file, sizeof file, "%s/script.lua", folder);
   CHECK(unlink(file) == 0 && rmdir(folder) == 0);
 }
 
@@ -298,12 +309,32 @@ static void threads(void) {
   }
 }
 
+/* Between two steps the library is whole, wherever the task was stopped: also while a part of it is loaded. */
+static void call_after(int steps, int64_t idle) {
+  static const char code[] =
+      "function task(n) for _ = 1, n do end return pt.nn.functional.conv1d(pt.ones(1, 1, 4), pt.ones(1, 1, 2)) end\n"
+      "function other() return pt.nn.functional.relu(pt.ones(1)) end";
+  pt_vm *vm = pt_vm_open(NULL);
+  int more = 1;
+  CHECK(run(vm, code) == PT_OK && pt_vm_start(vm, "task", "i", idle) == PT_OK);
+  for (int i = 0; more == 1 && i < steps; i++) more = pt_vm_step(vm, 0);
+  CHECK(more >= 0 && pt_vm_call(vm, "other", "") == PT_OK);
+  while (more == 1) more = pt_vm_step(vm, 1000);
+  CHECK(more == 0);
+  pt_vm_close(vm);
+}
+
+static void steps_and_calls(void) {
+  for (int i = 0; i < 100 && failures == 0; i++) call_after(1 + i % 5, 3 * (i / 5));
+}
+
 int main(void) {
   pt_scope scope = pt_scope_begin();
   values();
   functions();
   tensors();
   steps();
+  steps_and_calls();
   callbacks();
   limits();
   threads();
