@@ -43,11 +43,9 @@ static atomic_bool limit_chosen; /* by PT_NUM_THREADS or pt_set_num_threads */
 static atomic_int busy;
 static atomic_uint news;         /* grows when there may be something to join */
 static atomic_int asleep, asked; /* helpers that sleep; helpers that were created, or tried to be */
-static atomic_bool ending;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows, and sleeping */
 static pthread_cond_t wake = PTHREAD_COND_INITIALIZER, left = PTHREAD_COND_INITIALIZER;
-static pthread_t helpers[MAX_THREADS];
 static int nhelper;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -201,18 +199,19 @@ static void await_news(unsigned seen) {
   if (atomic_load(&news) != seen) return;
   pthread_mutex_lock(&lock);
   atomic_fetch_add(&asleep, 1);
-  while (atomic_load(&news) == seen && !atomic_load(&ending)) pthread_cond_wait(&wake, &lock);
+  while (atomic_load(&news) == seen) pthread_cond_wait(&wake, &lock);
   atomic_fetch_sub(&asleep, 1);
   pthread_mutex_unlock(&lock);
 }
 
-static void *helper(void *unused) {
+/* Never ends: the library is linked so that it stays in the process. */
+_Noreturn static void *helper(void *unused) {
+  (void)unused;
   here.inside = true;
-  while (!atomic_load(&ending)) {
+  for (;;) {
     unsigned seen = atomic_load(&news);
     if (!help()) await_news(seen);
   }
-  return unused;
 }
 
 /* The child of a fork has this thread only: nothing is published, nobody sleeps, helpers are made
@@ -226,7 +225,6 @@ static void after_fork(void) {
   atomic_store(&busy, here.worker > 0);
   atomic_store(&asleep, 0);
   atomic_store(&asked, 0);
-  atomic_store(&ending, false);
   nhelper = 0;
   here.inside = false;
 }
@@ -239,28 +237,11 @@ static void make_helpers(int wanted) {
   sigset_t all, old;
   sigfillset(&all);
   pthread_mutex_lock(&lock);
-  if (!atomic_load(&ending)) {
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    while (nhelper < wanted && pthread_create(&helpers[nhelper], NULL, helper, NULL) == 0)
-      nhelper++;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    atomic_store(&asked, wanted);
-  }
-  pthread_mutex_unlock(&lock);
-}
-
-void pti_pool_shutdown(void) {
-  pthread_mutex_lock(&lock);
-  bool mine = !atomic_exchange(&ending, true);
-  atomic_fetch_add(&news, 1);
-  pthread_cond_broadcast(&wake);
-  pthread_mutex_unlock(&lock);
-  if (!mine) return;
-  for (int i = 0; i < nhelper; i++) pthread_join(helpers[i], NULL);
-  pthread_mutex_lock(&lock);
-  nhelper = 0;
-  atomic_store(&asked, 0);
-  atomic_store(&ending, false);
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  for (pthread_t t; nhelper < wanted && pthread_create(&t, NULL, helper, NULL) == 0; nhelper++)
+    pthread_detach(t);
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  atomic_store(&asked, wanted);
   pthread_mutex_unlock(&lock);
 }
 

@@ -33,8 +33,4 @@ bool pti_core_free(void);
 /* As pt_set_num_threads, unless it or PT_NUM_THREADS has already set the number. */
 void pti_share_threads(int n);
 
-/* Ends the engine's threads; the next loop makes new ones. For hosts and leak checkers that want
-   none left. */
-void pti_pool_shutdown(void);
-
 #endif
