@@ -210,8 +210,9 @@ static pt_tensor *folded(pt_tensor *x, const int64_t *lead, int nlead) {
 }
 
 /* Leading dims that broadcast: the same over folded ones. */
-static pt_tensor *broadcast_attention(const scaled_dot_product_attention_args *args) {
-  pt_tensor *x[] = {args->query, args->key, args->value, args->attn_mask}, lead[4];
+static pt_tensor *broadcast_attention(pt_tensor *const *qkv,
+                                      const scaled_dot_product_attention_args *args) {
+  pt_tensor *x[] = {qkv[0], qkv[1], qkv[2], args->attn_mask}, lead[4];
   const pt_tensor *each[4];
   int64_t size[PT_MAX_DIM];
   int n = 0, nd;
@@ -237,6 +238,22 @@ static pt_tensor *broadcast_attention(const scaled_dot_product_attention_args *a
   return pt_reshape(y, size, nd + 2);
 }
 
+/* x (..., heads, length, width) with each head as often as it takes to have `heads`; NULL where they do not divide. */
+static pt_tensor *with_heads(pt_tensor *x, int64_t heads) {
+  int64_t size[PT_MAX_DIM], own = x->size[x->nd - 3];
+  if (own == heads) return x;
+  if (own == 0 || heads % own != 0) return NULL;
+  int lead = x->nd - 3;
+  memcpy(size, x->size, (size_t)lead * sizeof *size);
+  size[lead] = own;
+  size[lead + 1] = heads / own;
+  memcpy(size + lead + 2, x->size + lead + 1, 2 * sizeof *size);
+  pt_tensor *wide = pt_expand(pt_unsqueeze(x, -3), size, x->nd + 1);
+  size[lead] = heads;
+  memcpy(size + lead + 1, x->size + lead + 1, 2 * sizeof *size);
+  return pt_reshape(wide, size, x->nd);
+}
+
 pt_tensor *scaled_dot_product_attention_run(const scaled_dot_product_attention_args *args) {
   pt_tensor *q = args->query, *k = args->key, *v = args->value, *mask = args->attn_mask,
             *x[3] = {q, k, v};
@@ -249,14 +266,21 @@ pt_tensor *scaled_dot_product_attention_run(const scaled_dot_product_attention_a
   }
   bool causal = args->is_causal, grouped = args->enable_gqa;
   bool four = q->nd == 4 && k->nd == 4;
-  if (grouped ? !four || v->nd != 4
-              : four && q->size[1] != k->size[1] && q->size[1] != 1 && k->size[1] != 1) {
+  bool differ = !grouped && four && q->size[1] != k->size[1] && q->size[1] != 1 && k->size[1] != 1;
+  if (grouped && !(four && v->nd == 4)) {
+    int64_t heads = q->nd > 2 ? q->size[q->nd - 3] : 0;
+    differ = !heads || k->nd < 3 || v->nd < 3 || !(x[1] = k = with_heads(k, heads)) ||
+        !(x[2] = v = with_heads(v, heads));
+    grouped = false;
+  }
+  if (differ) {
     return pti_fail(
         PT_ESHAPE,
-        "%s: query [%s], key [%s]: their heads differ; enable_gqa shares those of 4-d keys", name,
-        pti_shape_text(q), pti_shape_text(k));
+        "%s: query [%s], key [%s], value [%s]: their heads (dim -3) differ; with enable_gqa those of key "
+        "and value must divide those of query",
+        name, pti_shape_text(q), pti_shape_text(args->key), pti_shape_text(args->value));
   }
-  if (!grouped && (q->nd > 4 || !same_lead(x))) return broadcast_attention(args);
+  if (!grouped && (q->nd > 4 || !same_lead(x))) return broadcast_attention(x, args);
   if (mask && causal)
     return pti_fail(PT_EARG, "%s: give attn_mask or is_causal, not both", args->op->name);
   double scale = args->scale->given ? args->scale->f : 1 / sqrt((double)q->size[q->nd - 1]);

@@ -512,6 +512,19 @@ pt_tensor *masked_fill_complex(const pt_op *op, const pt_arg *arg) {
   return choose(arg[1].t, to(value, x->dtype), x);
 }
 
+/* softmax, log_softmax: of the real part, as every conversion to a real dtype takes it. */
+pt_tensor *real_part_complex(const pt_op *op, const pt_arg *arg) {
+  pt_tensor *out[PTI_MAX_OUT];
+  pt_arg real[] = {{.t = NULL, .given = true}, arg[1], arg[2]};
+  if (!arg[2].given || pti_is(arg[2].i, PTI_COMPLEX)) {
+    return pti_fail(PT_EDTYPE,
+                    "%s: complex tensors are not supported; a real dtype takes the real part",
+                    op->name);
+  }
+  real[0].t = pt_real(arg[0].t);
+  return real[0].t && pti_call(op, real, out) ? out[0] : NULL;
+}
+
 /* sum, mean, cumsum: over the same dims of the real view. */
 pt_tensor *over_dims_complex(const pt_op *op, const pt_arg *arg) {
   pt_tensor *x = arg[0].t, *out[PTI_MAX_OUT];

@@ -129,8 +129,9 @@ bool bmm_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 /* x (..., i) as (n, i), a copy where its strides allow no view. */
 static pt_tensor *as_rows(pt_tensor *x) {
   if (x == NULL || x->nd == 2) return x;
-  return pt_reshape(x, (int64_t[]){x->numel / pti_max64(x->size[x->nd - 1], 1), x->size[x->nd - 1]},
-                    2);
+  int64_t rows = 1;
+  for (int d = 0; d < x->nd - 1; d++) rows *= x->size[d];
+  return pt_reshape(x, (int64_t[]){rows, x->size[x->nd - 1]}, 2);
 }
 
 static bool linear_fits(const char *op, const pt_tensor *x, const pt_tensor *w,

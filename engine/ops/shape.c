@@ -60,9 +60,9 @@ bool view_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 pt_tensor *reshape_run(const reshape_args *args) {
   pt_tensor *x = args->x;
   int64_t size[PT_MAX_DIM], stride[PT_MAX_DIM];
-  if (!fill_in_sizes(args->op->name, x, args->size, size)) return NULL;
-  if (!pti_view_strides(x, size, args->size->n, stride)) x = pt_clone(x);
-  return pt_view(x, size, args->size->n);
+  if (!fill_in_sizes(args->op->name, x, args->shape, size)) return NULL;
+  if (!pti_view_strides(x, size, args->shape->n, stride)) x = pt_clone(x);
+  return pt_view(x, size, args->shape->n);
 }
 
 pt_tensor *flatten_run(const flatten_args *args) {

@@ -177,20 +177,21 @@ local function finite(name, numbers)
   end
 end
 
--- Start, end, step and dtype of a range, as integers where the dtype is one of integers.
-local function range_ends(name, first, last, step, dtype)
-  finite(name, { start = first, ["end"] = last, step = step })
-  if not dtype then
-    local whole = math.type(first) == "integer" and math.type(last) == "integer" and math.type(step) == "integer"
-    dtype = whole and core.dtypes.int64 or core.get_default_dtype()
-  end
-  if not dtype.is_floating_point then -- towards 0, as every conversion of numbers to integers
-    first, last, step = math.tointeger(first - math.fmod(first, 1)), math.tointeger(last - math.fmod(last, 1)),
-      math.tointeger(step - math.fmod(step, 1))
-    if not (first and last and step) then fail("%s: start, end and step must lie within int64", name) end
-  end
+-- Whether all three are integers; and the dtype of their range, where none is given.
+local function range_kind(name, first, last, step, dtype)
+  finite(name, { start = first, stop = last, step = step })
   if step == 0 then fail("%s: step is 0", name) end
-  return first, last, step, dtype
+  local whole = math.type(first) == "integer" and math.type(last) == "integer" and math.type(step) == "integer"
+  return whole, dtype or whole and core.dtypes.int64 or core.get_default_dtype()
+end
+
+-- n numbers from first in steps of step, which are cut to integers where the dtype is one of integers.
+local function counted(name, n, first, step, dtype, device, requires_grad)
+  if not dtype.is_floating_point then
+    first, step = math.tointeger(first - math.fmod(first, 1)), math.tointeger(step - math.fmod(step, 1))
+    if not (first and step) then fail("%s: start and step must lie within int64", name) end
+  end
+  return with_grad(sequence(n, first, step, dtype, device or core.get_default_device()), requires_grad)
 end
 
 --- As PyTorch's: values from start (0) up to the end, which is excluded. For positions there is `range`.
@@ -198,13 +199,13 @@ define("arange", "start:n stop:n? step:n=1" .. OPTIONS,
   "start (0) up to stop, which is not among them, in steps of step: arange(5) is 0 to 4; arange(0, 1, 0.25)",
   function(first, last, step, dtype, device, requires_grad)
     if not last then first, last = 0, first end
-    first, last, step, dtype = range_ends("arange", first, last, step, dtype)
+    local whole
+    whole, dtype = range_kind("arange", first, last, step, dtype)
     if (last - first) * (step > 0 and 1 or -1) < 0 then
       fail("arange: start %s, end %s and step %s: the step leads away from the end", first, last, step)
     end
-    local n = math.type(last - first + step) == "integer" and (last - first + step - (step > 0 and 1 or -1)) // step
-      or math.ceil((last - first) / step)
-    return with_grad(sequence(n, first, step, dtype, device or core.get_default_device()), requires_grad)
+    local n = whole and (last - first + step - (step > 0 and 1 or -1)) // step or math.ceil((last - first) / step)
+    return counted("arange", n, first, step, dtype, device, requires_grad)
   end)
 
 --- As Lua's `for` counts, which is how positions count: pt.range(1, n) is every position of n entries.
@@ -214,10 +215,10 @@ define("range", "start:n stop:n? step:n=1" .. OPTIONS,
     if not last then
       fail("range: stop is missing: pt.range(1, %s) are positions, pt.arange(%s) counts from 0", first, first)
     end
-    first, last, step, dtype = range_ends("range", first, last, step, dtype)
-    local n = (last - first) // step + 1 -- exact where they are integers
-    if dtype.is_floating_point then n = math.floor((last - first) / step + 1e-9) + 1 end -- in spite of rounding
-    return with_grad(sequence(math.max(0, n), first, step, dtype, device or core.get_default_device()), requires_grad)
+    local whole
+    whole, dtype = range_kind("range", first, last, step, dtype)
+    local n = whole and (last - first) // step + 1 or math.floor((last - first) / step + 1e-9) + 1 -- despite rounding
+    return counted("range", math.max(0, n), first, step, dtype, device, requires_grad)
   end)
 
 -- A number, or the number in a tensor of one element.
@@ -321,13 +322,16 @@ local randint = signature("randint", "low:i high:i size:I*" .. DRAWN .. " -> res
 define("randint", "low... high... size... options...",
   "random integers from low (0) up to high, which is never drawn: randint(6, {3}), randint(1, 7, {3})",
   function(low, high, ...)
-    if type(high) == "table" then return randint(nil, 0, low, high, ...) end
+    if type(high) == "table" and high.high == nil then return randint(nil, 0, low, high, ...) end
     return randint(nil, low, high, ...)
   end)
 
-define("randint_like", "x:T low:i high:i?" .. DRAWN,
+define("randint_like", "x:T low:i? high:i?" .. DRAWN,
   "random integers from low (0) up to high, which is never drawn, in the shape of x",
   function(x, low, high, dtype, device, requires_grad, g)
+    if not low then low = 0
+    elseif not high then low, high = 0, low end
+    if not high then fail("randint_like: high is missing, an integer") end
     low, high = bounds("randint_like", low, high)
     return with_grad(draw(g, blank("randint_like", x.shape, dtype, device, x), "int", low, high), requires_grad)
   end)
@@ -340,6 +344,10 @@ define("randperm", "n:i" .. DRAWN, "the positions 1 to n in random order",
     return with_grad(x, requires_grad)
   end)
 
+local function spread_of(name, std)
+  if not (std >= 0) then fail("%s: std is %s, but must be 0 or more", name, std) end
+end
+
 define("normal", "mean:A std:A=1 size:S?" .. DRAWN,
   "random numbers of a normal distribution; mean and std are numbers (with a size) or tensors",
   function(mean, std, size, dtype, device, requires_grad, g)
@@ -348,6 +356,7 @@ define("normal", "mean:A std:A=1 size:S?" .. DRAWN,
     end
     local like = core.is_tensor(mean) and mean or core.is_tensor(std) and std
     if like then return draw(g, made.functions.empty_like(mean + 0 * std), "normal", 0, 1) * std + mean end
+    spread_of("normal", std)
     local x = blank("normal", type(size) == "number" and { size } or size or {}, dtype, device)
     return with_grad(draw(g, x, "normal", mean, std), requires_grad)
   end)
@@ -360,7 +369,9 @@ drawing("uniform_", "x:T from:n=0 to:n=1", "random numbers, uniform in [from, to
 end)
 
 drawing("normal_", "x:T mean:n=0 std:n=1", "random numbers of a normal distribution", function(x, mean, std, g)
-  return draw(g, x, "normal", mean, std)
+  spread_of("normal_", std)
+  if x.dtype.is_complex and mean ~= 0 then return random(g, x, "normal", 0, std):add_(mean) end
+  return random(g, x, "normal", mean, std)
 end)
 
 --- A tensor of zeros and ones, where x holds the probabilities of ones.

@@ -315,7 +315,8 @@ local function tolerances(x, atol, rtol)
 end
 
 -- A tolerance as a number, where it is one, or as a function of the number of a matrix in a batch.
-local function tolerance_of(v, x)
+local function tolerance_of(op, name, v, x)
+  if type(v) == "boolean" then fail("linalg.%s: %s must be a tensor or a number, got %s", op, name, v) end
   if not core.is_tensor(v) then return v end
   if v:numel() == 1 then return v:item() end
   local list = v:expand(leading(x, 2)):reshape(-1):tolist()
@@ -323,8 +324,8 @@ local function tolerance_of(v, x)
 end
 
 -- fn(x, atol, rtol), for each matrix of its own where there is a tolerance for each.
-local function each_tolerance(x, atol, rtol, call)
-  atol, rtol = tolerance_of(atol, x), tolerance_of(rtol, x)
+local function each_tolerance(op, x, atol, rtol, call)
+  atol, rtol = tolerance_of(op, "atol", atol, x), tolerance_of(op, "rtol", rtol, x)
   if type(atol) ~= "function" and type(rtol) ~= "function" then return call(x, tolerances(x, atol, rtol)) end
   local matrices, results = x:reshape(-1, x:size(-2), x:size(-1)), {}
   for i = 1, matrices:size(1) do
@@ -339,11 +340,10 @@ add("pinv", "x:T atol:A? rtol:A? hermitian:b=false",
   "the pseudo-inverse; singular values up to max(atol, rtol times the largest) count as 0; tensors: for each matrix",
   function(x, atol, rtol, hermitian)
     need_matrix("pinv", x)
-    if hermitian then
-      x = symmetric(x)
-      if needs_grad(x) then x = (x + adjoint_of(x)) / 2 end
-    end
-    return each_tolerance(x, atol, rtol, fn "linalg_pinv")
+    if type(rtol) == "boolean" then atol, rtol, hermitian = nil, atol, rtol end -- (x, rcond, hermitian), an older form
+    -- One triangle is read; the gradient is that of any matrix.
+    if hermitian then x = needs_grad(x) and x + (symmetric(x:detach()) - x:detach()) or symmetric(x) end
+    return each_tolerance("pinv", x, atol, rtol, fn "linalg_pinv")
   end)
 
 add("matrix_rank", "x:T atol:A? rtol:A? hermitian:b=false", "how many singular values are not zero",
@@ -351,6 +351,9 @@ add("matrix_rank", "x:T atol:A? rtol:A? hermitian:b=false", "how many singular v
     need_matrix("matrix_rank", x)
     if type(rtol) == "boolean" then rtol, hermitian = nil, rtol end -- (x, tol, hermitian), an older form
     x = x:detach()
+    for name, v in pairs { atol = atol, rtol = rtol } do
+      if type(v) == "boolean" then fail("linalg.matrix_rank: %s must be a tensor or a number, got %s", name, v) end
+    end
     if x:numel() == 0 then return core.empty(leading(x, 2), core.dtypes.int64, x.device):zero_() end
     local s = hermitian and linalg.eigvalsh(x):abs() or linalg.svdvals(x)
     atol, rtol = tolerances(x, atol, rtol)
@@ -403,14 +406,17 @@ local function dims_last(op, x, dim)
   return Tensor.movedim(x, at, { -2, -1 }), at
 end
 
+-- The largest along the last dim, 0 where it has no entries.
+local function largest(x) return x:size(-1) > 0 and x:amax(-1) or x:sum(-1) end
+
 local matrix_norms = {
   fro = function(x) return linalg.vector_norm(x, 2, { -2, -1 }) end,
   nuc = function(x) return linalg.svdvals(x):sum(-1) end,
-  [1] = function(x) return x:abs():sum(-2):amax(-1) end,
+  [1] = function(x) return largest(x:abs():sum(-2)) end,
   [-1] = function(x) return x:abs():sum(-2):amin(-1) end,
-  [2] = function(x) return linalg.svdvals(x):amax(-1) end,
+  [2] = function(x) return largest(linalg.svdvals(x)) end,
   [-2] = function(x) return linalg.svdvals(x):amin(-1) end,
-  [math.huge] = function(x) return x:abs():sum(-1):amax(-1) end,
+  [math.huge] = function(x) return largest(x:abs():sum(-1)) end,
   [-math.huge] = function(x) return x:abs():sum(-1):amin(-1) end,
 }
 

@@ -10,7 +10,7 @@ from samples import Call, Skip, compare, spread, with_grad
 # Inputs of forward, from 0, and parameters of constructors that hold positions.
 IDS = {"NLLLoss": {1}, "CrossEntropyLoss": {1}, "MultiMarginLoss": {1}, "MultiLabelMarginLoss": {1}, "CTCLoss": {1},
        "Embedding": {0}}
-ID_OPTIONS = {"blank", "padding_idx"}
+ID_OPTIONS = {"blank", "padding_idx", "ignore_index"}
 STEPS = 5
 # Options that choose an implementation and change no value.
 IMPLEMENTATIONS = {"foreach", "fused", "capturable", "differentiable"}
@@ -78,6 +78,10 @@ def one_module(record, process, info, name, sample, dtype, training):
         module = info.module_cls(*made.args, **{**made.kwargs, **factory(info, dtype)}).to(dtype).train(training)
         inputs = with_grad(tuple(sample.forward_input.args), 1)
         options = {k: with_grad(v, 1) for k, v in sample.forward_input.kwargs.items()}
+        for name_of in list(inspect.signature(module.forward).parameters)[len(inputs):]:  # inputs have places, not names
+            if not isinstance(options.get(name_of), torch.Tensor):
+                break
+            inputs += (options.pop(name_of),)
         draws = training and any(getattr(m, "p", 0) or getattr(m, "dropout", 0) for m in module.modules()
                                  if isinstance(getattr(m, "p", 0), float))
         if draws:

@@ -27,6 +27,7 @@ IDS_OF = {
     "self": {"nn.functional.one_hot", "bincount"},
     "padding_idx": {"nn.functional.embedding", "nn.functional.embedding_bag"},
     "offsets": {"nn.functional.embedding_bag"},
+    "ignore_index": {"nn.functional.nll_loss", "nn.functional.cross_entropy"},
 }
 # Results that are positions: by place, from 1.
 ID_RESULTS = {
@@ -44,7 +45,7 @@ ID_RESULTS_IF = {
     "where": lambda args, kwargs: len(args) == 1,
 }
 # Parameters of PyTorch's past.
-PAST = {"size_average", "reduce", "_stacklevel"}
+PAST = {"size_average", "reduce", "_stacklevel", "rcond"}
 
 # Functions that draw: their results agree in dtype and shape alone.
 RANDOM = {
@@ -63,6 +64,14 @@ ORDER = {
 }
 # Operators of the table that call more than their name says; they are left out.
 LEFT_OUT = {"linalg.pinv.singular", "zero_", "resize_", "resize_as_"}
+# Operators of the table that are methods.
+METHODS = {"normal.in_place": ":normal_"}
+# Parameters that have another name here: those that are words of Lua, and overloads that are one parameter here.
+RENAMED = {
+    **{(name, "end"): "stop" for name in ("arange", "linspace", "logspace")},
+    **{("tensor_split", name): "indices_or_sections" for name in ("indices", "sections", "tensor_indices_or_sections")},
+    ("searchsorted", "self"): "input",
+}
 # What a method is called in Lua.
 SPELLED = {":repeat": '["repeat"]'}
 # Results of PyTorch beyond the first so many are not asked for.

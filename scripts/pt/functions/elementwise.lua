@@ -4,9 +4,10 @@ local core = require "pt.core"
 local fail = require "pt.fail"
 local signature = require "pt.signature"
 
-local define, made, alias, inplace = require "pt.define"()
+local define, made, alias, inplace, method = require "pt.define"()
 local functions = made.functions
-local rows = define.fronts { "add", "sub", "div", "round" } -- with alpha, rounding_mode, decimals
+-- with alpha, rounding_mode, decimals; lerp with names for its operands, polygamma as a method of x
+local rows = define.fronts { "add", "sub", "div", "round", "lerp", "polygamma" }
 local where, divide, round = core.fn "where", rows.div, rows.round
 local result_type = require "pt.functions.convert".functions.result_type
 
@@ -72,18 +73,32 @@ alias("divide", "div")
 
 -- ---- arithmetic with a factor ----
 
+--- x times alpha, a number or a tensor of one; only bools have true and false as a factor.
+---@param name string of the function, for messages
+---@param x pt.Tensor
+---@param alpha number|boolean|pt.Tensor
+---@return pt.Tensor
+function made.times(name, x, alpha)
+  if type(alpha) ~= "boolean" then return x * alpha end
+  if x.dtype ~= core.dtypes.bool then
+    fail("%s: alpha is %s, but a factor of %s must be a number", name, alpha, tostring(x.dtype))
+  end
+  return alpha and x or x:zero()
+end
+
 -- add and sub as PyTorch has them: other is multiplied by alpha first.
 for name, sign in pairs { add = "plus", sub = "minus" } do
   for _, suffix in ipairs { "", "_" } do
     local plain = rows[name .. suffix]
-    local text = "x:A other:A alpha:n=1" .. (suffix == "" and " -> result:T" or "")
+    local text = "x:A other:A alpha:A=1" .. (suffix == "" and " -> result:T" or "")
     local with_alpha = signature(name .. suffix, text, function(_, x, other, alpha)
       if alpha == 1 or not core.is_tensor(other) then
         if type(other) == "boolean" then fail("%s%s: other is %s, but alpha wants a number", name, suffix, other) end
+        if type(alpha) == "boolean" then fail("%s%s: alpha is %s, but must be a number", name, suffix, alpha) end
         return plain(x, alpha == 1 and other or other * alpha)
       end
       local dtype = result_type(x, other)
-      other = other:to_dtype(dtype) * alpha
+      other = made.times(name .. suffix, other:to_dtype(dtype), alpha)
       return plain(x, dtype == core.dtypes.bool and other:to_dtype(dtype) or other)
     end)
     local fn = define(name .. suffix, "x:A... other:A... options...", "x " .. sign .. " alpha (1) times other",
@@ -96,10 +111,23 @@ for name, sign in pairs { add = "plus", sub = "minus" } do
 end
 alias("subtract", "sub")
 
-define("rsub", "x:T other:A alpha:n=1", "other minus alpha (1) times x", function(x, other, alpha)
-  if alpha ~= 1 then x = x * alpha end
+define("rsub", "x:T other:A alpha:A=1", "other minus alpha (1) times x", function(x, other, alpha)
+  if alpha ~= 1 then x = made.times("rsub", x, alpha) end
   return other - x
 end)
+
+for _, suffix in ipairs { "", "_" } do
+  local name = "lerp" .. suffix
+  define(name, "x:T end:A weight:A", "x plus weight times (end - x)",
+    function(x, last, weight) return (rows[name](x, last, weight)) end)
+end
+
+-- The order comes first, as in mathematics; x comes first where it is a method.
+define("polygamma", "n:A x:T", "the n-th derivative of digamma at x",
+  function(n, x) return (rows.polygamma(n, x)) end)
+method("polygamma", "x:T n:A", "the n-th derivative of digamma at x",
+  function(x, n) return (rows.polygamma(n, x)) end)
+inplace "polygamma"
 
 -- ---- bits ----
 
@@ -128,7 +156,8 @@ define("ldexp", "x:T other:A", "x times 2 to the power other", function(x, other
   if type(other) == "boolean" then other = other and 1 or 0 end
   if not core.is_tensor(other) then return x * 2.0 ^ other end
   local dtype = result_type(x, other)
-  return x * other:to_dtype(dtype.is_floating_point and dtype or core.get_default_dtype()):exp2()
+  local inexact = dtype.is_floating_point or dtype.is_complex
+  return x * other:to_dtype(inexact and dtype or core.get_default_dtype()):exp2()
 end)
 inplace "ldexp"
 

@@ -395,8 +395,8 @@ define("bucketize", "x:A boundaries:T out_int32:b=false right:b=false",
 
 made.methods.bucketize = functions.bucketize
 
-define("searchsorted", "sorted:T values:A right:b=false out_int32:b=false side:s? sorter:T?",
-  "where values would go into sorted lines (last dim) so that they stay sorted; side is left or right, sorter ids "
+define("searchsorted", "sorted:T input:A right:b=false out_int32:b=false side:s? sorter:T?",
+  "where input would go into sorted lines (last dim) so that they stay sorted; side is left or right, sorter ids "
     .. "that sort the lines", function(sorted, values, right, out_int32, side, sorter)
     if side ~= nil and side ~= "left" and side ~= "right" then
       fail("searchsorted: side is left or right, got '%s'", side)

@@ -86,7 +86,9 @@ define.widest("tensordot", "x:T y:T dims:a=2", "sums of products over several di
   if #a ~= #b then fail("tensordot: %d dims of x, but %d of y", #a, #b) end
   local nx, ny, n, shape = {}, {}, 1, {}
   local met = { {}, {} }
-  for i, d in ipairs(a) do
+  for i, d in ipairs(a) do -- a dim of size 1 meets all entries of the other, which are summed then
+    if x:size(d) == 1 and y:size(b[i]) ~= 1 then y = y:sum(b[i], true, y.dtype)
+    elseif y:size(b[i]) == 1 and x:size(d) ~= 1 then x = x:sum(d, true, x.dtype) end
     if x:size(d) ~= y:size(b[i]) then
       fail("tensordot: x %s and y %s: %d ~= %d", tostring(x.shape), tostring(y.shape), x:size(d), y:size(b[i]))
     end
@@ -136,8 +138,16 @@ end)
 
 -- ---- distances and similarities ----
 
-define.float32("cdist", "x:T y:T p:n=2", "p-norms of the differences of all rows of x (..., n, k) and y (..., m, k)",
-  function(x, y, p)
+-- How PyTorch may compute cdist; here it is always by differences, which loses no digits.
+local modes = {
+  use_mm_for_euclid_dist_if_necessary = true, use_mm_for_euclid_dist = true, donot_use_mm_for_euclid_dist = true,
+}
+
+define.float32("cdist", "x:T y:T p:n=2 compute_mode:s?",
+  "p-norms of the differences of all rows of x (..., n, k) and y (..., m, k); compute_mode is PyTorch's and changes "
+    .. "nothing",
+  function(x, y, p, mode)
+    if mode and not modes[mode] then fail("cdist: compute_mode '%s' is none of PyTorch's", mode) end
     return core.Tensor.norm(x:unsqueeze(-2) - y:unsqueeze(-3), p, -1)
   end)
 

@@ -7,6 +7,7 @@ local dims = require "pt.dims"
 local define, made, alias, inplace = require "pt.define"()
 local functions = made.functions
 local where = core.fn "where"
+local result_type = require "pt.functions.convert".functions.result_type
 
 -- ---- extremes ----
 
@@ -153,7 +154,9 @@ define.plain("nanmean", "x:T dim:D? keepdim:b=false dtype:y?", "mean over dims o
 
 define("count_nonzero", "x:T dim:D?", "how many elements are not zero", function(x, dim) return x:ne(0):sum(dim) end)
 
-define("sum_to_size", "x:T size:I", "x summed to a shape that would broadcast to that of x", function(x, size)
+define("sum_to_size", "x:T size:S*", "x summed to a shape that would broadcast to that of x", function(x, size)
+  if type(size) == "number" then size = { size } end
+  if #size == 0 then return x:sum() end
   local lead, over = x.ndim - #size, {}
   for d, n in ipairs(x.shape) do
     local want = d > lead and size[d - lead] or 1
@@ -182,8 +185,9 @@ define.plain("logcumsumexp", "x:T dim:i", "log of the running sums of exp(x) alo
   if not complex and not x.dtype.is_floating_point then x = x:to_dtype(core.get_default_dtype()) end
   dim = dims.at("logcumsumexp", dim, x.ndim)
   if x.ndim == 0 or x:numel() == 0 then return x:clone() end
-  local wide = x:to_dtype(complex and core.dtypes.complex128 or core.dtypes.float64)
-  local seen = complex and wide:detach():real() or wide:detach()
+  if complex then return doubled(x:to_dtype(core.dtypes.complex128), dim):to_dtype(x.dtype) end -- whole turns add up
+  local wide = x:to_dtype(core.dtypes.float64)
+  local seen = wide:detach()
   local nothing = seen:eq(-math.huge) -- its exponential adds nothing, wherever the others are
   local top = seen:amax(dim, true)
   top = top:masked_fill(top:eq(-math.huge), 0)
@@ -336,7 +340,8 @@ define("cov", "x:T correction:i=1 fweights:T? aweights:T?",
   "covariances of variables (rows) over observations (columns), which fweights and aweights weigh",
   function(x, correction, fweights, aweights)
     if is_half(x) then
-      return functions.cov(x:to_dtype(core.dtypes.float32), correction, fweights, aweights):to_dtype(x.dtype)
+      local y = functions.cov(x:to_dtype(core.dtypes.float32), correction, fweights, aweights)
+      return y:to_dtype(aweights and result_type(x, aweights) or x.dtype)
     end
     if x.ndim > 2 then fail("cov: x %s has more than 2 dims", tostring(x.shape)) end
     if not x.dtype.is_complex and not x:is_floating_point() then x = x:to_dtype(core.get_default_dtype()) end
@@ -369,6 +374,7 @@ end)
 
 define.float32("renorm", "x:T p:n dim:i maxnorm:n", "entries of dim scaled down to a p-norm of at most maxnorm",
   function(x, p, dim, maxnorm)
+    if x.ndim < 2 then fail("renorm: x %s must have 2 dims or more", tostring(x.shape)) end
     local others = {}
     for d = 1, x.ndim do
       if d ~= dims.at("renorm", dim, x.ndim) then others[#others + 1] = d end

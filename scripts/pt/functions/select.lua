@@ -8,19 +8,28 @@ local describe = require "pt.signature".describe
 local define, made, _, inplace = require "pt.define"()
 local functions, methods = made.functions, made.methods
 -- where with a condition alone, and a method that begins with x; masked_fill with a mask larger than x; index_add with
--- alpha.
-local ops = define.fronts { "where", "masked_fill", "index_add" }
+-- alpha; nonzero as a list; scatter of numbers under their own name.
+local ops = define.fronts { "where", "masked_fill", "index_add", "nonzero", "scatter" }
 local choose = ops.where
 local sequence = core.fn "sequence"
+local times = require "pt.functions.elementwise".times
 
 -- ---- conditions ----
 
 -- The positions of nonzero elements as a list of id vectors, one for each dim.
 local function by_dim(x)
-  local at, list = x:nonzero(), {}
-  for d = 1, x.ndim do list[d] = at:select(2, d) end
+  local x1 = x.ndim > 0 and x or x:reshape(1) -- a number has the one position 1
+  local at, list = ops.nonzero(x1), {}
+  for d = 1, x1.ndim do list[d] = at:select(2, d) end
   return list
 end
+
+define("nonzero", "x:T as_tuple:b=false",
+  "positions of the nonzero elements, (count, ndim); as_tuple: as a list of ids, one tensor for each dim",
+  function(x, as_tuple)
+    if as_tuple then return by_dim(x) end
+    return (ops.nonzero(x))
+  end)
 
 define("where", "cond:T x... y...",
   "x where cond is true, else y, as a method x:where(cond, y); cond alone: ids of its true elements by dim",
@@ -77,6 +86,7 @@ end)
 define("take_along_dim", "x:T index:T dim:i?", "gather that broadcasts; without dim, of x and index read as rows",
   function(x, index, dim)
     if not dim then return functions.take(x, index:reshape(-1)) end
+    if x.ndim == 0 and index.ndim == 0 then return functions.take(x, index) end
     dim = dims.at("take_along_dim", dim, x.ndim)
     if x.ndim ~= index.ndim then
       fail("take_along_dim: x %s and index %s differ in their number of dims", tostring(x.shape), tostring(index.shape))
@@ -95,6 +105,7 @@ define("index_fill", "x:T dim:i index:T value:A", "x with value in the entries i
   function(x, dim, index, value)
     if x.ndim == 0 then return functions.index_fill(x:reshape(1), dim, index, value):reshape({}) end
     local shape = x.shape
+    if core.is_tensor(value) and value.requires_grad then index = (index:unique()) end -- each entry counts once
     shape[dims.at("index_fill", dim, x.ndim)] = index:numel()
     local fill = core.is_tensor(value) and value:to_dtype(x.dtype) or core.tensor(value, x.dtype, x.device)
     return x:index_copy(dim, index, fill:expand(shape))
@@ -103,10 +114,21 @@ inplace "index_fill"
 
 for _, suffix in ipairs { "", "_" } do
   local name = "index_add" .. suffix
-  define(name, "x:T dim:i index:T source:T alpha:n=1",
+  define(name, "x:T dim:i index:T source:T alpha:A=1",
     "x with alpha (1) times source[i] added to entry index[i] of dim",
     function(x, dim, index, source, alpha)
-      return (ops[name](x, dim, index, alpha == 1 and source or source * alpha))
+      return (ops[name](x, dim, index, alpha == 1 and source or times(name, source, alpha)))
+    end)
+end
+
+-- Where numbers are written, their name is value.
+for _, suffix in ipairs { "", "_" } do
+  local name = "scatter" .. suffix
+  define(name, "x:T dim:i index:T src:A? value:A?", "x with src, or a value, written at index along dim",
+    function(x, dim, index, src, value)
+      if (src == nil) == (value == nil) then fail("%s: takes src or value, and one of them", name) end
+      if src == nil then src = value end
+      return (ops[name](x, dim, index, src))
     end)
 end
 

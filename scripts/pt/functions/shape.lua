@@ -43,11 +43,11 @@ local function lengths_of(op, x, lengths, dim)
   return pieces(x, dim, lengths)
 end
 
-define("split", "x:T split_size:S dim:i=1", "pieces of that size (a number, or a list of sizes) along dim, as views",
+define("split", "x:T split_size_or_sections:S dim:i=1", "pieces of that size (a number, or a list of sizes) along dim, as views",
   function(x, size, dim)
     if type(size) == "table" then return lengths_of("split", x, size, dim) end
     local n, lengths = x:size(dim), {}
-    if size < 1 then fail("split: split_size is %d, but must be 1 or more", size) end
+    if size < 1 then fail("split: split_size_or_sections is %d, but must be 1 or more", size) end
     check_count("split", n // size)
     for start = 1, math.max(n, 1), size do lengths[#lengths + 1] = math.min(size, n - start + 1) end
     return pieces(x, dim, lengths)
@@ -155,12 +155,14 @@ end
 
 local slice = define.fronts({ "slice" }).slice -- with slices as text
 
-define("slice", "x:T... dim... start... stop... step...",
+local slice_dim = define("slice", "x:T dim:i=1 start:i=1 stop:i=-1 step:i=1",
   'entries start to stop (inclusive) of dim, every step-th; or all of x[...] as text: x:slice("1:3, :, -1")',
-  function(x, dim, ...)
-    if type(dim) == "string" and select("#", ...) == 0 then return x[parse(dim)] end
-    return slice(x, dim, ...)
-  end)
+  function(x, ...) return slice(x, ...) end)
+
+function functions.slice(x, dim, ...)
+  if type(dim) == "string" and core.is_tensor(x) and ... == nil then return x[parse(dim)] end
+  return slice_dim(x, dim, ...)
+end
 methods.slice = functions.slice
 
 -- ---- tensors of pieces ----

@@ -83,9 +83,8 @@ define("istft",
     if return_complex and onesided then fail("istft: a one-sided spectrum has no complex signal") end
     local options = { n = n_fft, norm = normalized and "ortho" or "backward" }
     local frames = spectra:transpose(2, 3)
-    if onesided then frames = require "pt.fft".irfft(frames, options)
-    else frames = require "pt.fft".ifft(frames, options) end
-    if not onesided and not return_complex then frames = frames:real() end
+    if return_complex then frames = require "pt.fft".ifft(frames, options)
+    else frames = require "pt.fft".irfft(frames:narrow(3, 1, n_fft // 2 + 1), options) end
     local w = window_of("istft", window, win_length, n_fft, frames.dtype.is_complex and frames:real() or frames)
     local y = overlapped(frames * w, hop)
     local weight = overlapped(w:square():expand(1, frames:size(2), n_fft), hop)

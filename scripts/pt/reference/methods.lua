@@ -98,6 +98,14 @@ false
 > pt.tensor({ 1, 2 }):dot(pt.tensor { 3, 4 })
 tensor(11)
 
+= lerp_
+> pt.tensor({ 0.0, 2.0 }):lerp_(pt.tensor { 10.0, 4.0 }, 0.25)
+tensor([2.5000, 2.5000])
+
+= scatter_
+> pt.zeros(3):scatter_(1, pt.tensor { 2 }, { value = 7 })
+tensor([0., 7., 0.])
+
 = index_add_
 > pt.zeros(3):index_add_(1, pt.tensor { 1, 1 }, pt.tensor { 5.0, 6 })
 tensor([11.,  0.,  0.])

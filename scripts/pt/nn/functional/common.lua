@@ -1,6 +1,7 @@
 --- What several files of nn.functional share: lists of numbers by dim, checks of shapes, reductions of losses.
 
 local fail = require "pt.fail"
+local describe = require "pt.signature".describe
 
 local common = {}
 
@@ -19,7 +20,13 @@ function common.each(op, name, value, nd)
     fail("%s: %s has %d numbers, but takes one, or one for each of %d dims", op, name, #list, nd)
   end
   local out = {}
-  for d = 1, nd do out[d] = list[#list == 1 and 1 or d] end
+  for d = 1, nd do
+    out[d] = list[#list == 1 and 1 or d]
+    if type(out[d]) ~= "number" then
+      fail("%s: %s must be a number, or a list of one for each of %d dims, got %s at entry %d", op, name, nd,
+        describe(out[d]), d)
+    end
+  end
   return out
 end
 
@@ -46,7 +53,11 @@ function common.places(nd)
 end
 
 --- "[2, 3]".
-function common.text(list) return ("[%s]"):format(table.concat(list, ", ")) end
+function common.text(list)
+  local parts = {}
+  for i, v in ipairs(list) do parts[i] = tostring(v) end
+  return ("[%s]"):format(table.concat(parts, ", "))
+end
 
 --- Refuses tensors of different shapes.
 function common.same_shape(op, a, x, b, y)

@@ -5,6 +5,7 @@
 local core = require "pt.core"
 local common = require "pt.nn.functional.common"
 local fail = require "pt.fail"
+local describe = require "pt.signature".describe
 local Function = require("pt.autograd.function").Function
 
 local define, made = require "pt.define" "nn.functional"
@@ -17,6 +18,9 @@ local NEVER = -1e30 -- the log of a probability of 0, finite so that gradients a
 local function lengths_of(name, lengths, n, most)
   if type(lengths) == "number" then lengths = { lengths } end
   local list = core.is_tensor(lengths) and lengths:reshape(-1):tolist() or lengths
+  if type(list) ~= "table" then
+    fail("ctc_loss: %s must be a tensor, a list or a number, got %s", name, describe(lengths))
+  end
   if #list ~= n then fail("ctc_loss: %s has %d numbers, but the batch has %d samples", name, #list, n) end
   for i, length in ipairs(list) do
     if math.tointeger(length) == nil or length < 0 or most and length > most then

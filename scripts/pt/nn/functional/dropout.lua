@@ -1,7 +1,9 @@
 --- Dropout: elements, or whole channels, set to zero at random while training.
 
-local common = require "pt.nn.functional.common"
+local core = require "pt.core"
 local fail = require "pt.fail"
+
+local common = require "pt.nn.functional.common"
 
 local define, made = require "pt.define" "nn.functional"
 
@@ -9,9 +11,19 @@ local function check(op, p)
   if not (p >= 0 and p <= 1) then fail("%s: p must be between 0 and 1, got %s", op, p) end
 end
 
+-- An empty tensor for the draws of x: real where x is complex.
+local function blank(op, x, shape)
+  local dtype = x.dtype
+  if dtype.is_complex then dtype = dtype == core.dtypes.complex64 and core.dtypes.float32 or core.dtypes.float64 end
+  if not dtype.is_floating_point then
+    fail("%s: x is %s, but must be floating or complex; convert it with :to()", op, tostring(dtype))
+  end
+  return x:new_empty(shape, { dtype = dtype })
+end
+
 -- x times random zeros and 1 / (1 - p), drawn in the given shape, which broadcasts.
-local function drop(x, p, shape, inplace)
-  local noise = x:new_empty(shape)
+local function drop(op, x, p, shape, inplace)
+  local noise = blank(op, x, shape)
   if p == 1 then noise:zero_() else noise:bernoulli_(1 - p):mul_(1 / (1 - p)) end
   if inplace then return x:mul_(noise) end
   return x * noise
@@ -21,8 +33,7 @@ define("dropout", "x:T p:n=0.5 training:b=true inplace:b=false",
   "each element zero with probability p, the others over 1 - p; in training only", function(x, p, training, inplace)
     check("dropout", p)
     if not training or p == 0 then return x end
-    common.floating("dropout", "x", x)
-    return drop(x, p, x.shape, inplace)
+    return drop("dropout", x, p, x.shape, inplace)
   end)
 
 for nd = 1, 3 do
@@ -33,10 +44,9 @@ for nd = 1, 3 do
       check(name, p)
       if x.ndim ~= nd + 1 and x.ndim ~= nd + 2 then common.batched(name, x, nd) end
       if not training or p == 0 then return x end
-      common.floating(name, "x", x)
       local shape = x.shape
       for d = x.ndim - nd + 1, x.ndim do shape[d] = 1 end
-      return drop(x, p, shape, inplace)
+      return drop(name, x, p, shape, inplace)
     end)
 end
 
@@ -44,11 +54,11 @@ end
 local function alpha_drop(op, x, p, training, inplace, shape)
   check(op, p)
   if not training or p == 0 then return x end
-  common.floating(op, "x", x)
+  local keep = blank(op, x, shape)
   if p == 1 then return inplace and x:mul_(0) or x * 0 end
   local limit = -1.7580993408473766
   local a = 1 / math.sqrt((limit * limit * p + 1) * (1 - p))
-  local keep = x:new_empty(shape):bernoulli_(1 - p)
+  keep:bernoulli_(1 - p)
   local y = x * (keep * a) + (1 - p - keep) * (limit * a)
   return inplace and x:copy_(y) or y
 end
@@ -59,7 +69,9 @@ define("alpha_dropout", "x:T p:n=0.5 training:b=false inplace:b=false",
 
 define("feature_alpha_dropout", "x:T p:n=0.5 training:b=false inplace:b=false",
   "alpha_dropout of whole channels (dim 2)", function(x, p, training, inplace)
-    if x.ndim < 2 then fail("feature_alpha_dropout: x %s must have dims (batch, channels, ...)", tostring(x.shape)) end
+    if training and x.ndim < 2 then
+      fail("feature_alpha_dropout: x %s must have dims (batch, channels, ...)", tostring(x.shape))
+    end
     local shape = x.shape
     for d = 3, x.ndim do shape[d] = 1 end
     return alpha_drop("feature_alpha_dropout", x, p, training, inplace, shape)

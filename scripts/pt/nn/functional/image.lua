@@ -263,7 +263,6 @@ define.widest("grid_sample", "x:T grid:T mode:s=bilinear padding_mode:s=zeros al
     if mode ~= "bilinear" and mode ~= "nearest" and mode ~= "bicubic" then
       fail("grid_sample: mode '%s' is not bilinear, nearest or bicubic", mode)
     end
-    if mode == "bicubic" and nd == 3 then fail("grid_sample: mode 'bicubic' is for x with 4 dims") end
     if padding ~= "zeros" and padding ~= "border" and padding ~= "reflection" then
       fail("grid_sample: padding_mode '%s' is not zeros, border or reflection", padding)
     end
@@ -272,11 +271,14 @@ define.widest("grid_sample", "x:T grid:T mode:s=bilinear padding_mode:s=zeros al
       size[d], shape[d + 2] = x:size(d + 2), grid:size(d + 1)
       if size[d] == 0 then fail("grid_sample: x %s is empty in dim %d", tostring(x.shape), d + 2) end
     end
+    -- Weights of half precision are too coarse.
+    local wide, dtype = x, x.dtype.itemsize == 2 and core.dtypes.float32 or x.dtype
+    if dtype ~= x.dtype then wide, grid = x:to_dtype(dtype), grid:to_dtype(dtype) end
     for d = 1, nd do -- the last coordinate is that of the first spatial dim
       local v = grid:select(-1, nd - d + 1):flatten(2)
       taps[d] = taps_of(v, size[d], mode, padding, align)
     end
-    return over_corners(x:flatten(3), taps, size):reshape(shape)
+    return over_corners(wide:flatten(3), taps, size):reshape(shape):to_dtype(x.dtype)
   end)
 
 define("affine_grid", "theta:T size:I align_corners:b=false",
@@ -327,7 +329,7 @@ define("pixel_shuffle", "x:T upscale_factor:i", "channels (c r r, h, w) laid out
   function(x, r)
     three_or_more("pixel_shuffle", x)
     local c, h, w = x:size(-3), x:size(-2), x:size(-1)
-    if r < 1 or c % (r * r) ~= 0 then
+    if r < 1 or r > 1 << 30 or c % (r * r) ~= 0 then
       fail("pixel_shuffle: %d channels of x %s do not divide by upscale_factor %d squared", c, tostring(x.shape), r)
     end
     local y = x:reshape(leading(x), c // (r * r), r, r, h, w):permute(1, 2, 5, 3, 6, 4)
@@ -337,7 +339,7 @@ define("pixel_shuffle", "x:T upscale_factor:i", "channels (c r r, h, w) laid out
 define("pixel_unshuffle", "x:T downscale_factor:i", "pixels (c, h r, w r) as channels (c r r, h, w)", function(x, r)
   three_or_more("pixel_unshuffle", x)
   local c, h, w = x:size(-3), x:size(-2), x:size(-1)
-  if r < 1 or h % r ~= 0 or w % r ~= 0 then
+  if r < 1 or r > 1 << 30 or h % r ~= 0 or w % r ~= 0 then
     fail("pixel_unshuffle: height and width of x %s do not divide by downscale_factor %d", tostring(x.shape), r)
   end
   local y = x:reshape(leading(x), c, h // r, r, w // r, r):permute(1, 2, 4, 6, 3, 5)
