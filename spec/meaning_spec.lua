@@ -1,5 +1,5 @@
--- Same name, same meaning: calls whose values, dtypes, shapes and gradients PyTorch has given. Each row stands for a kind
--- of difference that `make test-peers` once found among PyTorch's own samples.
+-- Same name, same meaning: calls whose values, dtypes, shapes and gradients PyTorch has given. Each row stands for a
+-- kind of difference that `make test-peers` once found among PyTorch's own samples.
 
 local pt = require "pt"
 
@@ -49,9 +49,11 @@ local values = {
   { "pt.ones(2, 3):sum_to_size { size = 3 }", "float32 [3] {2, 2, 2}" },
   { "pt.tensor(5, { dtype = pt.uint8 }):sum_to_size {}", "int64 [] 5" },
   { "pt.tensordot(pt.ones(1, 2), pt.ones(3, 4), { { 1 }, { 1 } })", "float32 [2, 4] {{3, 3, 3, 3}, {3, 3, 3, 3}}" },
-  { "pt.cdist(pt.zeros(1, 2), pt.ones(1, 2), { p = 1, compute_mode = 'use_mm_for_euclid_dist' })", "float32 [1, 1] {{2}}" },
+  { "pt.cdist(pt.zeros(1, 2), pt.ones(1, 2), { p = 1, compute_mode = 'use_mm_for_euclid_dist' })",
+    "float32 [1, 1] {{2}}" },
   { "pt.add(pt.tensor { true, false }, pt.tensor { true, true }, { alpha = false })", "bool [2] {true, false}" },
-  { "pt.tensor({ true, false }):index_add(1, pt.tensor { 2 }, pt.tensor { true }, { alpha = true })", "bool [2] {true, true}" },
+  { "pt.tensor({ true, false }):index_add(1, pt.tensor { 2 }, pt.tensor { true }, { alpha = true })",
+    "bool [2] {true, true}" },
   { "pt.tensor({ 1.0 }):add(pt.tensor { 1.0 }, { alpha = pt.tensor(3) })", "float32 [1] {4}" },
   { "pt.cov(pt.tensor({ 1, 3 }, { dtype = pt.float16 }), { aweights = pt.tensor { 0.5, 0.5 } })", "float32 [] 2" },
   { "pt.ldexp(pt.complex(pt.tensor { 1.0 }, pt.tensor { 0.0 }), pt.complex(pt.tensor { 1.0 }, pt.tensor { 1.0 }))",
@@ -64,7 +66,8 @@ local values = {
   { "pt.linalg.norm(pt.zeros(0, 0), math.huge)", "float32 [] 0" },
   { "F.scaled_dot_product_attention(pt.ones(4, 1, 2), pt.ones(2, 3, 2), pt.ones(2, 3, 2), { enable_gqa = true }).shape",
     "{4, 1, 2}" },
-  { "F.scaled_dot_product_attention(pt.ones(4, 1, 2), pt.ones(5, 4, 3, 2), pt.ones(5, 4, 3, 2), { enable_gqa = true }).shape",
+  { "F.scaled_dot_product_attention(pt.ones(4, 1, 2), pt.ones(5, 4, 3, 2), pt.ones(5, 4, 3, 2),"
+      .. " { enable_gqa = true }).shape",
     "{5, 4, 1, 2}" },
   { "F.dropout(pt.complex(pt.ones(2), pt.ones(2)), 1)", "float32 [2, 2] {{0, 0}, {0, 0}}" },
   { "F.feature_alpha_dropout(pt.ones(2), 0.5, false)", "float32 [2] {1, 1}" },
@@ -81,13 +84,15 @@ local values = {
 local gradients = {
   { "pt.frexp(x)", { math.huge, 4.0 }, "{1, 0.125}" },
   { "pt.zeros(3):index_fill(1, pt.tensor { 2, 2, 1 }, x)", 1.0, "2" },
-  { "F.linear(pt.zeros(2, 3, 0), pt.zeros(5, 0, { requires_grad = true }), x)", { 1.0, 1, 1, 1, 1 }, "{6, 6, 6, 6, 6}" },
+  { "F.linear(pt.zeros(2, 3, 0), pt.zeros(5, 0, { requires_grad = true }), x)", { 1.0, 1, 1, 1, 1 },
+    "{6, 6, 6, 6, 6}" },
   { "pt.logcumsumexp(x, 1)", { -8.5, 1e4, 3.0 }, "{1, 2, 0}" },
 }
 
 -- call | what the message says
 local refused = {
-  { "pt.add(pt.tensor { 1 }, pt.tensor { 2 }, { alpha = true })", "add: alpha is true, but a factor of int64 must be a number" },
+  { "pt.add(pt.tensor { 1 }, pt.tensor { 2 }, { alpha = true })",
+    "add: alpha is true, but a factor of int64 must be a number" },
   { "pt.tensor({ 1 }):index_add(1, pt.tensor { 1 }, pt.tensor { 2 }, true)", "index_add: alpha is true" },
   { "pt.zeros(3):normal_(0, -1)", "normal_: std is %-1, but must be 0 or more" },
   { "pt.normal(0, -1)", "normal: std is %-1, but must be 0 or more" },

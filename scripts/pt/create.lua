@@ -345,7 +345,7 @@ define("randperm", "n:i" .. DRAWN, "the positions 1 to n in random order",
   end)
 
 local function spread_of(name, std)
-  if not (std >= 0) then fail("%s: std is %s, but must be 0 or more", name, std) end
+  if std < 0 or std ~= std then fail("%s: std is %s, but must be 0 or more", name, std) end
 end
 
 define("normal", "mean:A std:A=1 size:S?" .. DRAWN,

@@ -43,7 +43,8 @@ local function lengths_of(op, x, lengths, dim)
   return pieces(x, dim, lengths)
 end
 
-define("split", "x:T split_size_or_sections:S dim:i=1", "pieces of that size (a number, or a list of sizes) along dim, as views",
+define("split", "x:T split_size_or_sections:S dim:i=1",
+  "pieces of that size (a number, or a list of sizes) along dim, as views",
   function(x, size, dim)
     if type(size) == "table" then return lengths_of("split", x, size, dim) end
     local n, lengths = x:size(dim), {}
