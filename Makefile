@@ -316,6 +316,7 @@ test-peers: all
 	@$(PYTHON) spec/peers/run.py $(BUILD)/ptlua
 	@$(PYTHON) spec/peers/nets.py $(BUILD)/ptlua
 	@$(PYTHON) spec/peers/samples.py $(BUILD)/ptlua
+	@$(PYTHON) spec/peers/formats.py $(BUILD)/ptlua
 lint: deps-test
 	@$(LUA) spec/run.lua lint
 

@@ -118,6 +118,8 @@ void pl_open_mode(lua_State *L);   /* grad, inference, autocast, anomaly */
 void pl_open_hook(lua_State *L);   /* register_hook record checkpoint */
 void pl_open_optim(lua_State *L);  /* sgd_step adam_step zero_grad */
 void pl_open_io(lua_State *L);     /* files, images, folders */
+void pl_open_blob(lua_State *L);   /* files as stretches of bytes, new files */
+void pl_open_json(lua_State *L);   /* JSON */
 void pl_open_system(lua_State *L); /* clock, threads, seeds, memory, terminal */
 void pl_open_signal(lua_State *L); /* deferring Ctrl-C */
 void pl_open_listen(lua_State *L); /* the socket of `ptlua --attach` */

@@ -49,6 +49,7 @@ local bindings_see = {
   "ptlua.h", "op.h", "base.h", "tensor.h", "optim.h",
   "mem.h", "account.h", -- booking a state's tensors, idle memory
   "io/file.h", -- whose files a state sees
+  "io/blob.h", "io/safetensors.h", "io/json.h", -- what the formats in Lua are made of
   "rng.h", "jobs/jobs.h", "jobs/channel.h", -- workers: a random stream for each task, queues
   "comm/comm.h", -- ranks: jobs, groups, works
 }

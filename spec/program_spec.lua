@@ -104,9 +104,9 @@ describe("ptlua info", function()
     pt.save({ ["a.weight"] = pt.ones(2, 600), b = pt.zeros(3, { dtype = pt.int64 }) }, folder .. "/m.safetensors",
       { note = "spec" })
     assert.equal([[
-m.safetensors: 2 tensors, 1,203 elements, 4,824 bytes
-  a.weight  float32  [2, 600]
-  b         int64    [3]
+m.safetensors: safetensors, 2 tensors, 1,203 elements, 4,824 bytes
+  a.weight  float32   [2, 600]  4,800 bytes
+  b         int64     [3]       24 bytes
   (format = pt)
   (note = spec)
 ]], (run(ptlua .. " info m.safetensors")))

@@ -20,7 +20,8 @@ void print_help(void) {
   fputs(
       "usage: ptlua [options] [script [arguments]]\n"
       "       ptlua build SCRIPT -o PROGRAM      one executable: ptlua, the script, the modules it requires\n"
-      "       ptlua info FILE...                 what a file of weights holds\n"
+      "       ptlua info FILE...                 what a file of tensors holds\n"
+      "       ptlua convert FROM TO              tensors in another format, told by the end of TO\n"
       "\n"
       "Runs a Lua script with `pt` (tensors, gradients, networks, threads) in it. Without a script:\n"
       "a prompt where the input is a terminal, else the input is the script.\n"

@@ -69,12 +69,19 @@ static bool next(pti_json *j, char close, bool *more) {
   return first || expect(j, ',');
 }
 
-bool pti_json_key(pti_json *j, bool *more, char **key, int64_t *at) {
+bool pti_json_member(pti_json *j, bool *more, char **key, int64_t *bytes, int64_t *at) {
   if (!next(j, '}', more)) return false;
   if (!*more) return true;
   skip_space(j);
   *at = j->at;
-  return pti_json_string(j, key) && expect(j, ':');
+  return pti_json_text(j, key, bytes) && expect(j, ':');
+}
+
+bool pti_json_key(pti_json *j, bool *more, char **key, int64_t *at) {
+  int64_t bytes;
+  if (!pti_json_member(j, more, key, &bytes, at)) return false;
+  return !*more || strlen(*key) == (size_t)bytes ||
+      pti_json_fail(j, *at, "this string holds a zero byte");
 }
 
 bool pti_json_item(pti_json *j, bool *more) { return next(j, ']', more); }
@@ -96,7 +103,7 @@ static int hex4(const char *s) {
 /* The character of \uXXXX at j->at (on the u), two of them where they are surrogates; -1 where malformed. */
 static int32_t unicode_escape(pti_json *j) {
   int32_t high = j->n - j->at >= 5 ? hex4(j->text + j->at + 1) : -1;
-  if (high <= 0 || (high >= 0xdc00 && high <= 0xdfff)) return -1;
+  if (high < 0 || (high >= 0xdc00 && high <= 0xdfff)) return -1;
   j->at += 5;
   if (high < 0xd800 || high > 0xdbff) return high;
   const char *s = j->text + j->at;
@@ -146,6 +153,14 @@ static char *escape(pti_json *j, char *out) {
 }
 
 bool pti_json_string(pti_json *j, char **text) {
+  int64_t bytes;
+  pti_json_peek(j);
+  int64_t at = j->at;
+  if (!pti_json_text(j, text, &bytes)) return false;
+  return strlen(*text) == (size_t)bytes || pti_json_fail(j, at, "this string holds a zero byte");
+}
+
+bool pti_json_text(pti_json *j, char **text, int64_t *bytes) {
   if (!expect(j, '"')) return false;
   int64_t start = j->at - 1;
   char *out = *text = j->text + j->at;
@@ -165,7 +180,50 @@ bool pti_json_string(pti_json *j, char **text) {
   }
   if (j->at >= j->n) return pti_json_fail(j, start, "this string does not end");
   *out = 0; /* at the latest on the closing quote, which is read */
+  *bytes = out - *text;
   j->at++;
+  return true;
+}
+
+static int64_t digits(pti_json *j) {
+  int64_t from = j->at;
+  while (j->at < j->n && j->text[j->at] >= '0' && j->text[j->at] <= '9') j->at++;
+  return j->at - from;
+}
+static bool take(pti_json *j, const char *any) {
+  bool found = j->at < j->n && j->text[j->at] && strchr(any, j->text[j->at]);
+  j->at += found;
+  return found;
+}
+
+bool pti_json_number(pti_json *j, int64_t *from, int64_t *to, bool *whole) {
+  skip_space(j);
+  *from = j->at;
+  take(j, "-");
+  int64_t first = j->at;
+  if (digits(j) == 0) return unexpected(j, "a number");
+  if (j->text[first] == '0' && j->at - first > 1)
+    return pti_json_fail(j, *from, "a number may not begin with 0");
+  *whole = true;
+  if (take(j, ".")) {
+    *whole = false;
+    if (digits(j) == 0) return unexpected(j, "a digit");
+  }
+  if (take(j, "eE")) {
+    *whole = false;
+    take(j, "+-");
+    if (digits(j) == 0) return unexpected(j, "a digit");
+  }
+  *to = j->at;
+  return true;
+}
+
+bool pti_json_word(pti_json *j, const char *word) {
+  size_t length = strlen(word);
+  skip_space(j);
+  if (j->n - j->at < (int64_t)length || memcmp(j->text + j->at, word, length) != 0)
+    return unexpected(j, "a value");
+  j->at += (int64_t)length;
   return true;
 }
 

@@ -23,9 +23,17 @@ bool pti_json_open(pti_json *j, char bracket);
 /* Steps to the next member of an object (its key, and where it stood) or of an array; *more is false, and the
    bracket closed, after the last. */
 bool pti_json_key(pti_json *j, bool *more, char **key, int64_t *at);
+/* The same with keys that may hold NUL. */
+bool pti_json_member(pti_json *j, bool *more, char **key, int64_t *bytes, int64_t *at);
 bool pti_json_item(pti_json *j, bool *more);
 /* A string: UTF-8 without NUL, terminated. */
 bool pti_json_string(pti_json *j, char **text);
+/* The same where NUL is a character like others: its bytes, terminated. */
+bool pti_json_text(pti_json *j, char **text, int64_t *bytes);
+/* A number of any kind: where it stands in the text, and whether it is written as an integer. */
+bool pti_json_number(pti_json *j, int64_t *from, int64_t *to, bool *whole);
+/* `true`, `false` or `null`. */
+bool pti_json_word(pti_json *j, const char *word);
 /* An integer from 0 to 2^53. */
 bool pti_json_count(pti_json *j, int64_t *out);
 /* Nothing but white space is left. */

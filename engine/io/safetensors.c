@@ -6,31 +6,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "io/file.h"
 #include "io/json.h"
+#include "io/safetensors.h"
 #include "mem.h"
 #include "tensor.h"
 
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "safetensors files are little-endian; bytes would have to be swapped here"
-#endif
-
 enum { PREFIX = 8, MAX_HEADER = 100 * 1000 * 1000, MAX_ELEMENT = 16 /* bytes */ };
 
-static const char *const dtype_names[PT_NDTYPE] = {
-    [PT_F32] = "F32", [PT_F64] = "F64",   [PT_F16] = "F16", [PT_BF16] = "BF16",
-    [PT_I64] = "I64", [PT_I32] = "I32",   [PT_I16] = "I16", [PT_I8] = "I8",
-    [PT_U8] = "U8",   [PT_BOOL] = "BOOL", [PT_C64] = "C64",
-};
+/* The format has what is stored one by one, but for complex128. */
+static const pti_element *element_named(const char *name) {
+  const pti_element *e = pti_element_find(name);
+  return e && e->count == 1 && e->dtype != PT_C128 ? e : NULL;
+}
+static const char *name_of(pt_dtype dtype) {
+  return dtype == PT_C128 ? NULL : pti_element_of(dtype)->name;
+}
 
 /* ---- reading ---- */
 
 typedef struct entry {
   char *name;
   int64_t at; /* of the name in the header */
-  pt_dtype dtype;
+  const pti_element *element;
   int nd;
   int64_t size[PT_MAX_DIM], begin, end;
 } entry;
@@ -41,8 +40,7 @@ typedef struct pair {
 } pair;
 
 struct pt_archive {
-  int fd;
-  char *path;
+  pti_blob *blob;
   char *header; /* names and metadata point into it */
   int64_t header_bytes, data_bytes;
   entry *entry;
@@ -81,11 +79,8 @@ static bool read_dtype(pti_json *j, entry *e) {
   int64_t at = j->at;
   char *name;
   if (!pti_json_string(j, &name)) return false;
-  for (int d = 0; d < PT_NDTYPE; d++) {
-    e->dtype = d;
-    if (dtype_names[d] && strcmp(name, dtype_names[d]) == 0) return true;
-  }
-  return pti_json_fail(j, at, "unknown dtype \"%.16s\"", name);
+  e->element = element_named(name);
+  return e->element || pti_json_fail(j, at, "unknown dtype \"%.16s\"", name);
 }
 
 static bool read_counts(pti_json *j, int64_t *out, int max, int *n) {
@@ -102,7 +97,7 @@ static bool read_counts(pti_json *j, int64_t *out, int max, int *n) {
 
 /* Whether shape, dtype and place of an entry agree with each other and with the file. */
 static bool check_entry(pti_json *j, const pt_archive *a, const entry *e) {
-  int64_t bytes = (int64_t)pt_dtype_size(e->dtype);
+  int64_t bytes = e->element->bytes;
   for (int d = 0; d < e->nd; d++) {
     if (!pti_mul(bytes, e->size[d], &bytes)) {
       return pti_json_fail(j, e->at, "tensor \"%.64s\": shape [%s] overflows", e->name,
@@ -117,8 +112,8 @@ static bool check_entry(pti_json *j, const pt_archive *a, const entry *e) {
   if (bytes == e->end - e->begin) return true;
   return pti_json_fail(j, e->at,
                        "tensor \"%.64s\": %s [%s] takes %lld bytes, data_offsets hold %lld",
-                       e->name, dtype_names[e->dtype], pti_sizes_text(e->size, e->nd),
-                       (long long)bytes, (long long)(e->end - e->begin));
+                       e->name, e->element->name, pti_sizes_text(e->size, e->nd), (long long)bytes,
+                       (long long)(e->end - e->begin));
 }
 
 static bool read_entry(pti_json *j, const pt_archive *a, entry *e) {
@@ -220,25 +215,25 @@ static bool check_whole(pti_json *j, pt_archive *a, entry **sorted) {
   return true;
 }
 
-static bool read_archive(pt_archive *a, int64_t size) {
+static bool read_archive(pt_archive *a) {
   uint64_t length = 0;
+  int64_t size = pti_blob_size(a->blob);
   if (size < PREFIX) {
-    return pti_refuse(PT_EIO, "%s: byte %lld: too short for a safetensors file", a->path,
-                      (long long)size);
+    return pti_blob_fail(a->blob, size, "too short for a safetensors file");
   }
-  if (!pti_file_read(a->fd, a->path, &length, PREFIX, 0)) return false;
+  if (!pti_blob_read(a->blob, &length, PREFIX, 0)) return false;
   if (length > MAX_HEADER || (int64_t)length > size - PREFIX) {
-    return pti_refuse(
-        PT_EIO,
-        "%s: byte 0: a header of %llu bytes is announced; the file has %lld, %d are allowed",
-        a->path, (unsigned long long)length, (long long)(size - PREFIX), MAX_HEADER);
+    return pti_blob_fail(a->blob, 0,
+                         "a header of %llu bytes is announced; the file has %lld, %d are allowed",
+                         (unsigned long long)length, (long long)(size - PREFIX), MAX_HEADER);
   }
   a->data_bytes = size - PREFIX - (int64_t)length;
   a->header = pti_alloc((size_t)length);
   if (a->header == NULL) return false;
   a->header_bytes = (int64_t)length;
-  if (!pti_file_read(a->fd, a->path, a->header, a->header_bytes, PREFIX)) return false;
-  pti_json j = {.path = a->path, .base = PREFIX, .text = a->header, .n = a->header_bytes};
+  if (!pti_blob_read(a->blob, a->header, a->header_bytes, PREFIX)) return false;
+  pti_json j = {
+      .path = pti_blob_name(a->blob), .base = PREFIX, .text = a->header, .n = a->header_bytes};
   if (!read_header(&j, a)) return false;
   entry **sorted = pti_alloc((size_t)a->n * sizeof *sorted);
   bool ok = sorted && check_whole(&j, a, sorted);
@@ -246,22 +241,27 @@ static bool read_archive(pt_archive *a, int64_t size) {
   return ok;
 }
 
-pt_archive *pt_archive_open(const char *path) {
-  int64_t size = 0;
-  pt_archive *a = pti_alloc(sizeof *a);
-  if (a == NULL) return NULL;
-  *a = (pt_archive){.fd = pti_file_open(path, &size), .path = strdup(path)};
-  if (a->fd >= 0 && a->path == NULL) pti_fail(PT_EMEMORY, "out of memory");
-  if (a->fd >= 0 && a->path && read_archive(a, size)) return a;
-  pti_error_prefix("load");
+pt_archive *pti_archive_over(pti_blob *blob) {
+  pt_archive *a = blob ? pti_alloc(sizeof *a) : NULL;
+  if (a == NULL) {
+    pti_blob_close(blob);
+    return NULL;
+  }
+  *a = (pt_archive){.blob = blob};
+  if (read_archive(a)) return a;
   pt_archive_close(a);
   return NULL;
 }
 
+pt_archive *pt_archive_open(const char *path) {
+  pt_archive *a = pti_archive_over(pti_blob_open(path, false));
+  if (a == NULL) pti_error_prefix("load");
+  return a;
+}
+
 void pt_archive_close(pt_archive *a) {
   if (a == NULL) return;
-  if (a->fd >= 0) close(a->fd);
-  free(a->path);
+  pti_blob_close(a->blob);
   pti_free(a->header, (size_t)a->header_bytes);
   pti_free(a->entry, (size_t)a->cap * sizeof *a->entry);
   pti_free(a->meta, (size_t)a->meta_cap * sizeof *a->meta);
@@ -278,20 +278,24 @@ const char *pt_archive_meta(const pt_archive *a, int64_t i, const char **value) 
   return a->meta[i].key;
 }
 
+const pti_element *pti_archive_entry(const pt_archive *a, int64_t i, const int64_t **size, int *nd,
+                                     int64_t *at) {
+  const entry *e = &a->entry[i];
+  *size = e->size;
+  *nd = e->nd;
+  *at = PREFIX + a->header_bytes + e->begin;
+  return e->element;
+}
+
 pt_tensor *pt_archive_tensor(const pt_archive *a, int64_t i) {
+  const int64_t *size;
+  int64_t at;
+  int nd;
   if (i < 0 || i >= a->n)
     return pti_fail(PT_EINDEX, "archive: entry %lld of %lld", (long long)i, (long long)a->n);
-  const entry *e = &a->entry[i];
-  pt_tensor *x = pti_new(e->size, e->nd, e->dtype, 0);
-  if (x &&
-      !pti_file_read(a->fd, a->path, pti_ptr(x), e->end - e->begin,
-                     PREFIX + a->header_bytes + e->begin))
-    x = NULL;
-  if (x == NULL) return pti_error_prefix("load"), NULL;
-  if (e->dtype == PT_BOOL) { /* any byte may stand in the file */
-    unsigned char *b = (unsigned char *)pti_ptr(x);
-    for (int64_t k = 0; k < x->numel; k++) b[k] = b[k] != 0;
-  }
+  const pti_element *e = pti_archive_entry(a, i, &size, &nd, &at);
+  pt_tensor *x = pti_blob_tensor(a->blob, e, false, size, nd, at);
+  if (x == NULL) pti_error_prefix("load");
   return x;
 }
 
@@ -365,8 +369,7 @@ static bool put_header(text *t, const char *const *name, pt_tensor *const *x, in
     int64_t begin = at[size], end = at[size] += x[i]->numel * (int64_t)size;
     ok = (t->n == 1 || put(t, ",", 1)) && put_string(t, name[i]) &&
         put_format(t, ":{\"dtype\":\"%s\",\"shape\":[%s],\"data_offsets\":[%lld,%lld]}",
-                   dtype_names[x[i]->dtype], pti_shape_text(x[i]), (long long)begin,
-                   (long long)end);
+                   name_of(x[i]->dtype), pti_shape_text(x[i]), (long long)begin, (long long)end);
   }
   ok = ok && put(t, "}", 1);
   while (ok && t->n % 8) ok = put(t, " ", 1);
@@ -385,7 +388,7 @@ static bool check_save(const char *const *name, pt_tensor *const *x, int n, cons
     sorted[i] = name[i];
     if (strcmp(name[i], "__metadata__") == 0)
       return pti_refuse(PT_EARG, "save: the name __metadata__ is taken");
-    if (dtype_names[x[i]->dtype] == NULL) {
+    if (name_of(x[i]->dtype) == NULL) {
       return pti_refuse(PT_EDTYPE, "save: %.64s is %s, which the format does not know", name[i],
                         pt_dtype_name(x[i]->dtype));
     }

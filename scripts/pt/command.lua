@@ -109,9 +109,9 @@ local function settings()
   end
 end
 
-local subcommands = { build = "pt.command.bundle", info = "pt.command.info" }
+local subcommands = { build = "pt.command.bundle", convert = "pt.command.convert", info = "pt.command.info" }
 
--- `ptlua build ...` and `ptlua info ...`, unless a script has that name.
+-- `ptlua build ...`, `ptlua convert ...` and `ptlua info ...`, unless a script has that name.
 local function subcommand()
   local name = given.subcommand and subcommands[given.script]
   if not name then return nil end

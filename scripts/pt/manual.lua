@@ -25,8 +25,6 @@ local entries = {
   { "is_tensor", "value:a", "whether a value is a tensor" },
   { "clock", "", "seconds of a clock that only goes forward" },
   { "memory_stats", "", "bytes and counts of live tensors: {live_bytes, peak_bytes, held_bytes, tensors, nodes}" },
-  { "save", "value:a path:s", "writes tensors and tables of them to a file, whole or not at all" },
-  { "load", "path:s", "reads what save wrote" },
   { "pool", "workers:i", "worker threads with a Lua state each: pool:map, pool:starmap, pool:submit" },
   { "expit", "x:A", "pt.special.expit: another name of sigmoid" },
   { "gammaln", "x:A", "pt.special.gammaln: another name of lgamma" },

@@ -147,7 +147,7 @@ local function check_state(self, dict)
     end
     for i, p in ipairs(group.params) do
       for slot, value in pairs(dict.state[ids[i]] or {}) do
-        if pt.is_tensor(value) and value.shape ~= shape_of(self, slot, p) then
+        if slot ~= "step" and pt.is_tensor(value) and value.shape ~= shape_of(self, slot, p) then
           fail("load_state_dict: %s of parameter %d is %s, the parameter %s", slot, ids[i], value.shape, p.shape)
         end
       end
@@ -168,6 +168,7 @@ function Optimizer:load_state_dict(dict)
       local list = {}
       for i, p in ipairs(group.params) do
         local value = (dict.state[saved.params[i]] or {})[slot]
+        if slot == "step" and pt.is_tensor(value) then value = math.tointeger(value:item()) end -- as PyTorch has it
         list[i] = pt.is_tensor(value) and value:detach():to(p.dtype):clone() or value
       end
       if next(list) then state[slot] = list end

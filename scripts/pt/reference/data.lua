@@ -258,6 +258,67 @@ from: pandas.read_csv
 tensor([[1., 2.],
         [3., 4.]])  { "a", "b" }
 
+= data.read_json(path, {null = false, max_bytes})
+A JSON file as a value: objects are tables, arrays lists; null is what the option says.
+from: json.load
+> local path = os.tmpname()
+> data.write_file(path, data.bytes '{"layers": [1, 2.5, null]}')
+> table.unpack(data.read_json(path).layers)
+1  2.5  false
+
+= data.read_jsonl(path, {null = false, max_bytes})
+A file with a JSON value in each line, as a list.
+from: -
+> local path = os.tmpname()
+> data.write_jsonl({ { x = 1 }, { x = 2 } }, path)
+> data.read_jsonl(path)[2].x
+2
+
+= data.parse_json(text, {null = false})
+A JSON text as a value.
+from: json.loads
+> data.parse_json('{"a": "b"}').a
+b
+
+= data.write_json(value, path, {indent, null})
+Writes a value as JSON. An empty table is an empty array, a tensor a nested array.
+from: json.dump
+> local path = os.tmpname()
+> data.write_json({ a = { 1, 2 } }, path)
+> data.read_lines(path)[1]
+{"a":[1,2]}
+
+= data.write_jsonl(list, path, {null})
+Writes each value of a list as a line of JSON.
+from: -
+> local path = os.tmpname()
+> data.write_jsonl({ 1, "b" }, path)
+> data.read_lines(path)[2]
+"b"
+
+= data.to_json(value, {indent, null})
+A value as a JSON text.
+from: json.dumps
+> data.to_json { a = true, b = { 1, 2.5 } }
+{"a":true,"b":[1,2.5]}
+
+= data.read_wav(path, {map = false})
+The sound of a WAV file, (channels, frames) of float32 from -1 to 1, and its sample rate.
+from: torchaudio.load
+> local path = os.tmpname()
+> data.write_wav(pt.tensor { 0.5, -0.25 }, path, { sample_rate = 8000 })
+> data.read_wav(path)
+tensor([[ 0.5000, -0.2500]])  8000
+
+= data.write_wav(x, path, {sample_rate, bits = 16, float = false})
+Writes sound, (channels, frames) or (frames) from -1 to 1, as PCM of 8, 16, 24 or 32 bits, or as floats
+of 32 or 64.
+from: torchaudio.save
+> local path = os.tmpname()
+> data.write_wav(pt.zeros(2, 100), path, { sample_rate = 8000, bits = 24 })
+> data.read_wav(path).shape
+[2, 100]
+
 = data.read_idx(path)
 An IDX file (MNIST's format) as a tensor of the file's shape and dtype.
 from: -

@@ -190,7 +190,11 @@ false
 > pt.tensor({ 2.5 }):item()
 2.5
 
-= load
+= load(path, {map = false, device, dtype})
+What is in a file, whose format is told by what it holds: named tensors of safetensors, npz, GGUF and
+PyTorch's files, with tables around them; the tensor of an npy, IDX, PNG, JPEG or WAV file; tables of
+Torch7. Second, the file's metadata. Nothing in a file is ever run. map: tensors share the file's
+pages, which must not change meanwhile; dtype is for floats.
 > local path = os.tmpname()
 > pt.save({ w = pt.ones(2) }, path)
 > pt.load(path).w
@@ -340,7 +344,10 @@ tensor([1.])
 1  tensor([1, 2])
 2  tensor([3, 4])
 
-= save
+= save(value, path, [metadata], {quantize})
+Writes tensors in the format that the end of the path names: .pt, .pth and .bin for torch.load (tables
+of anything), .npy, .npz, .gguf (quantize = "F16", "Q8_0" or "Q4_0"), else safetensors. Completely, or
+the old file stays as it was.
 > local path = os.tmpname()
 > pt.save({ w = pt.ones(2) }, path)
 > pt.load(path).w

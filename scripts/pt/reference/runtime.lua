@@ -531,6 +531,41 @@ from: torchinfo.summary
 > pt.summary(nn.Linear(3, 2), { 1, 3 }).parameters
 8
 
+= open(path, {map = false, device, dtype})
+A file of tensors that are read one by one: #file counts them, pairs(file) walks names and shapes,
+file.metadata is what else it says.
+from: safetensors.safe_open
+> local path = os.tmpname()
+> pt.save({ w = pt.ones(2, 3), b = pt.zeros(3) }, path)
+> for name, shape in pairs(pt.open(path)) do print(name, table.concat(shape, "x")) end
+b  3
+w  2x3
+
+= File
+An open file of tensors, made by pt.open.
+from: safetensors.safe_open
+> local path = os.tmpname()
+> pt.save({ w = pt.ones(2, 3) }, path)
+> #pt.open(path)
+1
+
+= File:tensor(name)
+A tensor of the file, read now.
+from: safetensors.safe_open
+> local path = os.tmpname()
+> pt.save({ w = pt.ones(2) }, path)
+> pt.open(path):tensor "w"
+tensor([1., 1.])
+
+= File:blocks(name)
+The bytes of a quantised tensor of a GGUF file, (..., bytes of a row), and what its blocks are called.
+from: -
+> local path = os.tmpname() .. ".gguf"
+> pt.save({ w = pt.ones(2, 32) }, path, {}, { quantize = "Q8_0" })
+> local blocks, kind = pt.open(path):blocks "w"
+> blocks.shape, kind
+[2, 34]  Q8_0
+
 = save_run(path, parts)
 Saves model, optimizer, scheduler, loader, plain values and the random numbers in one safetensors
 file, whole or not at all.
