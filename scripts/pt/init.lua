@@ -113,7 +113,8 @@ local parts = {
 
 -- Functions that are a field of one of these.
 local fields = {
-  save = "pt.serialize", load = "pt.serialize", open = "pt.serialize", File = "pt.serialize", save_run = "pt.run", load_run = "pt.run", vmap = "pt.autograd",
+  save = "pt.serialize", load = "pt.serialize", open = "pt.serialize", File = "pt.serialize",
+  save_run = "pt.run", load_run = "pt.run", vmap = "pt.autograd",
 }
 
 -- Names of what is loaded on first use.
