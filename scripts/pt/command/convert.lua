@@ -39,7 +39,8 @@ end
 local function run(from, to, dtype, quantize)
   local format = (to:match "%.(%w+)$" or ""):lower()
   local content = files.open("load", from)
-  local finish, value = finisher(dtype)
+  local finish = finisher(dtype)
+  local value
   if nested[format] and content.build then
     value = content.build(function(entry) return entry.load(finish) end)
   elseif format == "npy" and #content.entries == 1 then
