@@ -114,10 +114,33 @@ static int bytes(lua_State *L) {
   return ok ? 1 : raise_for(L, b->op);
 }
 
-/* blob:fail(at, text): raises "op: PATH: byte AT: text" */
+/* A string of the file in a message: 60 bytes at most, whole characters, none that controls a terminal. */
+static void push_shown(lua_State *L, int i) {
+  enum { MOST = 60 };
+  size_t n;
+  char shown[MOST];
+  const char *text = lua_tolstring(L, i, &n);
+  if (n > MOST) {
+    for (n = MOST; n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80; n--) {}
+  }
+  for (size_t k = 0; k < n; k++) shown[k] = (unsigned char)text[k] < 32 ? '?' : text[k];
+  lua_pushlstring(L, shown, n);
+}
+
+/* blob:fail(at, format, ...): raises "op: PATH: byte AT: text" */
 static int fail(lua_State *L) {
   const blob_box *b = check_blob(L);
-  pti_blob_fail(b->blob, luaL_checkinteger(L, 2), "%s", luaL_checkstring(L, 3));
+  int64_t at = luaL_checkinteger(L, 2);
+  luaL_checkstring(L, 3);
+  int top = lua_gettop(L);
+  lua_getfield(L, 3, "format");
+  lua_pushvalue(L, 3);
+  for (int i = 4; i <= top; i++) {
+    if (lua_type(L, i) == LUA_TSTRING) push_shown(L, i);
+    else lua_pushvalue(L, i);
+  }
+  lua_call(L, top - 2, 1);
+  pti_blob_fail(b->blob, at, "%s", lua_tostring(L, -1));
   return raise_for(L, b->op);
 }
 

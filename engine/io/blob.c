@@ -102,7 +102,7 @@ int64_t pti_blob_size(const pti_blob *b) { return b->size; }
 const char *pti_blob_name(const pti_blob *b) { return b->name; }
 
 bool pti_blob_fail(const pti_blob *b, int64_t at, const char *format, ...) {
-  char text[256];
+  char text[400];
   va_list list;
   va_start(list, format);
   vsnprintf(text, sizeof text, format, list);

@@ -13,7 +13,7 @@ end
 
 function cursor:left() return self.size - self.at end
 
-function cursor:fail(text) self.blob:fail(self.at, text) end
+function cursor:fail(...) self.blob:fail(self.at, ...) end
 
 --- Makes n bytes from the place on lie in the window; returns where in its text they begin.
 function cursor:need(n)
@@ -40,7 +40,7 @@ end
 --- Whether `count` things of at least `bytes` each can be left.
 function cursor:fits(count, bytes)
   if count < 0 or count > self:left() // bytes then
-    self:fail(("%d entries are announced, %d bytes are left"):format(count, self:left()))
+    self:fail("%d entries are announced, %d bytes are left", count, self:left())
   end
   return count
 end

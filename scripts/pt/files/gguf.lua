@@ -36,7 +36,7 @@ local function read_value(at, kind, depth)
   if scalar then return (at:unpack(scalar[1], scalar[2])) end
   if kind == STRING then return read_string(at) end
   if kind == BOOL then return at:unpack("B", 1) ~= 0 end
-  if kind ~= ARRAY or depth == DEEPEST then at:fail(("a value of type %d"):format(kind)) end
+  if kind ~= ARRAY or depth == DEEPEST then at:fail("a value of type %d", kind) end
   local of, n = at:unpack("<I4i8", 12)
   at:fits(n, scalars[of] and scalars[of][2] or of == BOOL and 1 or 8)
   local list = {}
@@ -48,7 +48,7 @@ local function read_metadata(at, count)
   local metadata = {}
   for _ = 1, at:fits(count, 13) do
     local key = read_string(at)
-    if metadata[key] ~= nil then at:fail(("key '%.60s' occurs twice"):format(key)) end
+    if metadata[key] ~= nil then at:fail("key '%s' occurs twice", key) end
     metadata[key] = read_value(at, at:unpack("<I4", 4), 0)
   end
   return metadata
@@ -56,19 +56,19 @@ end
 
 local function read_info(at)
   local name, nd = read_string(at), at:unpack("<I4", 4)
-  if nd > 8 then at:fail(("tensor '%.60s' has %d dims"):format(name, nd)) end
+  if nd > 8 then at:fail("tensor '%s' has %d dims", name, nd) end
   local shape = {}
   for d = nd, 1, -1 do
     shape[d] = at:unpack("<i8", 8)
-    if shape[d] < 0 then at:fail(("tensor '%.60s' has a size of 2^63 or more"):format(name)) end
+    if shape[d] < 0 then at:fail("tensor '%s' has a size of 2^63 or more", name) end
   end
   local kind, offset = at:unpack("<I4i8", 12)
-  local element = element_of[kind] or at:fail(("tensor '%.60s' has elements of ggml's type %d, which is not read")
-    :format(name, kind))
-  if offset < 0 then at:fail(("tensor '%.60s' begins outside the file"):format(name)) end
+  local element = element_of[kind] or
+    at:fail("tensor '%s' has elements of ggml's type %d, which is not read", name, kind)
+  if offset < 0 then at:fail("tensor '%s' begins outside the file", name) end
   local _, _, count = core.element(element)
   if count > 1 and (nd == 0 or shape[nd] % count ~= 0) then
-    at:fail(("a row of tensor '%.60s' is no whole number of blocks of %d"):format(name, count))
+    at:fail("a row of tensor '%s' is no whole number of blocks of %d", name, count)
   end
   local bytes = require("pt.files").bytes(element, shape)
   return { name = name, element = element, shape = shape, at = offset, bytes = bytes }
@@ -80,10 +80,10 @@ local function check_places(blob, entries)
   table.sort(sorted, function(a, b) return a.at < b.at or a.at == b.at and a.bytes < b.bytes end)
   for _, entry in ipairs(sorted) do
     if entry.bytes > blob:size() - entry.at then
-      blob:fail(math.min(entry.at, blob:size()), ("tensor '%.60s' leaves the file"):format(entry.name))
+      blob:fail(math.min(entry.at, blob:size()), "tensor '%s' leaves the file", entry.name)
     end
     if before and before.at + before.bytes > entry.at then
-      blob:fail(entry.at, ("tensors '%.60s' and '%.60s' overlap"):format(before.name, entry.name))
+      blob:fail(entry.at, "tensors '%s' and '%s' overlap", before.name, entry.name)
     end
     before = entry
   end
@@ -102,14 +102,14 @@ function gguf.open(blob)
   local at = cursor.new(blob, 4)
   local version, tensors, pairs_count = at:unpack("<I4i8i8", 20)
   if version ~= 2 and version ~= 3 then
-    blob:fail(4, ("version %d of GGUF; 2 and 3 are read, little-endian"):format(version))
+    blob:fail(4, "version %d of GGUF; 2 and 3 are read, little-endian", version)
   end
   at:fits(tensors, 24)
   local metadata = read_metadata(at, pairs_count)
   local entries, seen = {}, {}
   for i = 1, tensors do
     entries[i] = read_info(at)
-    if seen[entries[i].name] then at:fail(("tensor '%.60s' occurs twice"):format(entries[i].name)) end
+    if seen[entries[i].name] then at:fail("tensor '%s' occurs twice", entries[i].name) end
     seen[entries[i].name] = true
   end
   local alignment = metadata["general.alignment"] or ALIGNMENT

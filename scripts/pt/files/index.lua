@@ -9,7 +9,7 @@ local index = {}
 local function check_name(blob, name)
   if type(name) ~= "string" or not name:find "^[%w_][%w_.%-]*$" or not (name:find "%.safetensors$" or
     name:find "%.bin$" or name:find "%.pth?$") then
-    blob:fail(0, ("the index names the file '%.60s'; it may name files of weights beside it"):format(tostring(name)))
+    blob:fail(0, "the index names the file '%s'; it may name files of weights beside it", tostring(name))
   end
 end
 
@@ -36,7 +36,7 @@ function index.open(blob, op, path, map)
   table.sort(names)
   for _, name in ipairs(names) do
     local shard, wanted = files.open(op, folder .. name, map), shards[name]
-    if shard.format == "index" then blob:fail(0, ("the index names '%s', another index"):format(name)) end
+    if shard.format == "index" then blob:fail(0, "the index names '%s', another index", name) end
     for _, entry in ipairs(shard.entries) do
       if wanted[entry.name] then wanted[entry.name], entries[#entries + 1] = nil, entry end
     end

@@ -17,7 +17,7 @@ local function find_storages(blob, at, keys, storages)
     if at > blob:size() - 8 then blob:fail(at, "the file ends early") end
     local numel = ("<i8"):unpack(blob:bytes(at, 8))
     if numel < storage.numel or numel > (blob:size() - at - 8) // bytes then
-      blob:fail(at, ("a storage of %d elements is announced"):format(numel))
+      blob:fail(at, "a storage of %d elements is announced", numel)
     end
     storage.at = at + 8
     at = at + 8 + numel * bytes
@@ -49,7 +49,7 @@ function legacy.open(blob)
   if type(keys) ~= "table" or keys.kind ~= "list" then blob:fail(at, "the list of storages is missing") end
   find_storages(blob, at, keys, storages)
   for key, storage in pairs(storages) do
-    if not storage.at then blob:fail(at, ("storage '%.40s' is not in the file"):format(key)) end
+    if not storage.at then blob:fail(at, "storage '%s' is not in the file", key) end
   end
   return pytorch.content(value, function(storage) return blob, storage.at end, blob)
 end

@@ -11,7 +11,7 @@ local function open_idx(blob)
   local shape = table.pack((">" .. ("I4"):rep(nd)):unpack(blob:bytes(4, 4 * nd)))
   shape[nd + 1], shape.n = nil, nil
   local bytes, there = require("pt.files").bytes(element, shape), blob:size() - 4 - 4 * nd
-  if bytes ~= there then blob:fail(4, ("the array takes %.0f bytes, %d are there"):format(bytes, there)) end
+  if bytes ~= there then blob:fail(4, "the array takes %.0f bytes, %d are there", bytes, there) end
   local entry = { name = "", element = element, shape = shape, bytes = bytes }
   function entry.load(finish) return finish(blob:tensor(element .. ">", shape, 4 + 4 * nd)) end
   return { format = "IDX", entries = { entry }, single = true }

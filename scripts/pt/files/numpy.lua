@@ -23,8 +23,8 @@ local function read_descr(blob, at, text)
   local order, code = text:match "^([<>|=]?)(%??%a?%d*)$"
   local element = element_of[code or ""]
   if not element then
-    blob:fail(at, text:find "O" and "an array of Python objects is a pickle; save numbers"
-      or ("elements of type '%.30s'; numbers and booleans are read"):format(text))
+    if text:find "O" then blob:fail(at, "an array of Python objects is a pickle; save numbers") end
+    blob:fail(at, "elements of type '%s'; numbers and booleans are read", text)
   end
   return order == ">" and element .. ">" or element
 end
@@ -36,7 +36,7 @@ local function read_shape(blob, at, text)
     if digits then shape[#shape + 1] = math.tointeger(tonumber(digits))
     elseif n:find "%S" then shape[#shape + 1] = -1 end
     if digits and not shape[#shape] or shape[#shape] == -1 then
-      blob:fail(at, ("the shape (%.60s) is no list of sizes"):format(text))
+      blob:fail(at, "the shape (%s) is no list of sizes", text)
     end
   end
   return shape
@@ -60,7 +60,7 @@ local function read_header(blob, at, text)
       value, next_at = body:match("^%(([^()]*)%)%s*,?()", from)
     end
     if not value or found[key] then
-      blob:fail(at, ("the header is not NumPy's: '%.60s'"):format(body:sub(i)))
+      blob:fail(at, "the header is not NumPy's: '%s'", body:sub(i))
     end
     found[key], i = value, next_at
   end
@@ -88,16 +88,16 @@ local function read_array(blob, name, crc)
   local head = blob:bytes(0, math.min(12, blob:size()))
   if head:sub(1, 6) ~= "\x93NUMPY" then blob:fail(0, "this is no npy file") end
   local version = head:byte(7)
-  if version < 1 or version > 3 then blob:fail(6, ("version %d of the format is not known"):format(version)) end
+  if version < 1 or version > 3 then blob:fail(6, "version %d of the format is not known", version) end
   if version > 1 and #head < 12 then blob:fail(0, "too short for an npy file") end
   local length = (version == 1 and "<I2" or "<I4"):unpack(head, 9)
   local at = version == 1 and 10 or 12
-  if length > MOST_HEADER then blob:fail(8, ("a header of %d bytes"):format(length)) end
+  if length > MOST_HEADER then blob:fail(8, "a header of %d bytes", length) end
   local element, fortran, shape = read_header(blob, at, blob:bytes(at, length))
   local plain = element:gsub(">", "")
   local stored = fortran and reversed(shape) or shape
   local bytes, there = require("pt.files").bytes(plain, shape), blob:size() - at - length
-  if bytes ~= there then blob:fail(at + length, ("the array takes %.0f bytes, %d are there"):format(bytes, there)) end
+  if bytes ~= there then blob:fail(at + length, "the array takes %.0f bytes, %d are there", bytes, there) end
   local entry = { name = name, element = plain, shape = shape, bytes = bytes }
   function entry.load(finish)
     if crc and blob:crc32() ~= crc then blob:fail(0, "the checksum is wrong: the file is damaged") end
@@ -117,7 +117,7 @@ function numpy.open_archive(blob, files, map)
   local entries = {}
   for i, file in ipairs(files) do
     local name = file.name:match "^(.*)%.npy$"
-    if not name then blob:fail(file.at, ("'%.60s' is no array"):format(file.name)) end
+    if not name then blob:fail(file.at, "'%s' is no array", file.name) end
     entries[i] = read_array(zip.blob(blob, file), name, not map and file.crc)
   end
   return { format = "npz", entries = entries }

@@ -14,7 +14,7 @@ local MARK = {} -- on the stack, below the entries that an operation is to take
 local reader = {}
 reader.__index = reader
 
-local function fail(self, text) self.blob:fail(self.at - 1, text) end
+local function fail(self, ...) self.blob:fail(self.at - 1, ...) end
 
 -- ---- bytes of the pickle ----
 
@@ -66,7 +66,7 @@ end
 -- A container. Empty ones take a byte of the file and a hundred of memory, so that their number is bounded.
 local function new(self, value)
   self.made = self.made + 1
-  if self.made > self.most then fail(self, ("more than %d lists and dicts"):format(self.most)) end
+  if self.made > self.most then fail(self, "more than %d lists and dicts", self.most) end
   return value
 end
 
@@ -96,7 +96,7 @@ local op = {}
 op["."] = function(self) self.ended = true end
 op["\x80"] = function(self)
   local version = number(self, "B", 1)
-  if version < 2 or version > 5 then fail(self, ("a pickle of protocol %d; 2 to 5 are read"):format(version)) end
+  if version < 2 or version > 5 then fail(self, "a pickle of protocol %d; 2 to 5 are read", version) end
 end
 op["\x95"] = function(self) -- a frame
   local n = number(self, "<I8", 8)
@@ -131,7 +131,7 @@ local function long(self, n)
   while #bytes > 8 and bytes:sub(-1) == sign and (bytes:byte(-2) >= 128) == (sign == "\xff") do
     bytes = bytes:sub(1, -2)
   end
-  if #bytes > 8 then fail(self, ("an integer of %d bytes"):format(#bytes)) end
+  if #bytes > 8 then fail(self, "an integer of %d bytes", #bytes) end
   push(self, (("<i8"):unpack(bytes .. sign:rep(8 - #bytes))))
 end
 op["\x8a"] = function(self) long(self, number(self, "B", 1)) end
@@ -206,7 +206,7 @@ local function put(self, at)
 end
 local function get(self, at)
   local value = self.memo[at]
-  if value == nil then fail(self, ("the pickle names its value %d, which is not there"):format(at)) end
+  if value == nil then fail(self, "the pickle names its value %d, which is not there", at) end
   push(self, value)
 end
 op["q"] = function(self) put(self, number(self, "B", 1)) end
@@ -243,7 +243,7 @@ local function call(self)
   if type(args) ~= "table" or args.kind ~= "tuple" then fail(self, "the arguments are no tuple") end
   if type(fn) ~= "table" or fn.kind ~= "function" then fail(self, "what is called is no function") end
   local value, problem = fn.call(args, self)
-  if value == nil then fail(self, ("%s: %s"):format(fn.name, problem or "it has other arguments")) end
+  if value == nil then fail(self, "%s: %s", fn.name, problem or "it has other arguments") end
   push(self, value)
 end
 op["R"], op["\x81"] = call, call
@@ -255,15 +255,16 @@ op["b"] = function(self) -- attributes of an object: only dicts have any here, a
   end
 end
 op["Q"] = function(self)
-  local value, problem = self.persistent(pop(self))
-  if value == nil then fail(self, problem) end
+  local value, problem, of = self.persistent(pop(self))
+  if value == nil then fail(self, problem, of) end
   push(self, value)
 end
 
 --- The value of a pickle.
 ---@param blob userdata
 ---@param options table `known(name)` gives a value or a function(args, reader) -> value for a name, or nil;
---- `refuse(name, at)` raises for one that is not known; `persistent(id)` gives what a persistent id stands for
+--- `refuse(name, at)` raises for one that is not known; `persistent(id)` gives what a persistent id stands for, or nil,
+--- the format of a message and the string in it
 ---@param from? integer where the pickle begins, default 0
 ---@return any value
 ---@return integer next where it ends
@@ -277,7 +278,7 @@ function pickle.read(blob, options, from)
   while not self.ended do
     local code = take(self, 1)
     local run = op[code]
-    if not run then fail(self, ("operation 0x%02x is not one of data"):format(code:byte())) end
+    if not run then fail(self, "operation 0x%02x is not one of data", code:byte()) end
     run(self)
   end
   return pop(self), self.at - 1

@@ -123,10 +123,10 @@ for name, element in pairs(dtypes) do known["torch." .. name] = { kind = "dtype"
 -- Raises for a name that stands for code, or for a kind of tensor that is not read.
 local function refuse(blob, name, at)
   if name:find "^torch%._utils%._rebuild" or name:find "^torch%.%a+Storage$" then
-    blob:fail(at, ("it holds a tensor of a kind that is not read (%s); save dense tensors"):format(name))
+    blob:fail(at, "it holds a tensor of a kind that is not read (%s); save dense tensors", name)
   end
-  blob:fail(at, ("it holds %s, which is Python code and no data; in Python load it and save "
-    .. "what is data: torch.save(model.state_dict(), path), and numbers, strings, lists and dicts"):format(name))
+  blob:fail(at, "it holds %s, which is Python code and no data; in Python load it and save "
+    .. "what is data: torch.save(model.state_dict(), path), and numbers, strings, lists and dicts", name)
 end
 
 --- The value that a pickle describes, as pickle.lua has it, with tensors that refer to storages.
@@ -185,7 +185,7 @@ local function entry_of(t, name, place, blob)
   local _, bytes = core.element(t.element)
   local have = t.storage.element and t.storage.numel or t.storage.numel // bytes
   if reach(t) > have or numel(t) > 2 ^ 53 then
-    blob:fail(0, ("tensor '%.60s' reaches beyond the %d elements of its storage"):format(name, have))
+    blob:fail(0, "tensor '%s' reaches beyond the %d elements of its storage", name, have)
   end
   local entry = { name = name, element = t.element, shape = t.size }
   function entry.load(finish)
@@ -240,14 +240,14 @@ function pytorch.open(blob, _, entries, by_name)
     if not storage then return nil, problem end
     local key = storage.key
     if used[key] then
-      if used[key].element ~= storage.element then return nil, ("storage '%.40s' has two types"):format(key) end
+      if used[key].element ~= storage.element then return nil, "storage '%s' has two types", key end
       return used[key]
     end
     local file = by_name[root .. "/data/" .. key]
     local _, size = core.element(storage.element or "U8")
-    if not file then return nil, ("storage '%.40s' is not in the archive"):format(key) end
+    if not file then return nil, "storage '%s' is not in the archive", key end
     if storage.numel > file.bytes // size then
-      return nil, ("storage '%.40s' has %d bytes, too few for %d elements"):format(key, file.bytes, storage.numel)
+      return nil, "storage '%s' has fewer bytes than its elements take", key
     end
     storage.file, used[key] = file, storage
     return storage

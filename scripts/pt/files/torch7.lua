@@ -36,13 +36,13 @@ local function token(at)
 end
 function ascii.int(at)
   local text = token(at)
-  return math.tointeger(tonumber(text)) or at:fail(("'%.20s' is no integer"):format(text))
+  return math.tointeger(tonumber(text)) or at:fail("'%s' is no integer", text)
 end
 ascii.long = ascii.int
 function ascii.double(at)
   local text = token(at)
   local special = { nan = 0 / 0, ["-nan"] = 0 / 0, inf = math.huge, ["-inf"] = -math.huge }
-  return special[text] or tonumber(text) or at:fail(("'%.20s' is no number"):format(text))
+  return special[text] or tonumber(text) or at:fail("'%s' is no number", text)
 end
 function ascii.string(at)
   local n = ascii.int(at)
@@ -62,7 +62,7 @@ end
 
 local function read_tensor(self, element, depth)
   local nd = self.form.int(self.at)
-  if nd < 0 or nd > 8 then self.at:fail(("a tensor of %d dims"):format(nd)) end
+  if nd < 0 or nd > 8 then self.at:fail("a tensor of %d dims", nd) end
   local size, stride, offset = sizes_of(self, nd), sizes_of(self, nd), self.form.long(self.at) - 1
   local storage = read_object(self, depth + 1)
   local tensor = { kind = "tensor", element = element, size = size, stride = stride, offset = offset }
@@ -75,7 +75,7 @@ local function read_tensor(self, element, depth)
   local empty = nd == 0
   for d = 1, nd do empty = empty or size[d] == 0 end
   if empty then
-    tensor.size = nd == 0 and { 0 } or size
+    if nd == 0 then tensor.size, tensor.stride = { 0 }, { 1 } end
     tensor.storage = { kind = "storage", element = element, numel = 0, at = self.at.at }
     return tensor
   end
@@ -123,7 +123,7 @@ local function read_torch(self, index, depth)
     self.objects[index] = { kind = "table", keys = {}, values = {}, class = class }
     local fields = read_object(self, depth + 1)
     if type(fields) ~= "table" or fields.kind ~= "table" then
-      self.at:fail(("an object of class %.60s without fields"):format(class))
+      self.at:fail("an object of class %s without fields", class)
     end
     self.objects[index].keys, self.objects[index].values = fields.keys, fields.values
   end
@@ -141,7 +141,7 @@ local function read_table(self, index, depth)
 end
 
 function read_object(self, depth)
-  if depth > DEEPEST then self.at:fail(("nested deeper than %d"):format(DEEPEST)) end
+  if depth > DEEPEST then self.at:fail("nested deeper than %d", DEEPEST) end
   local kind = self.form.int(self.at)
   if kind == NIL then return nil end
   if kind == NUMBER then
@@ -151,7 +151,7 @@ function read_object(self, depth)
   if kind == STRING then return self.form.string(self.at) end
   if kind == BOOLEAN then return self.form.int(self.at) ~= 0 end
   if kind >= 6 and kind <= 8 then self.at:fail "it holds a function, which is code; save tensors and tables" end
-  if kind ~= TABLE and kind ~= TORCH then self.at:fail(("an object of type %d"):format(kind)) end
+  if kind ~= TABLE and kind ~= TORCH then self.at:fail("an object of type %d", kind) end
   local index = self.form.int(self.at)
   if self.objects[index] then return self.objects[index] end
   return (kind == TABLE and read_table or read_torch)(self, index, depth)

@@ -31,7 +31,7 @@ local function find_chunks(blob)
   if not format or #format < 16 then blob:fail(12, "the format of the sound is missing") end
   if not data then blob:fail(math.min(at, size), "the sound is missing") end
   if bytes < 0 or bytes > size - data then
-    blob:fail(data, ("%d bytes of sound are announced, %d are there"):format(bytes, size - data))
+    blob:fail(data, "%d bytes of sound are announced, %d are there", bytes, size - data)
   end
   return format, data, bytes
 end
@@ -49,9 +49,9 @@ function wav.open(blob)
   local code, channels, rate, _, block, bits = ("<I2I2I4I4I2I2"):unpack(format)
   if code == EXTENSIBLE and #format >= 26 then code = ("<I2"):unpack(format, 25) end
   local kind = kinds[code .. " " .. bits]
-  if not kind then blob:fail(20, ("sound of format %d with %d bits; PCM and floats are read"):format(code, bits)) end
+  if not kind then blob:fail(20, "sound of format %d with %d bits; PCM and floats are read", code, bits) end
   if channels == 0 or block ~= channels * bits // 8 then
-    blob:fail(22, ("%d channels of %d bits in frames of %d bytes"):format(channels, bits, block))
+    blob:fail(22, "%d channels of %d bits in frames of %d bytes", channels, bits, block)
   end
   local frames = bytes // block
   local entry = { name = "", element = bits == 64 and "F64" or "F32", shape = { channels, frames }, bytes = bytes }

@@ -37,7 +37,7 @@ local function find_directory(blob)
     blob:fail(limit, "the directory leaves the file")
   end
   if count < 0 or count > MOST or count * 46 > length then
-    blob:fail(limit, ("%d entries do not fit into a directory of %d bytes"):format(count, length))
+    blob:fail(limit, "%d entries do not fit into a directory of %d bytes", count, length)
   end
   return offset, length, count
 end
@@ -73,7 +73,7 @@ local function locate(blob, entry)
   local name, extra = ("<I2I2"):unpack(head, 27)
   entry.data = entry.at + 30 + name + extra
   if entry.packed > blob:size() - entry.data then
-    blob:fail(entry.at, ("'%.60s' leaves the file"):format(entry.name))
+    blob:fail(entry.at, "'%s' leaves the file", entry.name)
   end
 end
 
@@ -83,7 +83,7 @@ local function check_apart(blob, entries)
   for i = 2, #sorted do
     local before, entry = sorted[i - 1], sorted[i]
     if before.data + before.packed > entry.at then
-      blob:fail(entry.at, ("'%.60s' and '%.60s' overlap"):format(before.name, entry.name))
+      blob:fail(entry.at, "'%s' and '%s' overlap", before.name, entry.name)
     end
   end
 end
@@ -96,7 +96,7 @@ function zip.read(blob)
   local directory, at, entries, by_name = blob:bytes(offset, length), 1, {}, {}
   for i = 1, count do
     if at + 45 > length or directory:sub(at, at + 3) ~= ENTRY then
-      blob:fail(offset + at - 1, ("entry %d of the directory is not here"):format(i))
+      blob:fail(offset + at - 1, "entry %d of the directory is not here", i)
     end
     local flags, method, crc, packed, bytes, n, x, c, place =
       ("<I2I2xxxxI4I4I4I2I2I2xxxxxxxxI4"):unpack(directory, at + 8)
@@ -106,14 +106,14 @@ function zip.read(blob)
       at = place,
     }
     read_extra(blob, offset + at - 1, directory:sub(at + 46 + n, at + 45 + n + x), entry)
-    if flags & 1 ~= 0 then blob:fail(offset + at - 1, ("'%.60s' is encrypted"):format(entry.name)) end
+    if flags & 1 ~= 0 then blob:fail(offset + at - 1, "'%s' is encrypted", entry.name) end
     if method ~= STORED and method ~= DEFLATED then
-      blob:fail(offset + at - 1, ("'%.60s' is packed by method %d"):format(entry.name, method))
+      blob:fail(offset + at - 1, "'%s' is packed by method %d", entry.name, method)
     end
     if method == STORED and entry.packed ~= entry.bytes then
-      blob:fail(offset + at - 1, ("'%.60s' is stored, but has two sizes"):format(entry.name))
+      blob:fail(offset + at - 1, "'%s' is stored, but has two sizes", entry.name)
     end
-    if by_name[entry.name] then blob:fail(offset + at - 1, ("'%.60s' occurs twice"):format(entry.name)) end
+    if by_name[entry.name] then blob:fail(offset + at - 1, "'%s' occurs twice", entry.name) end
     locate(blob, entry)
     entries[i], by_name[entry.name] = entry, entry
     at = at + 46 + n + x + c
@@ -186,8 +186,8 @@ function zip.open(blob, op, _, map)
   local arrays = #entries == 0
   for _, entry in ipairs(entries) do arrays = arrays or entry.name:find "%.npy$" end
   if arrays then return require("pt.files.numpy").open_archive(blob, entries, map) end
-  blob:fail(0, ("this is a zip archive of '%.60s' and others; it holds neither NumPy's arrays nor PyTorch's tensors")
-    :format(entries[1].name))
+  blob:fail(0, "this is a zip archive of '%s' and others, and holds neither NumPy's arrays nor PyTorch's tensors",
+    entries[1].name)
 end
 
 return zip
