@@ -317,6 +317,7 @@ test-peers: all
 	@$(PYTHON) spec/peers/nets.py $(BUILD)/ptlua
 	@$(PYTHON) spec/peers/samples.py $(BUILD)/ptlua
 	@$(PYTHON) spec/peers/formats.py $(BUILD)/ptlua
+	@$(PYTHON) spec/peers/tokenize.py $(BUILD)/ptlua
 lint: deps-test
 	@$(LUA) spec/run.lua lint
 

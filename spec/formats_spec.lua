@@ -5,6 +5,7 @@ local pt = require "pt"
 local core = require "pt.core"
 local data = pt.data
 local recorded = require "spec.support.format_files"
+local unpack_data = require "spec.support.unpack"
 
 local folder
 local function path(name) return folder .. "/" .. name end
@@ -20,24 +21,8 @@ local function raises(text, fn, ...)
   assert.is_truthy(tostring(message):find(text, 1, true), ("%q lacks %q"):format(tostring(message), text))
 end
 
-local alphabet = {}
-for i, c in ipairs { ("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"):byte(1, -1) } do
-  alphabet[string.char(c)] = i - 1
-end
-local function from_base64(text)
-  return (text:gsub("%s", ""):gsub("(.)(.)(.)(.)", function(a, b, c, d)
-    local n = alphabet[a] << 18 | alphabet[b] << 12 | (alphabet[c] or 0) << 6 | (alphabet[d] or 0)
-    return (">I3"):pack(n):sub(1, d ~= "=" and 3 or c ~= "=" and 2 or 1)
-  end))
-end
-
 -- Writes a recorded file; returns its path.
-local function unpack_file(name)
-  local text = from_base64(recorded[name].deflated)
-  local blob <close> = core.open_file("spec", write("packed", text))
-  local whole <close> = blob:inflate(0, #text, recorded[name].bytes)
-  return write(name, whole:bytes(0, whole:size()))
-end
+local function unpack_file(name) return write(name, unpack_data(recorded[name])) end
 
 local function bits(x) return ("%s %s %08x"):format(x.dtype, x.shape, core.crc32(x:contiguous())) end
 

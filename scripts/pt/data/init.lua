@@ -3,7 +3,11 @@
 local class = require "pt.class"
 local methods = require "pt.signature".methods
 
-local unknown = require "pt.unknown"("pt.data", function() return { "transforms" } end)
+local later = { transforms = "pt.data.transforms", tokenizers = "pt.data.tokenizer" } -- loaded when first used
+
+local function later_names() return { "transforms", "tokenizers" } end
+
+local unknown = require "pt.unknown"("pt.data", later_names)
 
 local fetch = require "pt.data.fetch"
 
@@ -30,9 +34,9 @@ function data.class(name, base) return class(name, base or data.Dataset) end
 
 return setmetatable(data, {
   __index = function(_, name)
-    if name ~= "transforms" then return unknown(data, name) end
-    data.transforms = require "pt.data.transforms"
-    return data.transforms
+    if not later[name] then return unknown(data, name) end
+    data[name] = require(later[name])
+    return data[name]
   end,
-  __names = function() return { "transforms" } end,
+  __names = later_names,
 })

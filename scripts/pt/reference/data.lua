@@ -258,6 +258,99 @@ from: pandas.read_csv
 tensor([[1., 2.],
         [3., 4.]])  { "a", "b" }
 
+= data.tokenizers.load(path, {max_bytes})
+The tokenizer of a tokenizer.json: byte pairs, word pieces, unigrams, words, with the normalizers,
+pre-tokenizers, post-processors and decoders of the files of GPT-2, Llama, Qwen, BERT, T5 and others.
+An id is the file's plus 1.
+from: tokenizers.Tokenizer.from_file
+> local path = os.tmpname()
+> local model = { type = "WordLevel", vocab = { a = 0, b = 1, ["?"] = 2 }, unk_token = "?" }
+> data.write_json({ model = model, pre_tokenizer = { type = "Whitespace" } }, path)
+> data.tokenizers.load(path):encode("b a c")
+tensor([2, 1, 3])
+
+= data.tokenizers.from_gpt2(vocab, merges, {max_bytes})
+GPT-2's tokenizer from its vocab.json and merges.txt. An id is the file's plus 1.
+from: transformers.GPT2Tokenizer
+> local vocab, merges = os.tmpname(), os.tmpname()
+> data.write_json({ a = 0, b = 1, ab = 2 }, vocab)
+> data.write_file(merges, data.bytes "#version: 0.2\na b\n")
+> data.tokenizers.from_gpt2(vocab, merges):encode("aba")
+tensor([3, 1])
+
+= data.tokenizers.Tokenizer
+A tokenizer that data.tokenizers.load has read: #tokenizer is how many rows an embedding needs.
+from: tokenizers.Tokenizer
+> local path = os.tmpname()
+> local model = { type = "WordLevel", vocab = { a = 0, b = 1, ["?"] = 2 }, unk_token = "?" }
+> data.write_json({ model = model, pre_tokenizer = { type = "Whitespace" } }, path)
+> #data.tokenizers.load(path)
+3
+
+= Tokenizer:encode(text, {pair, add_special_tokens = true, truncation = true})
+Ids of a text, int64 (n), from 1. Of a pair of texts, second, which of them each is of, 0 or 1.
+truncation: as the file says.
+from: tokenizers.Tokenizer.encode
+> local path = os.tmpname()
+> local model = { type = "WordLevel", vocab = { a = 0, b = 1, ["?"] = 2 }, unk_token = "?" }
+> data.write_json({ model = model, pre_tokenizer = { type = "Whitespace" } }, path)
+> local tokenizer = data.tokenizers.load(path)
+> tokenizer:encode("a", { pair = "b b" })
+tensor([1, 2, 2])  tensor([0, 1, 1])
+
+= Tokenizer:encode_batch(texts, {add_special_tokens = true, truncation = true, pad})
+Ids of several texts, int64 (N, longest), and which of them are no padding, bool (N, longest). pad: the
+id of padding, by default as the file says, or 1.
+from: tokenizers.Tokenizer.encode_batch
+> local path = os.tmpname()
+> local model = { type = "WordLevel", vocab = { a = 0, b = 1, ["?"] = 2 }, unk_token = "?" }
+> data.write_json({ model = model, pre_tokenizer = { type = "Whitespace" } }, path)
+> local tokenizer = data.tokenizers.load(path)
+> tokenizer:encode_batch { "b a", "b" }
+tensor([[2, 1],
+        [2, 1]])  tensor([[ True,  True],
+        [ True, False]])
+
+= Tokenizer:decode(ids, {skip_special_tokens = true})
+The text of ids, a tensor or a list.
+from: tokenizers.Tokenizer.decode
+> local path = os.tmpname()
+> local model = { type = "WordLevel", vocab = { a = 0, b = 1, ["?"] = 2 }, unk_token = "?" }
+> data.write_json({ model = model, pre_tokenizer = { type = "Whitespace" } }, path)
+> local tokenizer = data.tokenizers.load(path)
+> tokenizer:decode { 2, 1 }
+b a
+
+= Tokenizer:tokens(text, {add_special_tokens = true})
+The tokens of a text as the file writes them, a list.
+from: transformers.PreTrainedTokenizer.tokenize
+> local path = os.tmpname()
+> local model = { type = "WordLevel", vocab = { a = 0, b = 1, ["?"] = 2 }, unk_token = "?" }
+> data.write_json({ model = model, pre_tokenizer = { type = "Whitespace" } }, path)
+> local tokenizer = data.tokenizers.load(path)
+> table.unpack(tokenizer:tokens "b c")
+b  ?
+
+= Tokenizer:id(token)
+The id of a token, from 1, or nil.
+from: tokenizers.Tokenizer.token_to_id
+> local path = os.tmpname()
+> local model = { type = "WordLevel", vocab = { a = 0, b = 1, ["?"] = 2 }, unk_token = "?" }
+> data.write_json({ model = model, pre_tokenizer = { type = "Whitespace" } }, path)
+> local tokenizer = data.tokenizers.load(path)
+> tokenizer:id "b"
+2
+
+= Tokenizer:token(id)
+The token of an id, from 1, or nil.
+from: tokenizers.Tokenizer.id_to_token
+> local path = os.tmpname()
+> local model = { type = "WordLevel", vocab = { a = 0, b = 1, ["?"] = 2 }, unk_token = "?" }
+> data.write_json({ model = model, pre_tokenizer = { type = "Whitespace" } }, path)
+> local tokenizer = data.tokenizers.load(path)
+> tokenizer:token(2)
+b
+
 = data.read_json(path, {null = false, max_bytes})
 A JSON file as a value: objects are tables, arrays lists; null is what the option says.
 from: json.load
