@@ -317,7 +317,8 @@ test-peers: all
 	@$(PYTHON) spec/peers/nets.py $(BUILD)/ptlua
 	@$(PYTHON) spec/peers/samples.py $(BUILD)/ptlua
 	@$(PYTHON) spec/peers/formats.py $(BUILD)/ptlua
-	@$(PYTHON) spec/peers/tokenize.py $(BUILD)/ptlua
+	@$(PYTHON) spec/peers/tokenizer_files.py $(BUILD)/ptlua
+	@$(PYTHON) spec/peers/onnx_files.py $(BUILD)/ptlua
 lint: deps-test
 	@$(LUA) spec/run.lua lint
 

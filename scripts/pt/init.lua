@@ -109,6 +109,7 @@ local parts = {
   history = "pt.history", trainer = "pt.trainer", summary = "pt.summary",
   repl = "pt.repl", channel = "pt.channel", progress = "pt.progress", cuda = "pt.cuda", linalg = "pt.linalg",
   fft = "pt.fft", distributed = "pt.distributed", plot = "pt.plot", show = "pt.show",
+  onnx = "pt.onnx",
 }
 
 -- Functions that are a field of one of these.

@@ -24,7 +24,7 @@ local function entries(state)
   for i, name in ipairs(names) do
     tensors[i] = state[name]
     if not pt.is_tensor(tensors[i]) then
-      fail("save: %s must be a tensor, got a %s; a file named .pt holds tables of anything", name, type(tensors[i]))
+      fail("save: %s must be a tensor, got a %s", name, type(tensors[i]))
     end
   end
   return names, tensors
@@ -75,7 +75,11 @@ local bare = { pt = true, pth = true, bin = true, ckpt = true, npz = true, npy =
 
 --- Writes tensors in the format that the end of the path names: completely, or the old file stays as it was.
 ---@type fun(value: any, path: string, metadata?: table, options?: {quantize: string})
-local save = signature("save", "value:a path:s metadata:t? quantize:s?", function(value, path, metadata, quantize)
+local save = signature("save", "value:a path:s? metadata:t? quantize:s?", function(value, path, metadata, quantize)
+  if not path then
+    if type(value) == "string" then named(value) end -- says what is missing in front of the path
+    fail "save: path is missing, a string"
+  end
   local format = (path:match "%.(%w+)$" or ""):lower()
   if metadata and bare[format] then fail("save: a .%s file has no metadata", format) end
   if quantize and format ~= "gguf" then fail("save: quantize is for .gguf files") end

@@ -1,5 +1,5 @@
 -- Small tokenizers that PyPI's tokenizers trained, and what they make of texts: JSON with file, cases of text,
--- ids and the text back. Made by `python3 spec/peers/tokenize.py --record`.
+-- ids and the text back. Made by `python3 spec/peers/tokenizer_files.py --record`.
 return {
   gpt2 = {
     bytes = 8688,

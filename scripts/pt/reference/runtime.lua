@@ -531,6 +531,26 @@ from: torchinfo.summary
 > pt.summary(nn.Linear(3, 2), { 1, 3 }).parameters
 8
 
+= onnx.export(model, example, path, {input_names, output_names, dynamic_batch = false, metadata})
+Writes a module, as in evaluation, or a function of tensors as an ONNX model of opset 17. It is run once
+on the example, a tensor or a list of them, and what it does is written down. Ids count from 1 in the
+model, too. dynamic_batch: dim 1 of inputs and outputs may have other sizes.
+from: torch.onnx.export
+> local path = os.tmpname()
+> pt.onnx.export(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), pt.zeros(1, 2), path)
+> #pt.onnx.load(path).nodes
+3
+
+= onnx.load(path, {map = false})
+A model of an ONNX file: model(x, ...) or model { name = x } runs it; model.inputs and model.outputs are
+names, model.weights its tensors. What the file calls ids and axes counts from 0, as in other programs.
+from: onnxruntime.InferenceSession
+> local path, layer = os.tmpname(), nn.Linear(2, 3)
+> pt.onnx.export(layer, pt.zeros(1, 2), path)
+> local x = pt.randn(1, 2)
+> pt.allclose(pt.onnx.load(path)(x), layer(x))
+true
+
 = open(path, {map = false, device, dtype})
 A file of tensors that are read one by one: #file counts them, pairs(file) walks names and shapes,
 file.metadata is what else it says.

@@ -1,7 +1,7 @@
 """Tokenizer files beside PyPI's tokenizers: the same ids, and the same text back.
 
-usage: python3 spec/peers/tokenize.py build/ptlua                     compares, on tokenizers trained here
-       python3 spec/peers/tokenize.py --record FILE                   writes small ones and their ids, for spec/tokenizers_spec.lua
+usage: python3 spec/peers/tokenizer_files.py build/ptlua                     compares, on tokenizers trained here
+       python3 spec/peers/tokenizer_files.py --record FILE                   writes small ones and their ids, for spec/tokenizers_spec.lua
 
 Needs tokenizers; sentencepiece where it is installed, for its table of replacements.
 """
@@ -234,7 +234,7 @@ def compare(ptlua):
 
 def record(path):
     lines = ["-- Small tokenizers that PyPI's tokenizers trained, and what they make of texts: JSON with file, cases of text,",
-             "-- ids and the text back. Made by `python3 spec/peers/tokenize.py --record`.", "return {"]
+             "-- ids and the text back. Made by `python3 spec/peers/tokenizer_files.py --record`.", "return {"]
     for key, t in make_all(330, precompiled=False).items():
         cases = [[text, t.encode(text).ids, t.decode(t.encode(text).ids)] for text in TEXTS]
         data = json.dumps({"file": json.loads(t.to_str()), "cases": cases}, ensure_ascii=False, separators=(",", ":")).encode()
