@@ -142,8 +142,8 @@ static int distance(const char *a, const char *b, int cap) {
 
 const char *pl_suggest(lua_State *L, const char *name, int names) {
   names = lua_absindex(L, names);
-  size_t third = strlen(name) / 3;
-  int least = (third > 2 ? (int)third : 2) + 1;
+  int length = (int)strlen(name), least = (length / 3 > 2 ? length / 3 : 2) + 1;
+  if (least > length) least = length; /* not all letters are wrong */
   lua_pushliteral(L, "");
   int best = lua_gettop(L);
   for (lua_pushnil(L); lua_next(L, names); lua_pop(L, 1)) {

@@ -285,8 +285,13 @@ static const pt_op steps_op = {
 
 static bool goes_by_steps(const pt_op *op, int i) {
   if (op->kind != PTI_ELEMENTWISE) {
-    return op == pti_op_at(PTI_OP_max_pool) || op == pti_op_at(PTI_OP_avg_pool) ||
-        op == pti_op_at(PTI_OP_nll_loss_forward);
+    /* padding is made of index_select, norms of groups of row_norm */
+    static const int ids[] = {PTI_OP_max_pool, PTI_OP_avg_pool, PTI_OP_nll_loss_forward,
+                              PTI_OP_index_select, PTI_OP_row_norm};
+    for (size_t k = 0; k < sizeof ids / sizeof *ids; k++) {
+      if (op == pti_op_at(ids[k])) return true;
+    }
+    return false;
   }
   const pti_formula *f = &op->grad[i];
   for (int s = 0; s < f->n; s++) {

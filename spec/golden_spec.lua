@@ -36,7 +36,9 @@ end
 local function told(code)
   local env = names()
   local text = "local result = " .. code .. " return result"
-  local fn = load(text, "=train.lua", "t", env) or assert(load(code, "=train.lua", "t", env))
+  local fn = load(text, "=train.lua", "t", env)
+  if not fn then text, fn = code, assert(load(code, "=train.lua", "t", env)) end
+  report.sources["=train.lua"] = text
   local ok, made = xpcall(fn, report.handler(fn))
   if ok then return nil end
   text = made.message:gsub("%(/?[^() ]*/spec/golden_spec%.lua", "(golden_spec.lua")

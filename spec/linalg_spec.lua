@@ -357,6 +357,17 @@ local differentiable = {
   { "solve for vectors", L.solve, A, names.v },
   { "solve_triangular", function(a, b) return L.solve_triangular(a, b, true, false) end, A, W:narrow(2, 1, 3) },
   { "lu", function(x) return select(2, L.lu(x)) end, A },
+  { "lu of a wide matrix", function(x) return select(2, L.lu(x)) end, W },
+  { "lu of a tall matrix", function(x) return select(2, L.lu(x)) end, W:t():contiguous() },
+  {
+    "full svd",
+    function(x)
+      local u, s, vh = L.svd(x)
+      local k = s:size(-1)
+      return u:narrow(-1, 1, k), s, vh:narrow(-2, 1, k)
+    end,
+    W,
+  },
   {
     "lu_solve",
     function(x, b)

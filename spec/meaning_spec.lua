@@ -76,6 +76,8 @@ local values = {
   { "pt.istft(pt.tensor({ { 1.0, 1 }, { 2, 2 }, { 3, 3 }, { 9, 9 } }):to(pt.complex64), 4)", "float32 [1] {-0.25}" },
   { "pt.randint(2, { high = 3, size = { 2 } })", "int64 [2] {2, 2}" },
   { "pt.randint_like(pt.zeros(2), { high = 1 })", "float32 [2] {0, 0}" },
+  { "pt.linalg.vander(pt.tensor(3), { N = 3 })", "int64 [1, 3] {{1, 3, 9}}" },
+  { "F.bilinear(pt.ones(2):byte(), pt.ones(2):byte(), pt.ones(1, 2, 2):byte())", "uint8 [1] {4}" },
   { "pt.take_along_dim(pt.tensor(3), pt.tensor(1), 1)", "int64 [] 3" },
   { "pt.linalg.pinv(pt.eye(2), 0.1, true)", "float32 [2, 2] {{1, 0}, {0, 1}}" },
 }
@@ -100,6 +102,13 @@ local refused = {
   { "pt.zeros(2):scatter(1, pt.tensor { 2 })", "scatter: takes src or value" },
   { "pt.cdist(pt.zeros(1, 2), pt.ones(1, 2), 2, 'fast')", "cdist: compute_mode 'fast' is none of PyTorch's" },
   { "pt.randint_like(pt.zeros(2))", "randint_like: high is missing" },
+  { "F.max_pool2d(pt.zeros(2, 0, 4, 4), 2)", "max_pool2d: x %[2, 0, 4, 4%] has no entries in dim 2; only a batch" },
+  { "F.group_norm(pt.zeros(1, 2, 0), 1)", "group_norm: x %[1, 2, 0%] has channels without entries" },
+  { "pt.linalg.vander(pt.ones(1))", "linalg.vander: N is 1, but must be 2 or more" },
+  { "pt.histogram(pt.ones(2), 2, { 1 })", "histogram: range must be a list of two numbers, got 1 entries" },
+  { "pt.logspace(0, true, 3)", "logspace: stop must be a tensor or a number, got true" },
+  { "pt.optim.SGD({ pt.ones(1):requires_grad_() }, true)", "SGD: lr must be a tensor or a number, got true" },
+  { "pt.lu_unpack(3, 4)", "lu_unpack: LU must be a tensor, got 3" },
   { "pt.linalg.pinv(pt.eye(2), true)", "linalg.pinv: atol must be a tensor or a number, got true" },
   { "pt.linalg.matrix_rank(pt.eye(2), true)", "linalg.matrix_rank: atol must be a tensor or a number, got true" },
   { "F.pixel_shuffle(pt.zeros(1, 4, 1, 1), 2^32 // 1 | 0)", "pixel_shuffle: 4 channels" },
@@ -108,6 +117,12 @@ local refused = {
   { "pt.softmax(pt.complex(pt.ones(2), pt.ones(2)), 1)", "softmax: complex tensors are not supported; a real dtype" },
   { "F.scaled_dot_product_attention(pt.ones(4, 1, 2), pt.ones(3, 3, 2), pt.ones(3, 3, 2), { enable_gqa = true })",
     "their heads %(dim %-3%) differ; with enable_gqa those of key and value must divide" },
+}
+
+-- Second gradients that are zero everywhere are zeros, not nothing.
+local zeros = {
+  { "F.pad(x, { 1, 1 }, 'reflect')", { 1, 1, 3 } }, { "F.pad(x, { 1, 1 }, 'circular')", { 1, 1, 3 } },
+  { "F.group_norm(pt.ones(2, 3), 1, nil, x)", { 3 } }, { "pt.stft(x, 4)", { 9 } }, { "F.relu(x)", { 3 } },
 }
 
 describe("meaning:", function()
@@ -121,6 +136,17 @@ describe("meaning:", function()
       local fn = assert(load("local pt, F, x = ... return " .. row[1], "=call"))
       fn(pt, pt.nn.functional, x):sum():backward()
       assert.equal(row[3], text(x.grad:tolist()))
+    end)
+  end
+
+  for _, row in ipairs(zeros) do
+    it("second gradient of " .. row[1], function()
+      local x = pt.rand(row[2]):add_(0.5):requires_grad_()
+      local fn = assert(load("local pt, F, x = ... return " .. row[1], "=call"))
+      local y = fn(pt, pt.nn.functional, x)
+      if y.dtype.is_complex then y = y:view_as_real() end
+      local first = pt.autograd.grad(y:sum(), { x }, { create_graph = true })[1]
+      assert.equal(0, pt.autograd.grad(first:sum(), { x })[1]:count_nonzero():item())
     end)
   end
 

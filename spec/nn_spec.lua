@@ -126,9 +126,9 @@ describe("a module", function()
     local net = nn.Sequential(nn.Linear(4, 2), nn.Sequential(nn.ReLU()))
     assert.equal([[
 Sequential(
-  (1): Linear(in_features=4, out_features=2, bias=true)
-  (2): Sequential(
-    (1): ReLU()
+  (0): Linear(in_features=4, out_features=2, bias=true)
+  (1): Sequential(
+    (0): ReLU()
   )
 )]], tostring(net))
   end)

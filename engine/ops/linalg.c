@@ -308,20 +308,35 @@ pt_tensor *linalg_rows_run(const linalg_rows_args *args) {
   return pti_dev(args->pivots) == 0 ? y : pti_to_device(y, pti_dev(args->pivots));
 }
 
-/* x = P L U: gx = P L'^-1 (tril(L' gL, -1) + triu(gU U')) U'^-1. Square only. */
+/* The square of both factors in which they meet, and what lies beside or below it. */
+static pt_tensor *corner(pt_tensor *x, int64_t k) {
+  return pt_narrow(pt_narrow(x, -1, 0, k), -2, 0, k);
+}
+static pt_tensor *beyond(pt_tensor *x, int dim, int64_t k) {
+  return pt_narrow(x, dim, k, x->size[x->nd + dim] - k);
+}
+static pt_tensor *joined(pt_tensor *a, pt_tensor *b, int dim) {
+  return a && b ? pt_cat((pt_tensor *[]){a, b}, 2, dim) : NULL;
+}
+
+/* x = P L U: gx = P L'^-1 (tril(L' gL, -1) + triu(gU U')) U'^-1 where x is square. Columns of a wide x further right
+   are L U2, which L gets a gradient from too; rows of a tall one further down are L2 U. */
 bool linalg_lu_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   pt_tensor *lu = pti_saved_out(n, 0), *pivot = pti_saved_out(n, 1);
   if (lu == NULL || pivot == NULL) return false;
-  int64_t m = lu->size[lu->nd - 2];
-  if (m != lu->size[lu->nd - 1]) {
-    return pti_refuse(PT_EGRAD, "%s: x [%s] is not square and then has no gradient", spoken(n->op),
-                      pti_shape_text(lu));
-  }
-  pt_tensor *lt = tr(tril(lu, -1)), *ut = tr(triu(lu, 0));
-  pt_tensor *low = tril(g[0], -1), *inner = plus(mm(lt, low), low); /* L has ones on its diagonal */
-  inner = pt_add(tril(inner, -1), triu(mm(triu(g[0], 0), ut), 0));
-  pt_tensor *left = pt_linalg_solve_triangular(lt, inner, true, true);
-  pt_tensor *y = tr(pt_linalg_solve_triangular(tr(ut), tr(left), true, false));
+  int64_t m = lu->size[lu->nd - 2], c = lu->size[lu->nd - 1], k = pti_min64(m, c);
+  pt_tensor *square = corner(lu, k), *gs = corner(g[0], k);
+  if (square == NULL || gs == NULL) return false;
+  pt_tensor *lt = tr(tril(square, -1)), *ut = tr(triu(square, 0));
+  pt_tensor *low = tril(gs, -1), *upper = mm(triu(gs, 0), ut);
+  low = plus(mm(lt, low), low); /* L has ones on its diagonal */
+  pt_tensor *right = c > k ? beyond(g[0], -1, k) : NULL, *down = m > k ? beyond(g[0], -2, k) : NULL;
+  if (right) low = pt_sub(low, mm(right, tr(beyond(lu, -1, k))));
+  if (down) upper = pt_sub(upper, mm(tr(beyond(lu, -2, k)), down));
+  pt_tensor *y = pt_linalg_solve_triangular(lt, pt_add(tril(low, -1), triu(upper, 0)), true, true);
+  if (down) y = joined(y, down, -2);
+  y = tr(pt_linalg_solve_triangular(tr(ut), tr(y), true, false));
+  if (right) y = joined(y, pt_linalg_solve_triangular(lt, right, true, true), -1);
   pt_tensor *order = column(pt_linalg_rows(pivot, m, true));
   if (y == NULL || order == NULL) return false;
   gx[0] = pt_gather(y, -2, pt_expand(order, y->size, y->nd));
@@ -540,31 +555,32 @@ bool linalg_svd_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   if (!u || !s || !vt) return false;
   const pti_edge *e = &n->in[0];
   int64_t m = e->size[e->nd - 2], c = e->size[e->nd - 1], k = pti_min64(m, c);
-  if (!args.with_vectors || (args.full && m != c && (g[0] || g[2]))) {
-    return pti_refuse(PT_EGRAD, "%s: %s have no gradient", spoken(n->op),
-                      args.with_vectors ? "full matrices U and Vh"
-                                        : "singular values without vectors");
-  }
+  if (!args.with_vectors)
+    return pti_refuse(PT_EGRAD, "%s: singular values without vectors have no gradient",
+                      spoken(n->op));
+  /* Vectors that fill a full U or Vh up to a basis are arbitrary: as in PyTorch nothing flows through them. */
   u = pt_narrow(u, -1, 0, k);
   vt = pt_narrow(vt, -2, 0, k);
+  pt_tensor *gu = g[0] ? pt_narrow(g[0], -1, 0, k) : NULL,
+            *gv = g[2] ? pt_narrow(g[2], -2, 0, k) : NULL;
   pt_tensor *e2 = differences(pt_square(s)), *inner = NULL, *rest = NULL, *phases = NULL;
   if (g[1]) inner = pt_mul(u, row(g[1]));
-  if (g[0]) {
-    pt_tensor *p = phases = mm(tr(u), g[0]);
+  if (gu) {
+    pt_tensor *p = phases = mm(tr(u), gu);
     pt_tensor *skew = pt_sub(p, tr(p)), *off = off_diagonal(skew);
     inner = plus(inner, mm(u, pt_mul(pt_div(off, e2), row(s))));
     if (is_complex(u))
       inner = plus(inner, mm(u, pt_div(pt_sub(skew, off), row(pt_mul(s, pt_scalar_int(2))))));
-    if (m > k) rest = mm(pt_div(pt_sub(g[0], mm(u, p)), row(s)), vt);
+    if (m > k) rest = mm(pt_div(pt_sub(gu, mm(u, p)), row(s)), vt);
   }
-  if (g[2]) {
-    pt_tensor *p = mm(vt, tr(g[2]));
+  if (gv) {
+    pt_tensor *p = mm(vt, tr(gv));
     phases = plus(phases, p);
     pt_tensor *off = off_diagonal(pt_sub(p, tr(p)));
     inner = plus(inner, mm(u, pt_mul(column(s), pt_div(off, e2))));
-    if (c > k) rest = plus(rest, mm(pt_div(u, row(s)), pt_sub(g[2], mm(tr(p), vt))));
+    if (c > k) rest = plus(rest, mm(pt_div(u, row(s)), pt_sub(gv, mm(tr(p), vt))));
   }
-  if ((g[0] || g[2]) && !phase_free(n, phases)) return false;
+  if ((gu || gv) && !phase_free(n, phases)) return false;
   gx[0] = plus(rest, mm(inner, vt));
   return gx[0] != NULL;
 }

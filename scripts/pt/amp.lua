@@ -152,7 +152,7 @@ function GradScaler:load_state_dict(state)
 end
 
 signature.methods(GradScaler, "scaler", {
-  scale = "outputs:a", unscale_ = "optimizer:t", update = "new_scale:A?", get_scale = "",
+  scale = "outputs:a", unscale_ = "optimizer:t", update = "new_scale:N?", get_scale = "",
   is_enabled = "", get_growth_factor = "", set_growth_factor = "new_factor:n", get_backoff_factor = "",
   set_backoff_factor = "new_factor:n", get_growth_interval = "", set_growth_interval = "new_interval:i",
   state_dict = "",

@@ -202,7 +202,7 @@ define("arange", "start:n stop:n? step:n=1" .. OPTIONS,
     local whole
     whole, dtype = range_kind("arange", first, last, step, dtype)
     if (last - first) * (step > 0 and 1 or -1) < 0 then
-      fail("arange: start %s, end %s and step %s: the step leads away from the end", first, last, step)
+      fail("arange: start %s, stop %s and step %s: the step leads away from stop", first, last, step)
     end
     local n = whole and (last - first + step - (step > 0 and 1 or -1)) // step or math.ceil((last - first) / step)
     return counted("arange", n, first, step, dtype, device, requires_grad)
@@ -246,14 +246,14 @@ local function evenly(name, a, b, steps, dtype, device)
   return x
 end
 
-define("linspace", "start:A stop:A steps:i" .. OPTIONS, "steps numbers from start to stop, evenly spaced",
+define("linspace", "start:N stop:N steps:i" .. OPTIONS, "steps numbers from start to stop, evenly spaced",
   function(first, last, steps, dtype, device, requires_grad)
     dtype = core.dtypes[dtype] or dtype or core.get_default_dtype()
     local x = evenly("linspace", first, last, steps, dtype, device)
     return with_grad(x.dtype == dtype and x or x:to_dtype(dtype), requires_grad)
   end)
 
-define("logspace", "start:A stop:A steps:i base:n=10" .. OPTIONS, "base (10) to evenly spaced powers",
+define("logspace", "start:N stop:N steps:i base:n=10" .. OPTIONS, "base (10) to evenly spaced powers",
   function(first, last, steps, base, dtype, device, requires_grad)
     dtype = core.dtypes[dtype] or dtype or core.get_default_dtype()
     local powers = evenly("logspace", first, last, steps, is_whole(dtype) and dtype or core.dtypes.float64, device)
@@ -348,12 +348,9 @@ local function spread_of(name, std)
   if std < 0 or std ~= std then fail("%s: std is %s, but must be 0 or more", name, std) end
 end
 
-define("normal", "mean:A std:A=1 size:S?" .. DRAWN,
+define("normal", "mean:N std:N=1 size:S?" .. DRAWN,
   "random numbers of a normal distribution; mean and std are numbers (with a size) or tensors",
   function(mean, std, size, dtype, device, requires_grad, g)
-    for name, v in pairs { mean = mean, std = std } do
-      if type(v) == "boolean" then fail("normal: %s must be a tensor or a number, got %s", name, v) end
-    end
     local like = core.is_tensor(mean) and mean or core.is_tensor(std) and std
     if like then return draw(g, made.functions.empty_like(mean + 0 * std), "normal", 0, 1) * std + mean end
     spread_of("normal", std)
@@ -386,8 +383,11 @@ drawing("bernoulli", "x:T p:n?", "1 with probability x, or p where it is given, 
   return draw(g, made.functions.empty_like(x), "uniform", 0, 1):lt(x):to_dtype(x.dtype)
 end)
 
-drawing("bernoulli_", "x:T p:A=0.5", "1 with probability p (a number, or a tensor of them), else 0", function(x, p, g)
-  if not core.is_tensor(p) then return draw(g, x, "bernoulli", p, 0) end
+drawing("bernoulli_", "x:T p:N=0.5", "1 with probability p (a number, or a tensor of them), else 0", function(x, p, g)
+  if not core.is_tensor(p) then
+    if not (p >= 0 and p <= 1) then fail("bernoulli_: p is %s, but must lie between 0 and 1", p) end
+    return draw(g, x, "bernoulli", p, 0)
+  end
   return x:copy_(made.functions.bernoulli(p:expand(x.shape), nil, g))
 end)
 

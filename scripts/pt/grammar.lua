@@ -13,7 +13,7 @@ local grammar = {}
 
 --- What each type letter stands for, in the words of pt.help.
 grammar.types = {
-  T = "a tensor", A = "a tensor or a number", L = "a list of tensors",
+  T = "a tensor", A = "a tensor, a number or a bool", N = "a tensor or a number", L = "a list of tensors",
   d = "a dimension from 1, or from -1 for the last",
   D = "an integer or a list of them; dimensions count from 1, or from -1 for the last",
   i = "an integer", p = "a position, from 1", I = "a list of integers", n = "a number", f = "a number",

@@ -7,6 +7,7 @@
 local core = require "pt.core"
 local fail = require "pt.fail"
 local dims = require "pt.dims"
+local signature = require "pt.signature"
 
 local also = require "pt.define".also
 local define = require "pt.define"()
@@ -167,10 +168,11 @@ local function need_pivoting(op, pivot)
 end
 
 -- P, L and U of what lu_factor gave.
-function linalg._unpack(factors, pivots)
+linalg._unpack = signature("lu_unpack", "LU:T pivots:T", function(_, factors, pivots)
+  need_matrix("lu_unpack", factors)
   local l, u = split_lu(factors)
   return permutation(pivots, factors:size(-2), factors), l, u
-end
+end)
 
 add("lu_factor", "x:T pivot:b=true", "L and U in one matrix, and the rows that were swapped (from 1)",
   function(x, pivot)
@@ -188,7 +190,7 @@ add("lu_factor_ex", "x:T pivot:b=true check_errors:b=false", "lu_factor, and for
 add("lu", "x:T pivot:b=true", "P, L and U with x = P L U", function(x, pivot)
   need_pivoting("lu", pivot)
   local factors, pivots = lu(x)
-  return linalg._unpack(factors, pivots)
+  return linalg._unpack(nil, factors, pivots)
 end)
 
 add("lu_solve", "LU:T pivots:T B:T left:b=true adjoint:b=false",
@@ -315,8 +317,7 @@ local function tolerances(x, atol, rtol)
 end
 
 -- A tolerance as a number, where it is one, or as a function of the number of a matrix in a batch.
-local function tolerance_of(op, name, v, x)
-  if type(v) == "boolean" then fail("linalg.%s: %s must be a tensor or a number, got %s", op, name, v) end
+local function tolerance_of(v, x)
   if not core.is_tensor(v) then return v end
   if v:numel() == 1 then return v:item() end
   local list = v:expand(leading(x, 2)):reshape(-1):tolist()
@@ -324,8 +325,8 @@ local function tolerance_of(op, name, v, x)
 end
 
 -- fn(x, atol, rtol), for each matrix of its own where there is a tolerance for each.
-local function each_tolerance(op, x, atol, rtol, call)
-  atol, rtol = tolerance_of(op, "atol", atol, x), tolerance_of(op, "rtol", rtol, x)
+local function each_tolerance(x, atol, rtol, call)
+  atol, rtol = tolerance_of(atol, x), tolerance_of(rtol, x)
   if type(atol) ~= "function" and type(rtol) ~= "function" then return call(x, tolerances(x, atol, rtol)) end
   local matrices, results = x:reshape(-1, x:size(-2), x:size(-1)), {}
   for i = 1, matrices:size(1) do
@@ -336,24 +337,21 @@ local function each_tolerance(op, x, atol, rtol, call)
   return y:reshape(table.move(y.shape, 2, y.ndim, x.ndim - 1, leading(x, 2)))
 end
 
-add("pinv", "x:T atol:A? rtol:A? hermitian:b=false",
+add("pinv", "x:T atol:N? rtol:A? hermitian:b=false",
   "the pseudo-inverse; singular values up to max(atol, rtol times the largest) count as 0; tensors: for each matrix",
   function(x, atol, rtol, hermitian)
     need_matrix("pinv", x)
     if type(rtol) == "boolean" then atol, rtol, hermitian = nil, atol, rtol end -- (x, rcond, hermitian), an older form
     -- One triangle is read; the gradient is that of any matrix.
     if hermitian then x = needs_grad(x) and x + (symmetric(x:detach()) - x:detach()) or symmetric(x) end
-    return each_tolerance("pinv", x, atol, rtol, fn "linalg_pinv")
+    return each_tolerance(x, atol, rtol, fn "linalg_pinv")
   end)
 
-add("matrix_rank", "x:T atol:A? rtol:A? hermitian:b=false", "how many singular values are not zero",
+add("matrix_rank", "x:T atol:N? rtol:A? hermitian:b=false", "how many singular values are not zero",
   function(x, atol, rtol, hermitian)
     need_matrix("matrix_rank", x)
     if type(rtol) == "boolean" then rtol, hermitian = nil, rtol end -- (x, tol, hermitian), an older form
     x = x:detach()
-    for name, v in pairs { atol = atol, rtol = rtol } do
-      if type(v) == "boolean" then fail("linalg.matrix_rank: %s must be a tensor or a number, got %s", name, v) end
-    end
     if x:numel() == 0 then return core.empty(leading(x, 2), core.dtypes.int64, x.device):zero_() end
     local s = hermitian and linalg.eigvalsh(x):abs() or linalg.svdvals(x)
     atol, rtol = tolerances(x, atol, rtol)
@@ -607,8 +605,10 @@ end)
 
 add("vander", "x:T N:i?", "powers 0 to N - 1 (by default as many as its entries) of vectors (..., n) as columns",
   function(x, n)
-    if x.ndim < 1 then fail("linalg.vander: x %s has no dims", tostring(x.shape)) end
-    local powers = fn "sequence"(n or x:size(-1), 0, 1, core.dtypes.int64, x.device)
+    if x.ndim == 0 then x = x:reshape(1) end
+    n = n or x:size(-1)
+    if n < 2 then fail("linalg.vander: N is %d, but must be 2 or more", n) end
+    local powers = fn "sequence"(n, 0, 1, core.dtypes.int64, x.device)
     return x:unsqueeze(-1):pow(powers)
   end)
 

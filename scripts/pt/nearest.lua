@@ -22,7 +22,8 @@ end
 ---@param names string[]
 ---@return string?
 local function nearest(name, names)
-  local best, least = nil, math.max(2, #name // 3) + 1
+  -- Not all letters are wrong.
+  local best, least = nil, math.min(math.max(2, #name // 3) + 1, #name)
   for _, candidate in ipairs(names) do
     if math.abs(#candidate - #name) < least then
       local d = distance(name, candidate)

@@ -68,6 +68,7 @@ local internal = {}
 for name in ([[
   attention avg_pool avg_pool_grad batch_norm_train bce_each bce_logits_each clamp_between complex_mul convolution
   convolution_weight ctc_forward fft_complex fft_from_real fft_to_real frexp_exponent frexp_mantissa gelu_erf gelu_tanh
+  huber_each kl_div_each smooth_l1_each
   linalg_cholesky linalg_eig linalg_eigh linalg_lu linalg_pinv linalg_qr linalg_rows linalg_solve
   linalg_solve_triangular linalg_svd max_dim max_pool min_dim nll_loss_forward prelu_each random rnn_layer row_norm
   scope sequence to_device to_dtype

@@ -2,6 +2,7 @@
 --- the tensors of the message come from, and the calls that led there, those of the library folded into one line.
 
 local hints = require "pt.hints"
+local missing = require "pt.missing"
 local core = require "pt.core"
 
 local FRAMES = 20 -- shown of a long traceback, half at each end
@@ -220,6 +221,9 @@ function report.make(value, bottom)
   if type(value) == "table" and getmetatable(value) == report then return value end
   local frames, folded = collect(3, bottom) -- without this function and the handler
   local made = { value = value, message = message_of(value), frames = frames, folded = folded }
+  if type(value) == "string" and frames[1] then
+    made.message = made.message .. missing(value, frames[1], lines_of(frames[1].source)[frames[1].line])
+  end
   return setmetatable(made, report)
 end
 

@@ -4,10 +4,10 @@
 --     function(self, in_features, out_features, bias) ... end)
 --
 -- makes `Linear(16, 10)`, `Linear(16, 10, false)` and `Linear(16, 10, {bias = false})` the same call with
--- checked values. Types: i integer, n number, b boolean, s string, T tensor, A tensor or number, I list of
--- integers, D dim or list of dims, S size or list of sizes, L list of tensors, y dtype, v device, l list, t table,
--- F function, a anything. After the type `?`: may be left out (or false, PyTorch's None); `=value`: the default;
--- `*` (of I and L): also one by one, as in tile(2, 1), up to a last table.
+-- checked values. Types: i integer, n number, b boolean, s string, T tensor, A tensor, number or bool, N tensor or
+-- number, I list of integers, D dim or list of dims, S size or list of sizes, L list of tensors, y dtype, v device,
+-- l list, t table, F function, a anything. After the type `?`: may be left out (or false, PyTorch's None); `=value`:
+-- the default; `*` (of I and L): also one by one, as in tile(2, 1), up to a last table.
 -- A signature that ends in "-> result:T" (or names its results) takes the option `out` as well (pt.out).
 
 -- signature.of(fn) returns the text that fn was made with.
@@ -50,6 +50,7 @@ local kinds = {
   i = { "an integer", is_integer },
   n = { "a number", is_number },
   A = { "a tensor or a number", function(v) return is_number(v) or type(v) == "boolean" or is_tensor(v) end },
+  N = { "a tensor or a number", function(v) return is_number(v) or is_tensor(v) end },
   I = { "a list of integers", is_integers, is_integer },
   D = { "a dim or a list of dims", function(v) return is_integer(v) or is_integers(v) end },
   S = { "a size or a list of sizes", function(v) return is_integer(v) or is_integers(v) end, is_integer },
@@ -218,7 +219,8 @@ end
 local quick = {
   i = 'math_type(%s) == "integer"', n = 'type(%s) == "number"', b = 'type(%s) == "boolean"',
   s = 'type(%s) == "string"', v = 'type(%s) == "string"', T = "is_tensor(%s)",
-  A = '(type(%s) == "number" or is_tensor(%s))', D = 'math_type(%s) == "integer"', S = 'math_type(%s) == "integer"',
+  A = '(type(%s) == "number" or is_tensor(%s))', N = '(type(%s) == "number" or is_tensor(%s))',
+  D = 'math_type(%s) == "integer"', S = 'math_type(%s) == "integer"',
   I = "is_integers(%s)", F = 'type(%s) == "function"', a = 'type(%s) ~= "table" and %s ~= false',
 }
 

@@ -51,7 +51,8 @@ PAST = {"size_average", "reduce", "_stacklevel", "rcond"}
 RANDOM = {
     "bernoulli", "multinomial", "normal", "rand", "rand_like", "randn", "randn_like", "randint", "randint_like", "randperm",
     "nn.functional.dropout", "nn.functional.dropout2d", "nn.functional.dropout3d", "nn.functional.alpha_dropout",
-    "nn.functional.feature_alpha_dropout", "nn.functional.gumbel_softmax", "empty", "empty_like", "new_empty",
+    "nn.functional.feature_alpha_dropout", "nn.functional.gumbel_softmax", "nn.functional.fractional_max_pool2d",
+    "nn.functional.fractional_max_pool3d", "empty", "empty_like", "new_empty",
     "empty_strided",
 }
 # Results that are given up to a sign or a turn: which of them can be compared as they are.

@@ -81,6 +81,9 @@ function scalar.bce_each(a, b)
   return -b * math.max(math.log(a), -100) - (1 - b) * math.max(math.log(1 - a), -100)
 end
 function scalar.bce_logits_each(a, b) return math.log(1 + math.exp(a)) - a * b end
+function scalar.kl_div_each(a, b) return b * math.log(b) - b * a end
+function scalar.huber_each(x) return math.abs(x) < 1 and x * x / 2 or math.abs(x) - 0.5 end
+scalar.smooth_l1_each = scalar.huber_each
 function scalar.tanhshrink(x) return x - scalar.tanh(x) end
 scalar.fmax, scalar.fmin, scalar.fmod = math.max, math.min, math.fmod
 function scalar.copysign(a, b) return b < 0 and -math.abs(a) or math.abs(a) end

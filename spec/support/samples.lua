@@ -83,7 +83,7 @@ local domain = {
   log2 = { 0.5, 3 }, log10 = { 0.5, 3 }, log1p = { -0.5, 2 }, entr = { 0.2, 2 },
   xlogy = { b = { 0.5, 3 } }, xlog1py = { b = { -0.5, 2 } }, tan = { -1.2, 1.2 },
   asin = { -0.9, 0.9 }, acos = { -0.9, 0.9 }, acosh = { 1.2, 3 }, atanh = { -0.9, 0.9 }, erfinv = { -0.9, 0.9 },
-  bce_each = { a = { 0.1, 0.9 }, b = { 0.1, 0.9 } },
+  kl_div_each = { b = { 0.5, 3 } }, bce_each = { a = { 0.1, 0.9 }, b = { 0.1, 0.9 } },
   lgamma = { 0.4, 3 }, digamma = { 0.4, 3 }, hardsigmoid = { -4.1, 4 }, hardswish = { -4.1, 4 },
 }
 

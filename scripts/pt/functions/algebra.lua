@@ -85,7 +85,7 @@ define("lu", "x:T pivot:b=true get_infos:b=false", "L and U in one matrix, and t
 define("lu_unpack", "LU:T pivots:T unpack_data:b=true unpack_pivots:b=true",
   "P, L and U with P L U = x from what lu_factor(x) gave; empty tensors for what is not unpacked",
   function(factors, pivots, data, permutation)
-    local p, l, u = L()._unpack(factors, pivots)
+    local p, l, u = L()._unpack(nil, factors, pivots)
     local none = factors:new_empty(0)
     return permutation and p or none, data and l or none, data and u or none
   end)

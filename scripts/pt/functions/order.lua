@@ -110,7 +110,7 @@ local function quantiles(op, x, q, dim, keepdim, interpolation)
   end
   q = core.is_tensor(q) and q or core.tensor(q, x.dtype, x.device)
   if q:numel() > 0 and not q:ge(0):logical_and(q:le(1)):all():item() then
-    fail("%s: q must be between 0 and 1", op)
+    fail("%s: q must be between 0 and 1, got %s", op, q:numel() == 1 and q:item() or tostring(q))
   end
   local kept = x.ndim > 0 and dim and 1 or x.ndim -- dims of size 1 that keepdim leaves
   if not dim then x, dim = x:reshape(-1), 1 end
@@ -252,6 +252,9 @@ define("histc", "x:T bins:i=100 min:n=0 max:n=0", "how many elements lie in each
 -- The range of values of each of `columns` (n): given, or from what is there; never empty.
 local function range_of(op, x, range)
   local lo, hi = table.unpack(range or {})
+  if range and not (#range == 2 and type(lo) == "number" and type(hi) == "number") then
+    fail("%s: range must be a list of two numbers, got %d entries", op, #range)
+  end
   if not range then
     lo, hi = 0, 1
     if x:numel() > 0 then lo, hi = x:amin():item(), x:amax():item() end

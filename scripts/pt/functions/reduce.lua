@@ -3,6 +3,7 @@
 local core = require "pt.core"
 local fail = require "pt.fail"
 local dims = require "pt.dims"
+local describe = require "pt.signature".describe
 
 local define, made, alias, inplace = require "pt.define"()
 local functions = made.functions
@@ -120,7 +121,7 @@ define.float32("norm", "x:T p:a=fro dim:D? keepdim:b=false dtype:y?",
     if is_half(x) then return functions.norm(x:to_dtype(core.dtypes.float32), p, dim, keepdim):to_dtype(x.dtype) end
     if p == "nuc" then return require "pt.linalg".matrix_norm(x, "nuc", dim or { 1, 2 }, keepdim) end
     if p == "fro" or p == 2 then return root(squared(x):sum(dim, keepdim)) end
-    if type(p) ~= "number" then fail("norm: p must be a number, 'fro' or 'nuc', got %s", tostring(p)) end
+    if type(p) ~= "number" then fail("norm: p must be a number, 'fro' or 'nuc', got %s", describe(p)) end
     local sizes = x:abs()
     if p == math.huge then return sizes:amax(dim, keepdim) end
     if p == -math.huge then return sizes:amin(dim, keepdim) end
@@ -224,9 +225,8 @@ define("diff", "x:T n:i=1 dim:i=-1 prepend:T? append:T?",
     return x
   end)
 
-define("trapezoid", "y:T x:A? dx:n=1 dim:i=-1", "the area under y along dim, at places x or dx apart",
+define("trapezoid", "y:T x:N? dx:n=1 dim:i=-1", "the area under y along dim, at places x or dx apart",
   function(y, x, dx, dim)
-    if type(x) == "boolean" then fail("trapezoid: x must be a tensor or a number, got %s", x) end
     if type(x) == "number" then x, dx = nil, x end
     local n = y:size(dim)
     if n < 2 then return y:sum(dim) * 0 end
@@ -243,10 +243,9 @@ define("trapezoid", "y:T x:A? dx:n=1 dim:i=-1", "the area under y along dim, at 
 
 alias("trapz", "trapezoid")
 
-define("cumulative_trapezoid", "y:T x:A? dx:n=1 dim:i=-1",
+define("cumulative_trapezoid", "y:T x:N? dx:n=1 dim:i=-1",
   "the area under y along dim up to each point but the first, at places x or dx apart",
   function(y, x, dx, dim)
-    if type(x) == "boolean" then fail("cumulative_trapezoid: x must be a tensor or a number, got %s", x) end
     if type(x) == "number" then x, dx = nil, x end
     local at, n = dims.at("cumulative_trapezoid", dim, y.ndim), y:size(dim)
     if n < 2 then return y:narrow(at, 1, 0) end

@@ -377,7 +377,7 @@ method("repeat", "x:T repeats:I*", "x repeated along each dim: x[\"repeat\"](x, 
   return tile("repeat", x, dims.numbers(counts))
 end)
 
-define("repeat_interleave", "x:T repeats:A dim:i? output_size:i?",
+define("repeat_interleave", "x:T repeats:N dim:i? output_size:i?",
   "each entry of dim several times in a row (elements by default); output_size: how many there are then",
   function(x, repeats, dim, output_size)
     if not dim then x, dim = x:reshape(-1), 1 end

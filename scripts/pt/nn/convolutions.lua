@@ -64,10 +64,10 @@ local function margins(self, nd)
   return list
 end
 
-local CONV = "in_channels:i out_channels:i kernel_size:D stride:D=1 padding:a=0 dilation:D=1 groups:i=1 bias:b=true "
+local CONV = "in_channels:i out_channels:i kernel_size:S stride:S=1 padding:a=0 dilation:S=1 groups:i=1 bias:b=true "
   .. "padding_mode:s=zeros"
-local TRANSPOSED = "in_channels:i out_channels:i kernel_size:D stride:D=1 padding:D=0 output_padding:D=0 groups:i=1 "
-  .. "bias:b=true dilation:D=1 padding_mode:s=zeros"
+local TRANSPOSED = "in_channels:i out_channels:i kernel_size:S stride:S=1 padding:S=0 output_padding:S=0 groups:i=1 "
+  .. "bias:b=true dilation:S=1 padding_mode:s=zeros"
 
 local function describe(self)
   return ("%s %d -> %d"):format(name_of(self), self.in_channels, self.out_channels)
@@ -129,7 +129,7 @@ for nd = 1, 3 do
   end
 
   pool("MaxPool%dd", "max_pool%dd",
-    "kernel_size:D stride:D? padding:D=0 dilation:D=1 return_indices:b=false ceil_mode:b=false", function(f, fn)
+    "kernel_size:S stride:S? padding:S=0 dilation:S=1 return_indices:b=false ceil_mode:b=false", function(f, fn)
       return function(self, x)
         local y, indices = f[fn](x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode,
           self.return_indices)
@@ -139,7 +139,7 @@ for nd = 1, 3 do
     end)
 
   pool("AvgPool%dd", "avg_pool%dd",
-    "kernel_size:D stride:D? padding:D=0 ceil_mode:b=false count_include_pad:b=true divisor_override:n?",
+    "kernel_size:S stride:S? padding:S=0 ceil_mode:b=false count_include_pad:b=true divisor_override:n?",
     function(f, fn)
       return function(self, x)
         return (f[fn](x, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad,
@@ -159,13 +159,13 @@ for nd = 1, 3 do
     end
   end)
 
-  pool("LPPool%dd", "lp_pool%dd", "norm_type:n kernel_size:D stride:D? ceil_mode:b=false", function(f, fn)
+  pool("LPPool%dd", "lp_pool%dd", "norm_type:n kernel_size:S stride:S? ceil_mode:b=false", function(f, fn)
     return function(self, x)
       return (f[fn](x, self.norm_type, self.kernel_size, self.stride, self.ceil_mode))
     end
   end)
 
-  pool("MaxUnpool%dd", "max_unpool%dd", "kernel_size:D stride:D? padding:D=0", function(f, fn)
+  pool("MaxUnpool%dd", "max_unpool%dd", "kernel_size:S stride:S? padding:S=0", function(f, fn)
     return function(self, x, indices, output_size)
       return (f[fn](x, indices, self.kernel_size, self.stride, self.padding, output_size))
     end
@@ -176,7 +176,7 @@ end
 for nd = 2, 3 do
   local name, fn = ("FractionalMaxPool%dd"):format(nd), ("fractional_max_pool%dd"):format(nd)
   made[name] = define(name,
-    "kernel_size:D output_size:D? output_ratio:a? return_indices:b=false _random_samples:T?", function(self, x)
+    "kernel_size:S output_size:D? output_ratio:a? return_indices:b=false _random_samples:T?", function(self, x)
       local y, indices = F[fn](x, self.kernel_size, self.output_size, self.output_ratio, self.return_indices,
         self._random_samples)
       if indices then return y, indices end
@@ -202,20 +202,20 @@ for nd = 1, 3 do
       return (F.pad(x, self.sides, mode, self.value or 0))
     end, function(self) rawset(self, "sides", each(name, "padding", self.padding, 2 * nd)) end)
   end
-  pad("ConstantPad%dd", "constant", "padding:D value:n")
-  pad("ZeroPad%dd", "constant", "padding:D")
-  pad("ReflectionPad%dd", "reflect", "padding:D")
-  pad("ReplicationPad%dd", "replicate", "padding:D")
-  pad("CircularPad%dd", "circular", "padding:D")
+  pad("ConstantPad%dd", "constant", "padding:S value:n")
+  pad("ZeroPad%dd", "constant", "padding:S")
+  pad("ReflectionPad%dd", "reflect", "padding:S")
+  pad("ReplicationPad%dd", "replicate", "padding:S")
+  pad("CircularPad%dd", "circular", "padding:S")
 end
 
 -- ---- windows, sizes, order of pixels ----
 
-made.Unfold = define("Unfold", "kernel_size:D dilation:D=1 padding:D=0 stride:D=1", function(self, x)
+made.Unfold = define("Unfold", "kernel_size:S dilation:S=1 padding:S=0 stride:S=1", function(self, x)
   return (F.unfold(x, self.kernel_size, self.dilation, self.padding, self.stride))
 end)
 
-made.Fold = define("Fold", "output_size:D kernel_size:D dilation:D=1 padding:D=0 stride:D=1", function(self, x)
+made.Fold = define("Fold", "output_size:D kernel_size:S dilation:S=1 padding:S=0 stride:S=1", function(self, x)
   return (F.fold(x, self.output_size, self.kernel_size, self.dilation, self.padding, self.stride))
 end)
 

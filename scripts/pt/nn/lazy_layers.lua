@@ -111,10 +111,10 @@ end
 lazy("Linear", "in_features", "out_features:i bias:b=true", { x = -1, saved = 2 }, { 1, math.huge })
 for nd = 1, 3 do
   lazy(("Conv%dd"):format(nd), "in_channels",
-    "out_channels:i kernel_size:D stride:D=1 padding:a=0 dilation:D=1 groups:i=1 bias:b=true padding_mode:s=zeros",
+    "out_channels:i kernel_size:S stride:S=1 padding:a=0 dilation:S=1 groups:i=1 bias:b=true padding_mode:s=zeros",
     { x = -nd - 1, saved = 2, groups = true }, { nd + 1, nd + 2 })
   lazy(("ConvTranspose%dd"):format(nd), "in_channels",
-    "out_channels:i kernel_size:D stride:D=1 padding:D=0 output_padding:D=0 groups:i=1 bias:b=true dilation:D=1 "
+    "out_channels:i kernel_size:S stride:S=1 padding:S=0 output_padding:S=0 groups:i=1 bias:b=true dilation:S=1 "
       .. "padding_mode:s=zeros", { x = -nd - 1, saved = 1 }, { nd + 1, nd + 2 })
   local statistics = "eps:n=1e-5 momentum:n?=0.1 affine:b=%s track_running_stats:b=%s"
   lazy(("BatchNorm%dd"):format(nd), "num_features", statistics:format(true, true), { x = 2, saved = 1 },

@@ -449,15 +449,15 @@ end
 
 -- ---- errors ----
 
--- The name by which `child` is found below `parent`: "layers.3", as a script writes it. A loop over the tree of a
--- network, run only when something failed.
+-- The name by which `child` is found below `parent`: "layers.2", as in the keys of a state dict. A loop over the tree
+-- of a network, run only when something failed.
 local function path_to(parent, child)
   local paths = { [parent] = "" }
   for _, module in ipairs(tree(parent)) do
     for key, value, kind in fields(module) do
       if kind == "module" and not paths[value] then
         local at = paths[module]
-        paths[value] = at == "" and tostring(key) or at .. "." .. tostring(key)
+        paths[value] = at == "" and key_name(key) or at .. "." .. key_name(key)
       end
     end
   end
@@ -500,7 +500,7 @@ local function tail_called(inner, running)
 end
 
 -- Within a layer, its place in the network stands first, and for the op, where that has the layer's name:
--- "layers.3 (Linear 16 -> 10): x [2, 32] has 32 features, ...", "Classifier: matmul: ...".
+-- "layers.2 (Linear 16 -> 10): x [2, 32] has 32 features, ...", "Classifier: matmul: ...".
 core.on_error(function(text)
   local running = core.receivers(Module.__call)
   local inner = running[#running]
@@ -546,7 +546,7 @@ function Module:register_full_backward_hook(fn) return add_hook(self, "backward"
 ---@return {remove: fun()}
 function Module:register_full_backward_pre_hook(fn) return add_hook(self, "backward_pre", fn) end
 
--- ---- text ----
+-- ---- text: children under the names of the keys of a state dict, which count from 0 ----
 
 --- What error messages call the module: `Linear 16 -> 10`.
 function Module:describe() return name_of(self) end
@@ -558,7 +558,7 @@ function Module.__tostring(self)
   local lines = {}
   for key, child, kind in fields(self) do
     if kind == "module" then
-      lines[#lines + 1] = ("  (%s): %s"):format(key, (tostring(child):gsub("\n", "\n  ")))
+      lines[#lines + 1] = ("  (%s): %s"):format(key_name(key), (tostring(child):gsub("\n", "\n  ")))
     end
   end
   if #lines == 0 then return ("%s(%s)"):format(name_of(self), self:extra_repr()) end

@@ -20,7 +20,7 @@ Adafactor.unbounded = { beta2_decay = true }
 --- eps is a list of two: below the first squares count as it (false: the smallest step of the dtype), below the second
 --- the size of a parameter does. beta2_decay is 0 or less.
 Adafactor.init = signature("Adafactor",
-  "params:l lr:A=1e-2 beta2_decay:n=-0.8 eps:l? d:n=1 weight_decay:n=0 maximize:b=false",
+  "params:l lr:N=1e-2 beta2_decay:n=-0.8 eps:l? d:n=1 weight_decay:n=0 maximize:b=false",
   function(self, params, lr, decay, eps, d, weight_decay, maximize)
     eps = eps or { false, 1e-3 }
     if decay > 0 then fail("Adafactor: beta2_decay must be 0 or less, got %s", decay) end

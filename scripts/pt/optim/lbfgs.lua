@@ -12,7 +12,7 @@ local LBFGS = class("LBFGS", Optimizer)
 LBFGS.slots = {}
 
 LBFGS.init = signature("LBFGS",
-  "params:l lr:A=1 max_iter:i=20 max_eval:i? tolerance_grad:n=1e-7 tolerance_change:n=1e-9 history_size:i=100 "
+  "params:l lr:N=1 max_iter:i=20 max_eval:i? tolerance_grad:n=1e-7 tolerance_change:n=1e-9 history_size:i=100 "
     .. "line_search_fn:s? maximize:b=false",
   function(self, params, lr, max_iter, max_eval, tolerance_grad, tolerance_change, history_size, search, maximize)
     if search and search ~= "strong_wolfe" then

@@ -23,7 +23,7 @@ local adjust = {
 }
 
 Muon.init = signature("Muon",
-  "params:l lr:A=1e-3 weight_decay:n=0.1 momentum:n=0.95 nesterov:b=true ns_coefficients:l? eps:n=1e-7 ns_steps:i=5 "
+  "params:l lr:N=1e-3 weight_decay:n=0.1 momentum:n=0.95 nesterov:b=true ns_coefficients:l? eps:n=1e-7 ns_steps:i=5 "
     .. "adjust_lr_fn:s=original",
   function(self, params, lr, weight_decay, momentum, nesterov, coefficients, eps, steps, adjust_lr_fn)
     if not adjust[adjust_lr_fn] then

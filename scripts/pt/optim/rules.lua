@@ -15,23 +15,23 @@ local pairs_of = {
 
 -- name, options in PyTorch's order, state
 local rules = {
-  { "RMSprop", "lr:A=1e-2 alpha:n=0.99 eps:n=1e-8 weight_decay:n=0 momentum:n=0 centered:b=false maximize:b=false",
+  { "RMSprop", "lr:N=1e-2 alpha:n=0.99 eps:n=1e-8 weight_decay:n=0 momentum:n=0 centered:b=false maximize:b=false",
     { "step", "square_avg", "grad_avg", "momentum_buffer" } },
-  { "Adagrad", "lr:A=1e-2 lr_decay:n=0 weight_decay:n=0 initial_accumulator_value:n=0 eps:n=1e-10 maximize:b=false",
+  { "Adagrad", "lr:N=1e-2 lr_decay:n=0 weight_decay:n=0 initial_accumulator_value:n=0 eps:n=1e-10 maximize:b=false",
     { "step", "sum" } },
-  { "Adadelta", "lr:A=1.0 rho:n=0.9 eps:n=1e-6 weight_decay:n=0 maximize:b=false",
+  { "Adadelta", "lr:N=1.0 rho:n=0.9 eps:n=1e-6 weight_decay:n=0 maximize:b=false",
     { "step", "square_avg", "acc_delta" } },
-  { "Adamax", "lr:A=2e-3 betas:l? eps:n=1e-8 weight_decay:n=0 maximize:b=false",
+  { "Adamax", "lr:N=2e-3 betas:l? eps:n=1e-8 weight_decay:n=0 maximize:b=false",
     { "step", "exp_avg", "exp_inf" } },
-  { "NAdam", "lr:A=2e-3 betas:l? eps:n=1e-8 weight_decay:n=0 momentum_decay:n=4e-3 " ..
+  { "NAdam", "lr:N=2e-3 betas:l? eps:n=1e-8 weight_decay:n=0 momentum_decay:n=4e-3 " ..
     "decoupled_weight_decay:b=false maximize:b=false",
     { "step", "mu_product", "exp_avg", "exp_avg_sq" } },
-  { "RAdam", "lr:A=1e-3 betas:l? eps:n=1e-8 weight_decay:n=0 decoupled_weight_decay:b=false maximize:b=false",
+  { "RAdam", "lr:N=1e-3 betas:l? eps:n=1e-8 weight_decay:n=0 decoupled_weight_decay:b=false maximize:b=false",
     { "step", "exp_avg", "exp_avg_sq" } },
-  { "Rprop", "lr:A=1e-2 etas:l? step_sizes:l? maximize:b=false", { "step", "prev", "step_size" } },
-  { "ASGD", "lr:A=1e-2 lambd:n=1e-4 alpha:n=0.75 t0:n=1e6 weight_decay:n=0 maximize:b=false",
+  { "Rprop", "lr:N=1e-2 etas:l? step_sizes:l? maximize:b=false", { "step", "prev", "step_size" } },
+  { "ASGD", "lr:N=1e-2 lambd:n=1e-4 alpha:n=0.75 t0:n=1e6 weight_decay:n=0 maximize:b=false",
     { "step", "eta", "mu", "ax" } },
-  { "Lion", "lr:A=1e-4 betas:l? weight_decay:n=0 maximize:b=false", { "step", "exp_avg" },
+  { "Lion", "lr:N=1e-4 betas:l? weight_decay:n=0 maximize:b=false", { "step", "exp_avg" },
     { betas = { 0.9, 0.99 } } },
 }
 

@@ -15,7 +15,7 @@ SGD.slots = { "momentum_buffer" }
 SGD.update = core.sgd_step
 
 SGD.init = signature("SGD",
-  "params:l lr:A=1e-3 momentum:n=0 dampening:n=0 weight_decay:n=0 nesterov:b=false maximize:b=false",
+  "params:l lr:N=1e-3 momentum:n=0 dampening:n=0 weight_decay:n=0 nesterov:b=false maximize:b=false",
   function(self, params, lr, momentum, dampening, weight_decay, nesterov, maximize)
     Optimizer.init(self, params, {
       lr = lr, momentum = momentum, dampening = dampening,

@@ -12,7 +12,7 @@ local signature = require "pt.signature"
 local SparseAdam = class("SparseAdam", Optimizer)
 SparseAdam.slots = { "step", "exp_avg", "exp_avg_sq" }
 
-SparseAdam.init = signature("SparseAdam", "params:l lr:A=1e-3 betas:l? eps:n=1e-8 maximize:b=false",
+SparseAdam.init = signature("SparseAdam", "params:l lr:N=1e-3 betas:l? eps:n=1e-8 maximize:b=false",
   function(self, params, lr, betas, eps, maximize)
     Optimizer.init(self, params, { lr = lr, betas = betas or { 0.9, 0.999 }, eps = eps, maximize = maximize })
   end)

@@ -5,7 +5,8 @@ local grammar = require "pt.grammar"
 local reference = require "pt.reference"
 
 local types = {
-  T = "pt.Tensor", A = "pt.Tensor|number", L = "pt.Tensor[]", d = "integer", D = "integer|integer[]", i = "integer",
+  T = "pt.Tensor", A = "pt.Tensor|number|boolean", N = "pt.Tensor|number", L = "pt.Tensor[]",
+  d = "integer", D = "integer|integer[]", i = "integer",
   p = "integer", I = "integer[]", n = "number", f = "number", b = "boolean", s = "string", y = "pt.Dtype",
   v = "string", S = "integer|integer[]", l = "table", t = "table", F = "function", a = "any",
 }

@@ -55,7 +55,7 @@ end
 
 for nd = 1, 3 do
   local name = ("conv%dd"):format(nd)
-  define.lower(name, "x:T weight:T bias:T? stride:D=1 padding:a=0 dilation:D=1 groups:i=1",
+  define.lower(name, "x:T weight:T bias:T? stride:S=1 padding:a=0 dilation:S=1 groups:i=1",
     ("convolution of x (batch, channels, %s) with weight (output channels, channels / groups, kernel)")
       :format(common.places(nd)),
     function(x, weight, bias, stride, padding, dilation, groups)
@@ -70,7 +70,7 @@ for nd = 1, 3 do
     end)
 
   local back = ("conv_transpose%dd"):format(nd)
-  define(back, "x:T weight:T bias:T? stride:D=1 padding:D=0 output_padding:D=0 groups:i=1 dilation:D=1",
+  define(back, "x:T weight:T bias:T? stride:S=1 padding:S=0 output_padding:S=0 groups:i=1 dilation:S=1",
     ("transposed convolution of x (batch, channels, %s), weight (channels, output channels / groups, kernel)")
       :format(common.places(nd)),
     function(x, weight, bias, stride, padding, output_padding, groups, dilation)
@@ -118,7 +118,7 @@ local function windows(op, size, kernel, dilation, padding, stride)
   return ids:reshape(-1) + 1, out[1] * out[2], wide
 end
 
-define("unfold", "x:T kernel_size:D dilation:D=1 padding:D=0 stride:D=1",
+define("unfold", "x:T kernel_size:S dilation:S=1 padding:S=0 stride:S=1",
   "windows of x (batch, channels, height, width) as columns: (batch, channels * kernel elements, windows)",
   function(x, kernel, dilation, padding, stride)
     local single
@@ -134,7 +134,7 @@ define("unfold", "x:T kernel_size:D dilation:D=1 padding:D=0 stride:D=1",
     return single and y:squeeze(1) or y
   end)
 
-define("fold", "x:T output_size:D kernel_size:D dilation:D=1 padding:D=0 stride:D=1",
+define("fold", "x:T output_size:D kernel_size:S dilation:S=1 padding:S=0 stride:S=1",
   "columns (batch, channels * kernel elements, windows) added up where their windows lie in an image",
   function(x, size, kernel, dilation, padding, stride)
     local single = x.ndim == 2

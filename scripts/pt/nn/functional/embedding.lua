@@ -168,10 +168,10 @@ define.widest("bilinear", "x:T y:T weight:T bias:T?", "x weight[o] y for each ou
       fail("bilinear: bias %s for %d outputs", tostring(bias.shape), weight:size(1))
     end
     local o, i, j = weight:size(1), weight:size(2), weight:size(3)
-    local shape = x.shape
+    local shape, dtype = x.shape, x.dtype
     shape[#shape] = o
     local rows = x:reshape(x:numel() // math.max(i, 1), i):matmul(weight:permute(2, 1, 3):reshape(i, o * j))
-    local z = (rows:reshape(-1, o, j) * y:reshape(-1, 1, j)):sum(3):reshape(shape)
+    local z = (rows:reshape(-1, o, j) * y:reshape(-1, 1, j)):sum(3, false, dtype):reshape(shape)
     return bias and z + bias or z
   end)
 

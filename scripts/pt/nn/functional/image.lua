@@ -15,13 +15,13 @@ local each = common.each
 
 local A = -0.75 -- of the cubic kernel, as in PyTorch
 
--- Weight of an entry at that distance.
+-- Weights of entries at distances t.
 local kernels = {
-  linear = function(t) return math.max(0, 1 - math.abs(t)) end,
+  linear = function(t) return (1 - t:abs()):clamp_min(0) end,
   cubic = function(t, a)
-    t, a = math.abs(t), a or A
-    if t <= 1 then return ((a + 2) * t - (a + 3)) * t * t + 1 end
-    return t < 2 and ((t - 5) * t + 8) * t * a - 4 * a or 0
+    t, a = t:abs(), a or A
+    local near, far = (t * (a + 2) - (a + 3)) * t * t + 1, ((t - 5) * t + 8) * t * a - 4 * a
+    return where(t:le(1), near, where(t:lt(2), far, 0))
   end,
 }
 
@@ -31,70 +31,49 @@ local modes = {
   trilinear = { nd = 3, kernel = "linear" }, bicubic = { nd = 2, kernel = "cubic" },
 }
 
+-- 0, 1, ..., n - 1 in float64, where x is.
+local function counted(x, n) return sequence(n, 0, 1, core.dtypes.float64, x.device) end
+
 -- For each of `to` entries of the result, its position in a dim of `from` entries, counted from 0.
-local function places(from, to, scale, align)
-  local list = {}
-  if align then
-    for i = 0, to - 1 do list[i + 1] = to > 1 and i * (from - 1) / (to - 1) or 0 end
-  else
-    for i = 0, to - 1 do list[i + 1] = (i + 0.5) * scale - 0.5 end
-  end
-  return list
+local function places(x, from, to, scale, align)
+  local i = counted(x, to)
+  if align then return i * (to > 1 and (from - 1) / (to - 1) or 0) end
+  return (i + 0.5) * scale - 0.5
 end
 
--- x along dim as a sum of taps: each tap is a list of ids (from 1) and a list of weights.
-local function combine(x, dim, taps)
-  local sum
-  for _, tap in ipairs(taps) do
-    local view = {}
-    for d = 1, x.ndim do view[d] = d == dim and -1 or 1 end
-    local part = x:index_select(dim, core.tensor(tap.ids, core.dtypes.int64, x.device))
-    if tap.weights then part = part * core.tensor(tap.weights, x.dtype, x.device):reshape(view) end
+-- Entries of x along dim at positions from 0 (floats, which are held within the dim).
+local function at_places(x, dim, at) return x:index_select(dim, at:clamp(0, x:size(dim) - 1):long() + 1) end
+
+local function nearest(x, dim, to, scale, exact)
+  local i = counted(x, to)
+  return at_places(x, dim, ((exact and i + 0.5 or i) * scale):floor())
+end
+
+-- A sum of the two or four entries around each position, times their weights.
+local function smooth(x, dim, to, scale, align, kernel)
+  local at, view, sum = places(x, x:size(dim), to, scale, align), {}, nil
+  if kernel == "linear" then at = at:clamp_min(0) end
+  for d = 1, x.ndim do view[d] = d == dim and -1 or 1 end
+  local whole = at:floor()
+  for k = kernel == "cubic" and -1 or 0, kernel == "cubic" and 2 or 1 do
+    local weight = kernels[kernel](at - whole - k):to_dtype(x.dtype):reshape(view)
+    local part = at_places(x, dim, whole + k) * weight
     sum = sum and sum + part or part
   end
   return sum
 end
 
-local function nearest(x, dim, to, scale, exact)
-  local ids, n = {}, x:size(dim)
-  for i = 0, to - 1 do ids[i + 1] = math.min(math.floor((exact and i + 0.5 or i) * scale), n - 1) + 1 end
-  return combine(x, dim, { { ids = ids } })
-end
-
-local function smooth(x, dim, to, scale, align, kernel)
-  local n, taps = x:size(dim), {}
-  local low, high = 0, 1
-  if kernel == "cubic" then low, high = -1, 2 end
-  for _ = low, high do taps[#taps + 1] = { ids = {}, weights = {} } end
-  for i, at in ipairs(places(n, to, scale, align)) do
-    if kernel == "linear" then at = math.max(at, 0) end
-    local whole = math.floor(at)
-    for k = low, high do
-      local tap = taps[k - low + 1]
-      tap.ids[i] = math.min(math.max(whole + k, 0), n - 1) + 1
-      tap.weights[i] = kernels[kernel](at - whole - k)
-    end
-  end
-  return combine(x, dim, taps)
-end
-
 -- With antialias the kernel is as wide as the entries of x that one of the result covers: a matrix (to, from).
 local function smoothed(x, dim, to, scale, align, kernel)
-  local n, rows = x:size(dim), {}
+  local n = x:size(dim)
   if align then scale = to > 1 and (n - 1) / (to - 1) or 0 end
   local wide = math.max(scale, 1)
   local reach = (kernel == "cubic" and 2 or 1) * wide
-  for i = 0, to - 1 do
-    local centre, row, sum = scale * (i + 0.5), {}, 0
-    local first, last = math.max(math.floor(centre - reach + 0.5), 0), math.min(math.floor(centre + reach + 0.5), n)
-    for j = 1, n do
-      row[j] = j > first and j <= last and kernels[kernel]((j - 0.5 - centre) / wide, -0.5) or 0
-      sum = sum + row[j]
-    end
-    for j = 1, n do row[j] = row[j] / sum end
-    rows[i + 1] = row
-  end
-  local matrix = core.tensor(rows, x.dtype, x.device)
+  local centre, j = ((counted(x, to) + 0.5) * scale):unsqueeze(2), counted(x, n)
+  local first, last = (centre - reach + 0.5):floor(), (centre + reach + 0.5):floor()
+  local covered = j:ge(first):logical_and(j:lt(last))
+  local matrix = where(covered, kernels[kernel]((j + 0.5 - centre) / wide, -0.5), 0)
+  matrix = (matrix / matrix:sum(2, true)):to_dtype(x.dtype)
   return x:transpose(dim, -1):matmul(matrix:t()):transpose(dim, -1)
 end
 

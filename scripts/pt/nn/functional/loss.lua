@@ -27,18 +27,14 @@ define.float32("mse_loss", "x:T target:T reduction:s=mean weight:T?",
     return common.weighted("mse_loss", (x - target):square(), weight, x, reduction)
   end)
 
--- Half a square up to `bend`, from there on a line with the slope `bend`.
-local function huber(x, target, bend)
-  local away = (x - target):abs()
-  return where(away:lt(bend), away:square() * 0.5, (away - bend / 2) * bend)
-end
+local huber_each, smooth_l1_each, kl_div_each = core.fn "huber_each", core.fn "smooth_l1_each", core.fn "kl_div_each"
 
 define.float32("smooth_l1_loss", "x:T target:T reduction:s=mean beta:n=1",
   "differences squared over 2 beta where they are below beta, else their size minus beta / 2",
   function(x, target, reduction, beta)
     same_shape("smooth_l1_loss", "x", x, "target", target)
     if beta < 0 then fail("smooth_l1_loss: beta is %s, but must not be negative", beta) end
-    local loss = beta == 0 and (x - target):abs() or huber(x, target, beta) / beta
+    local loss = beta == 0 and (x - target):abs() or smooth_l1_each(x - target, beta)
     return reduced("smooth_l1_loss", loss, reduction)
   end)
 
@@ -48,7 +44,7 @@ define.float32("huber_loss", "x:T target:T reduction:s=mean delta:n=1 weight:T?"
   function(x, target, reduction, delta, weight)
     same_shape("huber_loss", "x", x, "target", target)
     if delta <= 0 then fail("huber_loss: delta is %s, but must be positive", delta) end
-    local loss = huber(x, target, delta)
+    local loss = huber_each(x - target, delta)
     if weight then
       same_shape("huber_loss", "weight", weight, "x", x)
       loss = loss * weight
@@ -68,7 +64,7 @@ define.float32("poisson_nll_loss", "x:T target:T log_input:b=true full:b=false e
     return reduced("poisson_nll_loss", loss, reduction)
   end)
 
-define.float32("gaussian_nll_loss", "x:T target:T var:A full:b=false eps:n=1e-06 reduction:s=mean",
+define.float32("gaussian_nll_loss", "x:T target:T var:N full:b=false eps:n=1e-06 reduction:s=mean",
   "negative log likelihood of targets under normal distributions with means x and variances var",
   function(x, target, var, full, eps, reduction)
     if not core.is_tensor(var) then var = x:new_full({}, var) end
@@ -119,14 +115,7 @@ define.float32("binary_cross_entropy_with_logits", "x:T target:T weight:T? reduc
 define.float32("kl_div", "x:T target:T reduction:s=mean log_target:b=false",
   "divergence of the distribution target from log-probabilities x; reduction may be batchmean",
   function(x, target, reduction, log_target)
-    local loss
-    if log_target then
-      loss = target:exp() * (target - x)
-    else
-      local some = target:ne(0)
-      local log = where(some, target, 1):log()
-      loss = target * log - target * x
-    end
+    local loss = log_target and target:exp() * (target - x) or kl_div_each(x, target)
     if reduction == "batchmean" then return loss:sum() / (x.ndim > 0 and x:size(1) or 1) end
     return reduced("kl_div", loss, reduction)
   end)

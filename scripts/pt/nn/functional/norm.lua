@@ -165,6 +165,7 @@ define.float32("group_norm", "x:T num_groups:i weight:T? bias:T? eps:n=1e-05",
     check_vector("group_norm", "weight", weight, x, c)
     check_vector("group_norm", "bias", bias, x, c)
     local inner = product(x.shape, 3)
+    if inner == 0 then fail("group_norm: x %s has channels without entries", tostring(x.shape)) end
     return (row_norm(x, weight, bias, c // groups * inner, inner, groups, false, eps))
   end)
 

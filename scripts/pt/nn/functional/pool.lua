@@ -23,6 +23,11 @@ local function as_float(x) return is_whole(x) and x:to_dtype(core.dtypes.float64
 
 local function check(op, x, nd)
   if x.ndim ~= nd + 1 and x.ndim ~= nd + 2 then common.batched(op, x, nd) end
+  for d = x.ndim - nd, x.ndim do
+    if x:size(d) == 0 then
+      fail("%s: x %s has no entries in dim %d; only a batch may be empty", op, tostring(x.shape), d)
+    end
+  end
 end
 
 -- The size that comes out of adaptive pooling: false in a list keeps the size of x there.
@@ -46,7 +51,7 @@ for nd = 1, 3 do
   local over = ("of each window over the last %d dims"):format(nd)
 
   local max = ("max_pool%dd"):format(nd)
-  define(max, "x:T kernel_size:D stride:D? padding:D=0 dilation:D=1 ceil_mode:b=false return_indices:b=false",
+  define(max, "x:T kernel_size:S stride:S? padding:S=0 dilation:S=1 ceil_mode:b=false return_indices:b=false",
     "the largest " .. over .. ", and with return_indices where it stands",
     function(x, kernel, stride, padding, dilation, ceil_mode, return_indices)
       check(max, x, nd)
@@ -69,7 +74,7 @@ for nd = 1, 3 do
     end)
 
   local unpool = ("max_unpool%dd"):format(nd)
-  define(unpool, "x:T indices:T kernel_size:D stride:D? padding:D=0 output_size:I?",
+  define(unpool, "x:T indices:T kernel_size:S stride:S? padding:S=0 output_size:I?",
     "zeros with x where the ids of max pooling say: its partial inverse",
     function(x, indices, kernel, stride, padding, size)
       check(unpool, x, nd)
@@ -95,7 +100,7 @@ for nd = 1, 3 do
     end)
 
   local avg = ("avg_pool%dd"):format(nd)
-  define(avg, "x:T kernel_size:D stride:D? padding:D=0 ceil_mode:b=false count_include_pad:b=true divisor_override:n?",
+  define(avg, "x:T kernel_size:S stride:S? padding:S=0 ceil_mode:b=false count_include_pad:b=true divisor_override:n?",
     "the average " .. over, function(x, kernel, stride, padding, ceil_mode, count_include_pad, divisor)
       check(avg, x, nd)
       if divisor == 0 then fail("%s: divisor_override is 0", avg) end
@@ -114,7 +119,7 @@ for nd = 1, 3 do
     end)
 
   local lp = ("lp_pool%dd"):format(nd)
-  define(lp, "x:T norm_type:n kernel_size:D stride:D? ceil_mode:b=false",
+  define(lp, "x:T norm_type:n kernel_size:S stride:S? ceil_mode:b=false",
     "the root of the sum of powers " .. over, function(x, p, kernel, stride, ceil_mode)
       kernel = each(lp, "kernel_size", kernel, nd)
       local count = 1
@@ -174,7 +179,7 @@ end
 
 for nd = 2, 3 do
   local name = ("fractional_max_pool%dd"):format(nd)
-  define(name, "x:T kernel_size:D output_size:D? output_ratio:a? return_indices:b=false _random_samples:T?",
+  define(name, "x:T kernel_size:S output_size:D? output_ratio:a? return_indices:b=false _random_samples:T?",
     ("the largest of windows at random places over the last %d dims, of which output_size (or output_ratio times the "
       .. "size of x) come out"):format(nd),
     function(x, kernel, size, ratio, return_indices, samples)

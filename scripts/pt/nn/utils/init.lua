@@ -87,7 +87,7 @@ define("clip_grad_norm_", "max_norm:n norm_type:n=2 error_if_nonfinite:b=false p
   end)
 
 --- Scales gradients whose norm is known (get_total_norm) so that it becomes max_norm, where it is more.
-define("clip_grads_with_norm_", "max_norm:n total_norm:A", function(parameters, max_norm, total)
+define("clip_grads_with_norm_", "max_norm:n total_norm:N", function(parameters, max_norm, total)
   local _ <close> = pt.no_grad()
   if pt.is_tensor(total) then total = total:item() end
   scale(gradients("clip_grads_with_norm_", parameters), max_norm, total)
