@@ -147,17 +147,18 @@ define.float32("cdist", "x:T y:T p:n=2 compute_mode:s?",
   "p-norms of the differences of all rows of x (..., n, k) and y (..., m, k); compute_mode is PyTorch's and changes "
     .. "nothing",
   function(x, y, p, mode)
+    if p < 0 then fail("cdist: p is %s, but must be 0 or more", p) end
     if mode and not modes[mode] then fail("cdist: compute_mode '%s' is none of PyTorch's", mode) end
     return core.Tensor.norm(x:unsqueeze(-2) - y:unsqueeze(-3), p, -1)
   end)
 
+-- Those of nn.functional, under these names too.
+local function functional(name) return function(...) return (require "pt.nn".functional[name](...)) end end
+
 define("pairwise_distance", "x:T y:T p:n=2 eps:n=1e-06 keepdim:b=false", "p-norms of x - y + eps over the last dim",
-  function(x, y, p, eps, keepdim) return core.Tensor.norm(x - y + eps, p, -1, keepdim) end)
+  functional "pairwise_distance")
 
 define.float32("cosine_similarity", "x:T y:T dim:i=2 eps:n=1e-08", "cosines of the angles between vectors along dim",
-  function(x, y, dim, eps)
-    local a, b = core.Tensor.norm(x, 2, dim):clamp_min(eps), core.Tensor.norm(y, 2, dim):clamp_min(eps)
-    return (x * y):sum(dim) / (a * b)
-  end)
+  functional "cosine_similarity")
 
 return made

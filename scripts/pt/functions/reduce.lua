@@ -374,6 +374,8 @@ end)
 define.float32("renorm", "x:T p:n dim:i maxnorm:n", "entries of dim scaled down to a p-norm of at most maxnorm",
   function(x, p, dim, maxnorm)
     if x.ndim < 2 then fail("renorm: x %s must have 2 dims or more", tostring(x.shape)) end
+    if p <= 0 then fail("renorm: p is %s, but must be above 0", p) end
+    if maxnorm < 0 then fail("renorm: maxnorm is %s, but must be 0 or more", maxnorm) end
     local others = {}
     for d = 1, x.ndim do
       if d ~= dims.at("renorm", dim, x.ndim) then others[#others + 1] = d end

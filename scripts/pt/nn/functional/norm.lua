@@ -70,6 +70,7 @@ define("batch_norm",
     check_vector("batch_norm", "running_mean", running_mean, x, c)
     check_vector("batch_norm", "running_var", running_var, x, c)
     if training then
+      if eps <= 0 then fail("batch_norm: eps is %s, but must be above 0", eps) end
       local y, mean, var = batch_norm_train(x, weight, bias, eps)
       if running_mean or running_var then track(running_mean, running_var, mean, var, x:numel() // c, momentum) end
       return y
@@ -198,6 +199,7 @@ end
 
 define.float32("cosine_similarity", "x:T y:T dim:i=2 eps:n=1e-08", "the cosine of the angle between vectors along dim",
   function(x, y, dim, eps)
+    if eps < 0 then fail("cosine_similarity: eps is %s, but must be 0 or more", eps) end
     x, y = table.unpack(broadcast_tensors(x, y))
     return (x / length(x, dim, eps) * (y / length(y, dim, eps))):sum(dim)
   end)
@@ -210,12 +212,9 @@ define("pairwise_distance", "x:T y:T p:n=2 eps:n=1e-06 keepdim:b=false",
 define.float32("pdist", "x:T p:n=2",
   "p-norms of the differences of all pairs of rows of x (n, m), in order", function(x, p)
   if x.ndim ~= 2 then fail("pdist: x %s must be (n, m)", tostring(x.shape)) end
-  local n, first, second = x:size(1), {}, {}
-  for i = 1, n do
-    for j = i + 1, n do first[#first + 1], second[#second + 1] = i, j end
-  end
-  local a = core.tensor(first, core.dtypes.int64, x.device)
-  local b = core.tensor(second, core.dtypes.int64, x.device)
+  if p < 0 then fail("pdist: p is %s, but must be 0 or more", p) end
+  local pairs_of = require "pt".triu_indices(x:size(1), x:size(1), 1, { device = x.device })
+  local a, b = pairs_of:select(1, 1), pairs_of:select(1, 2)
   return (x:index_select(1, a) - x:index_select(1, b)):norm(p, 2)
 end)
 
