@@ -8,7 +8,7 @@ import lua
 from samples import Call, Skip, compare, spread, with_grad
 
 # Inputs of forward, from 0, and parameters of constructors that hold positions.
-IDS = {"NLLLoss": {1}, "CrossEntropyLoss": {1}, "MultiMarginLoss": {1}, "MultiLabelMarginLoss": {1}, "CTCLoss": {1},
+IDS = {"NLLLoss": {1}, "CrossEntropyLoss": {1}, "MultiMarginLoss": {1}, "MultiLabelMarginLoss": {1}, "CTCLoss": {1}, "LinearCrossEntropyLoss": {1},
        "Embedding": {0}}
 ID_OPTIONS = {"blank", "padding_idx", "ignore_index"}
 STEPS = 5

@@ -14,20 +14,20 @@ DIMS_OF = {
 IDS_OF = {
     "index": {"select", "select_scatter", "index_select", "gather", "scatter", "scatter_add", "scatter_reduce", "index_add",
               "index_copy", "index_fill", "index_reduce", "take", "put", "put_"},
-    "indices": {"take_along_dim", "index_put", "hsplit", "vsplit", "dsplit", "nn.functional.max_unpool1d", "nn.functional.max_unpool2d",
+    "indices": {"unravel_index", "take_along_dim", "index_put", "hsplit", "vsplit", "dsplit", "nn.functional.max_unpool1d", "nn.functional.max_unpool2d",
                 "nn.functional.max_unpool3d", "tensor_split"},
     "indices_or_sections": {"tensor_split", "hsplit", "vsplit", "dsplit"},
     "tensor_indices_or_sections": {"tensor_split"},
     "start": {"narrow", "slice", "slice_scatter"},
     "target": {"nn.functional.nll_loss", "nn.functional.cross_entropy", "nn.functional.multi_margin_loss",
-               "nn.functional.multilabel_margin_loss"},
+               "nn.functional.multilabel_margin_loss", "nn.functional.linear_cross_entropy"},
     "targets": {"nn.functional.ctc_loss"},
     "blank": {"nn.functional.ctc_loss"},
     "input": {"nn.functional.embedding", "nn.functional.embedding_bag", "nn.functional.one_hot", "bincount"},
     "self": {"nn.functional.one_hot", "bincount"},
     "padding_idx": {"nn.functional.embedding", "nn.functional.embedding_bag"},
     "offsets": {"nn.functional.embedding_bag"},
-    "ignore_index": {"nn.functional.nll_loss", "nn.functional.cross_entropy"},
+    "ignore_index": {"nn.functional.nll_loss", "nn.functional.cross_entropy", "nn.functional.linear_cross_entropy"},
 }
 # Results that are positions: by place, from 1.
 ID_RESULTS = {
@@ -36,7 +36,7 @@ ID_RESULTS = {
     **{name: (2,) for name in """sort topk kthvalue mode cummax cummin nn.functional.adaptive_max_pool1d
        nn.functional.adaptive_max_pool2d nn.functional.adaptive_max_pool3d nn.functional.max_pool1d
        nn.functional.max_pool2d nn.functional.max_pool3d nanmedian median max min""".split()},
-    "unique": (2,), "unique_consecutive": (2,), "where": (1, 2, 3, 4),
+    "unique": (2,), "unique_consecutive": (2,), "where": (1, 2, 3, 4), "unravel_index": (1, 2, 3, 4),
 }
 # They are positions in some calls only: the test of the call's arguments.
 ID_RESULTS_IF = {
@@ -52,7 +52,8 @@ RANDOM = {
     "bernoulli", "multinomial", "normal", "rand", "rand_like", "randn", "randn_like", "randint", "randint_like", "randperm",
     "nn.functional.dropout", "nn.functional.dropout2d", "nn.functional.dropout3d", "nn.functional.alpha_dropout",
     "nn.functional.feature_alpha_dropout", "nn.functional.gumbel_softmax", "nn.functional.fractional_max_pool2d",
-    "nn.functional.fractional_max_pool3d", "empty", "empty_like", "new_empty",
+    "nn.functional.fractional_max_pool3d", "nn.functional.rrelu", "nn.functional.multi_head_attention_forward",
+    "empty", "empty_like", "new_empty",
     "empty_strided",
 }
 # Results that are given up to a sign or a turn: which of them can be compared as they are.
@@ -64,7 +65,9 @@ ORDER = {
     "nn.functional.embedding": (1, 0), "nn.functional.embedding_bag": (1, 0),
 }
 # Operators of the table that call more than their name says; they are left out.
-LEFT_OUT = {"linalg.pinv.singular", "zero_", "resize_", "resize_as_"}
+LEFT_OUT = {"linalg.pinv.singular", "svd_lowrank", "pca_lowrank", "zero_", "resize_", "resize_as_"}
+# Functions of any number of arguments, whose names in the schema are of no call.
+VARIADIC = {"broadcast_shapes"}
 # Operators of the table that are methods.
 METHODS = {"normal.in_place": ":normal_"}
 # Parameters that have another name here: those that are words of Lua, and overloads that are one parameter here.

@@ -144,6 +144,8 @@ class Call:
             ids = ids and v.dtype != torch.bool and not v.is_floating_point()
             if self.name == "tensor_split" and v.ndim == 0:  # how many pieces
                 ids = False
+            if ids and v.dtype == torch.uint8 and v.numel() and v.max() == 255:
+                raise Skip  # there is no 256
             text = lua.tensor(v, v.requires_grad, ids)
             if key == "target" and "multilabel_margin" in self.name:  # -1, which ends a list, is 0 here
                 text = lua.tensor(v + 1)
@@ -497,7 +499,8 @@ def operators(record, process, have, options, missing):
                     continue  # draws
                 try:
                     asked = ordered(op.name, args)
-                    call = Call(op.name, lua_name, asked, kwargs, bound(overloads, asked, kwargs), forms[i % 3], orders)
+                    form = "plain" if op.name in rules.VARIADIC else forms[i % 3]
+                    call = Call(op.name, lua_name, asked, kwargs, bound(overloads, asked, kwargs), form, orders)
                 except Skip:
                     record.count["no counterpart"] += 1
                     continue

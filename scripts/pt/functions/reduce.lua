@@ -76,7 +76,8 @@ local function define_spread(name, help, fn)
       if unbiased ~= nil then correction = unbiased and 1 or 0 end
       if not is_half(x) then return fn(x, dim, correction, keepdim) end
       local a, b = fn(x:to_dtype(core.dtypes.float32), dim, correction, keepdim)
-      return a:to_dtype(x.dtype), b and b:to_dtype(x.dtype)
+      if b == nil then return a:to_dtype(x.dtype) end
+      return a:to_dtype(x.dtype), b:to_dtype(x.dtype)
     end)
   local function either(x, ...)
     local first, second = ...
@@ -300,7 +301,11 @@ define("gradient", "x:T spacing:a=1 dim:D? edge_order:i=1",
     .. "or its places",
   function(x, spacing, dim, edge_order)
     if edge_order ~= 1 and edge_order ~= 2 then fail("gradient: edge_order is 1 or 2, got %d", edge_order) end
-    local over, list = dims.list("gradient", dim, x.ndim), {}
+    local over, list, seen = dims.list("gradient", dim, x.ndim), {}, {}
+    for _, d in ipairs(over) do
+      if seen[d] then fail("gradient: dim %d stands twice in the list", d) end
+      seen[d] = true
+    end
     if type(spacing) == "table" and not core.is_tensor(spacing) and #spacing ~= #over then
       fail("gradient: %d spacings for %d dims", #spacing, #over)
     end

@@ -145,7 +145,7 @@ define("unravel_index", "index:T shape:S", "ids of elements in row-major order a
     if index:is_floating_point() or index.dtype.is_complex or index.dtype == core.dtypes.bool then
       fail("unravel_index: index is %s, but must be integers", tostring(index.dtype))
     end
-    local count, list, rest = 1, {}, index - 1
+    local count, list, rest = 1, {}, index:to_dtype(core.dtypes.int64) - 1
     for d, n in ipairs(shape) do
       if n < 0 then fail("unravel_index: size %d of dim %d is negative", n, d) end
       count = count * n

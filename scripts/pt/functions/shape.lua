@@ -338,9 +338,12 @@ define("broadcast_shapes", "shapes...", "the shape that several shapes (lists of
     return broadcast("broadcast_shapes", shapes)
   end)
 
-define("constant_pad_nd", "x:T pad:I value:n=0",
+define("constant_pad_nd", "x:T pad:I value:A=0",
   "x with value around it: pad lists how much before and after the last dim, then the one before it, ...",
-  function(x, pad, value) return require "pt.nn.functional".pad(x, pad, "constant", value) end)
+  function(x, pad, value)
+    if type(value) == "boolean" then value = value and 1 or 0 end
+    return require "pt.nn.functional".pad(x, pad, "constant", core.is_tensor(value) and value:item() or value)
+  end)
 
 define("is_same_size", "x:T other:T", "whether two tensors have the same shape",
   function(x, other) return x.shape == other.shape end)

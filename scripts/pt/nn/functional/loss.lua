@@ -186,13 +186,20 @@ define.float32("triplet_margin_with_distance_loss",
 
 --- linear_weight (classes, ..., features), target as for cross_entropy of logits (n, classes, ...).
 define("linear_cross_entropy",
-  "x:T linear_weight:T target:T linear_bias:T? weight:T? reduction:s=mean ignore_index:i=-100 label_smoothing:n=0",
+  "x:T linear_weight:T target:T linear_bias:T? weight:T? reduction:s=mean ignore_index:i? label_smoothing:n=0",
   "cross_entropy of the logits that a linear layer makes of x (..., features)",
   function(x, linear_weight, target, linear_bias, weight, reduction, ignore, smoothing)
     local shape, nd = linear_weight.shape, linear_weight.ndim
     if nd < 2 or x.ndim < 1 or x:size(-1) ~= shape[nd] then
       fail("linear_cross_entropy: x %s and linear_weight %s must have the same features in their last dim",
         tostring(x.shape), tostring(shape))
+    end
+    if nd > 2 and x.ndim == 1 then
+      fail("linear_cross_entropy: linear_weight %s of more than two dims takes x of a batch, got %s", tostring(shape),
+        tostring(x.shape))
+    end
+    if ignore and target:is_floating_point() then
+      fail("linear_cross_entropy: ignore_index is for class ids, but target holds probabilities")
     end
     local logits = core.fn "linear"(x, linear_weight:reshape(-1, shape[nd]), linear_bias and linear_bias:reshape(-1))
     local sizes = table.move(x.shape, 1, x.ndim - 1, 1, {})

@@ -198,9 +198,10 @@ for nd = 2, 3 do
       size = each(name, "output_size", size, nd)
       local batch, channels = x.ndim == nd + 2 and x:size(1) or 1, x:size(-nd - 1)
       samples = samples or core.Tensor.uniform_(core.empty({ batch, channels, nd }, x.dtype, x.device))
-      if samples:numel() ~= batch * channels * nd then
+      if samples.ndim ~= 3 or samples:size(1) < batch or samples:size(2) ~= channels or samples:size(3) ~= nd then
         fail("%s: _random_samples %s must be [%d, %d, %d]", name, tostring(samples.shape), batch, channels, nd)
       end
+      samples = samples:narrow(1, 1, batch):to_dtype(x.dtype) -- those of a larger batch do, too
       local y, ids = fractional(name, x, nd, kernel, size, samples)
       if return_indices then return y, ids end
       return y
