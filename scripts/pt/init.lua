@@ -104,7 +104,7 @@ end
 -- ---- what is loaded on first use ----
 
 local parts = {
-  special = "pt.special", distributions = "pt.distributions",
+  special = "pt.special", distributions = "pt.distributions", models = "pt.models",
   nn = "pt.nn", optim = "pt.optim", data = "pt.data", autograd = "pt.autograd", amp = "pt.amp", pool = "pt.pool",
   history = "pt.history", trainer = "pt.trainer", summary = "pt.summary",
   repl = "pt.repl", channel = "pt.channel", progress = "pt.progress", cuda = "pt.cuda", linalg = "pt.linalg",
