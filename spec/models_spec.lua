@@ -53,6 +53,21 @@ end
 local inputs = {}
 local function image(model) return model(wave({ 2, 3, 64, 64 }, 0):float()) end
 
+local ids = ((pt.arange(14) * 7 + 3):remainder(97) + 1):reshape(2, 7)
+local mask = pt.tensor { { 1, 1, 1, 1, 1, 1, 1 }, { 1, 1, 1, 1, 0, 0, 0 } }
+local types = pt.tensor { { 1, 1, 1, 2, 2, 2, 2 }, { 1, 1, 2, 2, 2, 2, 2 } }
+for _, name in ipairs { "GPT2", "Llama", "Mistral", "Qwen2", "Qwen3" } do
+  inputs[name .. (name == "GPT2" and "LMHeadModel" or "ForCausalLM")] = function(model) return model(ids) end
+end
+function inputs.BertModel(model)
+  local x, pooled = model(ids, mask, types)
+  return pt.cat { x[1], x[2]:narrow(1, 1, 4), pooled }
+end
+function inputs.BertForSequenceClassification(model) return model(ids, mask, types) end
+function inputs.BertForMaskedLM(model) return model(ids) end
+function inputs.T5ForConditionalGeneration(model) return model(ids, ids:narrow(2, 1, 5), mask) end
+function inputs.WhisperEncoder(model) return model(wave({ 2, 8, 40 }, 0):float()) end
+
 describe("models:", function()
   for _, row in ipairs(recorded) do
     it(("%s has the published names, shapes and logits"):format(row.name), function()

@@ -49,7 +49,8 @@ ViT.init = signature("VisionTransformer",
     rawset(self, "image_size", image_size)
     self.conv_proj = nn.Conv2d(3, width, patch_size, { stride = patch_size })
     self.class_token = nn.Parameter(pt.zeros(1, 1, width))
-    self.encoder = Encoder((image_size // patch_size) * (image_size // patch_size) + 1, layers, width, heads, inner, dropout)
+    local side = image_size // patch_size
+    self.encoder = Encoder(side * side + 1, layers, width, heads, inner, dropout)
     self.heads = nn.Sequential { { "head", nn.Linear(width, num_classes) } }
     nn.init.zeros_(self.heads.head.weight)
     nn.init.zeros_(self.heads.head.bias)

@@ -1,0 +1,187 @@
+--- What the language models share: configurations, attention with a cache of keys and values, rotary positions.
+--
+-- A model is made from a table with the names of the published config.json, and called as `model(ids, options)`; ids
+-- (batch, steps) are positions in the vocabulary, from 1: those of published tokenizers and one more.
+
+local pt = require "pt"
+local class = require "pt.class"
+local fail = require "pt.fail"
+local nearest = require "pt.nearest"
+local signature = require "pt.signature"
+
+local F = pt.nn.functional
+local language = {}
+
+-- ---- configurations ----
+
+--- The fields that a model reads, from a config.json or as a script writes them. A field that no model knows is left
+--- alone, as such files hold many; false, JSON's null, is the default.
+---@param owner string
+---@param given table
+---@param defaults table<string, any> a type's name in angle brackets, "<integer>", where the field must be given
+---@return table
+function language.config(owner, given, defaults)
+  if type(given) ~= "table" or pt.is_tensor(given) then
+    fail("%s: config must be a table, got %s", owner, signature.describe(given))
+  end
+  local config = {}
+  for key, default in pairs(defaults) do
+    local value = given[key]
+    local missing = value == nil or value == false and type(default) ~= "boolean"
+    if missing and default == "<integer>" then
+      local known = {}
+      for name in pairs(given) do known[#known + 1] = tostring(name) end
+      local close = nearest(key, known)
+      fail("%s: config lacks %s, an integer%s", owner, key, close and (", but has '%s'"):format(close) or "")
+    end
+    if default == "<integer>" then default = 0 end
+    if missing then value = default
+    elseif type(default) ~= "table" and type(value) ~= type(default) then
+      fail("%s: config: %s must be a %s, got %s", owner, key, type(default), signature.describe(value))
+    elseif type(default) == "number" and math.type(default) == "integer" then
+      value = math.tointeger(value) or fail("%s: config: %s must be an integer, got %s", owner, key, tostring(value))
+    end
+    config[key] = value
+  end
+  return config
+end
+
+--- Raises unless ids are integers (batch, steps) from 1 to `vocabulary`; negative and large ones are found by the
+--- embedding.
+function language.check_ids(owner, ids)
+  if not pt.is_tensor(ids) or ids.ndim ~= 2 or ids.dtype.is_floating_point then
+    fail("%s: ids must be integers (batch, steps), got %s", owner,
+      pt.is_tensor(ids) and ("%s %s"):format(tostring(ids.dtype), tostring(ids.shape)) or signature.describe(ids))
+  end
+end
+
+local activations = {
+  gelu = F.gelu, gelu_new = function(x) return F.gelu(x, "tanh") end, relu = F.relu, silu = F.silu, swish = F.silu,
+}
+activations.gelu_pytorch_tanh, activations.gelu_fast = activations.gelu_new, activations.gelu_new
+
+--- The function that a config names.
+function language.activation(owner, name)
+  return activations[name] or fail("%s: config: there is no activation '%s'", owner, name)
+end
+
+-- ---- heads ----
+
+--- (batch, steps, heads * width) -> (batch, heads, steps, width)
+function language.split_heads(x, heads) return x:unflatten(3, { heads, x:size(3) // heads }):transpose(2, 3) end
+
+--- (batch, heads, steps, width) -> (batch, steps, heads * width)
+function language.merge_heads(x) return x:transpose(2, 3):flatten(3) end
+
+-- ---- the cache ----
+
+--- Keys and values of the steps that a model has seen, so that the next step computes only its own. It grows by halves,
+--- so that most steps copy no more than they add.
+---@class pt.models.KVCache
+---@field length integer steps
+local KVCache = class "KVCache"
+language.KVCache = KVCache
+
+function KVCache:init() self.length, self.layers = 0, {} end
+
+local function room_for(x, steps)
+  return pt.empty(x:size(1), x:size(2), steps, x:size(4), { dtype = x.dtype, device = x.device })
+end
+
+-- All keys (or values) of a layer, x behind those before.
+local function append(held, x, length)
+  local total = length + x:size(3)
+  if not held or held:size(3) < total then
+    local more = room_for(x, math.max(total + total // 2, 64))
+    if held then more:narrow(3, 1, length):copy_(held:narrow(3, 1, length)) end
+    held = more
+  end
+  held:narrow(3, length + 1, x:size(3)):copy_(x)
+  return held, held:narrow(3, 1, total)
+end
+
+-- Adds the keys and values (batch, heads, steps, width) of a layer's new steps; returns those of all steps.
+function KVCache:_extend(layer, k, v)
+  local entry = self.layers[layer] or {}
+  self.layers[layer] = entry
+  local keys, values
+  entry.k, keys = append(entry.k, k:detach(), self.length)
+  entry.v, values = append(entry.v, v:detach(), self.length)
+  return keys, values
+end
+
+--- Keeps only some rows of the batch, in this order.
+---@param rows pt.Tensor positions
+function KVCache:select(rows)
+  for _, entry in pairs(self.layers) do
+    for key, x in pairs(entry) do entry[key] = x:index_select(1, rows) end
+  end
+end
+
+signature.methods(KVCache, "cache", { select = "rows:T" })
+
+-- ---- attention ----
+
+--- What of a call the layers need: how many steps were seen before, where each step may look, and the steps' positions
+--- from 0. `mask` (batch, steps so far), true where there is text, is for batches that are padded on the left.
+---@param ids pt.Tensor (batch, steps)
+---@param options {cache?: pt.models.KVCache, mask?: pt.Tensor}
+---@return table
+function language.context(owner, ids, options)
+  local cache, mask = options.cache, options.mask
+  local past, steps = cache and cache.length or 0, ids:size(2)
+  local context = { cache = cache, past = past, steps = steps }
+  if mask then
+    if tostring(mask.shape) ~= ("[%d, %d]"):format(ids:size(1), past + steps) then
+      fail("%s: mask %s must be (batch, steps so far), [%d, %d]", owner, tostring(mask.shape), ids:size(1),
+        past + steps)
+    end
+    mask = mask:to(pt.bool)
+    context.positions = (mask:cumsum(2) - 1):clamp(0):narrow(2, past + 1, steps)
+  else
+    context.positions = pt.arange(past, past + steps, { device = ids.device }):unsqueeze(1)
+  end
+  if mask or past > 0 and steps > 1 then
+    local all = pt.ones(steps, past + steps, { dtype = pt.bool, device = ids.device })
+    local causal = all:tril(past)
+    -- A step of the padding sees itself: without anything to see it would be NaN.
+    context.mask = mask and (mask:unsqueeze(2):unsqueeze(2):logical_and(causal)
+      :logical_or(causal:logical_and(all:triu(past)))) or causal
+  end
+  return context
+end
+
+--- Attention of a layer of a decoder: its keys and values go into the cache.
+---@return pt.Tensor (batch, steps, heads * width)
+function language.attend(context, layer, q, k, v, scale)
+  if context.cache then k, v = context.cache:_extend(layer, k, v) end
+  local y = F.scaled_dot_product_attention(q, k, v, {
+    attn_mask = context.mask, is_causal = not context.mask and context.steps > 1, scale = scale,
+    enable_gqa = q:size(2) ~= k:size(2),
+  })
+  return language.merge_heads(y)
+end
+
+--- Called when all layers have seen the steps.
+function language.finish(context)
+  if context.cache then context.cache.length = context.past + context.steps end
+end
+
+-- ---- what gives logits ----
+
+--- The options of a call, checked.
+function language.options(owner, options)
+  if options == nil then return {} end
+  if type(options) ~= "table" then fail("%s: options must be a table, got %s", owner, signature.describe(options)) end
+  for key in pairs(options) do
+    if key ~= "cache" and key ~= "mask" and key ~= "last" then
+      fail("%s: unknown option '%s'; it takes cache, mask, last", owner, tostring(key))
+    end
+  end
+  return options
+end
+
+--- The states that logits are wanted of: all, or with `last` those of the last step.
+function language.wanted(x, options) return options.last and x:narrow(2, x:size(2), 1) or x end
+
+return language
