@@ -240,8 +240,8 @@ describe("published weights", function()
     assert.error_matches(function() models.from_config { model_type = "mamba" } end, "no model for model_type 'mamba'")
     assert.error_matches(function() models.LlamaForCausalLM { hidden_size = "x" } end,
       "config: hidden_size must be a number, got 'x'")
-    assert.error_matches(function() models.LlamaForCausalLM { hidden_act = "tan", hidden_size = 32, vocab_size = 8 } end,
-      "there is no activation 'tan'")
+    local unknown = { hidden_act = "tan", hidden_size = 32, vocab_size = 8 }
+    assert.error_matches(function() models.LlamaForCausalLM(unknown) end, "there is no activation 'tan'")
     assert.error_matches(function() models.resnet18 { classes = 3 } end, "unknown option 'classes'")
   end)
 end)
