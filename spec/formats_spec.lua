@@ -220,6 +220,15 @@ describe("pt.load says what a file is", function()
     it(message, function() raises(message, pt.load, write("file", text)) end)
   end
 
+  it("also where the length of a safetensors header looks like another format's beginning", function()
+    for _, length in ipairs { 0x0a38, 0x0a3132, 0x0280 } do -- "8\n" and "21\n" as in Torch7's ascii, a pickle's mark
+      local header = '{"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+      header = header .. (" "):rep(length - #header)
+      local file = write("file", string.pack("<I8", length) .. header .. string.pack("<f", 2.5))
+      assert.equal(2.5, pt.load(file).x:item())
+    end
+  end)
+
   it("and which class a pickle holds", function()
     local zip = require "pt.files.zip"
     for _, name in ipairs { "torch.nn.modules.linear.Linear", "argparse.Namespace", "os.system", "builtins.eval" } do

@@ -31,6 +31,7 @@ local others = {
 
 -- How the files begin that are read here, and by what. `head` has up to 512 bytes.
 local formats = {
+  { "^......\0\0{", "safetensors" }, -- a length, which may look like what is below, and JSON
   { "^PK[\3\5]", "zip" },
   { "^\x93NUMPY", "numpy" },
   { "^GGUF", "gguf" },
