@@ -251,6 +251,9 @@ end
 local function random_split(dataset, lengths, options)
   local n = #check("random_split", dataset)
   if type(lengths) ~= "table" then fail("random_split: expected a list of lengths, got a %s", type(lengths)) end
+  if options ~= nil and type(options) ~= "table" then
+    fail("random_split: options must be a table, got %s", tostring(options))
+  end
   lengths = counts(lengths, n)
   local order = require("pt.data.sampler").permutation(n, options and options.seed)
   local parts, from = {}, 1

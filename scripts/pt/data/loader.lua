@@ -60,7 +60,7 @@ end
 
 --- Makes the next start shuffle as in that epoch (from 0).
 ---@param epoch integer
-function DataLoader:set_epoch(epoch) self.epoch = epoch end
+DataLoader.set_epoch = signature("set_epoch", "epoch:i", function(self, epoch) self.epoch = epoch end)
 
 -- ---- order ----
 
@@ -176,6 +176,7 @@ function DataLoader.__call(self, _, control)
     self:close() -- the workers of a loop that broke off
     self._next = self:iter()
   end
+  if not self._next then fail("DataLoader: it is called by a loop: for x, y in loader do ... end") end
   return self._next()
 end
 

@@ -20,6 +20,7 @@ function samplers.new_seed() return pt.randint(1, 1 << 31, { 1 }):item() end
 
 -- A sequence of numbers below n that depends only on seed and epoch (splitmix64).
 local function numbers(seed, epoch)
+  if math.type(epoch) ~= "integer" then fail("epoch must be an integer, got %s", signature.describe(epoch)) end
   local state = seed * 0x5851F42D4C957F2D + epoch
   return function(n)
     state = state + 0x9E3779B97F4A7C15
@@ -114,8 +115,8 @@ Weighted.init = signature("WeightedRandomSampler", "weights:a num_samples:i repl
     end
     local total, usable = 0, 0
     for i, w in ipairs(list) do
-      if not (w >= 0 and w < math.huge) then
-        fail("WeightedRandomSampler: weight %d is %s; it must be 0 or more", i, w)
+      if type(w) ~= "number" or not (w >= 0 and w < math.huge) then
+        fail("WeightedRandomSampler: weight %d is %s; it must be a number, 0 or more", i, signature.describe(w))
       end
       total, usable = total + w, usable + (w > 0 and 1 or 0)
     end
@@ -194,7 +195,7 @@ function Distributed:len() return self.num_samples end
 
 --- Fixes the order to that of this epoch, regardless of the loader's.
 ---@param epoch integer
-function Distributed:set_epoch(epoch) self.epoch = epoch end
+Distributed.set_epoch = signature("set_epoch", "epoch:i", function(self, epoch) self.epoch = epoch end)
 
 function Distributed:iter(epoch)
   local n, ids = #self.dataset, {}

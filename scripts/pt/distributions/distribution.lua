@@ -73,8 +73,16 @@ local function check(owner, name, constraint, x)
   fail("%s: %s must be %s, got %s%s", owner, name, constraint.text, got, place)
 end
 
+-- The base class has no values of its own.
+local function check_own(self)
+  if getmetatable(self) == Distribution then
+    fail("%s: a base class, which has no values; make one of the distributions", name_of(self))
+  end
+end
+
 -- A value as a tensor, which fits batch and event.
 local function value_of(self, method, value)
+  check_own(self)
   local x = core.is_tensor(value) and value or core.tensor(shapes.number(value), self:_dtype(), self:_device())
   if not rawget(self, "_validates") then return x end
   local owner = name_of(self) .. ":" .. method
@@ -204,6 +212,8 @@ end
 ---@param size integer[]
 ---@return pt.distributions.Distribution
 function Distribution:expand(size)
+  if type(size) == "number" then size = { size } end
+  check_own(self)
   local about, values = self._about, {}
   for _, key in ipairs(about.keys) do values[key] = rawget(self, key) end
   for _, name in ipairs(self._given) do
@@ -248,6 +258,7 @@ end
 ---@param generator? pt.Generator
 ---@return pt.Tensor
 function Distribution:sample(size, generator)
+  check_own(self)
   return under("sample", generator, pt.no_grad, function() return self:_draw(size):detach() end)
 end
 

@@ -179,7 +179,9 @@ made.LocalResponseNorm = define("LocalResponseNorm", "size:i alpha:n=1e-4 beta:n
 --- Torch7's, whose running sum never drops the first channel: its square is part of every s. nn.LocalResponseNorm is
 --- the layer without this.
 made.CrossMapLRN2d = define("CrossMapLRN2d", "size:i alpha:n=1e-4 beta:n=0.75 k:n=1", function(self, x)
-  if x.ndim ~= 4 then fail("CrossMapLRN2d: x %s must be (batch, channels, height, width)", x.shape) end
+  if not pt.is_tensor(x) or x.ndim ~= 4 then
+    fail("CrossMapLRN2d: x must be a tensor (batch, channels, height, width), got %s", signature.describe(x))
+  end
   local squares, reach, n = x:square(), (self.size - 1) // 2, x:size(2)
   local wide, sum = F.pad(squares, { 0, 0, 0, 0, reach, reach }), 0
   for shift = 1, 2 * reach + 1 do sum = sum + wide:narrow(2, shift, n) end

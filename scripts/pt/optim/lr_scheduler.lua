@@ -476,7 +476,7 @@ local Chained = class("ChainedScheduler", LRScheduler)
 schedulers.ChainedScheduler = Chained
 
 Chained.init = signature("ChainedScheduler", "schedulers:l optimizer:a?", function(self, list, optimizer)
-  optimizer = optimizer or (list[1] or {}).optimizer
+  optimizer = optimizer or type(list[1]) == "table" and list[1].optimizer
   check_list("ChainedScheduler", list, optimizer)
   self.schedulers, self.optimizer = list, optimizer
   self.last_lr = rates(self)

@@ -35,7 +35,7 @@ local function check_options(self, group)
     local free = self.unbounded and self.unbounded[name]
     local numbers = name == "betas" and value or type(value) == "number" and not free and { value } or {}
     for _, number in ipairs(numbers) do
-      if not (number >= 0 and (name ~= "betas" or number < 1)) then
+      if type(number) ~= "number" or not (number >= 0 and (name ~= "betas" or number < 1)) then
         fail("%s: %s must be %s, got %s", name_of(self), name,
           name == "betas" and "at least 0 and less than 1" or "0 or more", number)
       end

@@ -29,14 +29,14 @@ local function constant(x, before, after, value)
   return y:as_strided_scatter(inner, inner.shape, stride, offset)
 end
 
--- Which entry of a dim of n stands at position i (from 1; below 1 and above n outside).
+-- Which entry of a dim of n stands at positions i (a tensor, from 1; below 1 and above n outside).
 local source = {
-  replicate = function(i, n) return math.min(math.max(i, 1), n) end,
-  circular = function(i, n) return (i - 1) % n + 1 end,
+  replicate = function(i, n) return i:clamp(1, n) end,
+  circular = function(i, n) return (i - 1):remainder(n) + 1 end,
   reflect = function(i, n)
     local period = math.max(2 * (n - 1), 1)
-    local at = (i - 1) % period
-    return (at < n and at or period - at) + 1
+    local at = (i - 1):remainder(period)
+    return core.fn "where"(at:lt(n), at, period - at) + 1
   end,
 }
 
@@ -60,10 +60,9 @@ local function mirrored(x, before, after, mode)
         fail("pad: padding (%d, %d) of dim %d of x %s, but mode '%s' allows at most %d", left, right, d,
           tostring(x.shape), mode, most[mode](n))
       end
-      local ids = {}
-      for i = 1 - left, n + right do ids[#ids + 1] = source[mode](i, n) end
-      if #ids == 0 then fail("pad: nothing is left of dim %d of x %s", d, tostring(x.shape)) end
-      x = x:index_select(d, core.tensor(ids, core.dtypes.int64, x.device))
+      local size = n + left + right
+      if size < 1 then fail("pad: dim %d of x %s would have %d entries", d, tostring(x.shape), size) end
+      x = x:index_select(d, source[mode](core.fn "sequence"(size, 1 - left, 1, core.dtypes.int64, x.device), n))
     end
   end
   return x

@@ -250,7 +250,7 @@ end)
 -- ---- layers made of others ----
 
 local function check_fusion(owner, m, norm, kind)
-  for _, layer in ipairs { m, norm } do
+  for _, layer in ipairs { m or false, norm or false } do
     if not module.is_module(layer) then fail("%s: expected a module, got a %s", owner, type(layer)) end
     if layer.training then fail("%s: %s is in training mode; call eval() first", owner, layer:describe()) end
   end

@@ -30,13 +30,21 @@ end
 
 function PackedSequence:to(...) return self:with(self.data:to(...)) end
 
+signature.methods(PackedSequence, "packed", {
+  init = "data:T batch_sizes:T sorted_indices:T? unsorted_indices:T?", with = "data:T",
+})
+
 function PackedSequence.__tostring(self)
   return ("PackedSequence(data=%s, batch_sizes=%s)"):format(self.data.shape, self.batch_sizes)
 end
 
 local function check_list(name, sequences)
-  if type(sequences) ~= "table" or not pt.is_tensor(sequences[1]) then
-    fail("%s: expected a list of tensors", name)
+  local list = type(sequences) == "table" and sequences or {}
+  if #list == 0 then fail("%s: expected a list of tensors, got %s", name, signature.describe(sequences)) end
+  for i, x in ipairs(list) do
+    if not pt.is_tensor(x) or x.ndim == 0 then
+      fail("%s: entry %d must be a tensor (length, ...), got %s", name, i, signature.describe(x))
+    end
   end
 end
 
@@ -175,13 +183,14 @@ end
 ---@param lengths pt.Tensor|integer[]
 ---@param batch_first? boolean
 ---@return pt.Tensor[]
-function rnn.unpad_sequence(x, lengths, batch_first)
-  if not batch_first then x = x:transpose(1, 2) end
-  lengths = lengths_of("unpad_sequence", lengths, x:size(1), x:size(2))
-  local list = {}
-  for i, n in ipairs(lengths) do list[i] = x[i]:narrow(1, 1, n) end
-  return list
-end
+rnn.unpad_sequence = signature("unpad_sequence", "x:T lengths:a batch_first:b=false",
+  function(x, lengths, batch_first)
+    if not batch_first then x = x:transpose(1, 2) end
+    lengths = lengths_of("unpad_sequence", lengths, x:size(1), x:size(2))
+    local list = {}
+    for i, n in ipairs(lengths) do list[i] = x[i]:narrow(1, 1, n) end
+    return list
+  end, false)
 
 --- The sequences that were packed.
 ---@return pt.Tensor[]
