@@ -1,6 +1,7 @@
 /* direct.inc.h: the kernel of direct convolution for one element type T; F(name) names it.  `u` and `w` are constants
    in every function that it is inlined into: the sums are registers. Rows are reached from every third row's address,
-   as there are not addresses for all. */
+   as there are not addresses for all. Lines of the image lie pages apart, so none but the kernel itself can fetch them
+   ahead of time. */
 
 typedef T F(vector) __attribute__((vector_size(VECTOR)));
 typedef T F(anywhere) __attribute__((vector_size(VECTOR), aligned(sizeof(T)), may_alias));
@@ -8,6 +9,7 @@ typedef T F(anywhere) __attribute__((vector_size(VECTOR), aligned(sizeof(T)), ma
 #define VU F(anywhere)
 #define LANES (VECTOR / (int)sizeof(T))
 #define AHEAD (1024 / (int)sizeof(T))
+#define LINES_AHEAD 6
 
 static inline __attribute__((always_inline)) void F(sum)(const int u, const int w,
                                                          const conv_terms *t, const T *p,
@@ -24,6 +26,12 @@ static inline __attribute__((always_inline)) void F(sum)(const int u, const int 
       at[0][i / 3] = p + t->x_at[j] + i * row;
       at[1][i / 3] = q + t->x_at[j] + i * row;
     }
+    /* The second half has the same offsets. */
+    const T *far = p + t->x_at[pti_min64(j + LINES_AHEAD, t->outer - 1)];
+    __builtin_prefetch(far);
+    __builtin_prefetch(far + (u - 1) * row);
+    __builtin_prefetch(far + (q - p));
+    __builtin_prefetch(far + (q - p) + (u - 1) * row);
     for (int64_t l = 0; l < inner; l++, b += w_step) {
       V b0 = *(const VU *)b, b1 = {0};
       if (w == 2) b1 = *(const VU *)(b + LANES);
@@ -87,3 +95,4 @@ static void F(store_rows)(const void *sums, int64_t columns, int64_t n, int64_t 
 #undef VU
 #undef LANES
 #undef AHEAD
+#undef LINES_AHEAD

@@ -8,9 +8,11 @@
    and those products are where the time goes. The gradient for the input is the same with the weights rotated by 180
    degrees.
 
-   Images are first laid out with channels innermost, so that a vector holds neighbouring channels in all transforms. A
-   set of tiles is transformed at a time; a unit of work is a part of it and a panel of output channels. Weights are
-   transformed once, or by each unit where a panel has only one.
+   Images are first laid out with channels innermost, so that a vector holds neighbouring channels in all transforms.
+   Where the weights fit the second-level cache, a unit of work is a few tiles: it transforms them and multiplies them
+   by all weights, and nothing that a thread has made is read by another. Else a set of tiles is transformed at a time,
+   and a unit is a part of it and a panel of output channels. Weights are transformed once, or by each unit where a panel
+   has only one.
 
    Points of small magnitude lose few digits (0, +-1/sqrt(2), +-sqrt(2), infinity): errors are twice those of a direct
    sum, 1e-6 to 3e-6 of the largest output in ResNet's layers; conv.c says when it is used. Only for float, since double
@@ -24,13 +26,14 @@
 #include "conv_loops.h"
 
 /* Bytes of transformed data of a set, unless those are fewer than LEAST tiles; bytes of images that are laid out at a
-   time; tiles of a unit; input channels whose weights are packed at a time; elements that justify a thread; steps of a
+   time; tiles of a unit, and of one that multiplies by all weights; input channels whose weights are packed at a time; elements that justify a thread; steps of a
    product at a time. */
 enum {
   SET = 1 << 20,
   LEAST = 128,
   TURNED = 1 << 21,
   UNIT = 64,
+  WHOLE_UNIT = 32,
   PACKED = 32,
   PIECE = 16384,
   DEPTH = 256
@@ -49,6 +52,7 @@ typedef struct winograd_job {
   int64_t set, first, many;    /* tiles of a set at most; those of this one */
   int64_t chunks;
   bool together;         /* units transform their weights */
+  bool whole;            /* units transform their tiles, and multiply them by all weights */
   float *image, *zeros;  /* (positions, pitch) of the images */
   float *data, *weights; /* (36, set, pitch); for each panel (36, ci, cols) */
   atomic_bool failed;
@@ -148,33 +152,60 @@ static void multiply(const winograd_job *j, int64_t from, int64_t until, const f
   }
 }
 
+/* Tiles [from, until) of the set times a panel's weights become outputs. */
+static void sum_panel(const winograd_job *j, int64_t from, int64_t until, int64_t panel,
+                      const float *w, float *sums) {
+  int64_t at = panel * j->cols, area = j->out[0] * j->out[1];
+  multiply(j, from, until, w, sums);
+  for (int64_t t = from; t < until; t++) {
+    int64_t image, row, col;
+    place(j, j->first + t, &image, &row, &col);
+    j->conv->winograd_sums(sums + (t - from) * j->cols, UNIT * j->cols,
+                           j->bias ? j->bias + at : NULL, pti_min64(j->cols, j->co - at),
+                           j->y + ((image * j->co + at) * j->out[0] + row) * j->out[1] + col, area,
+                           j->out[1], (int)pti_min64(4, j->out[0] - row),
+                           (int)pti_min64(4, j->out[1] - col));
+  }
+}
+
+/* Scratch for units; NULL: no memory, which is recorded. */
+static float *scratch_of(winograd_job *j, int64_t floats) {
+  float *scratch = pti_cpu_host->alloc((size_t)floats * sizeof(float));
+  if (scratch == NULL) atomic_store(&j->failed, true);
+  return scratch;
+}
+
 /* Units: (chunk of the set, panel). */
 static void sum_tiles(void *ctx, int64_t lo, int64_t hi) {
   winograd_job *j = ctx;
-  int64_t points = 36 * j->ci * j->cols, scratch = 36 * UNIT * j->cols;
-  size_t bytes = (size_t)(scratch + (j->together ? points : 0)) * sizeof(float);
-  float *sums = pti_cpu_host->alloc(bytes);
-  if (sums == NULL) {
-    atomic_store(&j->failed, true);
-    return;
-  }
-  for (int64_t i = lo; i < hi; i++) {
-    int64_t panel = i % j->panels, chunk = i / j->panels, at = panel * j->cols;
-    int64_t from = j->many * chunk / j->chunks, until = j->many * (chunk + 1) / j->chunks;
-    float *w = j->together ? sums + scratch : j->weights + panel * points;
+  int64_t points = 36 * j->ci * j->cols, each = 36 * UNIT * j->cols;
+  int64_t floats = each + (j->together ? points : 0);
+  float *sums = scratch_of(j, floats);
+  for (int64_t i = lo; i < hi && sums; i++) {
+    int64_t panel = i % j->panels, chunk = i / j->panels;
+    float *w = j->together ? sums + each : j->weights + panel * points;
     if (j->together) transform_panel(j, panel, 0, j->ci, w);
-    multiply(j, from, until, w, sums);
-    for (int64_t t = from; t < until; t++) {
-      int64_t image, row, col, area = j->out[0] * j->out[1];
-      place(j, j->first + t, &image, &row, &col);
-      j->conv->winograd_sums(sums + (t - from) * j->cols, UNIT * j->cols,
-                             j->bias ? j->bias + at : NULL, pti_min64(j->cols, j->co - at),
-                             j->y + ((image * j->co + at) * j->out[0] + row) * j->out[1] + col,
-                             area, j->out[1], (int)pti_min64(4, j->out[0] - row),
-                             (int)pti_min64(4, j->out[1] - col));
-    }
+    sum_panel(j, j->many * chunk / j->chunks, j->many * (chunk + 1) / j->chunks, panel, w, sums);
   }
-  pti_cpu_host->free(sums, bytes);
+  if (sums) pti_cpu_host->free(sums, (size_t)floats * sizeof(float));
+}
+
+/* Units: chunks of the set, which is not transformed yet. */
+static void sum_whole(void *ctx, int64_t lo, int64_t hi) {
+  winograd_job *j = ctx, own = *j;
+  int64_t points = 36 * j->ci * j->cols, each = 36 * UNIT * j->cols;
+  int64_t floats = each + 36 * WHOLE_UNIT * j->pitch;
+  float *sums = scratch_of(j, floats);
+  own.set = WHOLE_UNIT;
+  for (int64_t i = lo; i < hi && sums; i++) {
+    int64_t from = j->many * i / j->chunks, until = j->many * (i + 1) / j->chunks;
+    own.data = sums + each;
+    own.first = j->first + from;
+    transform_data(&own, 0, until - from);
+    for (int64_t panel = 0; panel < j->panels; panel++)
+      sum_panel(&own, 0, until - from, panel, j->weights + panel * points, sums);
+  }
+  if (sums) pti_cpu_host->free(sums, (size_t)floats * sizeof(float));
 }
 
 /* The outputs of j->n images from `first` on. */
@@ -185,7 +216,14 @@ static void run_images(winograd_job *j, const winograd_job *all, int64_t first) 
   j->tiles = j->n * j->down * j->across;
   pti_cpu_host->parallel_for(j->n * pieces(area, POSITIONS),
                              pti_max64(1, PIECE / (POSITIONS * j->pitch)), turn_images, j);
-  for (j->first = 0; j->first < j->tiles; j->first += j->set) {
+  j->first = 0;
+  if (j->whole) {
+    j->many = j->tiles;
+    j->chunks = pieces(j->many, WHOLE_UNIT);
+    pti_cpu_host->parallel_for(j->chunks, 1, sum_whole, j);
+    return;
+  }
+  for (; j->first < j->tiles; j->first += j->set) {
     j->many = pti_min64(j->set, j->tiles - j->first);
     j->chunks = pieces(j->many, UNIT);
     pti_cpu_host->parallel_for(j->many, pti_max64(1, PIECE / (36 * j->pitch)), transform_data, j);
@@ -207,8 +245,9 @@ static bool run(winograd_job *j) {
   int64_t tiles = part * j->down * j->across, fit = pti_max64(LEAST, SET / (36 * 4 * j->pitch));
   j->set = pieces(tiles, pieces(tiles, fit));
   j->together = j->tiles <= UNIT;
-  int64_t image = part * area * j->pitch, data = 36 * j->set * j->pitch;
   int64_t weights = j->together ? 0 : j->panels * 36 * j->ci * j->cols;
+  j->whole = !j->together && weights * (int64_t)sizeof(float) <= (int64_t)pti_cache_bytes() * 5 / 4;
+  int64_t image = part * area * j->pitch, data = j->whole ? 0 : 36 * j->set * j->pitch;
   size_t bytes = (size_t)(image + j->pitch + data + weights + lanes) * sizeof(float);
   j->zeros = pti_cpu_host->alloc(bytes);
   if (j->zeros == NULL)
