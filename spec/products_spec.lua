@@ -56,11 +56,11 @@ local shapes = {
 }
 -- batch, m, k, n
 local batches = { { 3, 5, 7, 9 }, { 40, 16, 16, 16 }, { 2, 33, 50, 35 }, { 5, 1, 20, 30 }, { 5, 20, 30, 1 } }
-local large = { { 300, 520, 700 }, { 8, 2048, 1024 }, { 1024, 8, 1024 }, { 1500, 900, 8 }, { 257, 1025, 129 } }
+local large = { { 24, 700, 4500 }, { 300, 520, 700 }, { 8, 2048, 1024 }, { 1024, 8, 1024 }, { 1500, 900, 8 }, { 257, 1025, 129 } }
 -- Cut into several units, on every path.
 local threaded = {
   { 130, 140, 150 }, { 257, 255, 513 }, { 8, 600, 900 }, { 900, 600, 8 }, { 1, 900, 900 }, { 900, 900, 1 },
-  { 600, 1, 600 },
+  { 600, 1, 600 }, { 40, 700, 1100 },
 }
 
 describe("products", function()
@@ -169,8 +169,10 @@ describe("products", function()
   it("of linear layers add their bias, whatever the shape", function()
     finally(function() pt.set_cpu_level(best) end)
     pt.manual_seed(6)
+    local all = { { 20, 600, 1100 } } -- more weights than the second-level cache holds
+    for _, shape in ipairs(shapes) do all[#all + 1] = shape end
     for _, dtype in ipairs { "float32", "float64", "float16", "bfloat16" } do
-      for _, shape in ipairs(shapes) do
+      for _, shape in ipairs(all) do
         local m, k, n = table.unpack(shape)
         local x, w, b = random(dtype, m, k), random(dtype, n, k), random(dtype, n)
         local gaps = pt.stack({ b, b }, 2):select(2, 1)

@@ -5,20 +5,19 @@
 
 #include "product_loops.h"
 
-/* Bytes of b that are packed at a time; the least work of a unit, where there are several: 6 us; the number of units
-   that a product is cut into for parallelism; bytes of a that a unit packs at a time, unless half the second-level
-   cache is less, and where they are tiles; columns of a unit at most where its sums are kept in scratch; elements to pack that justify a thread;
-   steps of a block of k that take less time than its sums; panels of a for which copying b does not pay. */
 enum {
-  PACKED = 16 << 20,
-  UNIT_FLOPS = 1 << 20,
-  UNITS = 8,
-  BLOCK_A = 384 << 10,
-  BLOCK_TILES = 512 << 10,
-  SUMS_COLS = 512,
-  PACK_PIECE = 8192,
-  SHALLOW = 32,
-  FEW_PANELS = 2
+  PACKED = 16 << 20,    /* bytes of b that are packed at a time */
+  UNIT_FLOPS = 1 << 20, /* the least work of a unit, where there are several: 6 us */
+  UNITS = 8,            /* that a product is cut into for parallelism */
+  BLOCK_A = 384
+      << 10, /* bytes of a that a unit packs at a time, unless half the second-level cache is less */
+  BLOCK_TILES = 512 << 10, /* the same for tiles */
+  SUMS_COLS = 512,         /* columns of a unit at most where its sums are kept in scratch */
+  PACK_PIECE = 8192,       /* elements to pack that justify a thread */
+  SHALLOW = 32,            /* steps of a block of k that take less time than its sums */
+  FEW_PANELS = 2,          /* of a, for which copying b does not pay */
+  FEW_ROWS = 2,            /* that read b in long lines, where it has LARGE elements */
+  LARGE = 1 << 20
 };
 
 typedef struct job {
@@ -35,6 +34,7 @@ typedef struct job {
   char *shared;                /* the strip's panels of b, packed for all units, or NULL */
   bool a_in_place, b_in_place; /* read in place, without packing */
   bool plain;                  /* sums are kept in c itself */
+  bool tall;                   /* c has few columns, and a is too large to be copied for them */
   atomic_bool failed;
 } job;
 
@@ -308,10 +308,10 @@ static void run_panel(const job *j, const unit *u, int64_t panel, int64_t p0, in
   }
 }
 
-/* The unit's block at k0. A shallow one takes less time than its sums take to and from memory: it then proceeds row
-   by row, unless panels of b are packed on the way. */
+/* The unit's block at k0. A shallow one takes less time than its sums take to and from memory, and of a tall product a
+   comes from memory: they proceed row by row, unless panels of b are packed on the way. */
 static void run_block(const job *j, const unit *u, int64_t k0, int64_t kn) {
-  bool by_rows = kn <= SHALLOW && (j->b_in_place || j->shared || j->p->b.packed);
+  bool by_rows = (kn <= SHALLOW || j->tall) && (j->b_in_place || j->shared || j->p->b.packed);
   for (int64_t q = u->p0; q < u->p1 && by_rows; q++) {
     for (int64_t panel = u->q0; panel < u->q1; panel++) run_panel(j, u, panel, q, q + 1, k0, kn);
   }
@@ -391,7 +391,7 @@ static void cut_units(job *j, int64_t parts) {
   parts = pti_min64(parts, power_below((int64_t)(flops / UNIT_FLOPS)));
   int64_t most_down = power_below(p->m / (2 * j->kernel->rows));
   int64_t most_across = power_below(columns / j->cols);
-  if (j->a_in_place && !j->b_in_place && !p->b.packed && !j->kernel->tiled) {
+  if (j->a_in_place && !j->b_in_place && !p->b.packed && !j->kernel->tiled && !j->tall) {
     j->across = pti_min64(parts, most_across);
     j->down = pti_min64(parts / j->across, most_down);
   } else {
@@ -440,8 +440,11 @@ static int64_t most_in_place(const job *j) {
 static void choose_in_place(job *j) {
   const product *p = j->p;
   int64_t size = (int64_t)j->size, cache = (int64_t)pti_cache_bytes();
-  j->a_in_place = is_matrix(j, &p->a) && (j->kernel->tiled ? has_tiles(j) : j->plain) &&
-      p->m * j->k * size <= most_in_place(j);
+  int64_t bytes = p->m * j->k * size;
+  bool plain = j->plain && is_matrix(j, &p->a);
+  j->tall = plain && p->a.k_step == 1 && p->n <= PRODUCT_FEW && bytes > cache;
+  j->a_in_place =
+      j->tall || ((j->kernel->tiled ? has_tiles(j) : plain) && bytes <= most_in_place(j));
   j->b_in_place = j->plain && is_matrix(j, &p->b) && p->b.step == 1 &&
       (j->panels_a <= FEW_PANELS || p->n * p->k * size <= cache / 8);
 }
@@ -473,10 +476,14 @@ static bool run_strip(job *j, int64_t problems) {
 bool pti_product_run(const product *p) {
   if (p->batch == 0 || p->m == 0 || p->n == 0) return true;
   if (pti_product_is_skinny(p)) return pti_product_skinny(p);
+  if (pti_product_is_turned(p)) return pti_product_turned(p);
   job j = {0};
   set_geometry(&j, p);
   j.plain = is_plain(p, j.size);
   choose_in_place(&j);
+  /* One row or two by a large b: shallow blocks read it in long lines. By shape alone, as sums depend on it. */
+  if (j.b_in_place && p->m <= FEW_ROWS && p->n * p->k >= LARGE)
+    j.depth = j.slab = pti_min64(j.depth, SHALLOW);
   int64_t all = j.panels_b, fit = PACKED / (int64_t)j.size / pti_max64(1, pitch_b(&j));
   if (!p->b.packed && !j.b_in_place) j.strip = pti_min64(all, pti_max64(16, fit));
   /* Several problems keep the threads busy without being cut up. */

@@ -5,7 +5,13 @@
 
 #include "product.h"
 
-enum { PRODUCT_MAX_ROWS = 32, PRODUCT_AHEAD = 32, PRODUCT_AHEAD_TILES = 16, PRODUCT_DOTS = 8 };
+enum {
+  PRODUCT_MAX_ROWS = 32,
+  PRODUCT_AHEAD = 32,
+  PRODUCT_AHEAD_TILES = 16,
+  PRODUCT_DOTS = 8,
+  PRODUCT_FEW = 128
+};
 
 /* c (h, n) = alpha a b + from, where `from` has rows ldf apart and may be c, or NULL for zeros; n <= the kernel's
    columns. For step l row i of a has the number a[i row + l step], and the row of b begins at b + l ldb. Meanwhile the
@@ -69,5 +75,9 @@ const product_kernel *pti_product_tiles(bool ints);
 /* skinny.c: whether it handles p, and the product. */
 bool pti_product_is_skinny(const product *p);
 bool pti_product_skinny(const product *p);
+
+/* turned.c: the same; it takes products with PRODUCT_FEW rows at most. */
+bool pti_product_is_turned(const product *p);
+bool pti_product_turned(const product *p);
 
 #endif
