@@ -56,7 +56,9 @@ local shapes = {
 }
 -- batch, m, k, n
 local batches = { { 3, 5, 7, 9 }, { 40, 16, 16, 16 }, { 2, 33, 50, 35 }, { 5, 1, 20, 30 }, { 5, 20, 30, 1 } }
-local large = { { 24, 700, 4500 }, { 300, 520, 700 }, { 8, 2048, 1024 }, { 1024, 8, 1024 }, { 1500, 900, 8 }, { 257, 1025, 129 } }
+local large = {
+  { 24, 700, 4500 }, { 300, 520, 700 }, { 8, 2048, 1024 }, { 1024, 8, 1024 }, { 1500, 900, 8 }, { 257, 1025, 129 },
+}
 -- Cut into several units, on every path.
 local threaded = {
   { 130, 140, 150 }, { 257, 255, 513 }, { 8, 600, 900 }, { 900, 600, 8 }, { 1, 900, 900 }, { 900, 900, 1 },
@@ -184,6 +186,30 @@ describe("products", function()
           compare(dtype, pt.nn.functional.linear(x, w, gaps), want, k + 1, what)
         end
       end
+    end
+  end)
+end)
+
+describe("recurrent layers", function()
+  -- Their weights are packed once for all steps, but not for as few rows as a half of this batch has.
+  it("compute the same for a batch as for its halves", function()
+    pt.manual_seed(10)
+    for _, kind in ipairs { "LSTM", "GRU", "RNN" } do
+      local layer = pt.nn[kind](9, 33)
+      local x, g = pt.randn(7, 24, 9), pt.randn(7, 24, 33)
+      local function run(from, n)
+        local part = x:narrow(2, from, n):clone():requires_grad_()
+        layer:zero_grad()
+        local y = layer(part)
+        y:backward(g:narrow(2, from, n))
+        return y:detach(), part.grad, layer.weight_hh_l0.grad:clone()
+      end
+      local y, gx, gw = run(1, 24)
+      local y1, gx1, gw1 = run(1, 12)
+      local y2, gx2, gw2 = run(13, 12)
+      assert.is_true(pt.allclose(y, pt.cat({ y1, y2 }, 2), 1e-5, 1e-5), kind)
+      assert.is_true(pt.allclose(gx, pt.cat({ gx1, gx2 }, 2), 1e-5, 1e-5), kind)
+      assert.is_true(pt.allclose(gw, gw1 + gw2, 1e-4, 1e-4), kind)
     end
   end)
 end)

@@ -444,6 +444,7 @@ typedef struct weight_job {
   int64_t rows, index;  /* neighbours; distance of theirs in w */
   int64_t lists;        /* of neighbours: taps, or channels and lines of taps */
   int64_t parts, units; /* of a list, or 0 where two lists go together; in all, for a panel */
+  char *sums;           /* those of each unit of each panel */
 } weight_job;
 
 /* Units: (group, panel, image of the set). Gradients of positions lie in rows of a panel. */
@@ -474,59 +475,87 @@ static int64_t list_at(const weight_job *w, int64_t list, int64_t *index) {
       tap * p->dil[2];
 }
 
-/* Sums become, or are added to, the weights of n output channels; row i of a half is number index[half] + i * w->index.
-   */
-static void keep_weights(const weight_job *w, const void *sums, int64_t columns, int u, int64_t n,
-                         char *to, const int64_t index[2]) {
-  int64_t depth = w->d.ci * pti_volume(w->d.k);
-  bool add = w->d.image > 0;
-  for (int i = 0; i < 2 * u; i++) {
-    int64_t at = index[i / u] + i % u * w->index;
-    if (i >= u && at >= index[0] && at < index[0] + u * w->index && (at - index[0]) % w->index == 0)
+/* A unit's rows: how many a half has, where the halves begin in x, and their first numbers among the weights. */
+typedef struct unit_rows {
+  int64_t u, x[2], index[2];
+} unit_rows;
+
+static unit_rows rows_of(const weight_job *w, int64_t unit) {
+  unit_rows r = {.u = w->rows};
+  if (w->parts == 0) { /* two lists, or twice the last one */
+    r.x[0] = list_at(w, 2 * unit, &r.index[0]);
+    r.x[1] = list_at(w, pti_min64(2 * unit + 1, w->lists - 1), &r.index[1]);
+    return r;
+  }
+  int64_t part = unit / w->lists, from = w->rows * part / w->parts;
+  int64_t until = w->rows * (part + 1) / w->parts, x = list_at(w, unit % w->lists, &r.index[0]);
+  r.u = (until - from + 1) / 2;
+  r.x[0] = x + from * w->d.terms.row;
+  r.x[1] = x + (until - r.u) * w->d.terms.row;
+  r.index[1] = r.index[0] + (until - r.u) * w->index;
+  r.index[0] += from * w->index;
+  return r;
+}
+
+/* Elements of a unit's sums. */
+static int64_t unit_sums(const weight_job *w) { return 2 * w->d.loops->half * w->d.cols; }
+
+static void add_sums(pt_dtype dtype, void *to, const void *from, int64_t n) {
+  if (dtype == PT_F64)
+    for (int64_t i = 0; i < n; i++) ((double *)to)[i] += ((const double *)from)[i];
+  else
+    for (int64_t i = 0; i < n; i++) ((float *)to)[i] += ((const float *)from)[i];
+}
+
+/* Units: (group, panel, unit of lists). The set's sums, added to those of the sets before. */
+static void sum_weights(void *ctx, int64_t lo, int64_t hi) {
+  const weight_job *w = ctx;
+  const direct_job *j = &w->d;
+  double more[CONV_SUMS] __attribute__((aligned(64)));
+  for (int64_t i = lo; i < hi; i++) {
+    int64_t panel = i / w->units % j->npanel, group = i / w->units / j->npanel;
+    const char *from = j->x + group * j->ci * source_plane(j) * j->size;
+    char *sums = w->sums + i * unit_sums(w) * j->size;
+    unit_rows r = rows_of(w, i % w->units);
+    conv_terms terms = j->terms;
+    terms.w_unit = panel_width(j, panel);
+    conv_kernel *sum = j->loops->sum[terms.w_unit > j->loops->lanes][r.u];
+    sum(&terms, from + r.x[0] * j->size, from + r.x[1] * j->size, panel_at(j, group, panel),
+        j->image > 0 ? (char *)more : sums);
+    if (j->image > 0) add_sums(j->dtype, sums, more, 2 * r.u * terms.w_unit);
+  }
+}
+
+/* Sums become the weights of n output channels; row i of a half is number index[half] + i * w->index. */
+static void keep_weights(const weight_job *w, const void *sums, int64_t columns, int64_t n,
+                         const unit_rows *r, char *to) {
+  int64_t depth = w->d.ci * pti_volume(w->d.k), u = r->u;
+  for (int64_t i = 0; i < 2 * u; i++) {
+    int64_t at = r->index[i / u] + i % u * w->index, apart = at - r->index[0];
+    if (i >= u && apart >= 0 && apart < u * w->index && apart % w->index == 0)
       continue; /* halves share it */
     for (int64_t o = 0; o < n; o++) {
-      if (w->d.dtype == PT_F64) {
-        double v = ((const double *)sums)[i * columns + o], *t = (double *)to + o * depth + at;
-        *t = add ? *t + v : v;
-      } else {
-        float v = ((const float *)sums)[i * columns + o], *t = (float *)to + o * depth + at;
-        *t = add ? *t + v : v;
-      }
+      if (w->d.dtype == PT_F64)
+        ((double *)to)[o * depth + at] = ((const double *)sums)[i * columns + o];
+      else ((float *)to)[o * depth + at] = ((const float *)sums)[i * columns + o];
     }
   }
 }
 
-/* Units: (group, panel, unit of lists). */
-static void sum_weights(void *ctx, int64_t lo, int64_t hi) {
+/* Units: (group, panel). What lies together in w is written by one thread. */
+static void keep_panels(void *ctx, int64_t lo, int64_t hi) {
   const weight_job *w = ctx;
   const direct_job *j = &w->d;
-  double sums[CONV_SUMS] __attribute__((aligned(64)));
   int64_t depth = j->ci * pti_volume(j->k);
   for (int64_t i = lo; i < hi; i++) {
-    int64_t unit = i % w->units, panel = i / w->units % j->npanel;
-    int64_t group = i / w->units / j->npanel, width = panel_width(j, panel);
-    int64_t x[2], index[2], u = w->rows;
-    if (w->parts == 0) { /* two lists, or twice the last one */
-      x[0] = list_at(w, 2 * unit, &index[0]);
-      x[1] = list_at(w, pti_min64(2 * unit + 1, w->lists - 1), &index[1]);
-    } else {
-      int64_t part = unit / w->lists, from = w->rows * part / w->parts;
-      int64_t until = w->rows * (part + 1) / w->parts;
-      u = (until - from + 1) / 2;
-      x[0] = x[1] = list_at(w, unit % w->lists, &index[0]);
-      index[1] = index[0] + (until - u) * w->index;
-      index[0] += from * w->index;
-      x[0] += from * j->terms.row;
-      x[1] += (until - u) * j->terms.row;
-    }
-    const char *from = j->x + group * j->ci * source_plane(j) * j->size;
-    conv_terms terms = j->terms;
-    terms.w_unit = width;
-    j->loops->sum[width > j->loops->lanes][u](&terms, from + x[0] * j->size, from + x[1] * j->size,
-                                              panel_at(j, group, panel), sums);
+    int64_t panel = i % j->npanel, group = i / j->npanel;
     int64_t channel = group * j->co + panel * j->cols;
-    keep_weights(w, sums, width, (int)u, pti_min64(j->cols, j->co - panel * j->cols),
-                 w->w + channel * depth * j->size, index);
+    char *to = w->w + channel * depth * j->size;
+    for (int64_t unit = 0; unit < w->units; unit++) {
+      unit_rows r = rows_of(w, unit);
+      keep_weights(w, w->sums + (i * w->units + unit) * unit_sums(w) * j->size,
+                   panel_width(j, panel), pti_min64(j->cols, j->co - panel * j->cols), &r, to);
+    }
   }
 }
 
@@ -574,9 +603,12 @@ bool pti_conv_direct_weight(const pti_conv *p, const void *x, const void *g, voi
   j->depth = j->set * out;
   size_t g_bytes = (size_t)(row * j->depth * j->size), x_bytes = source_bytes(j);
   size_t at_bytes = (size_t)(j->set * p->out[0] * p->out[1]) * 16;
-  char *scratch = pti_cpu_host->alloc(at_bytes + 64 + g_bytes + x_bytes);
+  size_t sums = (size_t)(j->groups * j->npanel * w.units * unit_sums(&w) * j->size);
+  size_t bytes = at_bytes + 64 + sums + g_bytes + x_bytes;
+  char *scratch = pti_cpu_host->alloc(bytes);
   if (scratch == NULL) return no_memory();
-  j->panels = scratch + (at_bytes + 63) / 64 * 64;
+  w.sums = scratch + (at_bytes + 63) / 64 * 64;
+  j->panels = w.sums + sums;
   for (int64_t image = 0; image < j->n; image += j->set) {
     enter_set(j, image, j->panels + g_bytes);
     int64_t grain = pti_max64(1, COPY_PIECE / pti_max64(1, j->cols * out));
@@ -584,6 +616,7 @@ bool pti_conv_direct_weight(const pti_conv *p, const void *x, const void *g, voi
     enter_lines(&w, (int64_t *)scratch);
     pti_cpu_host->parallel_for(j->groups * j->npanel * w.units, grain_of(j, 1), sum_weights, &w);
   }
-  pti_cpu_host->free(scratch, at_bytes + 64 + g_bytes + x_bytes);
+  pti_cpu_host->parallel_for(j->groups * j->npanel, 1, keep_panels, &w);
+  pti_cpu_host->free(scratch, bytes);
   return true;
 }

@@ -10,14 +10,17 @@ static void F(lstm_row)(const rnn_job *j, int64_t r, const T *x, const T *pre, T
   int64_t h = j->p->h, row = j->row + r;
   T *c = (T *)j->d->cn + r * h, *y = (T *)j->d->y + row * h, *hn = (T *)j->d->hn + r * h;
   T *cells = (T *)j->d->cells + row * h, *before = (T *)j->d->c_before + row * h;
+  PTI_INDEPENDENT
   for (int64_t i = 0; i < 4 * h; i++) s[i] = x[i] + pre[i];
   F(squash)(s, 2 * h, PTI_VALUE_SIGMOID);
   F(squash)(s + 2 * h, h, PTI_VALUE_TANH);
   F(squash)(s + 3 * h, h, PTI_VALUE_SIGMOID);
   memcpy(before, c, (size_t)h * sizeof(T));
+  PTI_INDEPENDENT
   for (int64_t i = 0; i < h; i++) c[i] = s[h + i] * c[i] + s[i] * s[2 * h + i];
   memcpy(cells, c, (size_t)h * sizeof(T)); /* tanh of the cell, which is all that backward reads */
   F(squash)(cells, h, PTI_VALUE_TANH);
+  PTI_INDEPENDENT
   for (int64_t i = 0; i < h; i++) hn[i] = y[i] = s[3 * h + i] * cells[i];
 }
 
@@ -72,6 +75,7 @@ static void F(rnn_grad)(void *ctx, int64_t lo, int64_t hi) {
     if (j->p->kind == PTI_LSTM) {
       T *dc = (T *)j->dc + r * h;
       const T *th = (const T *)j->d->cells + row * h, *c = (const T *)j->d->c_before + row * h;
+      PTI_INDEPENDENT
       for (int64_t q = 0; q < h; q++) {
         T i = s[q], f = s[h + q], g = s[2 * h + q], o = s[3 * h + q];
         T d = dc[q] + dh[q] * o * (1 - th[q] * th[q]);
@@ -83,6 +87,7 @@ static void F(rnn_grad)(void *ctx, int64_t lo, int64_t hi) {
       }
       if (gp != gx) memcpy(gp, gx, (size_t)(4 * h) * sizeof(T));
     } else if (j->p->kind == PTI_GRU) {
+      PTI_INDEPENDENT
       for (int64_t q = 0; q < h; q++) {
         T rr = s[q], z = s[h + q], n = s[2 * h + q], m = s[3 * h + q];
         T dn = dh[q] * (1 - z) * (1 - n * n);
