@@ -19,6 +19,7 @@ end
 -- ---- byte pairs ----
 
 local LONG = 40 -- symbols: longer words go through a heap
+local CACHED = 100000 -- words whose ids are kept
 
 -- Symbols of a short word: the pair of lowest rank is joined, the first of equals, until there is none.
 local function join_short(ids, merges)
@@ -120,6 +121,43 @@ local function byte_ids(vocab, names, piece)
   return #ids == #piece and ids or nil
 end
 
+local MARK = "\u{2581}" -- SentencePiece's space
+
+-- Whether no joined piece has a mark behind another character: then no join crosses the beginning of a word, and a long
+-- text may be cut there.
+local function joins_within_words(list)
+  for _, pair in ipairs(list) do
+    local joined = type(pair) == "table" and pair[1] .. pair[2] or pair:gsub(" ", "", 1)
+    local at = 1
+    while joined:sub(at, at + #MARK - 1) == MARK do at = at + #MARK end
+    if joined:find(MARK, at, true) then return false end
+  end
+  return true
+end
+
+-- Calls tokenize for each word of a text whose words begin with marks.
+local function by_words(tokenize)
+  local cache, count = {}, 0
+  return function(text)
+    local out, at = {}, 1
+    while at <= #text do
+      local stop = at
+      while text:sub(stop, stop + #MARK - 1) == MARK do stop = stop + #MARK end
+      stop = text:find(MARK, stop, true) or #text + 1
+      local word = text:sub(at, stop - 1)
+      local ids = cache[word]
+      if not ids then
+        ids = tokenize(word)
+        if count >= CACHED then cache, count = {}, 0 end
+        cache[word], count = ids, count + 1
+      end
+      table.move(ids, 1, #ids, #out + 1, out)
+      at = stop
+    end
+    return out
+  end
+end
+
 function models.BPE(op, config)
   local vocab = read_vocab(op, config.vocab)
   local prefix, suffix = config.continuing_subword_prefix or "", config.end_of_word_suffix or ""
@@ -147,7 +185,9 @@ function models.BPE(op, config)
     local ids = symbols(word)
     return (#ids > LONG and join_long or join_short)(ids, merges)
   end
-  return { vocab = vocab, tokenize = tokenize }
+  local cuts = prefix == "" and suffix == "" and vocab[MARK] and not config.ignore_merges
+    and joins_within_words(config.merges or {})
+  return { vocab = vocab, tokenize = cuts and by_words(tokenize) or tokenize }
 end
 
 -- ---- word pieces, words ----

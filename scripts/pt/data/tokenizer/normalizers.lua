@@ -90,7 +90,10 @@ function normalizers.BertNormalizer(_, config)
   local strip = config.strip_accents
   if strip == nil then strip = config.lowercase end
   return function(text)
-    if config.clean_text ~= false then text = mapped(text, clean) end
+    if config.clean_text ~= false then
+      if text:find "[\x80-\xff]" then text = mapped(text, clean)
+      else text = text:gsub("%c", function(c) return clean(c:byte(), c) end) end
+    end
     if config.handle_chinese_chars ~= false and text:find "[\x80-\xff]" then
       text = mapped(text, function(code, char) return is_chinese(code) and " " .. char .. " " or char end)
     end

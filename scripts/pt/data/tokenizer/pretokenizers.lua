@@ -11,27 +11,30 @@ local function split_all(splitter)
   return function(list) return pieces.each(list, splitter) end
 end
 
+local spaces = pieces.finder_of(unicode.is_space, "%s")
+local marks = pieces.finder_of(unicode.is_punctuation, "%p")
+
 function pretokenizers.Whitespace(op)
   return split_all(pieces.splitter(op, pieces.finder(op, { Regex = [[\w+|[^\w\s]+]] }), "Removed", true))
 end
 
 function pretokenizers.WhitespaceSplit(op)
-  return split_all(pieces.splitter(op, pieces.finder_of(unicode.is_space), "Removed"))
+  return split_all(pieces.splitter(op, spaces, "Removed"))
 end
 
 function pretokenizers.BertPreTokenizer(op)
-  local spaces = split_all(pieces.splitter(op, pieces.finder_of(unicode.is_space), "Removed"))
-  local marks = split_all(pieces.splitter(op, pieces.finder_of(unicode.is_punctuation), "Isolated"))
-  return function(list) return marks(spaces(list)) end
+  local words = split_all(pieces.splitter(op, spaces, "Removed"))
+  local parts = split_all(pieces.splitter(op, marks, "Isolated"))
+  return function(list) return parts(words(list)) end
 end
 
 function pretokenizers.Punctuation(op, config)
-  return split_all(pieces.splitter(op, pieces.finder_of(unicode.is_punctuation), config.behavior or "Isolated"))
+  return split_all(pieces.splitter(op, marks, config.behavior or "Isolated"))
 end
 
 function pretokenizers.Digits(op, config)
   local behavior = config.individual_digits and "Isolated" or "Contiguous"
-  return split_all(pieces.splitter(op, pieces.finder_of(unicode.is_number), behavior))
+  return split_all(pieces.splitter(op, pieces.finder_of(unicode.is_number, "%d"), behavior))
 end
 
 function pretokenizers.CharDelimiterSplit(op, config)
