@@ -297,6 +297,55 @@ describe("sound", function()
   end)
 end)
 
+describe("a table", function()
+  it("has columns of types that are found or given", function()
+    local text = "id,price,sold,name\n1,2.5,true,ice\n2,,false,\"a, b\"\n"
+    local t, titles = data.read_table(write("t.csv", text))
+    assert.same({ "id", "price", "sold", "name" }, titles)
+    assert.same({ pt.int64, pt.float32, pt.bool }, { t.id.dtype, t.price.dtype, t.sold.dtype })
+    assert.same({ "ice", "a, b" }, t.name)
+    assert.is_true(t.price[2]:isnan():item())
+    t = data.read_table(path "t.csv", { types = { id = "string", price = "float64" } })
+    assert.same({ "1", "2" }, t.id)
+    assert.equal(pt.float64, t.price.dtype)
+    t = data.read_table(write("t.tsv", "1\t2\n3\t4\n"), { header = false })
+    assert.same({ { 1, 3 }, { 2, 4 } }, { t[1]:tolist(), t[2]:tolist() })
+    t = data.read_table(write("t.csv", "a,b\n"))
+    assert.same({ {}, {} }, { t.a, t.b })
+  end)
+
+  it("is refused by row and column", function()
+    write("t.csv", "a,b\n1,2\n3,x\n")
+    raises("t.csv: line 3, column 2 (b): 'x' is no int64", data.read_table, path "t.csv", { types = { b = "int64" } })
+    raises("there is no column c", data.read_table, path "t.csv", { types = { c = "int64" } })
+    raises("is none of int64", data.read_table, path "t.csv", { types = { b = "date" } })
+    raises("line 2 has 1 columns, those before have 2", data.read_table, write("u.csv", "a,b\n1\n"))
+    raises("two columns are called 'a'", data.read_table, write("u.csv", "a,a\n1,2\n"))
+  end)
+end)
+
+describe("an event file", function()
+  it("is read as what was logged, and refused where it is damaged", function()
+    local name = path "x.tfevents"
+    local log = pt.history(name)
+    for step = 1, 3 do log { step = step, loss = step / 2 } end
+    local events = data.read_events(name)
+    assert.same({ 3, "loss", 1.5, 3 }, { #events, events[3].tag, events[3].value, events[3].step })
+    local text = io.open(name, "rb"):read "a"
+    assert.equal(2, #data.read_events(write("cut", text:sub(1, -3)))) -- the last record is still being written
+    local damaged = 0
+    for at = 1, #text do
+      local changed = text:sub(1, at - 1) .. string.char(text:byte(at) ~ 1) .. text:sub(at + 1)
+      local ok, message = pcall(data.read_events, write("bad", changed))
+      if not ok then
+        damaged = damaged + 1
+        assert.is_truthy(tostring(message):find(path "bad", 1, true), tostring(message))
+      end
+    end
+    assert.equal(#text, damaged) -- every byte counts
+  end)
+end)
+
 describe("JSON", function()
   it("is read as tables", function()
     local x = data.parse_json [[

@@ -7,6 +7,7 @@ Needs numpy, torch and safetensors; gguf where it is installed.
 """
 import base64
 import importlib.util
+import json
 import subprocess
 import sys
 import tempfile
@@ -267,6 +268,27 @@ def resumes(folder):
         check(f"resumed {key}", torch.allclose(found["model"][key], x, rtol=1e-5, atol=1e-6))
 
 
+def logged(ptlua, folder):
+    """What tensorboard writes."""
+    from torch.utils.tensorboard import SummaryWriter
+    with SummaryWriter(str(folder / "run")) as log:
+        for step in range(3):
+            log.add_scalar("loss", step / 4, step)
+        log.add_histogram("weights", np.arange(10.), 1)
+        log.add_text("note", "ü", 2)
+        log.add_scalar("new", 0.5, 3, new_style=True)
+    name = next((folder / "run").iterdir())
+    script = f"""
+    local pt = require "pt"
+    pt.data.write_json(pt.data.read_events "{name}", "events.json")"""
+    run(ptlua, folder, script)
+    found = json.loads((folder / "events.json").read_text())
+    got = [(e["tag"], e["step"], e["value"]) for e in found if not isinstance(e["value"], dict)]
+    check("events", got == [("loss", 0, 0.0), ("loss", 1, 0.25), ("loss", 2, 0.5), ("note/text_summary", 2, "ü"),
+                            ("new", 3, 0.5)])
+    check("histogram", [e["value"]["num"] for e in found if isinstance(e["value"], dict)] == [10.0])
+
+
 def quantized(ptlua, folder):
     import gguf
     from gguf import GGMLQuantizationType as T
@@ -308,6 +330,8 @@ def main():
         writes(ptlua, folder, want)
         if HAS_GGUF:
             quantized(ptlua, folder)
+        if importlib.util.find_spec("tensorboard"):
+            logged(ptlua, folder)
     print(f"formats: {len(want)} files read, all of it written back; {len(problems)} differ")
     sys.exit(1 if problems else 0)
 

@@ -18,7 +18,9 @@ local data = {
 
 local objects = { tokenizers = "tokenizer", images = "dataset" } -- what messages call those of a file
 
-for _, part in ipairs { "dataset", "sampler", "loader", "readers", "images", "sound", "json", "tokenizers" } do
+for _, part in ipairs {
+  "dataset", "sampler", "loader", "readers", "images", "sound", "json", "events", "tokenizers",
+} do
   for name, value in pairs(require("pt.data." .. part)) do
     if type(value) == "table" and value.__index then methods(value, objects[part] or part) end
     data[name] = value

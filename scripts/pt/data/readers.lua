@@ -101,7 +101,7 @@ local function split(line, sep)
 end
 
 -- The records of a table that are neither empty nor a comment: fields, line, byte.
-local function records(text, path, sep)
+local function records(op, text, path, sep)
   local at, number = 1, 0
   return function()
     while at <= #text do
@@ -111,7 +111,7 @@ local function records(text, path, sep)
       if line ~= "" and line:sub(1, 1) ~= "#" then
         local fields, bad = split(line, sep)
         if not fields then
-          fail("read_csv: %s: line %d, byte %d: a quote is not closed", path, number, from + bad - 1)
+          fail("%s: %s: line %d, byte %d: a quote is not closed", op, path, number, from + bad - 1)
         end
         return fields, number, from
       end
@@ -139,7 +139,7 @@ local csv_options = "header:b=false sep:s=, dtype:y? text:b=false"
 reader("read_csv", csv_options, function(path, header, sep, dtype, as_text, max_bytes)
   local parts, rows, names, width = {}, {}, nil, nil
   local make = function() return pt.tensor(rows, { dtype = dtype or pt.float32 }) end
-  for fields, number, at in records(core.read_text("read_csv", path, max_bytes), path, sep) do
+  for fields, number, at in records("read_csv", core.read_text("read_csv", path, max_bytes), path, sep) do
     width = width or #fields
     if #fields ~= width then
       fail("read_csv: %s: line %d, byte %d: %d fields, those before have %d", path, number, at, #fields, width)
@@ -158,6 +158,108 @@ reader("read_csv", csv_options, function(path, header, sep, dtype, as_text, max_
   if #rows > 0 then parts[#parts + 1] = make() end
   if #parts == 0 then return pt.zeros(0, names and #names or 0, { dtype = dtype or pt.float32 }), names end
   return #parts == 1 and parts[1] or pt.cat(parts), names
+end)
+
+-- ---- tables with types ----
+
+local function is_blank(text) return not text:find "%S" end
+
+-- Fields as a type has them, by its name; nil where one is none.
+local parse = {}
+function parse.int64(text)
+  local digits = text:match "^%s*([+-]?%d+)%s*$"
+  return digits and math.tointeger(tonumber(digits))
+end
+parse.int32, parse.int16, parse.int8, parse.uint8 = parse.int64, parse.int64, parse.int64, parse.int64
+function parse.float64(text)
+  if is_blank(text) then return 0 / 0 end
+  return not text:find "[xX]" and tonumber(text) or nil
+end
+parse.float32 = parse.float64
+local words = { ["true"] = true, ["false"] = false, yes = true, no = false }
+function parse.bool(text) return words[text:lower():match "^%s*(%a+)%s*$"] end
+function parse.string(text) return text end
+
+-- The first of the types that all fields of a column have.
+local function guess(column)
+  for _, name in ipairs { "int64", "float32", "bool" } do
+    local read, all = parse[name], #column > 0
+    for _, text in ipairs(column) do
+      if read(text) == nil then all = false break end
+    end
+    if all then return name end
+  end
+  return "string"
+end
+
+local function convert(column, name, k, title, path, places)
+  local read = parse[name]
+  if name == "string" then return column end
+  for i, text in ipairs(column) do
+    local value = read(text)
+    if value == nil then
+      fail("read_table: %s: line %d, column %d%s: '%s' is no %s", path, places[i], k,
+        title and " (" .. title .. ")" or "", text:sub(1, 40), name)
+    end
+    column[i] = value
+  end
+  local dtype = core.dtypes[name]
+  return #column > 0 and pt.tensor(column, { dtype = dtype }) or pt.zeros(0, { dtype = dtype })
+end
+
+-- The columns of a table as lists of strings, the titles, and the line of each row.
+local function read_columns(text, path, header, sep)
+  local columns, titles, places, width = {}, nil, {}, nil
+  for fields, number in records("read_table", text, path, sep) do
+    width = width or #fields
+    if #fields ~= width then
+      fail("read_table: %s: line %d has %d columns, those before have %d", path, number, #fields, width)
+    end
+    if header and not titles then
+      titles = fields
+    else
+      places[#places + 1] = number
+      for k, field in ipairs(fields) do
+        columns[k] = columns[k] or {}
+        columns[k][#places] = field
+      end
+    end
+  end
+  for k = 1, width or 0 do columns[k] = columns[k] or {} end
+  return columns, titles, places
+end
+
+local function check_types(types, titles, columns)
+  local known = {}
+  for k = 1, #columns do known[k], known[titles and titles[k] or k] = true, true end
+  for key, name in pairs(types) do
+    if not known[key] then fail("read_table: types: there is no column %s", tostring(key)) end
+    if not parse[tostring(name)] then
+      fail("read_table: types: %s of column %s is none of %s", tostring(name), tostring(key),
+        "int64, int32, int16, int8, uint8, float64, float32, bool, string")
+    end
+  end
+end
+
+--- A table of any columns, by their titles (or numbers, without a header): tensors, and lists of strings; second, the
+--- titles in order. Types that are not given are found: int64, float32, bool, else string. An empty field is NaN where
+--- the column has floats. A name that ends in .tsv is separated by tabs.
+---@type fun(path: string, options?: table): table<string, pt.Tensor|string[]>, string[]
+reader("read_table", "header:b=true sep:s? types:t?", function(path, header, sep, types, max_bytes)
+  sep = sep or tostring(path):find "%.tsv$" and "\t" or ","
+  local text = core.read_text("read_table", path, max_bytes)
+  local columns, titles, places = read_columns(text, path, header, sep)
+  types = types or {}
+  check_types(types, titles, columns)
+  local out, names = {}, {}
+  for k, column in ipairs(columns) do
+    local title = titles and titles[k]
+    local name = types[title or k] or types[k] or guess(column)
+    names[k] = title or k
+    if out[names[k]] ~= nil then fail("read_table: %s: two columns are called '%s'", path, names[k]) end
+    out[names[k]] = convert(column, tostring(name), k, title, path, places)
+  end
+  return out, names
 end)
 
 return readers

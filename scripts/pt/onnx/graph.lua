@@ -4,7 +4,7 @@ local pt = require "pt"
 local core = require "pt.core"
 local fail = require "pt.fail"
 local schema = require "pt.onnx.schema"
-local wire = require "pt.onnx.wire"
+local wire = require "pt.files.wire"
 
 ---@class pt.onnx.Graph
 local Graph = {}

@@ -5,7 +5,7 @@ local pt = require "pt"
 local core = require "pt.core"
 local fail = require "pt.fail"
 local schema = require "pt.onnx.schema"
-local wire = require "pt.onnx.wire"
+local wire = require "pt.files.wire"
 
 local load = {}
 

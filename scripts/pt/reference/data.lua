@@ -412,6 +412,27 @@ from: torchaudio.save
 > data.read_wav(path).shape
 [2, 100]
 
+= data.read_table(path, {header = true, sep, types, max_bytes})
+A table of any columns by their titles (numbers, without a header): tensors, and lists of strings;
+second, the titles. types = { price = "float64" }; others are found: int64, float32, bool, else string.
+A name that ends in .tsv is separated by tabs.
+from: pandas.read_csv
+> local path = os.tmpname()
+> data.write_file(path, data.bytes "name,price\nice,2.5\ntea,\n")
+> local columns = data.read_table(path)
+> columns.price, columns.name[2]
+tensor([2.5000,    nan])  tea
+
+= data.read_events(path)
+What a TensorBoard event file holds, a list of { step, wall_time, tag, value }: numbers, texts,
+histograms, images.
+from: tensorboard.backend.event_processing.event_file_loader
+> local path = os.tmpname()
+> local log = pt.history(path .. ".tfevents")
+> log { loss = 0.5 }
+> data.read_events(path .. ".tfevents")[1].value
+0.5
+
 = data.read_idx(path)
 An IDX file (MNIST's format) as a tensor of the file's shape and dtype.
 from: -

@@ -1,5 +1,5 @@
---- Protocol buffers as ONNX files are: messages from a blob, whose long fields stay places in the file, and messages
---- made of strings and tensors.
+--- Protocol buffers, which ONNX and TensorBoard write: messages from a blob, whose long fields stay places in the file,
+--- and messages made of strings and tensors.
 
 local wire = {}
 
@@ -49,6 +49,7 @@ local read_kind = {}
 
 function read_kind.int(_, value) return math.type(value) == "integer" and value or nil end
 function read_kind.float(_, value) return type(value) == "string" and #value == 4 and (("<f"):unpack(value)) or nil end
+function read_kind.double(_, value) return type(value) == "string" and #value == 8 and (("<d"):unpack(value)) or nil end
 function read_kind.text(blob, value) return type(value) == "table" and blob:bytes(value.at, value.bytes) or nil end
 function read_kind.place(_, value) return type(value) == "table" and value or nil end
 
