@@ -126,6 +126,7 @@ void pl_open_listen(lua_State *L); /* the socket of `ptlua --attach` */
 void pl_open_device(lua_State *L); /* devices other than the CPU */
 void pl_open_stream(lua_State *L); /* their streams and events */
 void pl_open_worker(lua_State *L); /* what pool.lua is made of */
+void pl_open_dlpack(lua_State *L); /* to_dlpack from_dlpack */
 void pl_open_comm(lua_State *L);   /* what distributed.lua is made of */
 void pl_open_value(lua_State *L);  /* values as bytes */
 

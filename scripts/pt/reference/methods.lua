@@ -182,6 +182,18 @@ false
 > pt.ones(1):share_memory_():is_shared()
 true
 
+= to_dlpack
+from: torch.utils.dlpack.to_dlpack
+> x = pt.zeros(2)
+> pt.from_dlpack(pt.to_dlpack(x)):fill_(3)
+> x
+tensor([3., 3.])
+
+= from_dlpack
+from: torch.from_dlpack
+> pt.from_dlpack(pt.to_dlpack(pt.arange(3))):tolist()
+{ 0, 1, 2 }
+
 = is_tensor
 > pt.is_tensor(5)
 false
