@@ -301,6 +301,20 @@ PT_API bool pt_detect_anomaly(void);
 PT_API const char *
 pt_first_nan(void); /* "log (train.lua:8) at element [1] ...", "" where there was none */
 
+/* ---- optimizers, for training without Lua ---- */
+
+/* Steps of PyTorch's SGD, Adam and AdamW (Adam with `decoupled`) for leaves that require grad, with the gradients that
+   backward has left in them; those without one are skipped. The optimizer keeps its parameters alive until it is freed. */
+typedef struct pt_optimizer pt_optimizer;
+PT_API pt_optimizer *pt_sgd_new(pt_tensor *const *params, int n, double lr, double momentum,
+                                double weight_decay, bool nesterov);
+PT_API pt_optimizer *pt_adam_new(pt_tensor *const *params, int n, double lr, double beta1,
+                                 double beta2, double eps, double weight_decay, bool decoupled);
+PT_API bool pt_optimizer_step(pt_optimizer *o);
+PT_API void pt_optimizer_zero_grad(pt_optimizer *o); /* the parameters have no gradients then */
+PT_API void pt_optimizer_set_lr(pt_optimizer *o, double lr);
+PT_API void pt_optimizer_free(pt_optimizer *o);
+
 /* ---- values between threads ---- */
 
 /* A parcel holds a tensor's value (not its graph or grad) for any thread to open, once or many
