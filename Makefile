@@ -104,6 +104,8 @@ TARGETS += $(NCCL_PLUGIN)
 endif
 # Hosts in C, and in C++ where there is a compiler for it; each exits with 0 if all holds.
 SPEC_C   := $(patsubst spec/c/%.c,$(BUILD)/spec/%,$(wildcard spec/c/*.c))
+# Hosts that open the shared library themselves, or bring a Lua or OpenBLAS of their own, where that is here.
+SPEC_C   += $(addprefix $(BUILD)/spec/plug-,reload $(if $(call pkg,--modversion openblas),openblas) $(if $(call pkg,--modversion luajit),luajit))
 SPEC_CXX := $(if $(shell command -v $(CXX)),$(patsubst spec/c/%.cpp,$(BUILD)/spec/%-cpp,$(wildcard spec/c/*.cpp)))
 C_SOURCES   = $(shell git ls-files -co --exclude-standard '*.c' '*.h' '*.cpp')
 
@@ -328,6 +330,13 @@ HOST_FLAGS = -Iengine -Ibuild/gen $(OPT) $(CFLAGS) $(LDFLAGS_ALL) -MMD -MP -MF $
 $(BUILD)/spec/%: spec/c/%.c $(BUILD)/libptlua.a
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(WARN) $(HOST_FLAGS) -o $@ $< $(BUILD)/libptlua.a -llua5.4 $(LIBS)
+$(BUILD)/spec/plug-%: spec/c/plug/%.c $(BUILD)/libptlua.so
+	@mkdir -p $(@D)
+	$(call say,cc)$(CC) $(WARN) $(HOST_FLAGS) $(PLUG_CFLAGS) -o $@ $< $(PLUG_LIBS) -lpthread -ldl
+$(BUILD)/spec/plug-luajit: PLUG_CFLAGS = $(call pkg,--cflags luajit)
+$(BUILD)/spec/plug-luajit: PLUG_LIBS = $(call pkg,--libs luajit)
+$(BUILD)/spec/plug-openblas: PLUG_CFLAGS = $(BLAS_CFLAGS)
+$(BUILD)/spec/plug-openblas: PLUG_LIBS = $(SHARED) $(call pkg,--libs openblas)
 $(BUILD)/spec/%-cpp: spec/c/%.cpp $(BUILD)/libptlua.so
 	@mkdir -p $(@D)
 	$(call say,c++)$(CXX) -Wall -Wextra -Werror $(HOST_FLAGS) -o $@ $< -L$(BUILD) -lptlua -Wl,-rpath,'$$ORIGIN/..' -llua5.4 $(LIBS)

@@ -2,6 +2,7 @@
    (pl_run), since even pushing a string may raise; whatever fails, the state works on. While a vm runs, its
    thread counts from 1 and polls the vm's interrupt flag; afterwards the thread is as it was. */
 #include <lualib.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,13 +45,30 @@ static void do_posted(lua_State *L, lua_Debug *ar) {
   if (job) job(L);
 }
 
-/* A hook that is always there would make every script slower; like lua.c, this sets one from the outside, which Lua
-   allows. Only lock-free atomics and lua_sethook: safe in a signal handler. */
+/* Sets the hook of what runs, from the outside. While `held` is taken the running coroutine does not change, so it is not
+   collected meanwhile; whoever finds it taken need not wait: the thread of the script is about to look for itself. Only
+   lock-free atomics and lua_sethook: safe in a signal handler. */
+static void stop_what_runs(pt_vm *vm) {
+  if (atomic_exchange(&vm->held, 1)) return;
+  lua_State *L = atomic_load(&vm->running);
+  if (L) stop_soon(L);
+  atomic_store(&vm->held, 0);
+}
+
+lua_State *pl_switch(pt_vm *vm, lua_State *L) {
+  while (atomic_exchange(&vm->held, 1)) sched_yield();
+  lua_State *before = atomic_exchange(&vm->running, L);
+  atomic_store(&vm->held, 0);
+  if (L && (atomic_load(&vm->interrupt) || atomic_load(&vm->posted))) stop_soon(L);
+  return before;
+}
+
+/* A hook that is always there would make every script slower; like lua.c, this sets one when it is needed. A vm with
+   limits has one that looks at the flag. */
 void pt_vm_interrupt(pt_vm *vm) {
-  lua_State *L = vm ? atomic_load(&vm->running) : NULL;
-  if (L == NULL) return;
+  if (vm == NULL || atomic_load(&vm->running) == NULL) return;
   atomic_store(&vm->interrupt, 1);
-  if (!pl_counts(vm->limits)) stop_soon(L);
+  if (!pl_counts(vm->limits)) stop_what_runs(vm);
 }
 
 /* The same for a job that is to be done by the thread of the script. */
@@ -61,8 +79,7 @@ void pl_post(pt_vm *vm, lua_State *main, pl_errand job) {
     return;
   }
   atomic_store(&vm->posted, job);
-  lua_State *L = atomic_load(&vm->running);
-  if (L) stop_soon(L);
+  stop_what_runs(vm);
 }
 
 pt_vm *pl_current_vm(void) { return current; }
@@ -77,13 +94,9 @@ static int resume(lua_State *L) {
   luaL_checkstack(L, 1, NULL);
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_insert(L, 1);
-  lua_State *before = vm ? atomic_exchange(&vm->running, co) : NULL;
+  lua_State *before = vm ? pl_switch(vm, co) : NULL;
   int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
-  if (vm) {
-    atomic_store(&vm->running, before);
-    if (atomic_load(&vm->interrupt) || atomic_load(&vm->posted))
-      stop_soon(L); /* it came as the coroutine ended */
-  }
+  if (vm) pl_switch(vm, before);
   pl_charge(L, RESUMED);
   return status == LUA_OK ? lua_gettop(L) : lua_error(L);
 }
@@ -134,9 +147,9 @@ static int close_coroutine(lua_State *L) {
   lua_settop(L, 1);
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_insert(L, 1);
-  lua_State *before = vm ? atomic_exchange(&vm->running, co) : NULL;
+  lua_State *before = vm ? pl_switch(vm, co) : NULL;
   status = lua_pcall(L, 1, LUA_MULTRET, 0);
-  if (vm) atomic_store(&vm->running, before);
+  if (vm) pl_switch(vm, before);
   pl_charge(L, RESUMED);
   return status == LUA_OK ? lua_gettop(L) : lua_error(L);
 }
@@ -230,8 +243,8 @@ static void keep_memory_error(pt_vm *vm) {
 static pt_status failed(pt_vm *vm, int status) {
   lua_State *L = vm->L;
   clear(vm);
-  atomic_store(&vm->running,
-               NULL); /* what is said about it is not interrupted, even where the script insisted */
+  pl_switch(vm,
+            NULL); /* what is said about it is not interrupted, even where the script insisted */
   atomic_store(&vm->interrupt, 0);
   vm->stopped = 0;
   pl_rest(L);
@@ -293,13 +306,13 @@ static bool begin(visit *v, pt_vm *vm) {
   pti_this.index_base = 1;
   pti_this.interrupt = &vm->interrupt;
   pl_limits_enter(vm->limits);
-  v->running = atomic_exchange(&vm->running, vm->L);
+  v->running = pl_switch(vm, vm->L);
   return true;
 }
 
 static void end(visit *v) {
   pt_vm *vm = v->vm;
-  atomic_store(&vm->running, v->running);
+  pl_switch(vm, v->running);
   if (v->outer) {
     atomic_store(&vm->interrupt, 0);
     pl_rest(vm->L);

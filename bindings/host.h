@@ -18,6 +18,7 @@ struct pt_value {
 struct pt_vm {
   lua_State *L;
   _Atomic(lua_State *) running; /* the coroutine that runs; NULL while none does */
+  atomic_int held;              /* taken while `running` changes or is used from outside */
   _Atomic(const void *) thread; /* the thread that is inside: the address of its `current` */
   _Atomic int interrupt;
   int stopped; /* interrupts of this run that were raised */
@@ -32,6 +33,8 @@ struct pt_vm {
   struct pl_task *task; /* what pt_vm_step goes on with, or NULL */
 };
 
+/* L runs from now on (NULL: nothing does); returns what did. */
+lua_State *pl_switch(pt_vm *vm, lua_State *L);
 /* Does job(L), with `arg` at 1, in the vm: limits, interrupts, errors are taken care of. */
 pt_status pl_run(pt_vm *vm, lua_CFunction job, void *arg);
 /* "a.b.c": pushes the value of field a of what is on top of the stack (instead of it), its field b, the field c of that;

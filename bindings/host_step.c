@@ -136,14 +136,14 @@ static int run_step(lua_State *L) {
   take_modes(&t->modes);
   t->runs = true;
   t->due = false;
-  lua_State *before = atomic_exchange(&vm->running, t->co);
+  lua_State *before = pl_switch(vm, t->co);
   lua_sethook(t->co, slice, LUA_MASKCOUNT, t->count);
   do {
     status = lua_resume(t->co, L, t->nargs, &n);
     t->nargs = 0;
     if (status == LUA_OK || status == LUA_YIELD) lua_pop(t->co, n);
   } while (status == LUA_YIELD && pt_clock() + t->longest < t->end);
-  atomic_store(&vm->running, before);
+  pl_switch(vm, before);
   t->runs = false;
   t->modes = pti_this;
   t->over = status != LUA_YIELD;

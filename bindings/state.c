@@ -207,6 +207,19 @@ static void show_lua(void) {
   if (lua) dlclose(lua);
 }
 
+/* Where a program has another Lua as well, some of our calls would go there: by a name that both have, and one that only
+   5.4 has. */
+static bool has_one_lua(void) {
+  Dl_info one, other;
+  if (!dladdr((void *)(uintptr_t)lua_newstate, &one) ||
+      !dladdr((void *)(uintptr_t)lua_setiuservalue, &other) || one.dli_fbase == other.dli_fbase)
+    return true;
+  return pti_refuse(PT_ELUA,
+                    "this program has two Luas, %s and %s; open libptlua.so by dlopen with "
+                    "RTLD_LOCAL | RTLD_DEEPBIND",
+                    one.dli_fname, other.dli_fname);
+}
+
 static lua_State *open_state(pl_limits *limits, size_t limit, bool lazy) {
   budget *b = calloc(1, sizeof *b);
   lua_State *L = NULL;
@@ -234,7 +247,9 @@ static lua_State *open_state(pl_limits *limits, size_t limit, bool lazy) {
   return NULL;
 }
 
-lua_State *pl_open_state(pl_limits *limits) { return open_state(limits, 0, false); }
+lua_State *pl_open_state(pl_limits *limits) {
+  return has_one_lua() ? open_state(limits, 0, false) : NULL;
+}
 lua_State *pl_open_lazy_state(pl_limits *limits, size_t limit) {
   return open_state(limits, limit, true);
 }
