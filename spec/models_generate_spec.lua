@@ -227,6 +227,30 @@ describe("published weights", function()
     assert.same({}, models.load_weights(encoder, without))
   end)
 
+  it("are found in a folder, in one file or in parts, in any dtype", function()
+    local folder = os.tmpname()
+    os.remove(folder)
+    assert(os.execute("mkdir " .. folder))
+    local config = { architectures = { "GPT2LMHeadModel" } }
+    for key, value in pairs(gpt2) do config[key] = value end
+    pt.data.write_json(config, folder .. "/config.json")
+    assert.error_matches(function() models.from_pretrained(folder) end, "holds none of model.safetensors, ")
+    pt.save(model.transformer:state_dict(), folder .. "/pytorch_model.bin")
+    close(model(ids), models.from_pretrained(folder)(ids), "from a .bin")
+    pt.save(model.transformer:state_dict(), folder .. "/model.safetensors")
+    local half = models.from_pretrained(folder .. "/", { dtype = pt.bfloat16 })
+    assert.equal("bfloat16", tostring(half(ids).dtype))
+    assert.is_false(half.training)
+    os.execute("rm -r " .. folder)
+  end)
+
+  it("are shared in every dtype and in copies", function()
+    for _, m in ipairs { model:clone():to(pt.bfloat16), model:clone() } do
+      assert.equal(m.transformer.wte.weight:data_ptr(), m.lm_head.weight:data_ptr())
+      assert.equal(5, #models.generate(m, { { 1, 2 }, { 3 } }, { max_new_tokens = 5, top_p = 0.9 })[2])
+    end
+  end)
+
   it("a config.json makes its model", function()
     local config = { architectures = { "Qwen2ForCausalLM" }, model_type = "qwen2", torch_dtype = "bfloat16" }
     for key, value in pairs(small) do config[key] = value end

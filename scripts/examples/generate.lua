@@ -90,12 +90,6 @@ end
 
 -- ---- a published model ----
 
-local function exists(path)
-  local file = io.open(path)
-  if file then file:close() end
-  return file ~= nil
-end
-
 -- The ids, from 1, that end a text.
 local function ends_of(config)
   local ids, list = config.eos_token_id or {}, {}
@@ -104,11 +98,8 @@ local function ends_of(config)
 end
 
 local function open(folder)
-  local config = data.read_json(folder .. "/config.json")
-  local model = models.from_config(config)
-  local index = folder .. "/model.safetensors.index.json"
-  models.load_weights(model, pt.load(exists(index) and index or folder .. "/model.safetensors"))
-  return model:eval(), data.tokenizers.load(folder .. "/tokenizer.json"), ends_of(config)
+  local ends = ends_of(data.read_json(folder .. "/config.json"))
+  return models.from_pretrained(folder), data.tokenizers.load(folder .. "/tokenizer.json"), ends
 end
 
 -- Options and prompts of the command line.

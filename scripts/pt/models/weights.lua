@@ -76,4 +76,34 @@ made.from_config = signature("from_config", "config:t", function(config)
   return pt.models[name](config)
 end, false)
 
+-- ---- folders ----
+
+local files = {
+  "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json",
+}
+
+local function exists(path)
+  local file = io.open(path)
+  if file then file:close() end
+  return file ~= nil
+end
+
+--- The model of a folder as it was downloaded: config.json and its weights, in one file or several, safetensors before
+--- pytorch_model.bin. It is in eval mode.
+---@type fun(folder: string, options?: {dtype: pt.Dtype, device: string}): pt.nn.Module
+made.from_pretrained = signature("from_pretrained", "folder:s dtype:y? device:v?", function(folder, dtype, device)
+  folder = folder:gsub("/$", "")
+  for _, name in ipairs(files) do
+    local path = folder .. "/" .. name
+    if exists(path) then
+      local model = made.from_config(pt.data.read_json(folder .. "/config.json"))
+      if dtype then model:to(dtype) end
+      if device then model:to(device) end
+      made.load_weights(model, pt.load(path))
+      return model:eval()
+    end
+  end
+  fail("from_pretrained: %s holds none of %s", folder, table.concat(files, ", "))
+end, false)
+
 return made

@@ -304,6 +304,13 @@ from: -
 > pt.models.load_weights(model, model.transformer:state_dict())
 {}
 
+= models.from_pretrained
+The model of a folder as it was downloaded: config.json, and model.safetensors or pytorch_model.bin or the parts that
+their index names. dtype and device are where the weights go. In eval mode.
+from: transformers.AutoModel.from_pretrained
+> (pcall(pt.models.from_pretrained, "no/such/folder"))
+false
+
 = models.from_config
 The model that a config.json describes, by its `architectures` or its model_type.
 from: transformers.AutoModel.from_config
