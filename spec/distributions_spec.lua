@@ -452,11 +452,51 @@ describe("kl_divergence", function()
   end)
 end)
 
+describe("a distribution of one's own", function()
+  local Triangle = D.class "Triangle"
+  function Triangle:init(width)
+    D.Distribution.init(self, { #width })
+    self.width = width
+  end
+  function Triangle:log_prob(x) return (self.width - x:abs()):log() - 2 * self.width:log() end
+  function Triangle:sample(size) return (pt.rand(size, #self.width) - pt.rand(size, #self.width)) * self.width end
+
+  it("is one: its shapes, messages, mixtures", function()
+    local d = Triangle(pt.tensor { 1.0, 2 })
+    assert.equal("[2]", tostring(d.batch_shape))
+    assert.is_true(d:log_prob(d:sample(5)):isfinite():all():item())
+    assert.equal("[5]", tostring(D.Independent(d, 1):log_prob(d:sample(5)).shape))
+    assert.equal("Triangle()", tostring(d))
+    assert.error_matches(function() return d.mean end, "^Triangle: mean is not known in closed form")
+    assert.error_matches(function() return d.widht end, "Triangle: there is no 'widht'")
+    assert.error_matches(function() D.class("X", pt.nn.Linear) end, "the base of X is not a class of distributions")
+  end)
+end)
+
+describe("distributions: on a device", function()
+  local target = require "spec.support.device"(it, pending)
+  for i, case in ipairs(recorded.cases) do
+    target.it(("%d: %s computes and draws what the CPU does"):format(i, title(case)), function()
+      local params = {}
+      for key, value in pairs(options(case.params)) do
+        params[key] = pt.is_tensor(value) and value:to(target.name) or value
+      end
+      local d, plain = D[case.name](params), make(case.name, case.params)
+      near(case.log_prob, d:log_prob(tensor(case.values):to(target.name)):cpu(), "log_prob", 1e-5, 1e-5)
+      pt.manual_seed(4)
+      local x = d:sample(3)
+      pt.manual_seed(4)
+      assert.equal(target.name, x.device)
+      near(plain:sample(3):tolist(), x:cpu(), "sample", 1e-6, 1e-9)
+      assert.is_true(d.support:check(x):all():item())
+    end)
+  end
+end)
+
 describe("register_kl", function()
   it("adds pairs, for classes and those made from them; the nearest counts", function()
-    local class = require "pt.class"
-    local Mine = class("Mine", D.Normal)
-    local Other = class("Other", Mine)
+    local Mine = D.class("Mine", D.Normal)
+    local Other = D.class("Other", Mine)
     assert.near(0, D.kl_divergence(Mine(0, 1), D.Normal(0, 1)):item(), 1e-7)
     D.register_kl(Mine, D.Normal, function() return pt.tensor(7.0) end)
     assert.equal(7, D.kl_divergence(Other(0, 1), D.Normal(0, 1)):item())

@@ -42,7 +42,10 @@ function get:has_rsample() return self.base_dist.has_rsample end
 function get:has_enumerate_support()
   return self.reinterpreted_batch_ndims == 0 and self.base_dist.has_enumerate_support
 end
-function get:support() return constraints.independent(self.base_dist.support, self.reinterpreted_batch_ndims) end
+function get:support()
+  local support = self.base_dist.support -- that of a distribution of one's own may be nil
+  return support and constraints.independent(support, self.reinterpreted_batch_ndims)
+end
 function get:mean() return self.base_dist.mean end
 function get:mode() return self.base_dist.mode end
 function get:variance() return self.base_dist.variance end
@@ -230,7 +233,7 @@ end
 
 function get:support()
   local of_one = self.component_distribution.support
-  return constraints.Constraint(of_one.text, function(x)
+  return of_one and constraints.Constraint(of_one.text, function(x)
     return of_one:check(with_components(self, x)):all(-1)
   end, of_one.event_dim, of_one.is_discrete)
 end

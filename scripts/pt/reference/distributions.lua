@@ -9,6 +9,16 @@ broadcast. They are checked; with validate_args = false they are not, nor are va
 > d.batch_shape, d.event_shape, d.stddev.shape
 [3, 2]  []  [3, 2]
 
+= distributions.class
+A new kind of distribution, to be given `init`, which calls Distribution.init(self, batch_shape, event_shape), and what it
+can do of sample, rsample, log_prob, cdf, icdf, entropy and expand.
+from: -
+> local Coin = pt.distributions.class "Coin"
+> function Coin:init() pt.distributions.Distribution.init(self) end
+> function Coin:log_prob(x) return x:full_like(math.log(0.5)) end
+> Coin():log_prob(pt.ones(2))
+tensor([-0.6931, -0.6931])
+
 = Distribution:sample
 Values drawn, without gradients: of shape (size, batch_shape, event_shape).
 > pt.distributions.Normal(0, pt.ones(3)):sample(2).shape
