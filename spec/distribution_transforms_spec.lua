@@ -152,6 +152,40 @@ describe("transforms:", function()
   end)
 end)
 
+describe("biject_to and transform_to", function()
+  local c = D.constraints
+  local spread = pt.tensor({ { -3.0, 0.5, 2 }, { 0.1, -0.2, 4 } }, float64)
+  local low, high = pt.tensor({ 1.0, 2, 3 }, float64), pt.tensor({ 2.0, 4, 6 }, float64)
+  for _, constraint in ipairs {
+    c.real, c.positive, c.nonnegative, c.greater_than(low), c.less_than(-2), c.unit_interval, c.interval(low, high),
+    c.half_open_interval(-1, 1), c.simplex, c.real_vector, c.independent(c.positive, 1), c.corr_cholesky,
+    c.cat({ c.positive, c.unit_interval }, -1, { 1, 2 }), c.stack({ c.real, c.positive, c.less_than(0) }, -1),
+    D.Gamma(1, 1).support, D.Uniform(low, high).support,
+  } do
+    it("lead to what is " .. tostring(constraint), function()
+      local t = D.biject_to(constraint)
+      local y = t(spread)
+      assert.is_true(constraint:check(y):all():item())
+      near(spread, t.inv(y), 1e-6)
+      assert.is_true(constraint:check(D.transform_to(constraint)(spread)):all():item())
+    end)
+  end
+
+  it("lead to matrices", function()
+    for _, constraint in ipairs { c.lower_cholesky, c.positive_definite, c.positive_semidefinite } do
+      assert.is_true(constraint:check(D.biject_to(constraint)(square)):item())
+    end
+  end)
+
+  it("differ for the simplex, and refuse what is discrete", function()
+    assert.equal("SoftmaxTransform()", tostring(D.transform_to(c.simplex)))
+    assert.equal("StickBreakingTransform()", tostring(D.biject_to(c.simplex)))
+    assert.error_matches(function() D.biject_to(c.boolean) end, "biject_to: there is no transform to '0 or 1'")
+    assert.error_matches(function() D.transform_to(pt.ones(2)) end, "constraint must be a table, got a tensor")
+    assert.error_matches(function() D.transform_to {} end, "constraint must be one, as a distribution's support is")
+  end)
+end)
+
 describe("constraints", function()
   local c = D.constraints
   for _, case in ipairs {

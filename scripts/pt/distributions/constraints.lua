@@ -10,6 +10,7 @@ local shapes = require "pt.distributions.shapes"
 ---@class pt.distributions.Constraint
 ---@field event_dim integer
 ---@field is_discrete boolean
+---@field kind? string what pt.distributions.registry knows it by, with what it is made of: low, high, base, ...
 local Constraint = class "Constraint"
 
 function Constraint:init(text, check, event_dim, is_discrete)
@@ -33,6 +34,13 @@ require "pt.signature".methods(Constraint, "constraint")
 
 local constraints = { Constraint = Constraint }
 
+-- c as a constraint of a kind, with these fields.
+local function known(kind, c, fields)
+  c.kind = kind
+  for key, value in pairs(fields or {}) do c[key] = value end
+  return c
+end
+
 local function shown(bound)
   if not core.is_tensor(bound) then return ("%.14g"):format(bound) end
   return bound:numel() == 1 and ("%.6g"):format(bound:item()) or "its bound"
@@ -43,31 +51,31 @@ local function whole(x) return x:floor():eq(x) end
 -- ---- numbers ----
 
 -- x:ge(x) is false for NaN.
-constraints.real = Constraint("a number", function(x) return x:ge(x) end)
+constraints.real = known("real", Constraint("a number", function(x) return x:ge(x) end))
 constraints.boolean = Constraint("0 or 1", function(x) return x:eq(0):logical_or(x:eq(1)) end, 0, true)
 
 function constraints.greater_than(low)
-  return Constraint("above " .. shown(low), function(x) return x:gt(low) end)
+  return known("above", Constraint("above " .. shown(low), function(x) return x:gt(low) end), { low = low })
 end
 
 function constraints.greater_than_eq(low)
-  return Constraint(shown(low) .. " or more", function(x) return x:ge(low) end)
+  return known("above", Constraint(shown(low) .. " or more", function(x) return x:ge(low) end), { low = low })
 end
 
 function constraints.less_than(high)
-  return Constraint("below " .. shown(high), function(x) return x:lt(high) end)
+  return known("below", Constraint("below " .. shown(high), function(x) return x:lt(high) end), { high = high })
 end
 
 function constraints.interval(low, high)
-  return Constraint(("between %s and %s"):format(shown(low), shown(high)), function(x)
+  return known("between", Constraint(("between %s and %s"):format(shown(low), shown(high)), function(x)
     return x:ge(low):logical_and(x:le(high))
-  end)
+  end), { low = low, high = high })
 end
 
 function constraints.half_open_interval(low, high)
-  return Constraint(("from %s up to %s, which is excluded"):format(shown(low), shown(high)), function(x)
-    return x:ge(low):logical_and(x:lt(high))
-  end)
+  local text = ("from %s up to %s, which is excluded"):format(shown(low), shown(high))
+  return known("between", Constraint(text, function(x) return x:ge(low):logical_and(x:lt(high)) end),
+    { low = low, high = high })
 end
 
 function constraints.integer_interval(low, high)
@@ -90,9 +98,9 @@ constraints.positive_integer = integer_from(1)
 
 -- ---- vectors ----
 
-constraints.simplex = Constraint("not negative and of sum 1 along the last dim", function(x)
+constraints.simplex = known("simplex", Constraint("not negative and of sum 1 along the last dim", function(x)
   return x:ge(0):all(-1):logical_and((x:sum(-1) - 1):abs():lt(1e-6))
-end, 1)
+end, 1))
 
 constraints.one_hot = Constraint("a 1 among zeros along the last dim", function(x)
   return constraints.boolean.test(x):all(-1):logical_and(x:sum(-1):eq(1))
@@ -112,11 +120,11 @@ local function everywhere(x, value)
 end
 
 -- Of matrices; not true where they are not square.
-local function matrix(text, test)
-  return Constraint(text, function(x)
+local function matrix(text, test, kind)
+  return known(kind, Constraint(text, function(x)
     if not is_square(x) then return everywhere(x, false) end
     return test(x)
-  end, 2)
+  end, 2))
 end
 
 local function is_lower(x) return shapes.all_last(x:tril():eq(x), 2) end
@@ -132,28 +140,28 @@ constraints.symmetric = matrix("symmetric matrices", is_symmetric)
 constraints.lower_triangular = matrix("lower triangular matrices", is_lower)
 constraints.lower_cholesky = matrix("lower triangular matrices with a positive diagonal", function(x)
   return is_lower(x):logical_and(has_positive_diagonal(x))
-end)
+end, "lower_cholesky")
 constraints.corr_cholesky = matrix("Cholesky factors of correlation matrices", function(x)
   local tolerance = shapes.eps(x) * x:size(-1) * 10
   local unit = (x:square():sum(-1):sqrt() - 1):abs():le(tolerance):all(-1)
   return is_lower(x):logical_and(has_positive_diagonal(x)):logical_and(unit)
-end)
+end, "corr_cholesky")
 constraints.positive_semidefinite = matrix("symmetric and positive semidefinite matrices", function(x)
   local values = eigenvalues(x)
   local rounding = values:abs():amax(-1, true) * shapes.eps(x) * x:size(-1)
   return is_symmetric(x):logical_and(values:ge(-rounding):all(-1))
-end)
+end, "positive_definite")
 constraints.positive_definite = matrix("symmetric and positive definite matrices", function(x)
   return is_symmetric(x):logical_and(eigenvalues(x):gt(0):all(-1))
-end)
+end, "positive_definite")
 
 -- ---- made of others ----
 
 --- `base`, with n more dims as part of an entry.
 function constraints.independent(base, n)
   if n == 0 then return base end
-  return Constraint(base.text, function(x) return shapes.all_last(base.test(x), n) end, base.event_dim + n,
-    base.is_discrete)
+  return known("independent", Constraint(base.text, function(x) return shapes.all_last(base.test(x), n) end,
+    base.event_dim + n, base.is_discrete), { base = base, dims = n })
 end
 
 constraints.real_vector = constraints.independent(constraints.real, 1)
@@ -170,24 +178,24 @@ end
 --- Constraints for pieces of these lengths (1 each) along a dim.
 function constraints.cat(list, dim, lengths)
   local text, event_dim, is_discrete = several(list)
-  return Constraint(text, function(x)
+  return known("cat", Constraint(text, function(x)
     local parts, at = {}, 1
     for i, c in ipairs(list) do
       local n = lengths and lengths[i] or 1
       parts[i], at = c.test(x:narrow(dim, at, n)), at + n
     end
     return pt.cat(parts, dim)
-  end, event_dim, is_discrete)
+  end, event_dim, is_discrete), { list = list, dim = dim, lengths = lengths })
 end
 
 --- A constraint for each entry along a dim.
 function constraints.stack(list, dim)
   local text, event_dim, is_discrete = several(list)
-  return Constraint(text, function(x)
+  return known("stack", Constraint(text, function(x)
     local parts = {}
     for i, c in ipairs(list) do parts[i] = c.test(x:select(dim, i)) end
     return pt.stack(parts, dim)
-  end, event_dim, is_discrete)
+  end, event_dim, is_discrete), { list = list, dim = dim })
 end
 
 return setmetatable(constraints, { __index = require "pt.unknown"("pt.distributions.constraints") })

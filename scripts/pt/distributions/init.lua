@@ -32,7 +32,7 @@ return require "pt.lazy"({
 }, {
   "pt.distributions.location_scale", "pt.distributions.categorical", "pt.distributions.discrete",
   "pt.distributions.gamma", "pt.distributions.positive", "pt.distributions.matrices", "pt.distributions.transformed",
-  "pt.distributions.relaxed", "pt.distributions.kl",
+  "pt.distributions.relaxed", "pt.distributions.registry", "pt.distributions.kl",
 }, {
   constraints = "pt.distributions.constraints", transforms = "pt.distributions.transforms",
 }, nil, "pt.distributions")

@@ -9,6 +9,17 @@ broadcast. They are checked; with validate_args = false they are not, nor are va
 > d.batch_shape, d.event_shape, d.stddev.shape
 [3, 2]  []  [3, 2]
 
+= distributions.biject_to
+A transform from all numbers to what fulfils a constraint, with an inverse everywhere: what is optimised or drawn without
+bounds becomes a parameter, or a value in the support of a distribution.
+> pt.distributions.biject_to(pt.distributions.Gamma(1, 1).support)
+ExpTransform()
+
+= distributions.transform_to
+As biject_to, but simpler where it need not have an inverse everywhere: softmax for the simplex.
+> pt.distributions.transform_to(pt.distributions.constraints.simplex)
+SoftmaxTransform()
+
 = distributions.class
 A new kind of distribution, to be given `init`, which calls Distribution.init(self, batch_shape, event_shape), and what it
 can do of sample, rsample, log_prob, cdf, icdf, entropy and expand.
