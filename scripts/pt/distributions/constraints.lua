@@ -6,6 +6,7 @@ local core = require "pt.core"
 local class = require "pt.class"
 local fail = require "pt.fail"
 local shapes = require "pt.distributions.shapes"
+local signature = require "pt.signature"
 
 ---@class pt.distributions.Constraint
 ---@field event_dim integer
@@ -14,7 +15,7 @@ local shapes = require "pt.distributions.shapes"
 local Constraint = class "Constraint"
 
 function Constraint:init(text, check, event_dim, is_discrete)
-  self.text, self.test, self.event_dim, self.is_discrete = text, check, event_dim or 0, is_discrete or false
+  self.text, self.test, self.event_dim, self.is_discrete = text, check, event_dim, is_discrete
 end
 
 --- Whether x fulfils it.
@@ -30,7 +31,7 @@ end
 
 function Constraint:__tostring() return self.text end
 
-require "pt.signature".methods(Constraint, "constraint")
+signature.methods(Constraint, "constraint", { init = "text:s test:F event_dim:i=0 is_discrete:b=false" })
 
 local constraints = { Constraint = Constraint }
 
@@ -42,7 +43,7 @@ local function known(kind, c, fields)
 end
 
 local function shown(bound)
-  if not core.is_tensor(bound) then return ("%.14g"):format(bound) end
+  if not core.is_tensor(bound) then return ("%.14g"):format(shapes.number(bound)) end
   return bound:numel() == 1 and ("%.6g"):format(bound:item()) or "its bound"
 end
 
@@ -196,6 +197,24 @@ function constraints.stack(list, dim)
     for i, c in ipairs(list) do parts[i] = c.test(x:select(dim, i)) end
     return pt.stack(parts, dim)
   end, event_dim, is_discrete), { list = list, dim = dim })
+end
+
+-- ---- arguments ----
+
+for name, text in pairs {
+  greater_than = "low:A", greater_than_eq = "low:A", less_than = "high:A", interval = "low:A high:A",
+  half_open_interval = "low:A high:A", integer_interval = "low:A high:A", multinomial = "total:A",
+  independent = "base:t n:i", cat = "list:l dim:i lengths:I?", stack = "list:l dim:i",
+} do
+  local fn = constraints[name]
+  constraints[name] = signature(name, text, function(first, ...)
+    for i, c in ipairs(text:find "^base" and { first } or text:find "^list" and first or {}) do
+      if type(c) ~= "table" or not signature.is_a(c, Constraint) then
+        fail("%s: entry %d must be a constraint, got %s", name, i, signature.describe(c))
+      end
+    end
+    return fn(first, ...)
+  end, false)
 end
 
 return setmetatable(constraints, { __index = require "pt.unknown"("pt.distributions.constraints") })

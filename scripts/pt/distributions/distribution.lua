@@ -335,7 +335,7 @@ end
 signature.methods(Distribution, "distribution", {
   init = "batch_shape:l? event_shape:l? validate_args:b?",
   sample = "size:I* generator:a?", rsample = "size:I* generator:a?", log_prob = "value:A", cdf = "value:A",
-  icdf = "value:A", entropy = "", perplexity = "", enumerate_support = "expand:b=true", expand = "size:S",
+  icdf = "value:A", entropy = "", perplexity = "", enumerate_support = "expand:b=true", expand = "size:I*",
 })
 
 return {
