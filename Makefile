@@ -120,7 +120,7 @@ endif
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@;)
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: all deps deps-test run specs hosts test test-asan test-tsan test-peers lint docs format bench bench-peers size clean help
+.PHONY: all deps deps-test run specs hosts test test-asan test-tsan test-peers fuzz lint docs format bench bench-peers size clean help
 
 all: $(TARGETS)
 
@@ -321,6 +321,12 @@ test-peers: all
 	@$(PYTHON) spec/peers/formats.py $(BUILD)/ptlua
 	@$(PYTHON) spec/peers/tokenizer_files.py $(BUILD)/ptlua
 	@$(PYTHON) spec/peers/onnx_files.py $(BUILD)/ptlua
+# Damaged files by the million: RUNS=1000000 SEED=1. Failures stay in build/fuzz.
+RUNS ?= 100000
+SEED ?= 1
+fuzz:
+	@$(MAKE) --no-print-directory all BUILD=build/asan SANITIZE=address,undefined
+	@build/asan/ptlua spec/fuzz/files.lua $(RUNS) $(SEED)
 lint: deps-test
 	@$(LUA) spec/run.lua lint
 
@@ -404,6 +410,7 @@ help:
 	  'make test         deps, build, every spec (plain, ASan + UBSan, TSan), linters' \
 	  'make test-asan    specs under ASan + UBSan alone;  make test-tsan  under TSan' \
 	  'make test-peers   samples of PyTorch and random calls beside it (optional)' \
+	  'make fuzz         damaged files of every format under ASan (RUNS=1000000 SEED=1)' \
 	  'make lint         luacheck and clang-format alone;  make format  fixes the latter' \
 	  'make bench        speed, and shares of what the machine can do (PATTERN=softmax);  make bench-peers  beside PyTorch (PYTHON=...)' \
 	  'make hosts        build/hosts: the examples of scripts/examples/hosts' \

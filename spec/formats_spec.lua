@@ -92,7 +92,12 @@ describe("a file of another program", function()
   it("may hold quantised blocks", function()
     local file = pt.open(unpack_file "q.gguf")
     local blocks, kind = file:blocks "q8_0"
-    assert.equal("Q8_0", kind)
+    assert.equal("q8_0", kind)
+    for _, name in ipairs { "q8_0", "q4_0", "q4_k" } do -- products with the blocks are those with the numbers
+      local x, w = pt.ones(1, 256), file:tensor(name)
+      local y = pt.linear_blocks(x, file:blocks(name))
+      assert.is_true(pt.allclose(y, x:matmul(w:t()), 5e-2, 5e-1), name)
+    end
     assert.same({ 2, 256 // 32 * 34 }, blocks:size())
     assert.same({ "a", "b", "ü" }, file.metadata.words)
     assert.same({ 2, 0.5, true }, { file.metadata["llama.block_count"], file.metadata.eps, file.metadata.yes })

@@ -148,7 +148,7 @@ function File:tensor(name) return entry_named(self, "tensor", name).load(self.fi
 function File:blocks(name)
   local entry = entry_named(self, "blocks", name)
   if not entry.blocks then fail("blocks: '%s' is %s, which is not made of blocks", name, entry.element) end
-  return entry.blocks(), entry.element
+  return entry.blocks(), entry.element:lower() -- as pt.linear_blocks calls the format
 end
 
 signature.methods(File, "file", { tensor = "name:s", blocks = "name:s" })

@@ -193,6 +193,7 @@ end
 --- Writes named tensors as GGUF, version 3.
 ---@param quantize? string "F32", "F16", "BF16", "Q8_0" or "Q4_0"
 function gguf.save(op, path, names, tensors, metadata, quantize)
+  quantize = quantize and quantize:upper()
   if quantize and not (quantize == "F32" or quantize == "F16" or quantize == "BF16" or quantize == "Q8_0" or
     quantize == "Q4_0") then
     fail("%s: quantize must be 'F32', 'F16', 'BF16', 'Q8_0' or 'Q4_0', got '%s'", op, quantize)

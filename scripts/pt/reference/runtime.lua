@@ -578,13 +578,14 @@ from: safetensors.safe_open
 tensor([1., 1.])
 
 = File:blocks(name)
-The bytes of a quantised tensor of a GGUF file, (..., bytes of a row), and what its blocks are called.
+The bytes of a quantised tensor of a GGUF file, (..., bytes of a row), and what its blocks are called, as
+pt.linear_blocks takes them.
 from: -
 > local path = os.tmpname() .. ".gguf"
 > pt.save({ w = pt.ones(2, 32) }, path, {}, { quantize = "Q8_0" })
 > local blocks, kind = pt.open(path):blocks "w"
 > blocks.shape, kind
-[2, 34]  Q8_0
+[2, 34]  q8_0
 
 = save_run(path, parts)
 Saves model, optimizer, scheduler, loader, plain values and the random numbers in one safetensors
