@@ -18,7 +18,8 @@
    Rows come in two halves of equal size: parts of one line, or two lines where lines are short. So widths of 7, 14, 28,
    56 waste nothing. Images are copied once, with zeros around them, unless no window reaches beyond them; as many at a
    time as stay in the second-level cache. Weights (for gw: gradients) are packed into panels of columns, which every
-   unit of work reads from front to back.
+   unit of work reads from front to back. A panel that only one unit needs, as for single images, is packed by this unit,
+   and leaves the second-level cache as little as the unit does.
 
    Work is split by shape, and an element is summed in a fixed order: results do not depend on threads. */
 #include "direct.h"
@@ -60,11 +61,13 @@ typedef struct direct_job {
   char *panels;
   bool swapped;                /* columns are positions */
   int64_t cols, npanel, depth; /* columns of a panel, panels of a group, rows of one */
+  bool together;               /* units pack their panels */
   /* the pass and its tiles */
   const pass *pass;
   conv_terms terms;
   int64_t x_step[3], y_step[3];
   int64_t x0, y0, lines, parts, tiles, chunk, nchunk;
+  atomic_bool failed;
 } direct_job;
 
 const conv_loops *pti_conv_loops_now(pt_dtype dtype) {
@@ -218,26 +221,28 @@ static void enter_set(direct_job *j, int64_t image, char *scratch) {
 
 /* ---- panels of weights ---- */
 
+static void pack_panel(const direct_job *j, int64_t group, int64_t panel, char *to) {
+  product_packer *pack = pti_product_loops_now(pti_product_type(j->dtype))->pack[j->dtype];
+  int64_t taps = pti_volume(j->k), at = panel * j->cols;
+  int64_t n = pti_min64(j->cols, j->co - at), width = panel_width(j, panel);
+  product_side s = {.dtype = j->dtype, .step = j->turned ? taps : j->depth, .k_step = 1};
+  if (!j->turned) {
+    s.data = j->raw_w + group * j->co * j->depth * j->size;
+    pack(&s, 0, to, width, at, n, 0, j->depth);
+    return;
+  }
+  for (int64_t c = 0; c < j->ci; c++) {
+    s.data = j->raw_w + (group * j->ci + c) * j->co * taps * j->size;
+    pack(&s, 0, to + c * taps * width * j->size, width, at, n, 0, taps);
+  }
+}
+
 /* Units: panels of all groups. */
 static void pack_weights(void *ctx, int64_t lo, int64_t hi) {
   const direct_job *j = ctx;
-  product_packer *pack = pti_product_loops_now(pti_product_type(j->dtype))->pack[j->dtype];
-  int64_t taps = pti_volume(j->k);
   for (int64_t i = lo; i < hi; i++) {
-    int64_t group = i / j->npanel, panel = i % j->npanel, at = panel * j->cols;
-    int64_t n = pti_min64(j->cols, j->co - at), width = panel_width(j, panel);
-    char *to = panel_at(j, group, panel);
-    if (!j->turned) {
-      product_side s = {.dtype = j->dtype, .step = j->depth, .k_step = 1};
-      s.data = j->raw_w + group * j->co * j->depth * j->size;
-      pack(&s, 0, to, width, at, n, 0, j->depth);
-      continue;
-    }
-    for (int64_t c = 0; c < j->ci; c++) {
-      product_side s = {.dtype = j->dtype, .step = taps, .k_step = 1};
-      s.data = j->raw_w + (group * j->ci + c) * j->co * taps * j->size;
-      pack(&s, 0, to + c * taps * width * j->size, width, at, n, 0, taps);
-    }
+    int64_t group = i / j->npanel, panel = i % j->npanel;
+    pack_panel(j, group, panel, panel_at(j, group, panel));
   }
 }
 
@@ -304,30 +309,45 @@ static void sum_lines(void *ctx, int64_t lo, int64_t hi) {
   }
 }
 
+/* Tiles from .. until - 1 of a group, for one panel of output channels, whose weights are w. */
+static void sum_panel(const direct_job *j, int64_t group, int64_t panel, int64_t from,
+                      int64_t until, const char *w) {
+  double sums[CONV_SUMS] __attribute__((aligned(64))) = {0};
+  int64_t to_plane = pti_volume(j->out), size = j->size, width = panel_width(j, panel);
+  int64_t channel = group * j->co + panel * j->cols;
+  int64_t n = pti_min64(j->cols, j->co - panel * j->cols);
+  const char *bias = j->bias ? j->bias + channel * size : NULL;
+  const char *source = j->x + group * j->ci * source_plane(j) * size;
+  char *to = j->to + channel * to_plane * size;
+  conv_kernel *const *sum = j->loops->sum[width > j->loops->lanes];
+  conv_terms terms = j->terms;
+  terms.w_unit = width;
+  for (int64_t t = from; t < until; t++) {
+    int64_t x[2], y[2];
+    int u = tile_at(j, t, x, y);
+    sum[u](&terms, source + x[0] * size, source + x[1] * size, w, sums);
+    j->loops->store(sums, width, u, n, bias, to + y[0] * size, to + y[1] * size, to_plane,
+                    j->y_step[2]);
+  }
+}
+
 /* Units: (chunk of tiles, group, panel). */
 static void sum_tiles(void *ctx, int64_t lo, int64_t hi) {
-  const direct_job *j = ctx;
-  double sums[CONV_SUMS] __attribute__((aligned(64))) = {0};
-  int64_t plane = source_plane(j), to_plane = pti_volume(j->out), size = j->size;
+  direct_job *j = ctx;
+  size_t bytes = (size_t)(j->together ? (j->cols * j->depth + j->loops->lanes) * j->size : 0);
+  char *own = j->together ? pti_cpu_host->alloc(bytes) : NULL;
+  if (j->together && own == NULL) {
+    atomic_store(&j->failed, true);
+    return;
+  }
   for (int64_t i = lo; i < hi; i++) {
     int64_t panel = i % j->npanel, group = i / j->npanel % j->groups;
-    int64_t chunk = i / j->npanel / j->groups, width = panel_width(j, panel);
-    int64_t channel = group * j->co + panel * j->cols;
-    int64_t n = pti_min64(j->cols, j->co - panel * j->cols);
-    const char *w = panel_at(j, group, panel), *bias = j->bias ? j->bias + channel * size : NULL;
-    const char *from = j->x + group * j->ci * plane * size;
-    char *to = j->to + channel * to_plane * size;
-    conv_kernel *const *sum = j->loops->sum[width > j->loops->lanes];
-    conv_terms terms = j->terms;
-    terms.w_unit = width;
-    for (int64_t t = chunk * j->chunk; t < pti_min64(j->tiles, (chunk + 1) * j->chunk); t++) {
-      int64_t x[2], y[2];
-      int u = tile_at(j, t, x, y);
-      sum[u](&terms, from + x[0] * size, from + x[1] * size, w, sums);
-      j->loops->store(sums, width, u, n, bias, to + y[0] * size, to + y[1] * size, to_plane,
-                      j->y_step[2]);
-    }
+    int64_t chunk = i / j->npanel / j->groups;
+    if (own) pack_panel(j, group, panel, own);
+    sum_panel(j, group, panel, chunk * j->chunk, pti_min64(j->tiles, (chunk + 1) * j->chunk),
+              own ? own : panel_at(j, group, panel));
   }
+  if (own) pti_cpu_host->free(own, bytes);
 }
 
 /* The pass's terms and distances; at: room for two offsets for each tap but those of a line. */
@@ -381,27 +401,38 @@ static bool swap_pays(const direct_job *j, const pass *s, int64_t count) {
   return true;
 }
 
+/* Whether each panel has one unit: one pass over one set, whose tiles are few. */
+static bool has_few_tiles(direct_job *j, const pass *s, int64_t count) {
+  if (count != 1 || j->swapped || j->set < j->n) return false;
+  j->pass = s;
+  j->images = j->n;
+  cut_tiles(j);
+  return j->nchunk <= 1;
+}
+
 /* All passes over all sets. */
 static bool run(direct_job *j, const pass *s, int64_t count) {
   for (int d = 0; d < 3; d++) j->lead[d] = 0, j->room[d] = j->in[d];
   for (int64_t i = 0; i < count; i++) reach_of(j, &s[i]);
   j->swapped = swap_pays(j, s, count);
   if (!choose_set(j, 0)) return false;
+  j->together = has_few_tiles(j, s, count);
   j->depth = j->ci * pti_volume(j->k);
-  size_t w_bytes = (size_t)(j->groups * j->npanel * j->cols * j->depth * j->size);
+  int64_t panels = j->together ? 0 : j->groups * j->npanel;
+  size_t w_bytes = (size_t)(panels * j->cols * j->depth * j->size);
   size_t x_bytes = source_bytes(j), at_bytes = (size_t)(j->ci * j->k[0] * j->k[1]) * 16;
   char *scratch = pti_cpu_host->alloc(w_bytes + 64 + x_bytes + at_bytes);
   if (scratch == NULL) return no_memory();
   int64_t *at = (int64_t *)scratch;
   j->panels = scratch + (at_bytes + 63) / 64 * 64;
   int64_t grain = pti_max64(1, COPY_PIECE / pti_max64(1, j->cols * j->depth));
-  pti_cpu_host->parallel_for(j->groups * j->npanel, grain, pack_weights, j);
+  pti_cpu_host->parallel_for(panels, grain, pack_weights, j);
   for (int64_t image = 0; image < j->n; image += j->set) {
     enter_set(j, image, j->panels + w_bytes);
     for (int64_t i = 0; i < count; i++) run_pass(j, &s[i], at);
   }
   pti_cpu_host->free(scratch, w_bytes + 64 + x_bytes + at_bytes);
-  return true;
+  return !atomic_load(&j->failed) || no_memory();
 }
 
 bool pti_conv_direct(const pti_conv *p, const void *x, const void *w, const void *bias, void *y) {

@@ -24,6 +24,9 @@
       numbers of b and `rows` of a and multiplies all pairs. This is where the time goes; its shape is chosen so that
       the sums fill the registers, which gives the most multiplications for every number read.
 
+   Tiles (tiles.c) change 3 and 4: a `slab` of a, many blocks deep, is packed at a time, and blocks of k are inside the loop
+   over panels of b, so that no more than one panel's sums are in scratch.
+
    Packing is what makes 6 fast: panels are read from front to back, whatever the layout of the matrix, and hold numbers
    of the compute type. It costs one pass over a and b. Where that does not pay, it is skipped: matrices that fit in a
    part of the second-level cache are read in place, a by its two strides, b if its rows are as in a panel. Products of
