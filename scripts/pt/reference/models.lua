@@ -154,14 +154,14 @@ from: torchvision.models.VisionTransformer; Dosovitskiy and others 2021
 = models.vit_b_16
 ViT-Base with patches of 16 by 16 pixels.
 from: torchvision.models.vit_b_16
-> #pt.models.vit_b_16({ num_classes = 4 }).encoder.layers:children()
-12
+> pcall(pt.models.vit_b_16, { image_size = 30 })
+false  VisionTransformer: patches of 16 do not divide images of 30 (example:1)
 
 = models.vit_b_32
 ViT-Base with patches of 32 by 32 pixels.
 from: torchvision.models.vit_b_32
-> pt.models.vit_b_32({ num_classes = 4 }).encoder.pos_embedding.shape
-[1, 50, 768]
+> pcall(pt.models.vit_b_32, { image_size = 30 })
+false  VisionTransformer: patches of 32 do not divide images of 30 (example:1)
 
 = models.vit_l_16
 ViT-Large with patches of 16 by 16 pixels.
