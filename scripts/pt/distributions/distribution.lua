@@ -212,18 +212,15 @@ end
 ---@param size integer[]
 ---@return pt.distributions.Distribution
 function Distribution:expand(size)
-  if type(size) == "number" then size = { size } end
   check_own(self)
   local about, values = self._about, {}
-  for _, key in ipairs(about.keys) do values[key] = rawget(self, key) end
-  for _, name in ipairs(self._given) do
-    local x = values[name]
-    values[name] = x:expand(join(size, shapes.last(x.shape, about.constraints[name].event_dim)))
-  end
-  for name in next, about.constraints do
-    local given = false
-    for _, one in ipairs(self._given) do given = given or one == name end
-    if not given then values[name] = nil end
+  for _, key in ipairs(about.keys) do
+    local x, constraint = rawget(self, key), about.constraints[key]
+    if constraint == nil then
+      values[key] = x
+    elseif self:_was_given(key) then
+      values[key] = x:expand(join(size, shapes.last(x.shape, constraint.event_dim)))
+    end
   end
   local new = setmetatable({}, getmetatable(self))
   build(new, about, values, false)
@@ -317,7 +314,7 @@ function Distribution:__tostring()
   for _, key in ipairs(self._about.keys) do
     local value = rawget(self, key)
     local is_one = core.is_tensor(value) and value:numel() == 1
-    if value ~= nil and (not core.is_tensor(value) or self._constraints[key] == nil or self:_was_given(key)) then
+    if value ~= nil and (self._constraints[key] == nil or self:_was_given(key)) then
       local text = is_one and ("%.6g"):format(value:item()) or core.is_tensor(value) and tostring(value.shape)
       parts[#parts + 1] = ("%s: %s"):format(key, text or tostring(value))
     end
