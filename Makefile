@@ -120,7 +120,7 @@ endif
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@;)
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: all deps deps-test run specs hosts test test-asan test-tsan test-peers fuzz lint docs format bench bench-peers size clean help
+.PHONY: all deps deps-test run specs hosts amalgamation test test-asan test-tsan test-peers fuzz lint docs format bench bench-peers size clean help
 
 all: $(TARGETS)
 
@@ -131,22 +131,27 @@ $(BUILD)/engine/%.o: engine/%.c | $(GEN)
 $(BUILD)/kernels/%.o: kernels/%.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(BLAS_CFLAGS) $(CFLAGS_ALL) -O3 -MMD -MP -c $< -o $@
+# How the loops of each level are compiled. Sums of products are fused where the level can: their bits are those of a level.
+LOOPS_tensor_loops      = -O3 -fno-trapping-math -fwrapv
+LOOPS_elementwise_loops = $(OPT_ROWS) -fno-trapping-math -fwrapv
+LOOPS_nn_loops          = -O3 -fno-trapping-math
+LOOPS_product_loops     = $(OPT_ROWS) -fno-trapping-math -ffp-contract=fast
+LOOPS_conv_loops        = -O3 -fno-trapping-math -ffp-contract=fast
 $(BUILD)/kernels/cpu/tensor_loops_%.o: kernels/cpu/tensor_loops.c | $(GEN)
 	@mkdir -p $(@D)
-	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) -O3 -fno-trapping-math -fwrapv $(FLAGS_$*) -MMD -MP -c $< -o $@
+	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) $(LOOPS_tensor_loops) $(FLAGS_$*) -MMD -MP -c $< -o $@
 $(BUILD)/kernels/cpu/elementwise/elementwise_loops_%.o: kernels/cpu/elementwise/elementwise_loops.c | $(GEN)
 	@mkdir -p $(@D)
-	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) $(OPT_ROWS) -fno-trapping-math -fwrapv $(FLAGS_$*) -MMD -MP -c $< -o $@
+	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) $(LOOPS_elementwise_loops) $(FLAGS_$*) -MMD -MP -c $< -o $@
 $(BUILD)/kernels/cpu/nn_loops_%.o: kernels/cpu/nn_loops.c | $(GEN)
 	@mkdir -p $(@D)
-	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) -O3 -fno-trapping-math $(FLAGS_$*) -MMD -MP -c $< -o $@
-# Sums of products are fused where the level can: their bits are those of a level.
+	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) $(LOOPS_nn_loops) $(FLAGS_$*) -MMD -MP -c $< -o $@
 $(BUILD)/kernels/cpu/product/product_loops_%.o: kernels/cpu/product/product_loops.c | $(GEN)
 	@mkdir -p $(@D)
-	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) $(OPT_ROWS) -fno-trapping-math -ffp-contract=fast $(FLAGS_$*) -MMD -MP -c $< -o $@
+	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) $(LOOPS_product_loops) $(FLAGS_$*) -MMD -MP -c $< -o $@
 $(BUILD)/kernels/cpu/conv/conv_loops_%.o: kernels/cpu/conv/conv_loops.c | $(GEN)
 	@mkdir -p $(@D)
-	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) -O3 -fno-trapping-math -ffp-contract=fast $(FLAGS_$*) -MMD -MP -c $< -o $@
+	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) $(LOOPS_conv_loops) $(FLAGS_$*) -MMD -MP -c $< -o $@
 $(BUILD)/kernels/cpu/blocks/blocks_loops_%.o: kernels/cpu/blocks/blocks_loops.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) -O3 -fno-trapping-math -ffp-contract=fast $(FLAGS_$*) -MMD -MP -c $< -o $@
@@ -159,6 +164,16 @@ $(BUILD)/bindings/program/%.o: bindings/program/%.c | $(GEN)
 $(BUILD)/%.o: build/gen/%.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+
+# The library as ptlua.c and ptlua.h.
+UNITS = $(ENGINE) $(foreach f,$(KERNELS),'$f:-O3') $(BINDINGS) build/gen/ptlua_table.c build/gen/scripts.c
+amalgamation: build/amalgamation/ptlua.c
+build/amalgamation/ptlua.c: scripts/tools/amalgamate.lua Makefile $(ENGINE) $(KERNELS) $(BY_LEVEL) $(BINDINGS) $(GEN) build/gen/scripts.c \
+  $(CALLERS) $(wildcard kernels/*.h kernels/cpu/*.h kernels/cpu/*/*.h)
+	@mkdir -p $(@D)
+	$(call say,gen)AMALGAMATE_FLAGS='-DPT_HAVE_ZLIB -DPT_HAVE_PNG -DPT_HAVE_JPEG $(AMX) $(LUA_CFLAGS) $(BLAS_CFLAGS)' \
+	  $(LUA) scripts/tools/amalgamate.lua $(@D) '$(CC)' $(UNITS) $(foreach l,$(LEVELS),-- $l '$(FLAGS_$l)' \
+	  $(foreach f,$(BY_LEVEL),'$f:$(LOOPS_$(basename $(notdir $f)))'))
 
 # opgen leaves files alone that would not change: not every row added rebuilds the world.
 OPGEN := scripts/tools/opgen.lua scripts/pt/grammar.lua $(wildcard scripts/tools/opgen/*.lua)
@@ -422,6 +437,7 @@ help:
 	  'make size         lines, bytes, start-up time' \
 	  'make install      PREFIX=/usr/local DESTDIR= ;  make uninstall;  make module install-module  for pt.so alone' \
   'make dist         build/dist: the sources as one archive, and a rockspec;  make deb  packages for Debian' \
+  'make amalgamation build/amalgamation: the library as ptlua.c and ptlua.h' \
   'make symbols      notes what the library exports, in scripts/packaging/libptlua.symbols' \
 	  'make clean'
 

@@ -85,9 +85,9 @@ table.sort(scripts, function(x, y) return x.name < y.name end)
 
 local c = {
   "/* Made by scripts/tools/embed.lua. */",
-  "#include <stddef.h>\n",
+  "#ifndef PTL_BINDING_H\n#include <stddef.h>\n",
   "typedef struct pl_script {\n  const char *name;\n  const char *code;\n  size_t size;\n} pl_script;",
-  "extern const pl_script pl_scripts[];\n",
+  "extern const pl_script pl_scripts[];\n#endif\n",
   "const pl_script pl_scripts[] = {",
 }
 for _, script in ipairs(scripts) do
