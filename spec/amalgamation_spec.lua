@@ -4,12 +4,13 @@
 local function run(command)
   local pipe = assert(io.popen("{ " .. command .. "\n} 2>&1 </dev/null"))
   local text = pipe:read "a"
-  return text, (pipe:close())
+  local ok, how, code = pipe:close()
+  return text, ok, ("%s %s"):format(how, code)
 end
 
 local function must(command)
-  local text, ok = run(command)
-  assert(ok, command .. ":\n" .. text:sub(-3000))
+  local text, ok, how = run(command)
+  assert(ok, ("%s: %s\n%s"):format(command, how, text:sub(-3000)))
   return text
 end
 
