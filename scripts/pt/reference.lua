@@ -91,8 +91,8 @@ local is_class = reference.is_class
 
 -- Methods of a class and of those made from it that are told with the class, or that only the library calls.
 local unsaid = {
-  [""] = "init forward extra_repr describe", Optimizer = "update", DistributedDataParallel = "keep_others_company",
-  LRScheduler = "update closed initial_step is_better scale",
+  [""] = "init forward extra_repr describe", DistributedDataParallel = "keep_others_company",
+  LRScheduler = "update closed initial_step scale",
   ZeroRedundancyOptimizer = "step zero_grad state_dict load_state_dict", -- as those of Optimizer
 }
 

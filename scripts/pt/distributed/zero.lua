@@ -55,7 +55,7 @@ end
 ---@param optimizer_class table optim.Adam, ...
 ---@param defaults? table its options, and `process_group`
 function Zero:init(params, optimizer_class, defaults)
-  if type(optimizer_class) ~= "table" or not optimizer_class.update then
+  if type(optimizer_class) ~= "table" or not optimizer_class._update then
     fail("ZeroRedundancyOptimizer: expected an optimizer class (optim.Adam), got a %s", type(optimizer_class))
   end
   local options = {}

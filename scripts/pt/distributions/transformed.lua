@@ -150,12 +150,14 @@ function Transformed:_cdf(y) return turned(self, self.base_dist:cdf(backward(sel
 function Transformed:_icdf(p) return forward(self, self.base_dist:icdf(turned(self, p))) end
 
 function Transformed:expand(size)
+  if type(size) == "number" then size = { size } end
   if #self._given > 0 then return Distribution.expand(self, size) end -- LogNormal and others: by their parameters
   local shape = join(size, self.event_shape)
   for i = #self.transforms, 1, -1 do shape = self.transforms[i]:inverse_shape(shape) end
   local base = self.base_dist:expand(but_last(shape, #self.base_dist.event_shape))
   return setmetatable(Transformed(base, self.transforms, self._validates), getmetatable(self))
 end
+signature.methods(Transformed, "distribution", { expand = "size:S" })
 
 function Transformed:__tostring()
   if #self._given > 0 then return Distribution.__tostring(self) end

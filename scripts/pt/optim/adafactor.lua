@@ -53,7 +53,7 @@ local function second_moment(g, state, i, weight, least)
   return row:matmul(col) / row:mean(-2, true):clamp_min(least)
 end
 
-function Adafactor.update(params, state, group)
+function Adafactor._update(params, state, group)
   local _ <close> = pt.no_grad()
   for _, slot in ipairs(Adafactor.slots) do state[slot] = state[slot] or {} end
   for i, p in ipairs(params) do

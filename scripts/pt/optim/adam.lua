@@ -13,7 +13,7 @@ local signature = require "pt.signature"
 local function define(name, weight_decay, decoupled)
   local made = class(name, Optimizer)
   made.slots = { "step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq" }
-  made.update = core.adam_step
+  made._update = core.adam_step
   made.init = signature(name,
     "params:l lr:N=1e-3 betas:l? eps:n=1e-8 weight_decay:n=" .. weight_decay .. " amsgrad:b=false maximize:b=false"
       .. (decoupled and "" or " decoupled_weight_decay:b=false"),

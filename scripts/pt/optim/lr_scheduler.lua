@@ -545,7 +545,7 @@ Plateau.init = signature("ReduceLROnPlateau",
     self.last_lr = rates(self)
   end)
 
-function Plateau:is_better(value)
+function Plateau:_is_better(value)
   local sign = self.mode == "min" and -1 or 1
   if self.threshold_mode == "abs" then return sign * value > sign * self.best + self.threshold end
   return sign * value > sign * self.best * (1 + sign * self.threshold)
@@ -556,7 +556,7 @@ function Plateau:step(metric)
   if type(metric) == "userdata" then metric = metric:item() end
   if type(metric) ~= "number" then fail("ReduceLROnPlateau: step needs the metric, got a %s", type(metric)) end
   self.last_epoch = self.last_epoch + 1
-  if self:is_better(metric) then
+  if self:_is_better(metric) then
     self.best, self.num_bad_epochs = metric, 0
   else
     self.num_bad_epochs = self.num_bad_epochs + 1

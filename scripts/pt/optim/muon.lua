@@ -57,7 +57,7 @@ local function orthogonal(x, group)
   return (tall and y:t() or y):to(x.dtype)
 end
 
-function Muon.update(params, state, group)
+function Muon._update(params, state, group)
   local _ <close> = pt.no_grad()
   state.momentum_buffer = state.momentum_buffer or {}
   for i, p in ipairs(params) do

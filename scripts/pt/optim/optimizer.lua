@@ -1,8 +1,8 @@
 --- The base of all optimizers: parameter groups, state, state dicts. A kind of optimizer adds its options (`defaults`),
---- the names of its state for each parameter (`slots`) and `update`, one call of C for all tensors of a group.
+--- the names of its state for each parameter (`slots`) and `_update`, one call of C for all tensors of a group.
 --
 -- A group's state is kept as lists beside the group's parameters: state[g].exp_avg[i] belongs to
--- param_groups[g].params[i]. `update` fills them on the first step.
+-- param_groups[g].params[i]. `_update` fills them on the first step.
 
 local pt = require "pt"
 local core = require "pt.core"
@@ -94,7 +94,7 @@ end
 ---@param closure? fun(): any computes the loss (and its gradients) anew; step returns what it returns
 function Optimizer:step(closure)
   local loss = closure and closure()
-  for g, group in ipairs(self.param_groups) do self.update(group.params, self.state[g], group) end
+  for g, group in ipairs(self.param_groups) do self._update(group.params, self.state[g], group) end
   return loss
 end
 

@@ -38,7 +38,7 @@ local rules = {
 local function define(name, options, slots, defaults)
   local made, keys = class(name, Optimizer), {}
   for key in options:gmatch "([%w_]+):" do keys[#keys + 1] = key end
-  made.slots, made.update = slots, core.rules[name]
+  made.slots, made._update = slots, core.rules[name]
   made.init = signature(name, "params:l " .. options, function(self, params, ...)
     local group = {}
     for i, key in ipairs(keys) do

@@ -12,7 +12,7 @@ local signature = require "pt.signature"
 ---@class pt.optim.SGD: pt.optim.Optimizer
 local SGD = class("SGD", Optimizer)
 SGD.slots = { "momentum_buffer" }
-SGD.update = core.sgd_step
+SGD._update = core.sgd_step
 
 SGD.init = signature("SGD",
   "params:l lr:N=1e-3 momentum:n=0 dampening:n=0 weight_decay:n=0 nesterov:b=false maximize:b=false",

@@ -47,7 +47,7 @@ local function update_rows(p, rows, state, i, group)
   p:index_copy_(1, rows, p:index_select(1, rows) - size * m / (v:sqrt() + group.eps))
 end
 
-function SparseAdam.update(params, state, group)
+function SparseAdam._update(params, state, group)
   local _ <close> = pt.no_grad()
   for _, slot in ipairs(SparseAdam.slots) do state[slot] = state[slot] or {} end
   for i, p in ipairs(params) do
