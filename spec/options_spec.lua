@@ -301,7 +301,8 @@ describe("options", function()
     assert.match("^linalg.svd: driver is gesvd", message(pt.linalg.svd, env.x, { driver = "fast" }))
     assert.match("^linalg.svd: a driver is chosen on a device", message(pt.linalg.svd, env.x, { driver = "gesvd" }))
     assert.match("^mse_loss: weight %[2, 3%]", message(env.F.mse_loss, env.a, env.b, { weight = env.x }))
-    assert.match("^Adam: lr must be a number, got true", message(pt.optim.Adam, { env.a:clone() }, { lr = true }))
+    assert.match("^Adam: lr must be a tensor or a number, got true",
+      message(pt.optim.Adam, { env.a:clone() }, { lr = true }))
   end)
 
   it("lr may be a tensor; Adam's weight decay may be apart from its gradient, as AdamW's is", function()
