@@ -97,6 +97,21 @@ static int grad(lua_State *L) {
   return ok ? 1 : pl_raise_walk(L);
 }
 
+/* core.leads_beyond(outputs, inputs) -> whether the graph of an output goes back to a leaf that is none of the inputs */
+static int leads_beyond(lua_State *L) {
+  lua_settop(L, 2);
+  int ny = list_length(L, 1, "grad", "outputs"), nx = list_length(L, 2, "grad", "inputs");
+  pt_tensor **y = read_tensors(L, 1, "grad", "an output", ny, false);
+  pt_tensor **x = read_tensors(L, 2, "grad", "an input", nx, false);
+  bool beyond = false;
+  pt_scope scope = pt_scope_begin();
+  bool ok = pti_leads_beyond(y, ny, x, nx, &beyond);
+  pt_scope_end(scope);
+  if (!ok) return pl_raise(L);
+  lua_pushboolean(L, beyond);
+  return 1;
+}
+
 /* x:requires_grad_(requires_grad = true) -> x */
 static int x_requires_grad(lua_State *L) {
   pt_tensor *x = pl_check_tensor(L, 1, "requires_grad_", "x");
@@ -176,6 +191,7 @@ static int set_generator(lua_State *L) {
 void pl_open_grad(lua_State *L) {
   static const luaL_Reg functions[] = {{"backward", backward},
                                        {"grad", grad},
+                                       {"leads_beyond", leads_beyond},
                                        {"first_nan", first_nan},
                                        {"autocast_policy", autocast_policy},
                                        {"generator", generator},

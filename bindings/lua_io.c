@@ -275,6 +275,22 @@ static int list_folder(lua_State *L) {
   return 2;
 }
 
+/* core.make_folder(op, path): the folder and those above it, as far as they are missing */
+static int make_folder(lua_State *L) {
+  const char *op = luaL_checkstring(L, 1), *path = check_text(L, 2, op, "the path");
+  if (pti_this.files) pl_error(L, PT_EIO, "%s: %s: the host makes no folders", op, path);
+  size_t n = strlen(path);
+  char *part = lua_newuserdatauv(L, n + 1, 0);
+  for (size_t i = 1; i <= n; i++) {
+    if (path[i] != '/' && path[i] != 0) continue;
+    memcpy(part, path, i);
+    part[i] = 0;
+    if (mkdir(part, 0777) != 0 && errno != EEXIST)
+      pl_error(L, PT_EIO, "%s: %s: %s", op, part, strerror(errno));
+  }
+  return 0;
+}
+
 void pl_open_io(lua_State *L) {
   static const luaL_Reg functions[] = {{"save", save},
                                        {"load", load},
@@ -285,6 +301,7 @@ void pl_open_io(lua_State *L) {
                                        {"write_text", write_text},
                                        {"append_text", append_text},
                                        {"list_folder", list_folder},
+                                       {"make_folder", make_folder},
                                        {"write_file", write_file},
                                        {"decode_image", decode_image},
                                        {"encode_png", encode_png},

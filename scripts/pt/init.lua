@@ -108,8 +108,8 @@ local parts = {
   nn = "pt.nn", optim = "pt.optim", data = "pt.data", autograd = "pt.autograd", amp = "pt.amp", pool = "pt.pool",
   history = "pt.history", trainer = "pt.trainer", summary = "pt.summary",
   repl = "pt.repl", channel = "pt.channel", progress = "pt.progress", cuda = "pt.cuda", linalg = "pt.linalg",
-  fft = "pt.fft", distributed = "pt.distributed", plot = "pt.plot", show = "pt.show",
-  onnx = "pt.onnx",
+  fft = "pt.fft", func = "pt.func", testing = "pt.testing", utils = "pt.utils",
+  distributed = "pt.distributed", plot = "pt.plot", show = "pt.show", onnx = "pt.onnx",
 }
 
 -- Functions that are a field of one of these.

@@ -373,13 +373,20 @@ function Figure:svg(path, options)
   core.write_text("plot", path, tostring(c))
 end
 
+local function raster(self, options)
+  local c = require "pt.plot.raster"(options and options.width or 640, options and options.height or 400)
+  render(self, c)
+  return c
+end
+
+--- The figure as an image, uint8 (3, height, width).
+---@param options? {width: integer?, height: integer?} in pixels (640 x 400)
+---@return pt.Tensor
+function Figure:image(options) return raster(self, options):image() end
+
 --- Writes the figure as a PNG, where this build has libpng.
 ---@param path string
 ---@param options? {width: integer?, height: integer?} in pixels (640 x 400)
-function Figure:png(path, options)
-  local c = require "pt.plot.raster"(options and options.width or 640, options and options.height or 400)
-  render(self, c)
-  c:write(path)
-end
+function Figure:png(path, options) raster(self, options):write(path) end
 
 return Figure

@@ -8,6 +8,7 @@ local pt = require "pt"
 local core = require "pt.core"
 local fail = require "pt.fail"
 local grammar = require "pt.grammar"
+local tree = require "pt.tree"
 
 local ops = {} -- by name: what core.ops tells
 for _, op in ipairs(core.ops()) do ops[op.name] = op end
@@ -18,6 +19,7 @@ for _, op in ipairs(core.ops()) do ops[op.name] = op end
 -- and ops on Samples of the highest level treat the others as plain tensors.
 local Sample = { __name = "Sample" }
 local depth, level = 0, 0 -- of vmaps that run; that of the op that is being done
+local batch_sizes = {} -- of the vmaps that run
 
 local function any_sample(x) return type(x) == "table" and getmetatable(x) == Sample end
 local function is_sample(x) return any_sample(x) and x.level == level end
@@ -299,6 +301,11 @@ function rules.gather(op, args)
   return true, wrap(batched(x, size):gather(shifted("gather", d, dims_of(x)), batched(index, size)))
 end
 
+require "pt.autograd.vmap_layers"(rules, {
+  is_sample = is_sample, dims_of = dims_of, padded = padded, batched = batched, wrap = wrap, wrapped = wrapped,
+  arrange = arrange, shifted = shifted, size_of_batch = size_of_batch,
+})
+
 -- ---- what has no rule ----
 
 local function sample_of(x, i)
@@ -378,22 +385,32 @@ end
 
 -- ---- the function ----
 
-local function dim_for(dims, i) return type(dims) == "table" and dims[i] or type(dims) ~= "table" and dims end
+local function dim_for(dims, i)
+  if type(dims) ~= "table" then return dims end
+  return dims[i]
+end
 
--- The arguments of fn as Samples, and the size of the batch.
+-- The arguments of fn as Samples, and the size of the batch. Tables of tensors are mapped tensor by tensor, by one dim
+-- for all or a table of dims by the same keys.
 local function samples(in_dims, args, at)
   local size
-  for i = 1, args.n do
-    local d = dim_for(in_dims, i)
-    if d and core.is_tensor(args[i]) then
-      if args[i].ndim == 0 then fail("vmap: argument %d has no dims; give in_dims with false for it", i) end
-      local value = args[i]:movedim(d, 1)
+  local function sample(i, x, d)
+    if not d then return x end
+    if core.is_tensor(x) then
+      if x.ndim == 0 then fail("vmap: argument %d has no dims; give in_dims with false for it", i) end
+      local value = x:movedim(d, 1)
       if size and value:size(1) ~= size then
         fail("vmap: argument %d has a batch of %d, those before it %d", i, value:size(1), size)
       end
-      size, args[i] = value:size(1), wrap(value, at)
+      size = value:size(1)
+      return wrap(value, at)
     end
+    if not tree.is_tree(x) then return x end
+    local out = {}
+    for key, v in pairs(x) do out[key] = sample(i, v, dim_for(d, key)) end
+    return out
   end
+  for i = 1, args.n do args[i] = sample(i, args[i], dim_for(in_dims, i)) end
   if size == nil then fail "vmap: no argument is a tensor with a batch dim" end
   if size == 0 then fail "vmap: the batch is empty" end
   return size
@@ -405,30 +422,103 @@ local function call(fn, in_dims, out_dims, ...)
   depth = depth + 1
   local args, at = table.pack(...), depth
   local size = samples(in_dims, args, at)
+  batch_sizes[at] = size
   local results = table.pack(fn(table.unpack(args, 1, args.n)))
   level = at
   for i = 1, results.n do
     local y, d = results[i], dim_for(out_dims, i)
-    if not core.is_tensor(y) then fail("vmap: result %d must be a tensor, got a %s", i, type(y)) end
-    results[i] = batched(y, size):movedim(1, d or 1)
+    if not core.is_tensor(y) and not tree.is_tree(y) then
+      fail("vmap: result %d must be a tensor or a table of them, got a %s", i, type(y))
+    end
+    results[i] = tree.replace(y, function(x) return batched(x, size):movedim(1, d or 1) end)
   end
   return table.unpack(results, 1, results.n)
 end
 
+-- Arguments whose batch is cut into pieces, and the results of the pieces joined.
+local function in_pieces(fn, in_dims, out_dims, most, ...)
+  local args, size = table.pack(...), nil
+  local function cut(x, d, from, n)
+    if not d then return x end
+    if core.is_tensor(x) then
+      size = size or x:size(d)
+      return n and x:narrow(d, from, n) or x
+    end
+    if not tree.is_tree(x) then return x end
+    local out = {}
+    for key, v in pairs(x) do out[key] = cut(v, dim_for(d, key), from, n) end
+    return out
+  end
+  for i = 1, args.n do cut(args[i], dim_for(in_dims, i)) end
+  if not size or size <= most then return call(fn, in_dims, out_dims, ...) end
+  local results = {}
+  for from = 1, size, most do
+    local given = {}
+    for i = 1, args.n do given[i] = cut(args[i], dim_for(in_dims, i), from, math.min(most, size - from + 1)) end
+    results[#results + 1] = table.pack(call(fn, in_dims, out_dims, table.unpack(given, 1, args.n)))
+  end
+  local whole = { n = results[1].n }
+  for i = 1, whole.n do
+    local lists = {}
+    for k, piece in ipairs(results) do lists[k] = tree.gather(piece[i], {}) end
+    local at = 0
+    whole[i] = tree.replace(results[1][i], function()
+      at = at + 1
+      local list = {}
+      for k, leaves in ipairs(lists) do list[k] = leaves[at] end
+      return pt.cat(list, dim_for(out_dims, i) or 1)
+    end)
+  end
+  return table.unpack(whole, 1, whole.n)
+end
+
 --- A function that maps fn over dim in_dims (a number, or a list with one for each argument, false where an argument is
---- the same for all) and stacks its results along out_dims. As torch.vmap.
+--- the same for all) and stacks its results along out_dims; arguments and results may be tables of tensors. chunk_size:
+--- the batch is cut into pieces of at most so many. As torch.vmap.
 ---@param fn function
----@param options? { in_dims: any, out_dims: any }
+---@param options? { in_dims: any, out_dims: any, chunk_size: integer }
 ---@return function
 local function vmap(fn, options)
+  if type(fn) ~= "function" and not (type(fn) == "table" and (getmetatable(fn) or {}).__call) then
+    fail("vmap: fn must be a function, got a %s", type(fn))
+  end
   options = options or {}
   for key in pairs(options) do
-    if key ~= "in_dims" and key ~= "out_dims" then
-      fail("vmap: unknown option '%s'; it takes in_dims and out_dims", key)
+    if key ~= "in_dims" and key ~= "out_dims" and key ~= "chunk_size" then
+      fail("vmap: unknown option '%s'; it takes in_dims, out_dims and chunk_size", key)
     end
   end
-  local in_dims, out_dims = options.in_dims or 1, options.out_dims or 1
-  return function(...) return call(fn, in_dims, out_dims, ...) end
+  local in_dims, out_dims, most = options.in_dims or 1, options.out_dims or 1, options.chunk_size
+  if most == nil then return function(...) return call(fn, in_dims, out_dims, ...) end end
+  if math.type(most) ~= "integer" or most < 1 then
+    fail("vmap: chunk_size must be 1 or more, got %s", tostring(most))
+  end
+  return function(...) return in_pieces(fn, in_dims, out_dims, most, ...) end
+end
+
+-- ---- for derivatives within vmap (pt.func) ----
+
+-- The tensor behind a Sample: its first dims are the batches of all vmaps that run, the outermost first. What is the
+-- same for all samples of a vmap is repeated.
+local function base_of(x)
+  for k = depth, 1, -1 do
+    if any_sample(x) and x.level == k then
+      x = x.value
+    else
+      local was = level
+      level = k - 1
+      local shape = { batch_sizes[k], table.unpack(x.shape) }
+      x = x:unsqueeze(1):expand(shape)
+      level = was
+    end
+  end
+  return x
+end
+
+-- A Sample in front of such a tensor.
+local function over_base(x)
+  for k = 1, depth do x = wrap(x, k) end
+  return x
 end
 
 -- ---- gradients within vmap ----
@@ -464,4 +554,4 @@ local function grad(outputs, inputs, grad_outputs, retain_graph, create_graph)
   return core.is_tensor(inputs) and list[1] or list
 end
 
-return { vmap = vmap, grad = grad }
+return { vmap = vmap, grad = grad, base_of = base_of, over_base = over_base }

@@ -80,12 +80,15 @@ function Raster:text(x, y, text, colour)
   end
 end
 
+--- The pixels as uint8 (3, height, width).
+---@return pt.Tensor
+function Raster:image()
+  local bytes = require "pt.data".bytes(table.concat(self.pixels)):reshape(self.height, self.width, 3)
+  return bytes:permute(3, 1, 2)
+end
+
 --- Writes a PNG, where this build has libpng.
 ---@param path string
-function Raster:write(path)
-  local data = require "pt.data"
-  local bytes = data.bytes(table.concat(self.pixels)):reshape(self.height, self.width, 3)
-  data.write_png(bytes:permute(3, 1, 2), path)
-end
+function Raster:write(path) require "pt.data".write_png(self:image(), path) end
 
 return Raster

@@ -1,6 +1,5 @@
 -- Texts about pools, channels, devices, jobs of several processes, figures, files of runs: see reference.lua.
 return [==[
-
 = pool.Pool([workers], {initializer, memory_limit, private, seed})
 Worker threads with a Lua state each; pt.pool(4) makes one. Functions bring along the locals and
 globals that they use, tensors cross without a copy. `local pool <close> = pt.pool(4)` ends it with
@@ -638,4 +637,94 @@ Goes on where get_state was taken. Returns the generator.
 > g:set_state(state)
 > pt.randn(1, { generator = g }):equal(a)
 true
+
+= Figure:image([options])
+The figure as an image, uint8 (3, height, width).
+> pt.plot({ { 1, 4, 9 } }):image().shape
+[3, 400, 640]
+
+= utils.tensorboard.SummaryWriter
+Writes curves, images, histograms, texts and figures into a folder of event files that TensorBoard shows. Each record is
+in the file when the call that made it returns.
+from: torch.utils.tensorboard.SummaryWriter
+> local dir = os.tmpname(); os.remove(dir)
+> local writer <close> = pt.utils.tensorboard.SummaryWriter(dir)
+> writer:get_logdir() == dir, os.execute("rm -r " .. dir)
+true  true  exit  0
+
+= SummaryWriter:add_scalar(tag, scalar_value, [global_step])
+A point of a curve; a / in the name groups curves.
+> local dir = os.tmpname(); os.remove(dir)
+> local writer = pt.utils.tensorboard.SummaryWriter(dir)
+> writer:add_scalar("loss/train", 0.5, 1)
+> os.execute("rm -r " .. dir)
+true  exit  0
+
+= SummaryWriter:add_scalars(main_tag, tag_scalar_dict, [global_step])
+Points of several curves in one diagram.
+> local dir = os.tmpname(); os.remove(dir)
+> local writer = pt.utils.tensorboard.SummaryWriter(dir)
+> writer:add_scalars("loss", { train = 0.5, test = 0.6 }, 1)
+> os.execute("rm -r " .. dir)
+true  exit  0
+
+= SummaryWriter:add_histogram(tag, values, [global_step], bins = "tensorflow")
+How the values of a tensor are spread. bins: tensorflow, a number of equal ones, or a list of edges.
+> local dir = os.tmpname(); os.remove(dir)
+> local writer = pt.utils.tensorboard.SummaryWriter(dir)
+> writer:add_histogram("weights", nn.Linear(3, 4).weight, 1)
+> os.execute("rm -r " .. dir)
+true  exit  0
+
+= SummaryWriter:add_image(tag, img_tensor, [global_step], {dataformats = "CHW"})
+An image: numbers from 0 to 1, or bytes.
+> local dir = os.tmpname(); os.remove(dir)
+> local writer = pt.utils.tensorboard.SummaryWriter(dir)
+> pcall(writer.add_image, writer, "noise", pt.rand(3, 8, 8), 1)
+> os.execute("rm -r " .. dir)
+true  exit  0
+
+= SummaryWriter:add_images(tag, img_tensor, [global_step], {dataformats = "NCHW"})
+Images in rows of 8.
+> local dir = os.tmpname(); os.remove(dir)
+> local writer = pt.utils.tensorboard.SummaryWriter(dir)
+> pcall(writer.add_images, writer, "noise", pt.rand(4, 3, 8, 8), 1)
+> os.execute("rm -r " .. dir)
+true  exit  0
+
+= SummaryWriter:add_figure(tag, figure, [global_step])
+A figure of pt.plot, or a list of them, as an image.
+> local dir = os.tmpname(); os.remove(dir)
+> local writer = pt.utils.tensorboard.SummaryWriter(dir)
+> pcall(writer.add_figure, writer, "curve", pt.plot { { 1, 4, 9 } }, 1)
+> os.execute("rm -r " .. dir)
+true  exit  0
+
+= SummaryWriter:add_text(tag, text_string, [global_step])
+A text, which TensorBoard shows as Markdown.
+> local dir = os.tmpname(); os.remove(dir)
+> local writer = pt.utils.tensorboard.SummaryWriter(dir)
+> writer:add_text("note", "the **second** try", 1)
+> os.execute("rm -r " .. dir)
+true  exit  0
+
+= SummaryWriter:flush()
+Nothing: every record is in the file when the call that made it returns.
+> local dir = os.tmpname(); os.remove(dir)
+> pt.utils.tensorboard.SummaryWriter(dir):flush():close()
+> os.execute("rm -r " .. dir)
+true  exit  0
+
+= SummaryWriter:get_logdir()
+The folder.
+> local dir = os.tmpname(); os.remove(dir)
+> pt.utils.tensorboard.SummaryWriter(dir):get_logdir() == dir, os.execute("rm -r " .. dir)
+true  true  exit  0
+
+= SummaryWriter:close()
+Nothing can be added after.
+> local dir = os.tmpname(); os.remove(dir)
+> pt.utils.tensorboard.SummaryWriter(dir):close()
+> os.execute("rm -r " .. dir)
+true  exit  0
 ]==]

@@ -796,4 +796,89 @@ from: torch.optim.Adafactor; Shazeer, Stern 2018
 > w:detach()
 tensor([[0.9000, 0.9000],
         [0.9000, 0.9000]])
+
+= func.grad(fn, argnums = 1, has_aux = false)
+A function that gives the gradient of fn, which returns one number, for an argument (or a list of them); with has_aux
+what fn returns behind the number comes behind the gradient.
+> pt.func.grad(function(x) return (x ^ 3):sum() end)(pt.tensor { 1.0, 2 })
+tensor([ 3., 12.])
+
+= func.grad_and_value(fn, argnums = 1, has_aux = false)
+grad, whose function gives the value of fn behind the gradient.
+> pt.func.grad_and_value(function(x) return (x ^ 3):sum() end)(pt.tensor { 1.0, 2 })
+tensor([ 3., 12.])  tensor(9.)
+
+= func.vmap(fn, {in_dims = 1, out_dims = 1, chunk_size})
+A function of one sample applied to a batch at once: results are stacked. Arguments may be tables of tensors.
+> pt.func.vmap(function(p) return p.x * p.y end)({ x = pt.ones(3), y = pt.tensor { 1.0, 2, 3 } })
+tensor([1., 2., 3.])
+
+= func.vjp(fn, ...)
+What fn gives for the primals, and a function that gives the product of a cotangent with its Jacobian.
+> local y, product = pt.func.vjp(function(x) return x ^ 2 end, pt.tensor { 1.0, 2 })
+> product(pt.ones(2))
+tensor([2., 4.])
+
+= func.jvp(fn, primals, tangents, {strict = false, has_aux = false})
+What fn gives for the primals (a tensor or a list of arguments), and the product of its Jacobian with the tangents.
+> pt.func.jvp(function(x) return x ^ 2 end, pt.tensor { 1.0, 2 }, pt.ones(2))
+tensor([1., 4.])  tensor([2., 4.])
+
+= func.linearize(fn, ...)
+What fn gives for the primals, and a function that gives the product of its Jacobian there with tangents.
+> local y, product = pt.func.linearize(function(x) return x ^ 2 end, pt.tensor { 1.0, 2 })
+> product(pt.tensor { 1.0, 0 })
+tensor([2., 0.])
+
+= func.jacrev(fn, argnums = 1, {has_aux = false})
+A function that gives the Jacobian of fn, by one walk back for each element of the result.
+> pt.func.jacrev(function(x) return x ^ 2 end)(pt.tensor { 1.0, 2 })
+tensor([[2., 0.],
+        [0., 4.]])
+
+= func.jacfwd(fn, argnums = 1, {has_aux = false})
+A function that gives the Jacobian of fn, by one walk for each element of the argument.
+> pt.func.jacfwd(function(x) return x ^ 2 end)(pt.tensor { 1.0, 2 })
+tensor([[2., 0.],
+        [0., 4.]])
+
+= func.hessian(fn, argnums = 1)
+A function that gives the second derivatives of fn, which returns one number.
+> pt.func.hessian(function(x) return (x ^ 3):sum() end)(pt.tensor { 1.0, 2 })
+tensor([[ 6.,  0.],
+        [ 0., 12.]])
+
+= func.functional_call(module, tensors, args, {tie_weights = true, strict = false})
+A module called with other parameters and buffers, by name, in the place of its own.
+> local net = nn.Linear(2, 1)
+> pt.func.functional_call(net, { weight = pt.ones(1, 2), bias = pt.zeros(1) }, pt.tensor { { 3.0, 4 } })
+tensor([[7.]])
+
+= func.stack_module_state(models)
+Parameters and buffers of modules of one kind, stacked by name, for vmap.
+> local parameters = pt.func.stack_module_state { nn.Linear(2, 1), nn.Linear(2, 1) }
+> parameters.weight.shape
+[2, 1, 2]
+
+= testing.assert_close(actual, expected, {rtol, atol, equal_nan = false, check_device = true, check_dtype = true, msg})
+Raises, and says what differs, unless actual is close to expected: tensors, numbers, tables of them. Tolerances come from
+the dtype: 1.3e-6 and 1e-5 for float32, 1e-7 for float64, 0 for integers.
+> pt.testing.assert_close(pt.tensor { 1.0 }, pt.tensor { 1.000001 })
+
+= testing.make_tensor(shape, dtype, {device, low, high, requires_grad, noncontiguous, exclude_zero})
+A tensor of random numbers, by default from -9 to 9.
+> pt.testing.make_tensor({ 2, 3 }, pt.int64).shape
+[2, 3]
+
+= utils.checkpoint.checkpoint(fn, ...)
+pt.autograd.checkpoint: what the gradients of fn need is not kept, but computed again.
+from: torch.utils.checkpoint.checkpoint
+> pt.utils.checkpoint.checkpoint(function(x) return x:exp() end, pt.zeros(1))
+tensor([1.])
+
+= utils.checkpoint.checkpoint_sequential(functions, segments, x)
+pt.autograd.checkpoint_sequential: layers in pieces that are checkpoints.
+from: torch.utils.checkpoint.checkpoint_sequential
+> pt.utils.checkpoint.checkpoint_sequential(nn.Sequential(nn.ReLU(), nn.ReLU()), 2, pt.ones(1))
+tensor([1.])
 ]==]

@@ -1,5 +1,6 @@
 --- What several files of nn.functional share: lists of numbers by dim, checks of shapes, reductions of losses.
 
+local core = require "pt.core"
 local fail = require "pt.fail"
 local describe = require "pt.signature".describe
 
@@ -73,6 +74,14 @@ function common.floating(op, name, x)
   end
 end
 
+--- The values of x for checks: within vmap those of all samples; nil of what stands for a tensor that is not there.
+---@param x pt.Tensor
+---@return pt.Tensor?
+function common.values(x)
+  while type(x) == "table" do x = rawget(x, "value") end
+  return core.is_tensor(x) and x:detach() or nil
+end
+
 --- Refuses what is not an id of one of n entries.
 ---@param op string
 ---@param name string
@@ -82,8 +91,9 @@ function common.check_ids(op, name, ids, n)
   if ids:is_floating_point() or tostring(ids.dtype) == "bool" then
     fail("%s: %s is %s, but ids are int64: x:long() makes them", op, name, tostring(ids.dtype))
   end
-  if ids:numel() == 0 or type(ids) == "table" then return end -- what stands for a tensor has no values to look at
-  local low, high = ids:amin():item(), ids:amax():item()
+  local values = common.values(ids)
+  if ids:numel() == 0 or values == nil then return end
+  local low, high = values:amin():item(), values:amax():item()
   if low < 1 or high > n then
     fail("%s: id %d of %s is not from 1 to %d%s", op, low < 1 and low or high, name, n,
       low == 0 and "; positions count from 1; pt.range(1, n) makes them" or "")

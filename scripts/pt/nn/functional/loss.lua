@@ -73,7 +73,10 @@ define.float32("gaussian_nll_loss", "x:T target:T var:N full:b=false eps:n=1e-06
       for d = 1, var.ndim do rows = rows and var:size(d) == x:size(d) end
       if rows then var = var:unsqueeze(-1) end
     end
-    if var:numel() > 0 and var:amin():item() < 0 then fail("gaussian_nll_loss: var has negative entries") end
+    local variances = common.values(var)
+    if var:numel() > 0 and variances and variances:amin():item() < 0 then
+      fail("gaussian_nll_loss: var has negative entries")
+    end
     -- The clamp takes no part in gradients, as in PyTorch.
     var = var + (var:clamp_min(eps) - var):detach()
     local loss = (var:log() + (x - target):square() / var) * 0.5
@@ -88,7 +91,8 @@ define.refused("binary_cross_entropy", "x:T target:T weight:T? reduction:s=mean"
   function(x, target, weight, reduction)
     same_shape("binary_cross_entropy", "x", x, "target", target)
     floating("binary_cross_entropy", "x", x)
-    if x:numel() > 0 and not (x:amin():item() >= 0 and x:amax():item() <= 1) then
+    local values = common.values(x)
+    if x:numel() > 0 and values and not (values:amin():item() >= 0 and values:amax():item() <= 1) then
       fail("binary_cross_entropy: x has entries outside of 0 to 1; for logits there is "
         .. "binary_cross_entropy_with_logits")
     end
