@@ -25,7 +25,8 @@ local function fields(text)
   end
   while at <= #text do
     local tag = varint()
-    local kind, value = tag & 7, ""
+    local kind = tag & 7
+    local value
     if kind == 0 then value = varint()
     elseif kind == 1 then value, at = string.unpack("<d", text, at)
     elseif kind == 5 then value, at = string.unpack("<f", text, at)
