@@ -595,32 +595,6 @@ static void unmark(walk *w) {
   list_free(&w->former, sizeof(former));
 }
 
-static bool see(walk *w, pt_node *node) {
-  if (node == NULL || node->seen) return true;
-  node->seen = remember(w, node);
-  return node->seen;
-}
-
-bool pti_leads_beyond(pt_tensor *const *y, int ny, pt_tensor *const *x, int nx, bool *beyond) {
-  walk w = {0}; /* `former` holds every node that was seen */
-  bool ok = true;
-  *beyond = false;
-  for (int i = 0; ok && i < ny; i++) {
-    pt_node *node = pti_node_of(y[i], &ok);
-    ok = ok && see(&w, node);
-  }
-  for (size_t at = 0; ok && !*beyond && at < w.former.n; at++) {
-    const pt_node *node = ((former *)(void *)w.former.v)[at].node;
-    bool given = node->op != NULL;
-    for (int i = 0; i < nx && !given; i++) given = x[i]->node == node;
-    *beyond = !given;
-    for (int i = 0; ok && i < node->nin; i++) ok = see(&w, node->in[i].node);
-  }
-  for (size_t i = 0; i < w.former.n; i++) ((former *)(void *)w.former.v)[i].node->seen = false;
-  list_free(&w.former, sizeof(former));
-  return ok;
-}
-
 /* ---- roots ---- */
 
 /* The gradient that a walk starts with: as given, else one for a single element. */

@@ -363,3 +363,46 @@ const char *pti_made_by(pt_tensor *x) {
   pt_node *n = x->requires_grad && x->node == NULL ? NULL : pti_node_of(x, &ok);
   return n && n->op ? n->name : NULL;
 }
+
+/* ---- where a graph leads ---- */
+
+typedef struct seen {
+  pt_node **v;
+  size_t n, cap;
+} seen;
+
+static bool see(seen *s, pt_node *node) {
+  if (node == NULL || node->seen) return true;
+  if (s->n == s->cap) {
+    size_t cap = s->cap ? 2 * s->cap : 64;
+    pt_node **v = pti_alloc(cap * sizeof *v);
+    if (v == NULL) return false;
+    if (s->n) memcpy(v, s->v, s->n * sizeof *v);
+    pti_free(s->v, s->cap * sizeof *v);
+    s->v = v;
+    s->cap = cap;
+  }
+  s->v[s->n++] = node;
+  node->seen = true;
+  return true;
+}
+
+bool pti_leads_beyond(pt_tensor *const *y, int ny, pt_tensor *const *x, int nx, bool *beyond) {
+  seen s = {0};
+  bool ok = true;
+  *beyond = false;
+  for (int i = 0; ok && i < ny; i++) {
+    pt_node *node = pti_node_of(y[i], &ok);
+    ok = ok && see(&s, node);
+  }
+  for (size_t at = 0; ok && !*beyond && at < s.n; at++) {
+    const pt_node *node = s.v[at];
+    bool given = node->op != NULL;
+    for (int i = 0; i < nx && !given; i++) given = x[i]->node == node;
+    *beyond = !given;
+    for (int i = 0; ok && i < node->nin; i++) ok = see(&s, node->in[i].node);
+  }
+  for (size_t i = 0; i < s.n; i++) s.v[i]->seen = false;
+  pti_free(s.v, s.cap * sizeof *s.v);
+  return ok;
+}

@@ -92,7 +92,7 @@ bool pti_overlaps_itself(const pt_tensor *x);
    first). */
 bool pti_may_alias(const pt_tensor *x, const pt_tensor *y);
 
-/* backward.c: whether the graph of one of y goes back to a leaf other than x. */
+/* node.c: whether the graph of one of y goes back to a leaf other than x. */
 bool pti_leads_beyond(pt_tensor *const *y, int ny, pt_tensor *const *x, int nx, bool *beyond);
 
 /* "[2, 3]" in a rotating buffer of the thread, for messages. */

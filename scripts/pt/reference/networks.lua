@@ -649,4 +649,101 @@ from: torch.nn.utils.fusion.fuse_linear_bn_eval
 A module of a class without initial values, for weights that are loaded into it.
 > nn.utils.skip_init(nn.Linear, 3, 2).weight.shape
 [2, 3]
+
+= nn.utils.parametrize.register_parametrization(module, tensor_name, parametrization, {unsafe = false})
+A field of a module is computed by another module, from a parameter, whenever it is read: module.parametrizations[name]
+holds it. right_inverse of the parametrization, if it has one, makes the parameter of a value.
+> local Positive = nn.class "Positive"
+> function Positive:forward(x) return x:exp() end
+> local layer = nn.utils.parametrize.register_parametrization(nn.Linear(2, 1), "weight", Positive())
+> layer.weight:gt(0):all():item()
+true
+
+= nn.utils.parametrize.remove_parametrizations(module, tensor_name, leave_parametrized = true)
+The field becomes a parameter with the value that it has, or what it was computed from.
+> local layer = nn.utils.parametrizations.weight_norm(nn.Linear(2, 1))
+> nn.utils.parametrize.remove_parametrizations(layer, "weight")
+Linear(in_features=2, out_features=1, bias=true)
+
+= nn.utils.parametrize.is_parametrized(module, [tensor_name])
+Whether a field (any, without a name) is computed so.
+> nn.utils.parametrize.is_parametrized(nn.Linear(2, 1))
+false
+
+= nn.utils.parametrize.cached([fn])
+Within fn, or until the value is closed, a field is computed once, however often it is read.
+> local layer = nn.utils.parametrizations.weight_norm(nn.Linear(2, 1))
+> nn.utils.parametrize.cached(function() return layer.weight == layer.weight end)
+true
+
+= nn.utils.parametrizations.weight_norm(module, name = "weight", dim = 1)
+A weight as its size times its direction: one size for each entry of dim, or (dim = false) one for the whole.
+from: torch.nn.utils.parametrizations.weight_norm; Salimans, Kingma 2016
+> local layer = nn.utils.parametrizations.weight_norm(nn.Linear(3, 2))
+> layer.parametrizations.weight.original0.shape
+[2, 1]
+
+= nn.utils.parametrizations.spectral_norm(module, name = "weight", n_power_iterations = 1, eps = 1e-12, [dim])
+A weight divided by its largest singular value, which power iteration follows while training.
+from: torch.nn.utils.parametrizations.spectral_norm; Miyato et al. 2018
+> local layer = nn.utils.parametrizations.spectral_norm(nn.Linear(3, 2), { n_power_iterations = 50 })
+> math.abs(pt.linalg.svdvals(layer.weight:detach())[1]:item() - 1) < 1e-3
+true
+
+= nn.utils.parametrizations.orthogonal(module, name = "weight", [orthogonal_map], use_trivialization = true)
+A weight with orthonormal columns, or rows; orthogonal_map: matrix_exp, cayley or householder.
+> local w = nn.utils.parametrizations.orthogonal(nn.Linear(3, 2)).weight
+> pt.allclose(w:mm(w:t()), pt.eye(2), { atol = 1e-5 })
+true
+
+= nn.utils.prune.identity(module, name)
+A mask of ones: nothing is pruned yet.
+> nn.utils.prune.identity(nn.Linear(2, 1), "weight").weight_mask
+tensor([[1., 1.]])
+
+= nn.utils.prune.l1_unstructured(module, name, amount, [importance_scores])
+The amount of entries nearest to zero is held at zero by a mask; amount: a count, or (a float) a share.
+> local layer = nn.utils.prune.l1_unstructured(nn.Linear(4, 2), "weight", 0.5)
+> layer.weight:eq(0):sum()
+tensor(4)
+
+= nn.utils.prune.random_unstructured(module, name, amount)
+Entries drawn at random are held at zero by a mask.
+> nn.utils.prune.random_unstructured(nn.Linear(4, 2), "weight", 3).weight:eq(0):sum()
+tensor(3)
+
+= nn.utils.prune.ln_structured(module, name, amount, n, dim, [importance_scores])
+The entries of dim (channels) of the smallest n-norms are held at zero by a mask.
+> nn.utils.prune.ln_structured(nn.Linear(4, 2), "weight", 1, 2, 1).weight:eq(0):sum()
+tensor(4)
+
+= nn.utils.prune.random_structured(module, name, amount, dim)
+Entries of dim (channels) drawn at random are held at zero by a mask.
+> nn.utils.prune.random_structured(nn.Linear(4, 2), "weight", 1, 2).weight:eq(0):sum()
+tensor(2)
+
+= nn.utils.prune.custom_from_mask(module, name, mask)
+What is zero in a mask is held at zero.
+> nn.utils.prune.custom_from_mask(nn.Linear(2, 1), "weight", pt.tensor { { 1, 0 } }).weight_mask
+tensor([[1., 0.]])
+
+= nn.utils.prune.global_unstructured(parameters, pruning_method, amount, [importance_scores])
+Of several parameters together, a list of {module, name}: pruning_method is prune.L1Unstructured or
+prune.RandomUnstructured.
+> local layer = nn.Linear(4, 2)
+> local prune = nn.utils.prune
+> prune.global_unstructured({ { layer, "weight" }, { layer, "bias" } }, prune.L1Unstructured, { amount = 5 })
+> layer.weight:eq(0):sum() + layer.bias:eq(0):sum()
+tensor(5)
+
+= nn.utils.prune.remove(module, name)
+The pruned field becomes a parameter again, with zeros for good.
+> local layer = nn.utils.prune.l1_unstructured(nn.Linear(4, 2), "weight", 3)
+> nn.utils.prune.remove(layer, "weight").weight:eq(0):sum()
+tensor(3)
+
+= nn.utils.prune.is_pruned(module)
+Whether a field of a module, or of one below it, is pruned.
+> nn.utils.prune.is_pruned(nn.Linear(2, 1))
+false
 ]==]

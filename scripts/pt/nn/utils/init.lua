@@ -3,6 +3,7 @@
 local pt = require "pt"
 local fail = require "pt.fail"
 local module = require "pt.nn.module"
+local remade = require "pt.nn.utils.remade"
 local signature = require "pt.signature"
 
 local utils = { rnn = require "pt.nn.utils.rnn" }
@@ -142,48 +143,6 @@ end
 
 -- ---- weights that are made anew ----
 
--- The parameter `name` of a module, for one that will be computed from others.
-local function take_parameter(owner, m, name)
-  if not module.is_module(m) then fail("%s: expected a module, got a %s", owner, type(m)) end
-  for key in pairs(rawget(m, "_remade") or {}) do
-    if key:match "%.(.*)$" == name then fail("%s: '%s' of %s is made so already", owner, name, m:describe()) end
-  end
-  local w = rawget(m, name)
-  if not (pt.is_tensor(w) and module.is_parameter(w)) then
-    fail("%s: %s has no parameter '%s'", owner, m:describe(), name)
-  end
-  m[name] = nil
-  return w
-end
-
--- Has make(m) write field `name` before each forward; kept so that it can be taken away.
-local function remake(m, name, kind, make)
-  local key = kind .. "." .. name
-  local hooks = rawget(m, "_remade") or {}
-  rawset(m, "_remade", hooks)
-  hooks[key] = function(self) self[name] = make(self) end
-  m:register_forward_pre_hook(hooks[key])
-  hooks[key](m)
-  return m
-end
-
--- Makes the computed field a parameter again.
-local function settle(m, name, kind, parts)
-  if not module.is_module(m) then fail("remove_%s: expected a module, got a %s", kind, type(m)) end
-  local hooks = rawget(m, "_remade")
-  local key = kind .. "." .. name
-  if not (hooks and hooks[key]) then fail("remove_%s: '%s' of %s is not made so", kind, name, m:describe()) end
-  for i, hook in ipairs(m._hooks.before) do
-    if hook == hooks[key] then table.remove(m._hooks.before, i) end
-  end
-  hooks[key] = nil
-  local value = m[name]
-  for _, part in ipairs(parts) do m[name .. part] = nil end
-  m[name] = nil
-  m[name] = module.Parameter(value:detach():clone())
-  return m
-end
-
 -- x as a matrix of dim `dim` against all others.
 local function as_matrix(x, dim)
   if dim ~= 1 then x = x:movedim(dim, 1) end
@@ -203,18 +162,18 @@ end
 --- Replaces a parameter by its size and its direction: `weight_g` and `weight_v`, from which it is made before each
 --- forward. dim false takes one size for the whole.
 define("weight_norm", "name:s=weight dim:a=1", function(m, name, dim)
-  local w = take_parameter("weight_norm", m, name)
+  local w = remade.take("weight_norm", m, name)
   if dim and dim < 0 then dim = dim + w.ndim + 1 end
   m[name .. "_g"] = module.Parameter(norm_but(w:detach(), dim))
   m[name .. "_v"] = module.Parameter(w:detach())
-  return remake(m, name, "weight_norm", function(self)
+  return remade.before_forward(m, name, "weight_norm", function(self)
     local v = self[name .. "_v"]
     return v * (self[name .. "_g"] / norm_but(v, dim))
   end)
 end)
 
 define("remove_weight_norm", "name:s=weight", function(m, name)
-  return settle(m, name, "weight_norm", { "_g", "_v" })
+  return remade.settle(m, name, "weight_norm", { "_g", "_v" })
 end)
 
 local function unit(x, eps) return x / math.max(x:square():sum():sqrt():item(), eps) end
@@ -222,13 +181,13 @@ local function unit(x, eps) return x / math.max(x:square():sum():sqrt():item(), 
 --- Divides a parameter by its largest singular value, which power iteration follows while training.
 define("spectral_norm", "name:s=weight n_power_iterations:i=1 eps:n=1e-12 dim:i?", function(m, name, times, eps, dim)
   if times < 1 then fail("spectral_norm: n_power_iterations must be 1 or more, got %d", times) end
-  local w = take_parameter("spectral_norm", m, name)
+  local w = remade.take("spectral_norm", m, name)
   dim = dim or (getmetatable(m).__name:find "^ConvTranspose" and 2 or 1)
   m[name .. "_orig"] = w
   local rows, columns = as_matrix(w:detach(), dim):size(1), as_matrix(w:detach(), dim):size(2)
   m:register_buffer(name .. "_u", unit(pt.randn(rows, { dtype = w.dtype }), eps))
   m:register_buffer(name .. "_v", unit(pt.randn(columns, { dtype = w.dtype }), eps))
-  return remake(m, name, "spectral_norm", function(self)
+  return remade.before_forward(m, name, "spectral_norm", function(self)
     local matrix = as_matrix(self[name .. "_orig"], dim)
     local u, v = self[name .. "_u"], self[name .. "_v"]
     if self.training then
@@ -244,7 +203,7 @@ define("spectral_norm", "name:s=weight n_power_iterations:i=1 eps:n=1e-12 dim:i?
 end)
 
 define("remove_spectral_norm", "name:s=weight", function(m, name)
-  return settle(m, name, "spectral_norm", { "_orig", "_u", "_v" })
+  return remade.settle(m, name, "spectral_norm", { "_orig", "_u", "_v" })
 end)
 
 -- ---- layers made of others ----
@@ -296,4 +255,7 @@ function utils.skip_init(kind, ...)
   return require "pt.nn.initial"._skip(kind, ...)
 end
 
-return utils
+return require "pt.lazy"(utils, {}, {
+  parametrize = "pt.nn.utils.parametrize", parametrizations = "pt.nn.utils.parametrizations",
+  prune = "pt.nn.utils.prune",
+}, nil, "pt.nn.utils")
