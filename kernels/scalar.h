@@ -35,11 +35,17 @@
 #define ABS(x) PT_WORD(abs)(x)
 #define ACOS(x) PT_WORD(acos)(x)
 #define ACOSH(x) PT_WORD(acosh)(x)
+#define AIRY_AI(x) PT_WORD(airy_ai)(x)
+#define AIRY_AI_SLOPE(x) PT_WORD(airy_ai_slope)(x)
 #define ASIN(x) PT_WORD(asin)(x)
 #define ASINH(x) PT_WORD(asinh)(x)
 #define ATAN(x) PT_WORD(atan)(x)
 #define ATAN2(a, b) PT_WORD(atan2)(a, b)
 #define ATANH(x) PT_WORD(atanh)(x)
+#define BESSEL_J0(x) PT_WORD(bessel_j0)(x)
+#define BESSEL_J1(x) PT_WORD(bessel_j1)(x)
+#define BESSEL_Y0(x) PT_WORD(bessel_y0)(x)
+#define BESSEL_Y1(x) PT_WORD(bessel_y1)(x)
 #define CEIL(x) PT_WORD(ceil)(x)
 #define COPYSIGN(a, b) PT_WORD(withsign)(a, b)
 #define COS(x) PT_WORD(cos)(x)
@@ -47,6 +53,7 @@
 #define DIGAMMA(x) PT_WORD(digamma)(x)
 #define ERF(x) PT_WORD(erf)(x)
 #define ERFC(x) PT_WORD(erfc)(x)
+#define ERFCX(x) PT_WORD(erfcx)(x) /* ERFC times exp(x^2) */
 #define ERFINV(x) PT_WORD(erfinv)(x)
 #define EXP(x) PT_WORD(exp)(x)
 #define EXPDOWN(x) PT_WORD(expdown)(x) /* for x <= 0 */
@@ -58,8 +65,18 @@
 #define FMOD(a, b) PT_WORD(fmod)(a, b)         /* remainder with the sign of a */
 #define GCD(a, b) PT_WORD(gcd)(a, b)
 #define HYPOT(a, b) PT_WORD(hypot)(a, b)
-#define I0(x) PT_WORD(i0)(x) /* modified Bessel functions */
+#define HURWITZ_ZETA(s, x) PT_WORD(hurwitz_zeta)(s, x)
+#define I0(x) PT_WORD(i0)(x) /* modified Bessel functions; E: times exp(-|x|) */
 #define I1(x) PT_WORD(i1)(x)
+#define I0E(x) PT_WORD(i0e)(x)
+#define I1E(x) PT_WORD(i1e)(x)
+#define IGAMMA(a, x) \
+  PT_WORD(igamma)(a, x) /* the regularized incomplete gamma function, and 1 less it */
+#define IGAMMAC(a, x) PT_WORD(igammac)(a, x)
+#define K0(x) PT_WORD(k0)(x) /* the second ones; E: times exp(x) */
+#define K1(x) PT_WORD(k1)(x)
+#define K0E(x) PT_WORD(k0e)(x)
+#define K1E(x) PT_WORD(k1e)(x)
 #define LCM(a, b) PT_WORD(lcm)(a, b)
 #define LGAMMA(x) PT_WORD(lgamma)(x)
 #define LOG(x) PT_WORD(log)(x)
@@ -84,6 +101,8 @@
 #define SIGNBIT(x) PT_WORD(signbit)(x)
 #define SIN(x) PT_WORD(sin)(x)
 #define SINH(x) PT_WORD(sinh)(x)
+#define SPHERICAL_J0(x) PT_WORD(spherical_j0)(x)
+#define SPHERICAL_J1(x) PT_WORD(spherical_j1)(x)
 #define SQRT(x) PT_WORD(sqrt)(x)
 #define SQUARE(x) PT_WORD(square)(x)
 #define TAN(x) PT_WORD(tan)(x)

@@ -169,6 +169,30 @@ for name, entry in pairs {
   end)
 end
 
+-- Hermitian signals: all dims but the last as complex ones, the last by halves.
+local function hermitian_many(op, x, s, dim, norm, inverse)
+  local at, n = several(op, x, s, dim)
+  if #at == 0 then fail("fft.%s: takes one dim at least", op) end
+  local last = at[#at]
+  if inverse then x = real_one(op, x, n[#at], last, norm, true):conj() end
+  for i = 1, #at - 1 do x = complex_one(op, to_complex(x), n[i], at[i], norm, inverse) end
+  if inverse then return x end
+  return halved_one(op, to_complex(x):conj(), n[#at], last, norm, false)
+end
+
+for name, help in pairs {
+  hfft = "the transform of half a signal, over several dims, whose spectrum is real",
+  ihfft = "the inverse of hfft over several dims",
+} do
+  local inverse = name == "ihfft"
+  add(name .. "n", "x:T s:I? dim:D? norm:s=backward", help .. " (all by default)", function(x, s, dim, norm)
+    return hermitian_many(name .. "n", x, s, dim, norm, inverse)
+  end)
+  add(name .. "2", "x:T s:I? dim:D? norm:s=backward", help .. " (the last two by default)", function(x, s, dim, norm)
+    return hermitian_many(name .. "2", x, s, dim or { -2, -1 }, norm, inverse)
+  end)
+end
+
 -- ---- frequencies ----
 
 local function frequencies(op, count, n, d, dtype, device, first)

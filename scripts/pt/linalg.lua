@@ -612,6 +612,69 @@ add("vander", "x:T N:i?", "powers 0 to N - 1 (by default as many as its entries)
     return x:unsqueeze(-1):pow(powers)
   end)
 
+-- ---- roots, polar factors, symmetric indefinite matrices: files of their own ----
+
+add("matrix_sqrth", "x:T", "the symmetric positive root of symmetric positive matrices; the lower triangle is read",
+  function(x)
+    need_matrix("matrix_sqrth", x, true)
+    return require "pt.linalg.roots".sqrth(x)
+  end)
+add("polar", "x:T", "U with orthonormal columns and H, symmetric and not negative, with U H = x (..., m, n), m >= n",
+  function(x)
+    need_matrix("polar", x)
+    if x:size(-2) < x:size(-1) then
+      fail("linalg.polar: x %s has more columns than rows", tostring(x.shape))
+    end
+    return require "pt.linalg.roots".polar(x)
+  end)
+
+-- Matrices without a gradient, as PyTorch's are here.
+local function without_gradient(op, ...)
+  for _, x in ipairs { ... } do
+    if needs_grad(x) then fail("linalg.%s: has no gradient; call it on x:detach()", op) end
+  end
+end
+
+local function ldl_factor(op, x, hermitian)
+  need_matrix(op, x, true)
+  without_gradient(op, x)
+  return require "pt.linalg.ldl".factor(x, hermitian)
+end
+
+add("ldl_factor", "x:T hermitian:b=false",
+  "L and D of symmetric matrices with P L D L' P' = x in one matrix, and the rows that were swapped (from 1; twice "
+    .. "negative: a block of D of two)",
+  function(x, hermitian)
+    local factors, pivots, info = ldl_factor("ldl_factor", x, hermitian)
+    if info:ne(0):any():item() then fail("linalg.ldl_factor: D is singular; info is %s", tostring(info)) end
+    return factors, pivots
+  end)
+add("ldl_factor_ex", "x:T hermitian:b=false check_errors:b=false",
+  "ldl_factor, and for each matrix 0 or the first place where D is zero",
+  function(x, hermitian, check)
+    local factors, pivots, info = ldl_factor("ldl_factor_ex", x, hermitian)
+    if check and info:ne(0):any():item() then
+      fail("linalg.ldl_factor_ex: D is singular; info is %s", tostring(info))
+    end
+    return factors, pivots, info
+  end)
+add("ldl_solve", "LD:T pivots:T B:T hermitian:b=false", "X with A X = B, from ldl_factor(A)",
+  function(factors, pivots, b, hermitian)
+    need_matrix("ldl_solve", factors, true)
+    need_matrix("ldl_solve", b)
+    without_gradient("ldl_solve", factors, b)
+    factors, b = together("ldl_solve", factors, b)
+    if factors:size(-1) ~= b:size(-2) then
+      fail("linalg.ldl_solve: LD %s and B %s: %d ~= %d", tostring(factors.shape), tostring(b.shape), factors:size(-1),
+        b:size(-2))
+    end
+    if pivots.dtype.is_floating_point or pivots:size(-1) ~= factors:size(-1) then
+      fail("linalg.ldl_solve: pivots %s (%s) must be integers, one for each row", tostring(pivots.shape),
+        tostring(pivots.dtype))
+    end
+    return require "pt.linalg.ldl".solve(factors, pivots:expand(leading(factors, 1)), b, hermitian)
+  end)
+
 for _, name in ipairs { "cross", "matmul", "diagonal" } do
   linalg[name] = Tensor[name]
   also("linalg", name, name, linalg[name])

@@ -66,12 +66,12 @@ end
 -- Ops that are parts of others: only the library calls them.
 local internal = {}
 for name in ([[
-  attention avg_pool avg_pool_grad batch_norm_train bce_each bce_logits_each clamp_between complex_mul convolution
-  convolution_weight ctc_forward fft_complex fft_from_real fft_to_real frexp_exponent frexp_mantissa gelu_erf gelu_tanh
-  huber_each kl_div_each smooth_l1_each
-  linalg_cholesky linalg_eig linalg_eigh linalg_lu linalg_pinv linalg_qr linalg_rows linalg_solve
-  linalg_solve_triangular linalg_svd max_dim max_pool min_dim nll_loss_forward prelu_each random rnn_layer row_norm
-  scope sequence to_device to_dtype
+  airy_ai_slope attention avg_pool avg_pool_grad batch_norm_train bce_each bce_logits_each clamp_between complex_mul
+  convolution convolution_weight ctc_forward fft_complex fft_from_real fft_to_real frexp_exponent frexp_mantissa
+  gelu_erf gelu_tanh huber_each hurwitz_zeta k0 k0e k1 k1e kl_div_each linalg_cholesky linalg_eig linalg_eigh
+  linalg_lu linalg_pinv linalg_qr linalg_rows linalg_solve linalg_solve_triangular linalg_svd max_dim max_pool
+  min_dim nll_loss_forward prelu_each random rnn_layer row_norm scope sequence smooth_l1_each spherical_j0
+  spherical_j1 to_device to_dtype
 ]]):gmatch "%S+" do internal[name] = true end
 
 --- Whether a name is the library's own: it has no help and completion does not offer it.
@@ -197,7 +197,8 @@ for home, names in pairs {
   ["torch.nn.functional."] = "cross_entropy elu gelu hardsigmoid hardswish hardtanh leaky_relu linear logsigmoid mish "
     .. "mse_loss nll_loss one_hot relu6 scaled_dot_product_attention silu softmin softplus softshrink softsign "
     .. "tanhshrink",
-  ["torch.special."] = "entr expit gammaln i1 log_ndtr ndtr xlog1py",
+  ["torch.special."] = "airy_ai bessel_j0 bessel_j1 bessel_y0 bessel_y1 entr erfcx expit gammaln i0e i1 i1e log_ndtr "
+    .. "ndtr xlog1py",
   ["torch.linalg."] = "multi_dot",
   [""] = "clock close copy cpu_level get_conv_winograd help memory_stats new_rand new_randn ops pool rows "
     .. "set_conv_winograd set_cpu_level set_memory_limit slice version worker_id zero cuda.with_stream",

@@ -55,6 +55,82 @@ return function(naive)
   end
   function scalar.i0(x) return bessel(0, x) end
   function scalar.i1(x) return bessel(1, x) end
+  function scalar.i0e(x) return bessel(0, x) * math.exp(-math.abs(x)) end
+  function scalar.i1e(x) return bessel(1, x) * math.exp(-math.abs(x)) end
+  function scalar.erfcx(x) return math.exp(x * x) * scalar.erfc(x) end
+
+  -- Power series: of J_n, and of Y_n with the sums of 1 / k that its logarithm leaves.
+  local function bessel_jy(second, order, x)
+    local term, y, harmonic = (x / 2) ^ order, 0, -0.57721566490153286
+    for k = 0, 60 do
+      local psi = order == 0 and harmonic or harmonic + 0.5 / (k + 1)
+      y = y + term * (second and 2 / math.pi * (math.log(x / 2) - psi) or 1)
+      term = -term * (x * x / 4) / ((k + 1) * (k + 1 + order))
+      harmonic = harmonic + 1 / (k + 1)
+    end
+    return second and order == 1 and y - 2 / (math.pi * x) or y
+  end
+  function scalar.bessel_j0(x) return bessel_jy(false, 0, x) end
+  function scalar.bessel_j1(x) return bessel_jy(false, 1, x) end
+  function scalar.bessel_y0(x) return bessel_jy(true, 0, x) end
+  function scalar.bessel_y1(x) return bessel_jy(true, 1, x) end
+
+  -- The integral of exp(-x cosh t) cosh(n t).
+  local function bessel_k(order, x)
+    local s, step = math.exp(-x) / 2, 0.01
+    for k = 1, 800 do
+      local c = (math.exp(step * k) + math.exp(-step * k)) / 2
+      s = s + math.exp(-x * c) * (order == 0 and 1 or c)
+    end
+    return s * step
+  end
+  function scalar.k0(x) return bessel_k(0, x) end
+  function scalar.k1(x) return bessel_k(1, x) end
+  function scalar.k0e(x) return bessel_k(0, x) * math.exp(x) end
+  function scalar.k1e(x) return bessel_k(1, x) * math.exp(x) end
+
+  function scalar.spherical_j0(x) return x == 0 and 1 or math.sin(x) / x end
+  function scalar.spherical_j1(x)
+    local y, term = 0, x
+    for k = 0, 20 do -- sum of (-1)^k (2 k + 2) / (2 k + 3)! x^(2 k + 1)
+      y = y + term * (2 * k + 2) / ((2 * k + 2) * (2 * k + 3))
+      term = -term * x * x / ((2 * k + 2) * (2 * k + 3))
+    end
+    return y
+  end
+
+  -- The two power series of Airy's equation, and their slopes.
+  local function airy(slope, x)
+    local f, g, df, dg, a, b = 0, 0, 0, 0, 1, x
+    for k = 0, 40 do
+      f, g = f + a, g + b
+      if x ~= 0 then df, dg = df + 3 * k * a / x, dg + (3 * k + 1) * b / x end
+      a = a * x ^ 3 / ((3 * k + 2) * (3 * k + 3))
+      b = b * x ^ 3 / ((3 * k + 3) * (3 * k + 4))
+    end
+    if x == 0 then df, dg = 0, 1 end
+    local c, d = 0.35502805388781724, 0.25881940379280680
+    return slope and c * df - d * dg or not slope and c * f - d * g
+  end
+  function scalar.airy_ai(x) return airy(false, x) end
+  function scalar.airy_ai_slope(x) return airy(true, x) end
+
+  function scalar.hurwitz_zeta(s, x) -- its series, the tail by Euler and Maclaurin
+    local y = 0
+    for k = 0, 99 do y = y + (x + k) ^ -s end
+    x = x + 100
+    return y + x ^ (1 - s) / (s - 1) + x ^ -s / 2 + s * x ^ (-s - 1) / 12
+      - s * (s + 1) * (s + 2) * x ^ (-s - 3) / 720
+  end
+  function scalar.igamma(a, x)
+    local term, y = 1 / a, 0
+    for k = 1, 200 do
+      y = y + term
+      term = term * x / (a + k)
+    end
+    return y * math.exp(a * math.log(x) - x - scalar.lgamma(a))
+  end
+  function scalar.igammac(a, x) return 1 - scalar.igamma(a, x) end
   function scalar.nextafter(a, b)
     if a == b then return b end
     if a == 0 then return b > 0 and 0x1p-1074 or -0x1p-1074 end

@@ -84,6 +84,7 @@ local domain = {
   xlogy = { b = { 0.5, 3 } }, xlog1py = { b = { -0.5, 2 } }, tan = { -1.2, 1.2 },
   asin = { -0.9, 0.9 }, acos = { -0.9, 0.9 }, acosh = { 1.2, 3 }, atanh = { -0.9, 0.9 }, erfinv = { -0.9, 0.9 },
   kl_div_each = { b = { 0.5, 3 } }, bce_each = { a = { 0.1, 0.9 }, b = { 0.1, 0.9 } },
+  bessel_y0 = { 0.4, 3 }, bessel_y1 = { 0.4, 3 }, k0 = { 0.4, 3 }, k1 = { 0.4, 3 }, k0e = { 0.4, 3 }, k1e = { 0.4, 3 },
   lgamma = { 0.4, 3 }, digamma = { 0.4, 3 }, hardsigmoid = { -4.1, 4 }, hardswish = { -4.1, 4 },
 }
 
@@ -91,6 +92,9 @@ local domain = {
 -- `regular`: matrices that equal rows would make singular.
 local special = {
   polygamma = { { data(listed({ 2 }, { 1, 2 })), T({ 3, 2 }, 0.5, 3) } },
+  hurwitz_zeta = { { data(T({ 2 }, 1.5, 4)), T({ 3, 2 }, 0.5, 3) } },
+  igamma = { { data(T({ 2 }, 0.5, 3)), T({ 3, 2 }, 0.3, 3) } },
+  igammac = { { data(T({ 2 }, 0.5, 3)), T({ 3, 2 }, 0.3, 3) } },
   threshold = { { T { 2, 3 }, 0.3, -1.5 } },
   logit = { { T({ 2, 3 }, 0.1, 0.9) }, { T({ 2, 3 }, 0.1, 0.9), 0.22 } },
   softplus = { { T { 2, 3 } }, { T { 2, 3 }, 2, 1.3 } },

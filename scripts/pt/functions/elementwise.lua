@@ -282,6 +282,18 @@ inplace "addcdiv"
 
 define.float32("softmin", "x:T dim:i", "softmax of -x", function(x, dim) return (-x):softmax(dim) end)
 
+-- The incomplete gamma functions have no gradient for the first argument, as PyTorch's have none.
+for name, fn in pairs(define.fronts { "igamma", "igammac" }) do
+  local help = name:find "c" and "upper" or "lower"
+  define(name, "a:T x:T", ("the regularized %s incomplete gamma function of a, %s x"):format(help,
+    help == "lower" and "up to" or "from x on, 1 less igamma at"), function(a, x)
+      if a.requires_grad and core.grad_enabled() then
+        fail("%s: a has no gradient; call it on a:detach()", name)
+      end
+      return (fn(a, x))
+    end)
+end
+
 define("mvlgamma", "x:T p:i", "log of the gamma function of p dims, which Wishart distributions have", function(x, p)
   if p < 1 then fail("mvlgamma: p is %d, but must be 1 or more", p) end
   local dtype = x:is_floating_point() and x.dtype or core.get_default_dtype()

@@ -1,6 +1,5 @@
 -- Examples of pt.linalg and pt.fft: see reference.lua.
 return [==[
-
 = fft.fft
 > pt.fft.fft(pt.tensor { 1.0, 0, 0, 0 })
 tensor([1.+0.j, 1.+0.j, 1.+0.j, 1.+0.j])
@@ -26,6 +25,15 @@ tensor([-0.5000, -0.2500,  0.0000,  0.2500])
 > pt.fft.hfft(pt.tensor { 1.0, 2, 3 })
 tensor([ 8., -2.,  0., -2.])
 
+= fft.hfft2
+> pt.fft.hfft2(pt.ones(2, 2)):round()
+tensor([[4., 0.],
+        [0., 0.]])
+
+= fft.hfftn
+> pt.fft.hfftn(pt.ones(2, 2, 2)).shape
+[2, 2, 2]
+
 = fft.ifft
 > pt.fft.ifft(pt.fft.fft(pt.tensor { 1.0, 2 })):real()
 tensor([1., 2.])
@@ -46,6 +54,15 @@ tensor([ 0,  1, -2, -1])
 = fft.ihfft
 > pt.fft.ihfft(pt.ones(4)):real()
 tensor([1., 0., 0.])
+
+= fft.ihfft2
+> pt.fft.ihfft2(pt.ones(2, 4)):real()
+tensor([[1., 0., 0.],
+        [0., 0., 0.]])
+
+= fft.ihfftn
+> pt.fft.ihfftn(pt.ones(2, 2, 4)).shape
+[2, 2, 3]
 
 = fft.irfft
 > pt.fft.irfft(pt.fft.rfft(pt.tensor { 1.0, 2, 3, 4 }))
@@ -134,6 +151,21 @@ tensor([[0.5000, 0.0000],
 tensor([[0.5000, 0.0000],
         [0.0000, 0.2500]])  tensor(0, dtype=pt.int32)
 
+= linalg.ldl_factor
+> pt.linalg.ldl_factor(pt.tensor { { 0.0, 1 }, { 1, 0 } })
+tensor([[0., 0.],
+        [1., 0.]])  tensor([-2, -2], dtype=pt.int32)
+
+= linalg.ldl_factor_ex
+> select(3, pt.linalg.ldl_factor_ex(pt.zeros(2, 2)))
+tensor(1, dtype=pt.int32)
+
+= linalg.ldl_solve
+> local LD, pivots = pt.linalg.ldl_factor(pt.tensor { { 2.0, 0 }, { 0, 4 } })
+> pt.linalg.ldl_solve(LD, pivots, pt.tensor { { 2.0 }, { 8 } })
+tensor([[1.],
+        [2.]])
+
 = linalg.lstsq
 > (pt.linalg.lstsq(pt.tensor { { 1.0 }, { 1 } }, pt.tensor { { 2.0 }, { 4 } }))
 tensor([[3.]])
@@ -183,6 +215,11 @@ tensor([[1., 3.],
 > pt.linalg.matrix_rank(pt.ones(2, 2))
 tensor(1)
 
+= linalg.matrix_sqrth
+> pt.linalg.matrix_sqrth(pt.tensor { { 4.0, 0 }, { 0, 9 } })
+tensor([[2., 0.],
+        [0., 3.]])
+
 = linalg.multi_dot
 > pt.linalg.multi_dot({ pt.ones(2, 3), pt.ones(3, 4), pt.ones(4, 1) }).shape
 [2, 1]
@@ -195,6 +232,12 @@ tensor(5.)
 > pt.linalg.pinv(pt.tensor { { 2.0, 0 }, { 0, 4 } })
 tensor([[0.5000, 0.0000],
         [0.0000, 0.2500]])
+
+= linalg.polar
+> pt.linalg.polar(pt.tensor { { 0.0, 2 }, { 3, 0 } })
+tensor([[0., 1.],
+        [1., 0.]])  tensor([[3., 0.],
+        [0., 2.]])
 
 = linalg.qr
 > local Q, R = pt.linalg.qr(pt.tensor { { 4.0, 2 }, { 2, 3 } })

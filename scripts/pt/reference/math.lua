@@ -1,6 +1,5 @@
 -- Examples of functions element by element: see reference.lua.
 return [==[
-
 = abs
 > pt.tensor({ -1, 2 }):abs()
 tensor([1, 2])
@@ -16,6 +15,10 @@ tensor([1.3181, 1.0472])
 = acosh
 > pt.tensor({ 1.0, 2 }):acosh()
 tensor([0.0000, 1.3170])
+
+= airy_ai
+> pt.tensor({ 0.0, 1 }):airy_ai()
+tensor([0.3550, 0.1353])
 
 = arccos
 > pt.tensor({ 0.25, 0.5 }):arccos()
@@ -56,6 +59,22 @@ tensor([0.2450, 0.4636])
 = atanh
 > pt.tensor({ 0.25, 0.5 }):atanh()
 tensor([0.2554, 0.5493])
+
+= bessel_j0
+> pt.tensor({ 0.0, 1 }):bessel_j0()
+tensor([1.0000, 0.7652])
+
+= bessel_j1
+> pt.tensor({ 0.0, 1 }):bessel_j1()
+tensor([0.0000, 0.4401])
+
+= bessel_y0
+> pt.tensor({ 1.0, 2 }):bessel_y0()
+tensor([0.0883, 0.5104])
+
+= bessel_y1
+> pt.tensor({ 1.0, 2 }):bessel_y1()
+tensor([-0.7812, -0.1070])
 
 = bitwise_left_shift
 > pt.tensor({ 1, 3 }) << 2
@@ -124,6 +143,10 @@ tensor([0.2763, 0.5205])
 = erfc
 > pt.tensor({ 0.25, 0.5 }):erfc()
 tensor([0.7237, 0.4795])
+
+= erfcx
+> pt.tensor({ 0.0, 30 }):erfcx()
+tensor([1.0000, 0.0188])
 
 = exp
 > pt.tensor({ 0.25, 0.5 }):exp()
@@ -217,9 +240,33 @@ tensor([5.])
 > pt.tensor({ 0.25, 0.5 }):i0()
 tensor([1.0157, 1.0635])
 
+= i0e
+> pt.tensor({ 0.0, 100 }):i0e()
+tensor([1.0000, 0.0399])
+
 = i1
 > pt.tensor({ 0.25, 0.5 }):i1()
 tensor([0.1260, 0.2579])
+
+= i1e
+> pt.tensor({ 0.0, 100 }):i1e()
+tensor([0.0000, 0.0397])
+
+= igamma
+> pt.igamma(pt.tensor { 1.0 }, pt.tensor { 1.0 })
+tensor([0.6321])
+
+= igamma_
+> pt.tensor({ 1.0 }):igamma_(pt.tensor { 1.0 })
+tensor([0.6321])
+
+= igammac
+> pt.igammac(pt.tensor { 1.0 }, pt.tensor { 1.0 })
+tensor([0.3679])
+
+= igammac_
+> pt.tensor({ 1.0 }):igammac_(pt.tensor { 1.0 })
+tensor([0.3679])
 
 = isfinite
 > pt.tensor({ 1 / 0, 1 }):isfinite()
@@ -449,6 +496,42 @@ tensor([-0.5000,  0.0000,  1.5000])
 > pt.tensor({ -1.0, 0, 2 }):softsign()
 tensor([-0.5000,  0.0000,  0.6667])
 
+= special.airy_ai
+> pt.special.airy_ai(pt.tensor { 0.0, 1 })
+tensor([0.3550, 0.1353])
+
+= special.bessel_j0
+> pt.special.bessel_j0(pt.tensor { 0.0, 1 })
+tensor([1.0000, 0.7652])
+
+= special.bessel_j1
+> pt.special.bessel_j1(pt.tensor { 0.0, 1 })
+tensor([0.0000, 0.4401])
+
+= special.bessel_y0
+> pt.special.bessel_y0(pt.tensor { 1.0, 2 })
+tensor([0.0883, 0.5104])
+
+= special.bessel_y1
+> pt.special.bessel_y1(pt.tensor { 1.0, 2 })
+tensor([-0.7812, -0.1070])
+
+= special.chebyshev_polynomial_t
+> pt.special.chebyshev_polynomial_t(pt.tensor { 0.5, 2 }, 3)
+tensor([-1., 26.])
+
+= special.chebyshev_polynomial_u
+> pt.special.chebyshev_polynomial_u(pt.tensor { 0.5, 2 }, 3)
+tensor([-1., 56.])
+
+= special.chebyshev_polynomial_v
+> pt.special.chebyshev_polynomial_v(pt.tensor { 0.5, 2 }, 3)
+tensor([-1., 41.])
+
+= special.chebyshev_polynomial_w
+> pt.special.chebyshev_polynomial_w(pt.tensor { 0.5, 2 }, 3)
+tensor([-1., 71.])
+
 = special.digamma
 > pt.special.digamma(pt.tensor { 1.0, 2 })
 tensor([-0.5772,  0.4228])
@@ -464,6 +547,10 @@ tensor([0.2763, 0.5205])
 = special.erfc
 > pt.special.erfc(pt.tensor { 0.25, 0.5 })
 tensor([0.7237, 0.4795])
+
+= special.erfcx
+> pt.special.erfcx(pt.tensor { 0.0, 30 })
+tensor([1.0000, 0.0188])
 
 = special.erfinv
 > pt.special.erfinv(pt.tensor { 0.25, 0.5 })
@@ -481,17 +568,49 @@ tensor([0.5622, 0.6225])
 > pt.special.expm1(pt.tensor { 0.25, 0.5 })
 tensor([0.2840, 0.6487])
 
+= special.gammainc
+> pt.special.gammainc(pt.tensor { 1.0 }, pt.tensor { 1.0 })
+tensor([0.6321])
+
+= special.gammaincc
+> pt.special.gammaincc(pt.tensor { 1.0 }, pt.tensor { 1.0 })
+tensor([0.3679])
+
 = special.gammaln
 > pt.special.gammaln(pt.tensor { 3.0, 4 })
 tensor([0.6931, 1.7918])
+
+= special.hermite_polynomial_h
+> pt.special.hermite_polynomial_h(pt.tensor { 0.5, 2 }, 3)
+tensor([-5., 40.])
+
+= special.hermite_polynomial_he
+> pt.special.hermite_polynomial_he(pt.tensor { 0.5, 2 }, 3)
+tensor([-1.3750,  2.0000])
 
 = special.i0
 > pt.special.i0(pt.tensor { 0.25, 0.5 })
 tensor([1.0157, 1.0635])
 
+= special.i0e
+> pt.special.i0e(pt.tensor { 0.0, 100 })
+tensor([1.0000, 0.0399])
+
 = special.i1
 > pt.special.i1(pt.tensor { 0.25, 0.5 })
 tensor([0.1260, 0.2579])
+
+= special.i1e
+> pt.special.i1e(pt.tensor { 0.0, 100 })
+tensor([0.0000, 0.0397])
+
+= special.laguerre_polynomial_l
+> pt.special.laguerre_polynomial_l(pt.tensor { 0.5, 2 }, 3)
+tensor([-0.1458, -0.3333])
+
+= special.legendre_polynomial_p
+> pt.special.legendre_polynomial_p(pt.tensor { 0.5, 2 }, 3)
+tensor([-0.4375, 17.0000])
 
 = special.log1p
 > pt.special.log1p(pt.tensor { 0.25, 0.5 })
@@ -513,6 +632,26 @@ tensor([-1.0986,  0.0000])
 > pt.special.logsumexp(pt.tensor { 0.0, 0 }, 1)
 tensor(0.6931)
 
+= special.modified_bessel_i0
+> pt.special.modified_bessel_i0(pt.tensor { 0.0, 1 })
+tensor([1.0000, 1.2661])
+
+= special.modified_bessel_i1
+> pt.special.modified_bessel_i1(pt.tensor { 0.0, 1 })
+tensor([0.0000, 0.5652])
+
+= special.modified_bessel_k0
+> pt.special.modified_bessel_k0(pt.tensor { 1.0, 2 })
+tensor([0.4210, 0.1139])
+
+= special.modified_bessel_k1
+> pt.special.modified_bessel_k1(pt.tensor { 1.0, 2 })
+tensor([0.6019, 0.1399])
+
+= special.multigammaln
+> pt.special.multigammaln(pt.tensor { 3.0 }, 2)
+tensor([1.5502])
+
 = special.ndtr
 > pt.special.ndtr(pt.tensor { 0.25, 0.5 })
 tensor([0.5987, 0.6915])
@@ -533,6 +672,30 @@ tensor([-0.5772,  0.4228])
 > pt.special.round(pt.tensor { 1.26 }, { decimals = 1 })
 tensor([1.3000])
 
+= special.scaled_modified_bessel_k0
+> pt.special.scaled_modified_bessel_k0(pt.tensor { 1.0, 100 })
+tensor([1.1445, 0.1252])
+
+= special.scaled_modified_bessel_k1
+> pt.special.scaled_modified_bessel_k1(pt.tensor { 1.0, 100 })
+tensor([1.6362, 0.1258])
+
+= special.shifted_chebyshev_polynomial_t
+> pt.special.shifted_chebyshev_polynomial_t(pt.tensor { 0.5, 1 }, 3)
+tensor([-0., 1.])
+
+= special.shifted_chebyshev_polynomial_u
+> pt.special.shifted_chebyshev_polynomial_u(pt.tensor { 0.5, 1 }, 3)
+tensor([-0., 4.])
+
+= special.shifted_chebyshev_polynomial_v
+> pt.special.shifted_chebyshev_polynomial_v(pt.tensor { 0.5, 1 }, 3)
+tensor([1., 1.])
+
+= special.shifted_chebyshev_polynomial_w
+> pt.special.shifted_chebyshev_polynomial_w(pt.tensor { 0.5, 1 }, 3)
+tensor([-1.,  7.])
+
 = special.sinc
 > pt.special.sinc(pt.tensor { 0.25, 0.5 })
 tensor([0.9003, 0.6366])
@@ -541,6 +704,10 @@ tensor([0.9003, 0.6366])
 > pt.special.softmax(pt.tensor { 0.0, 0 }, 1)
 tensor([0.5000, 0.5000])
 
+= special.spherical_bessel_j0
+> pt.special.spherical_bessel_j0(pt.tensor { 0.0, 1 })
+tensor([1.0000, 0.8415])
+
 = special.xlog1py
 > pt.special.xlog1py(pt.tensor { 0.0, 2 }, pt.tensor { -1.0, 1 })
 tensor([0.0000, 1.3863])
@@ -548,6 +715,10 @@ tensor([0.0000, 1.3863])
 = special.xlogy
 > pt.special.xlogy(pt.tensor { 0.0, 2 }, pt.tensor { 0.0, 1 })
 tensor([0., 0.])
+
+= special.zeta
+> pt.special.zeta(2, pt.tensor { 1.0 })
+tensor([1.6449])
 
 = sqrt
 > pt.tensor({ 4.0, 9 }):sqrt()
