@@ -406,6 +406,10 @@ bench-peers: deps
 	@[ -n '$(PATTERN)' ] || PYTHON=$(PYTHON) build/ptlua scripts/bench/compare.lua
 
 # Lines per room, bytes of the stripped library, start-up time.
+# What is promised and whether it holds: the rows of docs/promises.md. WRITE=1 puts the results there.
+.PHONY: proofs
+proofs: all $(BUILD)/spec/process $(BUILD)/spec/attacks
+	@$(LUA) scripts/tools/proofs.lua $(BUILD) $(if $(WRITE),--write)
 size: all
 	@for room in engine kernels/cpu bindings scripts spec; do \
 	  printf '%-12s %6d lines\n' $$room $$(git ls-files -co --exclude-standard $$room | grep -v /data/ | xargs cat | wc -l); done

@@ -11,16 +11,21 @@ enum { INTEGER = 1, FLOAT, BOOLEAN }; /* what a number argument was, in pt_arg.n
 
 /* ---- dtypes ---- */
 
-static const char dtypes_key;
+static const char dtypes_key, dtype_type[] = "pt.Dtype";
+
+/* Metamethods can be called with anything (debug.getmetatable). */
+static pt_dtype check_dtype(lua_State *L) {
+  return *(const int *)luaL_checkudata(L, 1, dtype_type);
+}
 
 static int dtype_tostring(lua_State *L) {
-  lua_pushstring(L, pt_dtype_name(*(const int *)lua_touserdata(L, 1)));
+  lua_pushstring(L, pt_dtype_name(check_dtype(L)));
   return 1;
 }
 
 /* dtype.is_floating_point, .is_complex, .itemsize, .name */
 static int dtype_index(lua_State *L) {
-  pt_dtype dtype = *(const int *)lua_touserdata(L, 1);
+  pt_dtype dtype = check_dtype(L);
   const char *key = luaL_checkstring(L, 2);
   if (strcmp(key, "is_floating_point") == 0) lua_pushboolean(L, pti_is(dtype, PTI_FLOATS));
   else if (strcmp(key, "is_complex") == 0) lua_pushboolean(L, pti_is(dtype, PTI_COMPLEX));
@@ -37,7 +42,7 @@ static void push_dtypes(lua_State *L) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &dtypes_key) == LUA_TTABLE) return;
   lua_pop(L, 1);
   lua_createtable(L, PT_NDTYPE, 0);
-  luaL_newmetatable(L, "pt.Dtype");
+  luaL_newmetatable(L, dtype_type);
   luaL_setfuncs(L, meta, 0);
   lua_pushboolean(L, false);
   lua_setfield(L, -2, "__metatable");

@@ -219,7 +219,7 @@ static int element_of(lua_State *L) {
 /* ---- safetensors ---- */
 
 static int close_archive(lua_State *L) {
-  pt_archive **a = lua_touserdata(L, 1);
+  pt_archive **a = luaL_checkudata(L, 1, "pt.Archive");
   pt_archive_close(*a);
   *a = NULL;
   return 0;

@@ -67,7 +67,7 @@ static int save(lua_State *L) {
 
 /* An open archive is owned by an object, so that it is closed if an error leaves it behind. */
 static int close_archive(lua_State *L) {
-  pt_archive **a = lua_touserdata(L, 1);
+  pt_archive **a = luaL_checkudata(L, 1, "pt.Archive");
   pt_archive_close(*a);
   *a = NULL;
   return 0;
@@ -233,7 +233,7 @@ static int encode_jpeg(lua_State *L) { return encode(L, "encode_jpeg", pt_encode
 /* ---- folders ---- */
 
 static int close_folder(lua_State *L) {
-  DIR **d = lua_touserdata(L, 1);
+  DIR **d = luaL_checkudata(L, 1, "pt.Folder");
   if (*d) closedir(*d);
   *d = NULL;
   return 0;

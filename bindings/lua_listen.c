@@ -163,7 +163,7 @@ static void *wait_for_clients(void *arg) {
 /* ---- for the script ---- */
 
 static int close_listener(lua_State *L) {
-  listener **box = lua_touserdata(L, 1), *s = *box;
+  listener **box = luaL_checkudata(L, 1, "pt.Listener"), *s = *box;
   if (s == NULL) return 0;
   *box = NULL;
   atomic_store(&active, NULL);

@@ -27,6 +27,33 @@ describe("build #plain", function()
     end
   end)
 
+  it("is hardened: no executable stack, nothing writable that the linker fills, checked functions", function()
+    for _, file in ipairs { "build/libptlua.so", "build/pt.so", "build/ptlua" } do
+      local segments, symbols = output("readelf -lW " .. file), output("nm -D " .. file)
+      assert.truthy(segments:find "GNU_STACK[^\n]* RW ", file)
+      assert.truthy(segments:find "GNU_RELRO", file)
+      assert.truthy(needed(file):find "BIND_NOW", file)
+      assert.falsy(needed(file):find "TEXTREL", file)
+      assert.truthy(symbols:find "__stack_chk_fail", file)
+      assert.truthy(symbols:find "__memcpy_chk", file)
+    end
+  end)
+
+  it("starts no program and knows no network", function()
+    for _, library in ipairs { "build/libptlua.so", "build/pt.so" } do
+      local imports = {}
+      for name in output("nm -D --undefined-only " .. library):gmatch " U ([%w_]+)" do imports[name] = true end
+      for name in ("getaddrinfo gethostbyname inet_pton inet_addr res_query system popen execv execve execvp execlp "
+        .. "fork vfork posix_spawn posix_spawnp"):gmatch "%S+" do
+        assert.is_nil(imports[name], library .. " calls " .. name)
+      end
+    end
+    -- the sockets that it makes are files
+    for line in output("grep -rn 'socket(' engine bindings kernels --include=*.c --include=*.cpp"):gmatch "[^\n]+" do
+      assert.truthy(line:find "socket%(AF_UNIX" or not line:find "[^%w_]socket%(", line)
+    end
+  end)
+
   it("exports the public names and nothing else", function()
     for name in output("nm -D --defined-only build/libptlua.so"):gmatch " [TBDRVW] ([^\n@]+)" do
       assert(name:find "^pt_" or name:find "^luaopen_pt", "libptlua.so exports " .. name)

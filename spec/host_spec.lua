@@ -258,6 +258,22 @@ describe("Ctrl-C #tsan", function()
     assert.truthy(out:find "status 130")
   end)
 
+  it("stops within a long sort", function()
+    local out = interrupt([[
+      local x = pt.rand(1 << 23)
+      local function time(f)
+        local from = pt.clock()
+        local ok, message = pcall(f)
+        return pt.clock() - from, ok, message
+      end
+      local whole = time(function() x:sort() end)
+      print "ready"
+      io.flush()
+      local part, ok, message = time(function() x:sort() end)
+      print(ok, part < 0.8 * whole, message)]], 1)
+    assert.truthy(out:find "false\ttrue\t.*interrupted", out)
+  end)
+
   it("quits at once the second time", function()
     local out = interrupt("print 'ready' io.flush() while true do pcall(function() while true do end end) end", 2)
     assert.truthy(out:find "status 130")

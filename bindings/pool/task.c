@@ -91,7 +91,7 @@ static int run_on(lua_State *L) {
   return 0;
 }
 
-/* Expects the chunk and the error's value. */
+/* Expects the chunk, the error's value, and whether the value is sent beside its text. */
 static int pack_failure(lua_State *L) {
   pti_chunk *chunk = lua_touserdata(L, 1);
   pl_packer p;
@@ -102,23 +102,25 @@ static int pack_failure(lua_State *L) {
   else luaL_tolstring(L, 2, NULL);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &trace_key);
   lua_pushinteger(L, pti_this.worker->id);
-  if (plain) lua_pushnil(L);
+  if (plain || !lua_toboolean(L, 3)) lua_pushnil(L);
   else lua_pushvalue(L, 2);
   pl_put_byte(L, &chunk->packet, PL_FAILED);
   pl_pack_begin(&p, L, "pool", NULL, &chunk->packet);
   p.reply = true;
-  for (int i = 3; i <= 6; i++) pl_pack_value(&p, i, "the error");
+  for (int i = 4; i <= 7; i++) pl_pack_value(&p, i, "the error");
   return 0;
 }
 
+/* With the error's value; else, as that may not go from state to state, with its text alone; else with what is known. */
 static bool write_failure(lua_State *L, pti_chunk *chunk) {
   size_t n = chunk->packet.n, nparcel = chunk->packet.nparcel;
-  for (int attempt = 0; attempt < 2; attempt++) {
+  for (int attempt = 0; attempt < 3; attempt++) {
     lua_pushcfunction(L, pack_failure);
     lua_pushlightuserdata(L, chunk);
-    if (attempt == 0) lua_pushvalue(L, -3);
+    if (attempt < 2) lua_pushvalue(L, -3);
     else lua_pushliteral(L, "not enough memory, or an error value that cannot be shown");
-    if (lua_pcall(L, 2, 0, 0) == LUA_OK) return true;
+    lua_pushboolean(L, attempt == 0);
+    if (lua_pcall(L, 3, 0, 0) == LUA_OK) return true;
     lua_pop(L, 1);
     pti_packet_cut(&chunk->packet, n, nparcel);
     lua_gc(L, LUA_GCCOLLECT);

@@ -169,6 +169,7 @@ static bool ask_job(pti_job *job, int64_t cursor, pti_waiter *w) {
 
 void pti_jobs_wait(pti_job *const *job, const int64_t *cursor, bool *ready, int n, double seconds) {
   double end = pt_clock() + seconds, left;
+  if (n == 0) return; /* nothing could ever come */
   pti_waiter w = {.mutex = PTHREAD_MUTEX_INITIALIZER};
   pti_init_cond(&w.change);
   bool any = false;

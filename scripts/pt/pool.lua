@@ -19,6 +19,7 @@ local Pool = class("Pool")
 local Future = class("Future")
 
 local FOREVER = math.huge
+local PATIENCE = 60 -- seconds until a block that cannot end says so
 local call_options = {
   "chunksize", "on_error", "on_progress", "private", "progress", "seed", "timeout",
 }
@@ -400,9 +401,16 @@ function Pool:terminate()
   if core.pool_join(self.handle, 1) then self.handle = nil end
 end
 
+-- Waits until all calls have ended. One that waits for what never comes, as a push into a full channel that nobody
+-- reads, would keep the block from ever ending without a word.
 function Pool.__close(self, problem)
   if problem ~= nil then return self:terminate() end
   self:close()
+  if not self.handle then return end
+  if not core.pool_join(self.handle, PATIENCE) then
+    io.stderr:write(("%s: its block ends when its calls have ended, and they have not after %d s; pool:terminate() "
+      .. "stops them\n"):format(tostring(self), PATIENCE))
+  end
   self:join()
 end
 

@@ -22,9 +22,15 @@ local is_tensor = core.is_tensor
 local function is_number(v) return type(v) == "number" end
 local function is_integer(v) return is_number(v) and math.tointeger(v) ~= nil end
 
+-- Whether a function computes entries of the table: its list may have no end.
+local function is_computed(v)
+  local class = getmetatable(v)
+  return type(class) == "table" and class.__name == nil and type(class.__index) == "function"
+end
+
 -- Whether v is a list in which every entry is one.
 local function is_list_of(is_one, v)
-  if type(v) ~= "table" or is_tensor(v) then return false end
+  if type(v) ~= "table" or is_tensor(v) or is_computed(v) then return false end
   if #v == 0 then return next(v) == nil end
   for i = 1, #v do
     if not is_one(v[i]) then return false end
@@ -60,7 +66,9 @@ local kinds = {
   b = { "true or false", function(v) return type(v) == "boolean" end },
   s = { "a string", function(v) return type(v) == "string" end },
   T = { "a tensor", is_tensor },
-  l = { "a list", function(v) return type(v) == "table" and not is_tensor(v) and not is_object(v) end },
+  l = { "a list", function(v)
+    return type(v) == "table" and not is_tensor(v) and not is_object(v) and not is_computed(v)
+  end },
   t = { "a table", function(v) return type(v) == "table" and not is_tensor(v) end },
   F = { "a function", function(v) return type(v) == "function" or type(v) == "table" and calls(v) end },
   a = { "a value", function() return true end },
@@ -100,6 +108,7 @@ local function describe(value)
     return class.__name == "pt.Sizes" and tostring(value) or "a " .. tostring(class.__name)
   end
   if type(value) == "number" or type(value) == "boolean" or value == nil then return tostring(value) end
+  if type(value) == "table" and is_computed(value) then return "a table whose entries a function computes" end
   return "a " .. type(value)
 end
 
@@ -366,6 +375,9 @@ local function methods(class, object, signatures)
   end
 end
 
-return setmetatable({ of = text_of, describe = describe, module_name = module_name, methods = methods, is_a = is_a }, {
+return setmetatable({
+  of = text_of, describe = describe, module_name = module_name, methods = methods, is_a = is_a,
+  is_computed = is_computed,
+}, {
   __call = function(_, ...) return signature(...) end,
 })

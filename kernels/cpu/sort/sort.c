@@ -19,8 +19,9 @@ enum {
   SMALL_RADIX_BITS = 8, /* in lines of fewer than FEW_ENTRIES */
   FEW_ENTRIES = 8192,
   MOST_COUNTS = (64 + RADIX_BITS - 1) / RADIX_BITS * BUCKETS, /* of all digits */
-  CHUNK = 512,                                                /* keys made at a time */
-  FEW = 512 /* entries kept in order while a line is scanned */
+  PIECE = 1 << 20, /* entries between two looks at whether to go on: some 20 ms */
+  CHUNK = 512,     /* keys made at a time */
+  FEW = 512        /* entries kept in order while a line is scanned */
 };
 
 typedef struct entry {
@@ -152,8 +153,21 @@ typedef struct sort_job {
   int64_t k;
   int base, kind;
   bool descending, right;
-  atomic_bool failed;
+  atomic_bool failed, stopped;
 } sort_job;
+
+/* False once the caller was interrupted; the rest of the work is then left undone. */
+static bool go_on(const sort_job *job) {
+  sort_job *j = (sort_job *)job; /* the flag is what threads share */
+  if (atomic_load_explicit(&j->stopped, memory_order_relaxed)) return false;
+  if (!pti_cpu_host->poll()) atomic_store(&j->stopped, true);
+  return !atomic_load(&j->stopped);
+}
+
+/* i from 0 to n - 1, which a long line's caller may interrupt. */
+#define FOR_EACH(i, n)                                                \
+  for (int64_t piece_ = 0; piece_ < (n) && go_on(j); piece_ += PIECE) \
+    for (int64_t i = piece_, end_ = pti_min64(n, piece_ + PIECE); i < end_; i++)
 
 typedef void line_fn(const sort_job *j, const scale *s, const char *x, int64_t step, void *scratch,
                      int64_t line);
@@ -199,7 +213,7 @@ static void run_lines(sort_job *j, int64_t lo, int64_t hi, line_fn *narrow, line
     atomic_store(&j->failed, true);
     return;
   }
-  for (int64_t line = lo; line < hi; line++) {
+  for (int64_t line = lo; line < hi && !atomic_load(&j->stopped); line++) {
     const char *x = j->x + (size_t)(line / inner * n * inner + line % inner) * size;
     int64_t step = inner * (int64_t)size;
     scale s = scale_of(j->r.dtype, j->descending, x, step, n);
@@ -217,6 +231,8 @@ static void choose_lines(void *ctx, int64_t lo, int64_t hi) {
 
 static bool over_lines(sort_job *j, void (*fn)(void *, int64_t, int64_t)) {
   pti_cpu_host->parallel_for(j->r.outer * j->r.inner, line_grain(j->r.n), fn, j);
+  if (atomic_load(&j->stopped))
+    return pti_cpu_host->poll() && pti_cpu_host->fail(PT_EINTERRUPT, "interrupted");
   return !atomic_load(&j->failed) || pti_cpu_host->fail(PT_EMEMORY, "sort: no memory for its keys");
 }
 

@@ -11,16 +11,18 @@ static void F(insertion)(ENTRY *e, int64_t n) {
 
 /* Least significant digit first, `digit` bits at a time, all of them counted in one pass; passes in which all digits
    agree are skipped. The result is in e. */
-static inline void F(radix_by)(int digit, ENTRY *e, ENTRY *other, int64_t n, int bits) {
+static inline void F(radix_by)(const sort_job *j, int digit, ENTRY *e, ENTRY *other, int64_t n,
+                               int bits) {
   COUNT counts[MOST_COUNTS], *count[64 / SMALL_RADIX_BITS];
   int digits = (bits + digit - 1) / digit, buckets = 1 << digit;
   uint64_t mask = (uint64_t)(buckets - 1);
   memset(counts, 0, (size_t)(digits * buckets) * sizeof *counts);
   for (int d = 0; d < digits; d++) count[d] = counts + d * buckets;
-  for (int64_t i = 0; i < n; i++) {
+  FOR_EACH(i, n) {
     uint64_t key = KEY(e[i]);
     for (int d = 0; d < digits; d++, key >>= digit) count[d][key & mask]++;
   }
+  if (!go_on(j)) return;
   ENTRY *from = e, *to = other;
   for (int d = 0; d < digits; d++) {
     int shift = d * digit;
@@ -31,7 +33,8 @@ static inline void F(radix_by)(int digit, ENTRY *e, ENTRY *other, int64_t n, int
       count[d][b] = at;
       at += many;
     }
-    for (int64_t i = 0; i < n; i++) to[count[d][KEY(from[i]) >> shift & mask]++] = from[i];
+    FOR_EACH(i, n) to[count[d][KEY(from[i]) >> shift & mask]++] = from[i];
+    if (!go_on(j)) return;
     ENTRY *swap = from;
     from = to;
     to = swap;
@@ -41,10 +44,10 @@ static inline void F(radix_by)(int digit, ENTRY *e, ENTRY *other, int64_t n, int
 
 /* In order; the lower place first among equals. `other` has room for n entries. Short lines have small digits: there
    would be more counts than entries. */
-static void F(order)(ENTRY *e, ENTRY *other, int64_t n, int bits) {
+static void F(order)(const sort_job *j, ENTRY *e, ENTRY *other, int64_t n, int bits) {
   if (n <= SHORT) F(insertion)(e, n);
-  else if (n < FEW_ENTRIES) F(radix_by)(SMALL_RADIX_BITS, e, other, n, bits);
-  else F(radix_by)(RADIX_BITS, e, other, n, bits);
+  else if (n < FEW_ENTRIES) F(radix_by)(j, SMALL_RADIX_BITS, e, other, n, bits);
+  else F(radix_by)(j, RADIX_BITS, e, other, n, bits);
 }
 
 /* Moves the k entries that a stable sort would put first to the front, in the order in which they stand: the k-th key
@@ -101,7 +104,7 @@ static inline void F(write_as)(size_t size, const sort_job *j, const scale *s, c
                                int64_t step, const ENTRY *e, int64_t count, int64_t first) {
   int64_t inner = j->r.inner, *index = j->index + first;
   char *y = j->y + (size_t)first * size;
-  for (int64_t i = 0; i < count; i++) {
+  FOR_EACH(i, count) {
     int64_t at = AT(e[i]);
     element_of(s, size, KEY(e[i]), y + (size_t)(i * inner) * size, x + at * step);
     index[i * inner] = at + j->base;
@@ -129,7 +132,7 @@ static void F(sort_line)(const sort_job *j, const scale *s, const char *x, int64
     F(make_entries)(s, x, step, n, e);
     bool few = n > 4 * SHORT && j->k <= n / 2 + 1;
     if (few) F(choose)(e, n, j->k, s->bits);
-    F(order)(e, e + n, few ? j->k : n, s->bits);
+    F(order)(j, e, e + n, few ? j->k : n, s->bits);
   }
   F(write)(j, s, x, step, e, j->k, line);
 }

@@ -158,7 +158,9 @@ local SubsetRandom = class("SubsetRandomSampler", Sampler)
 samplers.SubsetRandomSampler = SubsetRandom
 SubsetRandom.init = signature("SubsetRandomSampler", "indices:a seed:i?", function(self, indices, seed)
   if pt.is_tensor(indices) then indices = indices:tolist() end
-  if type(indices) ~= "table" then fail("SubsetRandomSampler: expected a list of ids, got %s", type(indices)) end
+  if type(indices) ~= "table" or signature.is_computed(indices) then
+    fail("SubsetRandomSampler: expected a list of ids, got %s", signature.describe(indices))
+  end
   for i, id in ipairs(indices) do
     if math.type(id) ~= "integer" or id < 1 then
       fail("SubsetRandomSampler: id %d is %s; ids count from 1", i, tostring(id))

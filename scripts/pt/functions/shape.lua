@@ -3,7 +3,8 @@
 local core = require "pt.core"
 local fail = require "pt.fail"
 local dims = require "pt.dims"
-local describe = require "pt.signature".describe
+local signature = require "pt.signature"
+local describe, is_computed = signature.describe, signature.is_computed
 
 local define, made, alias, _, method = require "pt.define"()
 local functions, methods = made.functions, made.methods
@@ -326,7 +327,7 @@ define("broadcast_shapes", "shapes...", "the shape that several shapes (lists of
     local shapes = { ... }
     for i, sizes in ipairs(shapes) do
       if math.type(sizes) == "integer" then shapes[i] = { sizes } end
-      if type(shapes[i]) ~= "table" then
+      if type(shapes[i]) ~= "table" or is_computed(shapes[i]) then
         fail("broadcast_shapes: shape %d must be a list of sizes, got %s", i, describe(sizes))
       end
       for _, size in ipairs(shapes[i]) do

@@ -50,6 +50,9 @@ end
 ---@param defaults table options for groups that do not set their own
 function Optimizer:init(params, defaults)
   self.defaults, self.param_groups, self.state, self._seen = defaults, {}, {}, {}
+  if signature.is_computed(params) then
+    fail("%s: params must be a list of parameters, got a table whose entries a function computes", name_of(self))
+  end
   if params[1] == nil then
     fail("%s: the list of parameters is empty; pass model:parameters()", name_of(self))
   end
