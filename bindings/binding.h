@@ -30,6 +30,8 @@ pt_tensor *pl_tensor_at(lua_State *L, int i);
 pt_tensor *pl_check_tensor(lua_State *L, int i, const char *op, const char *name);
 /* Pushes an empty box, to be filled with pl_fill once the scope that owns the tensor is about to end. */
 pl_box *pl_new_box(lua_State *L);
+/* The same beside a box at index i, which is the quickest way to what boxes have in common. */
+pl_box *pl_new_box_like(lua_State *L, int i);
 /* Retains t and counts its bytes towards the next step of the collector. */
 void pl_fill(lua_State *L, pl_box *box, pt_tensor *t);
 /* Whether the state's allocator calls pl_drop_box for what was a userdata of a box's size (state.c): its boxes then need
@@ -96,6 +98,8 @@ typedef struct pl_args {
 
 /* What stands on the stack, from index 1 on, as the op takes it; raises. May push. */
 void pl_read_args(lua_State *L, pl_args *a, const pt_op *op, const char *suffix);
+/* The same where only tensors stand there, one for each parameter, as in most calls; else false. */
+bool pl_read_tensors(lua_State *L, pl_args *a, const pt_op *op, const char *suffix);
 /* Numbers given for tensors become tensors, within a scope; false on failure. */
 bool pl_make_numbers(pl_args *a);
 /* Whether a table with names for keys stands at i. */
@@ -111,7 +115,7 @@ int pl_set(lua_State *L);
 /* ---- parts of the module: each adds its functions to the table on top of the stack, `pt.core` ---- */
 void pl_open_error(lua_State *L);  /* raise on_error receivers */
 void pl_open_tensor(lua_State *L); /* Tensor metatable dtypes is_tensor */
-void pl_open_data(lua_State *L);   /* tensor empty, x:tolist() */
+void pl_open_data(lua_State *L);   /* tensor empty creator, x:tolist() */
 void pl_open_op(lua_State *L);     /* fn ops functions, and every op as a method */
 void pl_open_grad(lua_State *L);   /* x:backward() grad */
 void pl_open_mode(lua_State *L);   /* grad, inference, autocast, anomaly */

@@ -367,15 +367,19 @@ static void read_options(lua_State *L, pl_args *a, int i) {
   }
 }
 
-/* Most calls are x + y, x * y: two tensors, nothing to check or to fill in. */
-static bool read_two(lua_State *L, pl_args *a) {
-  const pti_param_spec *p = a->op->param;
-  if (a->op->narg != 2 || lua_gettop(L) != 2 || strchr("TA", p[0].type) == NULL || p[1].type != 'A')
-    return false;
-  pt_tensor *x = pl_tensor_at(L, 1), *y = pl_tensor_at(L, 2);
-  if (x == NULL || y == NULL) return false;
-  a->arg[0] = (pt_arg){.t = x, .given = true};
-  a->arg[1] = (pt_arg){.t = y, .given = true};
+bool pl_read_tensors(lua_State *L, pl_args *a, const pt_op *op, const char *suffix) {
+  int n = op->narg;
+  if (n > 3 || lua_gettop(L) != n) return false;
+  for (int i = 0; i < n; i++) {
+    char type = op->param[i].type;
+    pt_tensor *x = type == 'T' || type == 'A' ? pl_tensor_at(L, i + 1) : NULL;
+    if (x == NULL) return false;
+    a->arg[i] = (pt_arg){.t = x, .given = true};
+  }
+  a->op = op;
+  a->suffix = suffix;
+  a->numbers = a->set = 0;
+  a->out = false;
   return true;
 }
 
@@ -403,7 +407,6 @@ void pl_read_args(lua_State *L, pl_args *a, const pt_op *op, const char *suffix)
   a->numbers = a->set = 0;
   a->out = false;
   a->nints = 0;
-  if (read_two(L, a)) return;
   if (op->defaults) memcpy(a->arg, op->defaults, (size_t)narg * sizeof *a->arg);
   else memset(a->arg, 0, (size_t)narg * sizeof *a->arg);
   bool options = n > 0 && pl_is_options(L, n);

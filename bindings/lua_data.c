@@ -237,6 +237,82 @@ static int new_empty(lua_State *L) {
   return pl_finish(L, box, y, scope);
 }
 
+/* ---- one value everywhere, the quick way ---- */
+
+typedef struct creation {
+  int64_t size[PT_MAX_DIM];
+  int nd;
+  pt_dtype dtype;
+  bool requires_grad;
+} creation;
+
+/* Sizes from index 1 to n, or in a list there. */
+static bool read_sizes(lua_State *L, creation *c, int n) {
+  bool list = n == 1 && lua_type(L, 1) == LUA_TTABLE;
+  size_t nd = list ? lua_rawlen(L, 1) : (size_t)n;
+  if (n == 0 || nd > PT_MAX_DIM || (list && nd == 0)) return false;
+  for (c->nd = 0; c->nd < (int)nd; c->nd++) {
+    if (list) lua_rawgeti(L, 1, c->nd + 1);
+    int at = list ? -1 : c->nd + 1;
+    bool whole = lua_isinteger(L, at);
+    c->size[c->nd] = whole ? lua_tointeger(L, at) : 0;
+    if (list) lua_pop(L, 1);
+    if (!whole) return false;
+  }
+  return true;
+}
+
+/* Of the options only those that calls give most. */
+static bool read_few_options(lua_State *L, creation *c, int i) {
+  for (lua_pushnil(L); lua_next(L, i); lua_pop(L, 1)) {
+    const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+    if (strcmp(key, "dtype") == 0) {
+      int dtype = pl_dtype_at(L, -1);
+      if (dtype < 0) return false;
+      c->dtype = dtype;
+    } else if (strcmp(key, "requires_grad") == 0 && lua_isboolean(L, -1)) {
+      c->requires_grad = lua_toboolean(L, -1);
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
+/* Upvalues: the value (nil: none), a function in Lua, which takes all that is not read here, and calls that fail. */
+static int create(lua_State *L) {
+  int n = lua_gettop(L);
+  creation c = {.dtype = pti_default_dtype()};
+  bool options = n > 0 && pl_is_options(L, n);
+  bool quick = default_device == 0 && (!options || read_few_options(L, &c, n)) &&
+      read_sizes(L, &c, n - options);
+  lua_settop(L, n);
+  if (quick) {
+    bool filled = !lua_isnil(L, lua_upvalueindex(1));
+    double value = lua_tonumber(L, lua_upvalueindex(1));
+    pl_box *box = pl_new_box(L);
+    pt_scope scope = pt_scope_begin();
+    pt_tensor *y =
+        filled ? pt_full(c.size, c.nd, value, c.dtype, 0) : pt_empty(c.size, c.nd, c.dtype, 0);
+    bool ok = y && (!c.requires_grad || pt_set_requires_grad(y, true));
+    if (ok) pl_fill(L, box, y);
+    pt_scope_end(scope);
+    if (ok) return 1;
+    lua_pop(L, 1);
+  }
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_insert(L, 1);
+  lua_call(L, n, 1);
+  return 1;
+}
+
+/* core.creator(value or nil, fn): what makes a tensor of sizes, as pt.zeros does */
+static int creator(lua_State *L) {
+  lua_settop(L, 2);
+  lua_pushcclosure(L, create, 2);
+  return 1;
+}
+
 /* ---- tensors to lists ---- */
 
 static void push_element(lua_State *L, pt_dtype dtype, const void *data, int64_t at) {
@@ -306,6 +382,7 @@ static int item(lua_State *L) {
 void pl_open_data(lua_State *L) {
   static const luaL_Reg functions[] = {{"tensor", new_tensor},
                                        {"empty", new_empty},
+                                       {"creator", creator},
                                        {"set_default_device", set_default_device},
                                        {"get_default_device", get_default_device},
                                        {NULL, NULL}};

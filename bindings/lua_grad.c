@@ -67,6 +67,30 @@ static int backward(lua_State *L) {
   return ok ? 0 : pl_raise_walk(L);
 }
 
+/* x:backward(): upvalue 1 takes all calls with arguments. */
+static int backward_alone(lua_State *L) {
+  pt_tensor *x = lua_gettop(L) == 1 ? pl_tensor_at(L, 1) : NULL, *none = NULL;
+  if (x == NULL) {
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, 0);
+    return 0;
+  }
+  pt_scope scope = pt_scope_begin();
+  void *was = pl_walk_begin(L);
+  bool ok = pt_backward_with(&x, &none, 1, 0);
+  pl_walk_end(was);
+  pt_scope_end(scope);
+  return ok ? 0 : pl_raise_walk(L);
+}
+
+/* core.backward_method(fn) */
+static int backward_method(lua_State *L) {
+  lua_settop(L, 1);
+  lua_pushcclosure(L, backward_alone, 1);
+  return 1;
+}
+
 /* core.grad(outputs, inputs, gradients, options) -> a list, with false for an input that is not used */
 static int grad(lua_State *L) {
   lua_settop(L, 4);
@@ -190,6 +214,7 @@ static int set_generator(lua_State *L) {
 
 void pl_open_grad(lua_State *L) {
   static const luaL_Reg functions[] = {{"backward", backward},
+                                       {"backward_method", backward_method},
                                        {"grad", grad},
                                        {"leads_beyond", leads_beyond},
                                        {"first_nan", first_nan},

@@ -71,14 +71,15 @@ static int write_out(lua_State *L, const pt_op *op, int options, int results) {
 /* Upvalue 1: the op. */
 static int op_call(lua_State *L) {
   const pt_op *op = lua_touserdata(L, lua_upvalueindex(1));
-  int handled = hand_over(L, op, "");
-  if (handled >= 0) return handled;
   pt_tensor *out[PTI_MAX_OUT] = {0};
   pl_box *box[PTI_MAX_OUT];
   pl_args a;
   int last = lua_gettop(L); /* where options stand */
-  pl_read_args(L, &a, op, "");
-  for (int k = 0; k < op->nout; k++) box[k] = pl_new_box(L);
+  bool plain = pl_read_tensors(L, &a, op, "");
+  int handled = plain ? -1 : hand_over(L, op, "");
+  if (handled >= 0) return handled;
+  if (!plain) pl_read_args(L, &a, op, "");
+  for (int k = 0; k < op->nout; k++) box[k] = plain ? pl_new_box_like(L, 1) : pl_new_box(L);
   if (pti_this.anomaly) pl_mark_line(L);
   pt_scope scope = pt_scope_begin();
   bool ok = scope >= 0 && pl_make_numbers(&a) && pti_call(op, a.arg, out);
@@ -95,10 +96,11 @@ static int op_call(lua_State *L) {
 /* x:name_(...): edits x and returns it. */
 static int inplace_call(lua_State *L) {
   const pt_op *op = lua_touserdata(L, lua_upvalueindex(1));
-  int handled = hand_over(L, op, "_");
-  if (handled >= 0) return handled;
   pl_args a;
-  pl_read_args(L, &a, op, "_");
+  bool plain = pl_read_tensors(L, &a, op, "_");
+  int handled = plain ? -1 : hand_over(L, op, "_");
+  if (handled >= 0) return handled;
+  if (!plain) pl_read_args(L, &a, op, "_");
   if (a.numbers & 1)
     return pl_error(L, PT_EARG, "%s_: %s must be a tensor, got %s", op->name, op->param[0].name,
                     pl_describe(L, 1));
@@ -108,6 +110,40 @@ static int inplace_call(lua_State *L) {
   pt_scope_end(scope);
   if (!ok) return pl_raise(L);
   lua_settop(L, 1);
+  return 1;
+}
+
+/* ---- rows that a function in Lua stands in front of ---- */
+
+static bool is_operand(lua_State *L, int i) {
+  int type = lua_type(L, i);
+  return type == LUA_TNUMBER || type == LUA_TBOOLEAN || pl_tensor_at(L, i) != NULL;
+}
+
+/* Upvalues: the op, the function in Lua, whether in place. Two operands and nothing else go to the op at once. */
+static int front_call(lua_State *L) {
+  if (lua_gettop(L) == 2 && is_operand(L, 1) && is_operand(L, 2))
+    return lua_toboolean(L, lua_upvalueindex(3)) ? inplace_call(L) : op_call(L);
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_insert(L, 1);
+  lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+  return lua_gettop(L);
+}
+
+/* core.front(name, fn): what calls the row of that name, or its twin "name_", where two operands are given, and else
+   fn, which takes more than the row does */
+static int front(lua_State *L) {
+  size_t n;
+  const char *name = luaL_checklstring(L, 1, &n);
+  bool inplace = n > 0 && name[n - 1] == '_';
+  lua_pushlstring(L, name, n - inplace);
+  const pt_op *op = pti_op_find(lua_tostring(L, -1));
+  if (op == NULL || op->narg != 2)
+    return pl_error(L, PT_EARG, "front: no op of two operands is named '%s'", name);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)op);
+  lua_pushvalue(L, 2);
+  lua_pushboolean(L, inplace);
+  lua_pushcclosure(L, front_call, 3);
   return 1;
 }
 
@@ -218,6 +254,8 @@ void pl_open_op(lua_State *L) {
   lua_setfield(L, -2, "functions");
   lua_pushcfunction(L, ops);
   lua_setfield(L, -2, "ops");
+  lua_pushcfunction(L, front);
+  lua_setfield(L, -2, "front");
   lua_pushcfunction(L, on_out);
   lua_setfield(L, -2, "on_out");
   set_operators(L);

@@ -103,11 +103,24 @@ static void tell_collector(lua_State *L) {
   room = pti_min64(pti_max64(heap * PER_BYTE, SOONEST), LATEST);
 }
 
-pl_box *pl_new_box(lua_State *L) {
+static pl_box *push_box(lua_State *L) {
   if (unseen >= YOUNG) tell_collector(L);
   pl_box *box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = (pl_box){.magic = magic};
+  return box;
+}
+
+pl_box *pl_new_box(lua_State *L) {
+  pl_box *box = push_box(L);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
+  lua_setmetatable(L, -2);
+  if (watching) watch(L);
+  return box;
+}
+
+pl_box *pl_new_box_like(lua_State *L, int i) {
+  pl_box *box = push_box(L);
+  lua_getmetatable(L, i);
   lua_setmetatable(L, -2);
   if (watching) watch(L);
   return box;
@@ -118,7 +131,9 @@ static void tell_bytes(pti_storage *s) {
   if (mine == 0) mine = (uint64_t)1 << (atomic_fetch_add(&threads, 1) % 64);
   uint64_t told = atomic_load_explicit(&s->told, memory_order_relaxed);
   if (told & mine) return;
-  atomic_fetch_or_explicit(&s->told, mine, memory_order_relaxed);
+  if (atomic_load_explicit(&s->crossed, memory_order_relaxed))
+    atomic_fetch_or_explicit(&s->told, mine, memory_order_relaxed);
+  else atomic_store_explicit(&s->told, told | mine, memory_order_relaxed); /* this thread's alone */
   unseen += (int64_t)s->bytes;
 }
 
@@ -252,10 +267,10 @@ static int unknown_field(lua_State *L, const char *what) {
 
 /* x.name, x:name, x[...]; upvalues: methods, numbers of fields */
 static int box_index(lua_State *L) {
-  pt_tensor *x = pl_tensor_at(L, 1);
   if (lua_type(L, 2) != LUA_TSTRING) return pl_get(L);
   lua_pushvalue(L, 2);
   if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
+  pt_tensor *x = pl_tensor_at(L, 1);
   lua_pushvalue(L, 2);
   lua_rawget(L, lua_upvalueindex(2));
   enum field field = (enum field)lua_tointeger(L, -1);

@@ -57,7 +57,7 @@ static void *take(budget *b, size_t size) {
   spare *block = *list;
   if (block == NULL) return resize(b, NULL, 0, whole(size));
   *list = block->next;
-  b->kept -= size;
+  b->kept -= whole(size);
   return block;
 }
 
@@ -69,7 +69,7 @@ static void give(budget *b, void *block, size_t size) {
   }
   ((spare *)block)->next = *list;
   *list = block;
-  b->kept += size;
+  b->kept += whole(size);
 }
 
 static void *move(budget *b, void *block, size_t had, size_t size) {

@@ -51,7 +51,7 @@ const char *pt_error(void) { return last.text; }
 const char *pt_version(void) { return PT_VERSION; }
 int pt_version_number(void) { return PT_VERSION_NUMBER; }
 
-bool pti_poll(void) {
+bool pti_poll_now(void) {
   _Atomic int *flag = pti_this.interrupt;
   if (flag && atomic_load_explicit(flag, memory_order_relaxed) != 0)
     return pti_refuse(PT_EINTERRUPT, "interrupted");

@@ -4,6 +4,7 @@
 #define PTI_BASE_H
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -56,6 +57,11 @@ extern PTI_THREAD pti_thread pti_this;
 #define PTI_OUT_OF_TIME "the time limit was reached"
 /* False, with PT_EINTERRUPT recorded, when the thread was asked to stop, or PT_ETIME past its deadline. Called between
    chunks of long work. */
-bool pti_poll(void);
+bool pti_poll_now(void);
+static inline bool pti_poll(void) {
+  const _Atomic int *flag = pti_this.interrupt;
+  bool asked = flag && atomic_load_explicit(flag, memory_order_relaxed) != 0;
+  return (!asked && pti_this.deadline == 0) || pti_poll_now();
+}
 
 #endif

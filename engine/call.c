@@ -48,6 +48,11 @@ bool pti_gather_inputs(const pt_op *op, const pt_arg *arg, pti_inputs *in) {
       pt_tensor *t = list ? arg[i].list[k] : arg[i].t;
       in->v[in->n++] = t;
       if (t == NULL && (p->optional || list)) continue;
+      if (t && device <= 0 && pti_dev(t) == 0 && t->alias->storage->later == NULL) {
+        if (t->nd > 0) device = 0;
+        in->complex |= t->dtype >= PT_C64;
+        continue;
+      }
       if (t == NULL ||
           !same_device(op, p, t, &device)) { /* NULL: an earlier call of the chain failed */
         pti_drop_inputs(in);

@@ -7,20 +7,20 @@
 
 static const struct {
   const char *name, *other; /* `other` is the short name: x:float(), x:long() */
-  uint8_t size, category;
+  uint8_t category;
 } row[PT_NDTYPE] = {
-    [PT_F32] = {"float32", "float", 4, 2},    [PT_F64] = {"float64", "double", 8, 2},
-    [PT_F16] = {"float16", "half", 2, 2},     [PT_BF16] = {"bfloat16", "bfloat16", 2, 2},
-    [PT_I64] = {"int64", "long", 8, 1},       [PT_I32] = {"int32", "int", 4, 1},
-    [PT_I16] = {"int16", "short", 2, 1},      [PT_I8] = {"int8", "char", 1, 1},
-    [PT_U8] = {"uint8", "byte", 1, 1},        [PT_BOOL] = {"bool", "bool", 1, 0},
-    [PT_C64] = {"complex64", "cfloat", 8, 3}, [PT_C128] = {"complex128", "cdouble", 16, 3},
+    [PT_F32] = {"float32", "float", 2},    [PT_F64] = {"float64", "double", 2},
+    [PT_F16] = {"float16", "half", 2},     [PT_BF16] = {"bfloat16", "bfloat16", 2},
+    [PT_I64] = {"int64", "long", 1},       [PT_I32] = {"int32", "int", 1},
+    [PT_I16] = {"int16", "short", 1},      [PT_I8] = {"int8", "char", 1},
+    [PT_U8] = {"uint8", "byte", 1},        [PT_BOOL] = {"bool", "bool", 0},
+    [PT_C64] = {"complex64", "cfloat", 3}, [PT_C128] = {"complex128", "cdouble", 3},
 };
 
 const char *pt_dtype_name(pt_dtype d) {
   return (unsigned)d < PT_NDTYPE ? row[d].name : "unknown dtype";
 }
-size_t pt_dtype_size(pt_dtype d) { return row[d].size; }
+size_t pt_dtype_size(pt_dtype d) { return pti_size_of(d); }
 int pti_category(pt_dtype d) { return row[d].category; }
 
 bool pti_dtype_find(const char *name, pt_dtype *out) {
@@ -33,21 +33,16 @@ bool pti_dtype_find(const char *name, pt_dtype *out) {
   return false;
 }
 
-pti_compute pti_compute_of(pt_dtype d) {
-  if (d == PT_F64) return PTI_CF64;
-  return pti_category(d) == 2 ? PTI_CF32 : PTI_CI64;
-}
-
 /* Within integers the wider wins; uint8 with a signed type needs the next wider signed one. */
 static pt_dtype promote_int(pt_dtype a, pt_dtype b) {
   if (a == PT_U8 && b == PT_I8) return PT_I16;
   if (b == PT_U8 && a == PT_I8) return PT_I16;
-  return row[a].size >= row[b].size ? a : b;
+  return pti_size_of(a) >= pti_size_of(b) ? a : b;
 }
 
 static pt_dtype promote_float(pt_dtype a, pt_dtype b) {
-  if (row[a].size == row[b].size) return PT_F32; /* float16 with bfloat16 */
-  return row[a].size > row[b].size ? a : b;
+  if (pti_size_of(a) == pti_size_of(b)) return PT_F32; /* float16 with bfloat16 */
+  return pti_size_of(a) > pti_size_of(b) ? a : b;
 }
 
 pt_dtype pti_promote(pt_dtype a, pt_dtype b) {

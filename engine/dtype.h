@@ -16,11 +16,18 @@ enum {
   PTI_COMPLEX = PTI_BIT(PT_C64) | PTI_BIT(PT_C128),
   PTI_REALS = PTI_FLOATS | PTI_INTS | PTI_BOOLS
 };
+/* Bytes of an element, in the order of pt_dtype. */
+static inline size_t pti_size_of(pt_dtype dtype) {
+  static const uint8_t size[PT_NDTYPE] = {4, 8, 2, 2, 8, 4, 2, 1, 1, 1, 8, 16};
+  return size[dtype];
+}
 static inline bool pti_is(pt_dtype dtype, unsigned set) { return (PTI_BIT(dtype) & set) != 0; }
 
 /* The types that kernels compute in. */
 typedef enum { PTI_CF32, PTI_CF64, PTI_CI64, PTI_NCOMPUTE } pti_compute;
-pti_compute pti_compute_of(pt_dtype dtype);
+static inline pti_compute pti_compute_of(pt_dtype dtype) {
+  return dtype == PT_F64 ? PTI_CF64 : pti_is(dtype, PTI_FLOATS) ? PTI_CF32 : PTI_CI64;
+}
 
 /* PyTorch's torch.promote_types. */
 pt_dtype pti_promote(pt_dtype a, pt_dtype b);

@@ -44,24 +44,43 @@ static pt_dtype dtype_of(const pt_op *op, pt_tensor *const *x, int n) {
 
 /* ---- launch ---- */
 
-/* Operand 0 is written. Where all are dense and of one shape, there is nothing to broadcast or
-   order. */
+static bool same_size(const pt_tensor *x, const pt_tensor *y) {
+  bool same = x->nd == y->nd;
+  for (int d = 0; same && d < y->nd; d++) same = x->size[d] == y->size[d];
+  return same;
+}
+
+/* Whether n inputs are what most calls have: tensors with dims, dense, of one size and dtype, on the CPU. Then there is
+   nothing to promote, broadcast, order or convert. */
+static bool alike(pt_tensor *const *x, int n) {
+  const pt_tensor *a = x[0];
+  bool plain = a->nd > 0 && pti_dev(a) == 0 && pti_dense(a);
+  for (int i = 1; plain && i < n; i++) {
+    plain = x[i]->dtype == a->dtype && same_size(x[i], a) && pti_dev(x[i]) == 0 && pti_dense(x[i]);
+  }
+  return plain;
+}
+
+static void fill_flat(pti_iter *it, pt_tensor *const *x, int n) {
+  it->nd = 1;
+  it->nop = n;
+  it->n = it->size[0] = x[0]->numel;
+  for (int i = 0; i < n; i++) {
+    it->ptr[i] = pti_ptr(x[i]);
+    it->dtype[i] = x[i]->dtype;
+    it->stride[i][0] = x[i]->numel == it->n ? (int64_t)pti_esize(x[i]) : 0;
+  }
+}
+
+/* Operand 0 is written. Dense operands of one size are one row, beside which a single number may stand. */
 static void fill_iter(pti_iter *it, pt_tensor *const *x, int n) {
   const pt_tensor *y = x[0];
   bool flat = true;
   for (int i = 0; i < n && flat; i++) {
-    flat = x[i]->nd == y->nd && memcmp(x[i]->size, y->size, y->nd * sizeof *y->size) == 0 &&
-        pti_dense(x[i]);
+    flat = (same_size(x[i], y) && pti_dense(x[i])) || (i > 0 && x[i]->numel == 1);
   }
   if (flat) {
-    it->nd = 1;
-    it->nop = n;
-    it->n = it->size[0] = y->numel;
-    for (int i = 0; i < n; i++) {
-      it->ptr[i] = pti_ptr(x[i]);
-      it->dtype[i] = x[i]->dtype;
-      it->stride[i][0] = (int64_t)pti_esize(x[i]);
-    }
+    fill_flat(it, x, n);
     return;
   }
   pti_operand op[PTI_MAX_OPERAND];
@@ -82,6 +101,14 @@ static bool launch(const pt_op *op, int which, pt_dtype compute, pt_tensor **x, 
   if (it.n == 0) return true;
   const pti_device *dev = pti_device_at(device);
   return dev->kernels->ew(dev->index, op->ew, which, pti_compute_of(compute), &it, param);
+}
+
+/* The same for what is alike. */
+static bool launch_alike(const pt_op *op, pt_tensor *const *x, int n, const double *param) {
+  pti_iter it;
+  fill_flat(&it, x, n);
+  return it.n == 0 ||
+      pti_device_at(0)->kernels->ew(0, op->ew, 0, pti_compute_of(x[1]->dtype), &it, param);
 }
 
 /* Integer division has no value for a zero divisor; the kernels rely on this check. */
@@ -111,7 +138,12 @@ pt_tensor *pti_ew_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
   pt_tensor *x[1 + MAX_ARITY];
   double param[PTI_MAX_ARG];
   int n = unpack(op, arg, x + 1, param);
-  pt_dtype d = dtype_of(op, x + 1, n);
+  pt_dtype d;
+  if (alike(x + 1, n) && pti_is(x[1]->dtype, op->dtypes & PTI_FLOATS)) {
+    x[0] = pti_new_like(x[1], op->test ? PT_BOOL : x[1]->dtype);
+    return x[0] && launch_alike(op, x, n + 1, param) ? x[0] : NULL;
+  }
+  d = dtype_of(op, x + 1, n);
   if (d == PT_NDTYPE || (n > 1 && !divisible(op, d, x[1], x[2]))) return NULL;
   int64_t size[PT_MAX_DIM];
   int nd, device = 0;
@@ -151,7 +183,14 @@ bool pti_ew_run_inplace(const pt_op *op, const pt_arg *arg) {
   pt_tensor *x[1 + MAX_ARITY], *y = arg[0].t;
   double param[PTI_MAX_ARG];
   int n = unpack(op, arg, x + 1, param);
-  pt_dtype d = dtype_of(op, x + 1, n);
+  pt_dtype d = y->dtype;
+  /* Dense operands of one size lie the same way where they begin at the same place, or in other memory. */
+  bool apart = n < 2 || x[2]->alias->storage != y->alias->storage || x[2]->offset == y->offset;
+  if (n < 3 && apart && !op->test && alike(x + 1, n) && pti_is(d, op->dtypes & PTI_FLOATS)) {
+    x[0] = y;
+    return pti_writable(op->name, y) && launch_alike(op, x, n + 1, param);
+  }
+  d = dtype_of(op, x + 1, n);
   if (d == PT_NDTYPE || (n > 1 && !divisible(op, d, x[1], x[2]))) return false;
   if (!pti_can_cast(d, y->dtype)) {
     return pti_refuse(PT_EDTYPE, "%s_: the result is %s and cannot be stored in x of dtype %s",
@@ -214,7 +253,8 @@ static pt_tensor *kernel(pt_node *n, int i, pt_tensor *g) {
   double param[PTI_MAX_ARG] = {0};
   pt_tensor *x[3 + MAX_ARITY];
   int arity = unpack(op, n->arg, x, param), k = 0;
-  pt_tensor *dummy = pti_view(g, NULL, NULL, 0, g->offset, false);
+  bool dense = pti_dense(g); /* what is not read costs nothing where it lies as the result does */
+  pt_tensor *dummy = dense ? g : pti_view(g, NULL, NULL, 0, g->offset, false);
   x[k++] = pti_new_like(g, g->dtype);
   x[k++] = uses & PTI_USE_G ? g : dummy;
   for (int j = 0; j < arity; j++) x[k++] = uses >> j & 1 ? pti_saved(n, j) : dummy;

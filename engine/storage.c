@@ -77,7 +77,11 @@ static void free_host_memory(pti_storage *s) {
 void pti_storage_release(pti_storage *s) {
   bool crossed = s && atomic_load_explicit(&s->crossed, memory_order_relaxed);
   if (crossed) pti_settle(s);
-  if (s == NULL || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1) return;
+  /* One that no other holder can come to or leave meanwhile needs no atomic subtraction. */
+  if (s == NULL ||
+      (atomic_load_explicit(&s->refs, memory_order_acquire) > 1 &&
+       atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1))
+    return;
   if (s->device == 0 && s->release) {
     free_host_memory(s);
     return;

@@ -253,15 +253,6 @@ pt_tensor *pti_bare(pt_tensor *x) {
   return tensor_new(x->alias, x->dtype, x->size, x->stride, x->nd, x->offset, x->numel);
 }
 
-bool pti_dense(const pt_tensor *x) {
-  int64_t step = 1;
-  for (int d = x->nd - 1; d >= 0; d--) {
-    if (x->size[d] != 1 && x->stride[d] != step) return x->numel == 0;
-    step *= x->size[d];
-  }
-  return true;
-}
-
 bool pti_overlaps_itself(const pt_tensor *x) {
   if (x->numel < 2 || pti_dense(x)) return false;
   int64_t size[PT_MAX_DIM], stride[PT_MAX_DIM];

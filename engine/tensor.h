@@ -75,14 +75,22 @@ pt_tensor *pti_scoped(pt_tensor *x);
 pt_tensor *pti_borrow(pt_tensor *x);
 
 static inline int pti_dev(const pt_tensor *x) { return x->alias->storage->device; }
-static inline size_t pti_esize(const pt_tensor *x) { return pt_dtype_size(x->dtype); }
+static inline size_t pti_esize(const pt_tensor *x) { return pti_size_of(x->dtype); }
 /* Waits for a copy in progress; false, with the reason recorded, where the device failed. */
 bool pti_arrive(const pt_tensor *x);
 static inline char *pti_ptr(const pt_tensor *x) {
   if (x->alias->storage->later) pti_arrive(x);
   return (char *)x->alias->storage->data + x->offset * (int64_t)pti_esize(x);
 }
-bool pti_dense(const pt_tensor *x); /* row-major without gaps */
+/* Row-major without gaps. */
+static inline bool pti_dense(const pt_tensor *x) {
+  int64_t step = 1;
+  for (int d = x->nd - 1; d >= 0; d--) {
+    if (x->size[d] != 1 && x->stride[d] != step) return x->numel == 0;
+    step *= x->size[d];
+  }
+  return true;
+}
 /* Makes the memory writable for this alias and counts the edit: false on failure. Refuses a tensor
    whose own elements overlap (expand), naming `op`. Called before pti_ptr of whatever an op writes
    in place. */

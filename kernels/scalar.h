@@ -87,6 +87,7 @@
 #define MANTISSA(x) PT_WORD(mantissa)(x)
 #define MAX2(a, b) PT_WORD(max2)(a, b) /* NaN wins */
 #define MIN2(a, b) PT_WORD(min2)(a, b)
+#define NDTR(x) PT_WORD(ndtr)(x) /* the normal distribution function, exact beside 1 */
 #define NEXTAFTER(a, b) PT_WORD(nextafter)(a, b)
 #define POLYGAMMA(n, x) PT_WORD(polygamma)(n, x) /* n-th derivative of DIGAMMA */
 #define POW(a, b) PT_WORD(pow)(a, b)
@@ -400,6 +401,25 @@ PT_FN float PT_NAME(erf, f)(float x) {
   return a > 0.927734375f ? PT_NAME(withsign, f)(big, x) : MAF(p, x, x);
 }
 PT_FN double PT_NAME(erf, d)(double x) { return erf(x); }
+/* Half of erfc(a / sqrt 2) is the exponential of a polynomial, fitted for 0 <= a <= 5.8 so that errors are below 3e-8
+   beside 1; it falls on from there. */
+PT_FN float PT_NAME(ndtr, f)(float x) {
+  float a = PT_NAME(abs, f)(x);
+  float u = -3.04822407e-8f;
+  u = MAF(u, a, 8.20140315e-7f);
+  u = MAF(u, a, -9.55661380e-6f);
+  u = MAF(u, a, 6.19010971e-5f);
+  u = MAF(u, a, -2.16795117e-4f);
+  u = MAF(u, a, 3.36904850e-5f);
+  u = MAF(u, a, 4.78825113e-3f);
+  u = MAF(u, a, -3.63390521e-2f);
+  u = MAF(u, a, -3.18309069e-1f);
+  u = MAF(u, a, -7.97884643e-1f);
+  u = MAF(u, a, -6.93147182e-1f);
+  float tail = u < -87.0f ? 0 : pt_exp_near_f(u < -87.0f ? -87.0f : u);
+  return x > 0 ? 1.0f - tail : tail;
+}
+PT_FN double PT_NAME(ndtr, d)(double x) { return 0.5 * erfc(x * -0.7071067811865476); }
 
 /* ---- trigonometric functions ---- */
 

@@ -182,6 +182,15 @@ pt_tensor *mul_complex(const pt_op *op, const pt_arg *arg) {
   return pt_complex_mul(to(a, d), to(b, d));
 }
 
+pt_tensor *addcmul_complex(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  return pt_add(arg[0].t, pt_mul(arg[1].t, arg[2].t));
+}
+pt_tensor *addcdiv_complex(const pt_op *op, const pt_arg *arg) {
+  (void)op;
+  return pt_add(arg[0].t, pt_div(arg[1].t, arg[2].t));
+}
+
 /* The larger of the parts' sizes, 1 where that is 0 or infinite: x is divided by it before it is squared. It has no
    gradient. */
 static pt_tensor *scale_of(pt_tensor *x) {

@@ -50,10 +50,7 @@ bool pti_no_kernel(const char *op, pt_dtype dtype);
 /* Copies a few bytes to the host and waits. */
 bool pti_fetch(int dev, void *to, const void *from, size_t bytes);
 
-static inline int64_t size_of(int dtype) {
-  static const int8_t bytes[PT_NDTYPE] = {4, 8, 2, 2, 8, 4, 2, 1, 1, 1, 8, 16};
-  return bytes[dtype];
-}
+static inline int64_t size_of(int dtype) { return (int64_t)pti_size_of((pt_dtype)dtype); }
 static inline pti_compute compute_of(pt_dtype d) {
   return d == PT_F64 ? PTI_CF64 : pti_is(d, PTI_FLOATS) ? PTI_CF32 : PTI_CI64;
 }
@@ -237,23 +234,23 @@ template <class T> DEV void store_any(int dtype, char *p, T v) {
 }
 
 /* Calls fn<S>(...) for the floating storage type of `dtype`; false where it is another. */
-#define BY_FLOAT(dtype, fn, ...)                          \
-  ((dtype) == PT_F32    ? (fn<float>(__VA_ARGS__), true)  \
-   : (dtype) == PT_F64  ? (fn<double>(__VA_ARGS__), true) \
-   : (dtype) == PT_F16  ? (fn<f16>(__VA_ARGS__), true)    \
-   : (dtype) == PT_BF16 ? (fn<bf16>(__VA_ARGS__), true)   \
-                        : false)
-#define BY_WIDE(dtype, fn, ...)                          \
-  ((dtype) == PT_F32   ? (fn<float>(__VA_ARGS__), true)  \
-   : (dtype) == PT_F64 ? (fn<double>(__VA_ARGS__), true) \
-                       : false)
+#define BY_FLOAT(dtype, fn, ...)                              \
+  ((dtype) == PT_F32        ? (fn<float>(__VA_ARGS__), true)  \
+       : (dtype) == PT_F64  ? (fn<double>(__VA_ARGS__), true) \
+       : (dtype) == PT_F16  ? (fn<f16>(__VA_ARGS__), true)    \
+       : (dtype) == PT_BF16 ? (fn<bf16>(__VA_ARGS__), true)   \
+                            : false)
+#define BY_WIDE(dtype, fn, ...)                              \
+  ((dtype) == PT_F32       ? (fn<float>(__VA_ARGS__), true)  \
+       : (dtype) == PT_F64 ? (fn<double>(__VA_ARGS__), true) \
+                           : false)
 /* Calls fn<E>(...) with a type of that many bytes, for moves. */
-#define BY_SIZE(size, fn, ...)                       \
-  ((size) == 1   ? (fn<uint8_t>(__VA_ARGS__), true)  \
-   : (size) == 2 ? (fn<uint16_t>(__VA_ARGS__), true) \
-   : (size) == 4 ? (fn<uint32_t>(__VA_ARGS__), true) \
-   : (size) == 8 ? (fn<uint64_t>(__VA_ARGS__), true) \
-                 : (fn<sixteen>(__VA_ARGS__), true))
+#define BY_SIZE(size, fn, ...)                           \
+  ((size) == 1       ? (fn<uint8_t>(__VA_ARGS__), true)  \
+       : (size) == 2 ? (fn<uint16_t>(__VA_ARGS__), true) \
+       : (size) == 4 ? (fn<uint32_t>(__VA_ARGS__), true) \
+       : (size) == 8 ? (fn<uint64_t>(__VA_ARGS__), true) \
+                     : (fn<sixteen>(__VA_ARGS__), true))
 
 /* ---- vectors: one load or store of 16 bytes ---- */
 
@@ -353,7 +350,7 @@ template <class Fn> static bool for_pieces(const pti_iter *it, Fn fn) {
 static inline bool is_flat(const pti_iter *it, int o, pt_dtype dtype) {
   int64_t size = size_of(it->dtype[o]);
   return it->nd == 1 && it->dtype[o] == dtype && aligned16(it->ptr[o]) &&
-         (it->size[0] == 1 || it->stride[o][0] == size);
+      (it->size[0] == 1 || it->stride[o][0] == size);
 }
 
 #endif

@@ -52,11 +52,11 @@ local function random(g, x, kind, a, b)
   return x
 end
 
--- Each fills an empty tensor.
+-- Each fills an empty tensor. A third entry: the core makes such tensors by itself, of these values.
 local fillers = {
-  empty = { "uninitialised elements", function(x) return x end },
-  zeros = { "zeros", function(x) return x:zero_() end },
-  ones = { "ones", function(x) return x:fill_(1) end },
+  empty = { "uninitialised elements", function(x) return x end, {} },
+  zeros = { "zeros", function(x) return x:zero_() end, { 0 } },
+  ones = { "ones", function(x) return x:fill_(1) end, { 1 } },
   rand = { "random numbers, uniform in [0, 1)", function(x, g) return random(g, x, "uniform", 0, 1) end },
   randn = {
     "random numbers of the standard normal distribution", function(x, g) return random(g, x, "normal", 0, 1) end,
@@ -68,7 +68,7 @@ for name, entry in pairs(fillers) do
   local like, new = name .. "_like", "new_" .. name
   define(name, "size:I*" .. DRAWN, "a tensor of " .. help, function(size, dtype, device, requires_grad, g)
     return with_grad(fill(blank(name, size, dtype, device), g), requires_grad)
-  end)
+  end, entry[3] and function(fn) return core.creator(entry[3][1], fn) end)
   define(like, "x:T" .. DRAWN, help .. " in the shape of x", function(x, dtype, device, requires_grad, g)
     return with_grad(fill(blank(like, x.shape, dtype, device, x), g), requires_grad)
   end)

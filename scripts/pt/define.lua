@@ -66,9 +66,11 @@ local policies = { "lower", "float32", "widest", "plain", "refused" }
 local function new(_, space)
   local made = { functions = {}, methods = {}, fronts = {} }
 
-  -- A signature with "..." is not checked here: the function reads its arguments itself.
-  local function define_with(policy, name, sig, help, fn)
+  -- A signature with "..." is not checked here: the function reads its arguments itself. `before` puts a function of
+  -- the core in front, which does the common calls by itself.
+  local function define_with(policy, name, sig, help, fn, before)
     if not sig:find("...", 1, true) then fn = checked(name, sig, fn) end
+    if before then fn = before(fn) end
     names[fn] = name
     fn = autocast.wrap(name, fn, policy or core.autocast_policy(name))
     local inplace = name:sub(-1) == "_"

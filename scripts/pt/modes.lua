@@ -154,10 +154,10 @@ local backward = signature("backward", "gradient:T? retain_graph:b? create_graph
     core.backward({ x }, { gradient or false }, { retain_graph = retain_graph, create_graph = create_graph }, inputs)
   end)
 
-function made.methods.backward(x, ...)
+made.methods.backward = core.backward_method(function(x, ...)
   if not core.is_tensor(x) then fail("backward: x must be a tensor, got %s", describe(x)) end
   return backward(x, ...)
-end
+end)
 
 -- ---- hooks ----
 

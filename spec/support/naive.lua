@@ -119,6 +119,8 @@ function scalar.logical_xor(a, b) return bool(a) ~= bool(b) end
 function scalar.logical_not(x) return not bool(x) end
 function scalar.isnan(x) return x ~= x end
 function scalar.where(a, b, c) if bool(a) then return b else return c end end
+function scalar.addcmul(a, b, c) return a + b * c end
+function scalar.addcdiv(a, b, c) return a + b / c end
 function scalar.lerp(a, b, c) return a + c * (b - a) end
 function scalar.clamp_between(a, b, c) return math.min(math.max(a, b), c) end
 

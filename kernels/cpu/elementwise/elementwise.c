@@ -31,8 +31,8 @@ typedef struct ew_block {
   pti_block data;
 } ew_block;
 
-static bool dense(const pti_iter *it, int o, pt_dtype dtype, int64_t rows) {
-  int64_t inner = it->size[it->nd - 1], size = (int64_t)pt_dtype_size(dtype);
+static inline bool dense(const pti_iter *it, int o, pt_dtype dtype, int64_t rows) {
+  int64_t inner = it->size[it->nd - 1], size = (int64_t)pti_size_of(dtype);
   return it->dtype[o] == dtype && (inner == 1 || pti_inner_stride(it, o) == size) &&
       (rows == 1 || pti_outer_stride(it, o) == inner * size);
 }
@@ -83,19 +83,35 @@ static void store(const ew_job *j, const pti_tile *tile, const void *from) {
     put(tile->ptr[0] + i * outer, inner, (const char *)from + i * tile->cols * size, tile->cols);
 }
 
+static void run_tile(const ew_job *j, const pti_tile *tile, ew_block *block) {
+  const void *in[PTI_MAX_OPERAND];
+  for (int o = 1; o < j->it->nop; o++) in[o - 1] = load(j, o, tile, &block[o]);
+  void *out = j->direct[0] ? (void *)tile->ptr[0] : &block[0].data;
+  j->loop(out, in, j->param, tile->rows * tile->cols);
+  if (!j->direct[0]) store(j, tile, out);
+}
+
 static void run_tiles(void *ctx, int64_t lo, int64_t hi) {
   const ew_job *j = ctx;
   ew_block block[PTI_MAX_OPERAND];
-  const void *in[PTI_MAX_OPERAND];
   pti_tile tile;
   for (int o = 0; o < j->it->nop; o++) block[o].from = NULL;
   for (int64_t at = lo; at < hi; at++) {
     pti_tile_at(j->it, &j->t, at, &tile);
-    for (int o = 1; o < j->it->nop; o++) in[o - 1] = load(j, o, &tile, &block[o]);
-    void *out = j->direct[0] ? (void *)tile.ptr[0] : &block[0].data;
-    j->loop(out, in, j->param, tile.rows * tile.cols);
-    if (!j->direct[0]) store(j, &tile, out);
+    run_tile(j, &tile, block);
   }
+}
+
+/* A row that is one tile. */
+static void run_short(const ew_job *j) {
+  const pti_iter *it = j->it;
+  ew_block block[PTI_MAX_OPERAND];
+  pti_tile tile = {.rows = 1, .cols = it->n};
+  for (int o = 0; o < it->nop; o++) {
+    block[o].from = NULL;
+    tile.ptr[o] = it->ptr[o];
+  }
+  run_tile(j, &tile, block);
 }
 
 static void run_dense(void *ctx, int64_t lo, int64_t hi) {
@@ -103,7 +119,7 @@ static void run_dense(void *ctx, int64_t lo, int64_t hi) {
   const pti_iter *it = j->it;
   const void *in[PTI_MAX_OPERAND];
   for (int o = 1; o < it->nop; o++) in[o - 1] = it->ptr[o] + lo * width[j->compute];
-  j->loop(it->ptr[0] + lo * (int64_t)pt_dtype_size(j->out), in, j->param, hi - lo);
+  j->loop(it->ptr[0] + lo * (int64_t)pti_size_of(j->out), in, j->param, hi - lo);
 }
 
 /* Pieces of one size, an even number of them: two threads finish at the same time. */
@@ -134,6 +150,10 @@ bool pti_cpu_ew(int dev, int op, int which, pti_compute compute, const pti_iter 
   }
   if (whole) {
     pti_cpu_host->parallel_for(it->n, even_grain(it->n), run_dense, &j);
+    return true;
+  }
+  if (it->nd == 1 && it->n <= PTI_BLOCK) {
+    run_short(&j);
     return true;
   }
   j.t = pti_tiles(it);

@@ -6,8 +6,8 @@ local signature = require "pt.signature"
 
 local define, made, alias, inplace, method = require "pt.define"()
 local functions = made.functions
--- with alpha, rounding_mode, decimals; lerp with names for its operands, polygamma as a method of x
-local rows = define.fronts { "add", "sub", "div", "round", "lerp", "polygamma" }
+-- with alpha, rounding_mode, decimals, value; lerp with names for its operands, polygamma as a method of x
+local rows = define.fronts { "add", "sub", "div", "round", "addcmul", "addcdiv", "lerp", "polygamma" }
 local where, divide, round = core.fn "where", rows.div, rows.round
 local result_type = require "pt.functions.convert".functions.result_type
 
@@ -24,9 +24,8 @@ end
 
 define("positive", "x:T", "x itself", function(x) return x end)
 
--- Most calls have two operands and no options. Others are told from those whose operand stands for a tensor.
-local operand = { userdata = true, number = true, boolean = true, string = true, ["function"] = true }
-
+-- Two operands and nothing else never come here (core.front). Options are told from an operand that stands for a
+-- tensor.
 local function read(plain, with_options, x, y, ...)
   if ... == nil and type(y) == "table" and getmetatable(y) ~= nil then return plain(x, y) end
   return (with_options(nil, x, y, ...))
@@ -52,10 +51,8 @@ local divide_rounded = signature("div", "x:A y:A rounding_mode:s? -> result:T", 
   return rounded("div", a, b, mode)
 end)
 
-define("div", "x:T... y... options...", "x over y; rounding_mode is floor or trunc", function(a, b, mode, options, more)
-  if mode == nil and operand[type(b)] then return divide(a, b) end
-  return (read(divide, divide_rounded, a, b, mode, options, more))
-end)
+define("div", "x:T... y... options...", "x over y; rounding_mode is floor or trunc",
+  core.front("div", function(...) return (read(divide, divide_rounded, ...)) end))
 
 local divide_into = rows.div_
 local divide_rounded_into = signature("div_", "x:T y:A rounding_mode:s?", function(_, a, b, mode)
@@ -64,10 +61,7 @@ local divide_rounded_into = signature("div_", "x:T y:A rounding_mode:s?", functi
 end)
 
 define("div_", "x:T... y... options...", "x over y, in place; rounding_mode is floor or trunc",
-  function(a, b, mode, options, more)
-    if mode == nil and operand[type(b)] then return divide_into(a, b) end
-    return (read(divide_into, divide_rounded_into, a, b, mode, options, more))
-  end)
+  core.front("div_", function(...) return (read(divide_into, divide_rounded_into, ...)) end))
 made.methods.div = functions.div
 alias("divide", "div")
 
@@ -102,10 +96,7 @@ for name, sign in pairs { add = "plus", sub = "minus" } do
       return plain(x, dtype == core.dtypes.bool and other:to_dtype(dtype) or other)
     end)
     local fn = define(name .. suffix, "x:A... other:A... options...", "x " .. sign .. " alpha (1) times other",
-      function(x, other, alpha, options, more)
-        if alpha == nil and operand[type(other)] then return plain(x, other) end
-        return (read(plain, with_alpha, x, other, alpha, options, more))
-      end)
+      core.front(name .. suffix, function(...) return (read(plain, with_alpha, ...)) end))
     made.methods[name .. suffix] = fn
   end
 end
@@ -265,20 +256,14 @@ define("nan_to_num", "x:T nan:n=0 posinf:n? neginf:n?", "NaN and infinities repl
   end)
 inplace "nan_to_num"
 
--- Nothing else refers to the product: where it has x's shape and needs no gradient, x is added to it in place.
-local function added(x, y, value)
-  if value ~= 1 then y = y * value end
-  if x.requires_grad or y.requires_grad or y.dtype ~= x.dtype or y.shape ~= x.shape then return x + y end
-  return y:add_(x)
+-- The rows know nothing of value, which PyTorch multiplies the first of the two with.
+for name, does in pairs { addcmul = "times", addcdiv = "over" } do
+  for _, suffix in ipairs { "", "_" } do
+    local row = rows[name .. suffix]
+    define.widest(name .. suffix, "x:T a:T b:T value:n=1", "x plus value times a " .. does .. " b",
+      function(x, a, b, value) return row(x, value == 1 and a or a * value, b) end)
+  end
 end
-define.widest("addcmul", "x:T a:T b:T value:n=1", "x plus value times a times b", function(x, a, b, value)
-  return added(x, a * b, value)
-end)
-define.widest("addcdiv", "x:T a:T b:T value:n=1", "x plus value times a over b", function(x, a, b, value)
-  return added(x, a / b, value)
-end)
-inplace "addcmul"
-inplace "addcdiv"
 
 define.float32("softmin", "x:T dim:i", "softmax of -x", function(x, dim) return (-x):softmax(dim) end)
 
