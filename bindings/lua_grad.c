@@ -69,6 +69,7 @@ static int backward(lua_State *L) {
 
 /* x:backward(): upvalue 1 takes all calls with arguments. */
 static int backward_alone(lua_State *L) {
+  while (lua_gettop(L) > 1 && lua_isnil(L, -1)) lua_pop(L, 1);
   pt_tensor *x = lua_gettop(L) == 1 ? pl_tensor_at(L, 1) : NULL, *none = NULL;
   if (x == NULL) {
     lua_pushvalue(L, lua_upvalueindex(1));

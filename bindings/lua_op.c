@@ -115,9 +115,10 @@ static int inplace_call(lua_State *L) {
 
 /* ---- rows that a function in Lua stands in front of ---- */
 
+/* Whatever stands for no tensor: tables do. */
 static bool is_operand(lua_State *L, int i) {
   int type = lua_type(L, i);
-  return type == LUA_TNUMBER || type == LUA_TBOOLEAN || pl_tensor_at(L, i) != NULL;
+  return type == LUA_TUSERDATA || type == LUA_TNUMBER || type == LUA_TBOOLEAN;
 }
 
 /* Upvalues: the op, the function in Lua, whether in place. Two operands and nothing else go to the op at once. */

@@ -13,9 +13,17 @@ tensor([[6., 6.],
 > pt.ones(2):addcdiv(pt.tensor { 4.0, 9 }, pt.tensor { 2.0, 3 })
 tensor([3., 4.])
 
+= addcdiv_
+> pt.ones(2):addcdiv_(pt.tensor { 4.0, 9 }, pt.tensor { 2.0, 3 })
+tensor([3., 4.])
+
 = addcmul
 > pt.ones(2):addcmul(pt.tensor { 2.0, 3 }, pt.tensor { 10.0, 10 }, { value = 0.5 })
 tensor([11., 16.])
+
+= addcmul_
+> pt.ones(2):addcmul_(pt.tensor { 2.0, 3 }, pt.tensor { 10.0, 10 })
+tensor([21., 31.])
 
 = addmm
 > pt.ones(2, 2):addmm(pt.eye(2), pt.eye(2))
