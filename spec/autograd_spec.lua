@@ -506,7 +506,7 @@ describe("vmap", function()
     local function with(fn) return function() return autograd.vmap(fn)(x) end end
     fails("vmap: add_ edits in place", with(function(v) return v:add_(1) end))
     fails("vmap: item is not possible", with(function(v) return v:item() end))
-    fails("vmap: result 1 must be a tensor, got a number", with(function() return 5 end))
+    fails("vmap: result 1 must be a tensor or a table of them, got a number", with(function() return 5 end))
     fails("vmap: edits in place", with(function(v) v[1] = 0 end))
     fails("a batch of 3, those before it 2", autograd.vmap(function(a) return a end), x, pt.ones(3))
     fails("no argument is a tensor", autograd.vmap(function(a) return a end), 5)
