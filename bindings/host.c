@@ -482,6 +482,7 @@ void pt_vm_close(pt_vm *vm) {
     lua_close(vm->L);
   }
   pl_free_task(vm);
+  pti_drop_generator(&vm->generator);
   pti_this = thread;
   enter(former);
   pl_limits_release(vm->limits);

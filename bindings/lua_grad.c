@@ -197,22 +197,6 @@ static int autocast_policy(lua_State *L) {
   return 1;
 }
 
-/* core.generator() -> seed, stream, offset of the default generator */
-static int generator(lua_State *L) {
-  const pti_generator *g = pti_default_generator();
-  lua_pushinteger(L, (lua_Integer)g->seed);
-  lua_pushinteger(L, (lua_Integer)g->stream);
-  lua_pushinteger(L, (lua_Integer)g->offset);
-  return 3;
-}
-/* core.set_generator(seed, stream, offset) */
-static int set_generator(lua_State *L) {
-  *pti_default_generator() = (pti_generator){.seed = (uint64_t)luaL_checkinteger(L, 1),
-                                             .stream = (uint64_t)luaL_checkinteger(L, 2),
-                                             .offset = (uint64_t)luaL_checkinteger(L, 3)};
-  return 0;
-}
-
 void pl_open_grad(lua_State *L) {
   static const luaL_Reg functions[] = {{"backward", backward},
                                        {"backward_method", backward_method},
@@ -220,8 +204,6 @@ void pl_open_grad(lua_State *L) {
                                        {"leads_beyond", leads_beyond},
                                        {"first_nan", first_nan},
                                        {"autocast_policy", autocast_policy},
-                                       {"generator", generator},
-                                       {"set_generator", set_generator},
                                        {NULL, NULL}};
   static const luaL_Reg methods[] = {{"requires_grad_", x_requires_grad},
                                      {"detach_", x_detach},

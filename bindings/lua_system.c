@@ -57,25 +57,50 @@ static int get_conv_winograd(lua_State *L) {
   return 1;
 }
 
+/* core.manual_seed(seed, pytorch): the thread's generator, Philox or (true) PyTorch's */
 static int manual_seed(lua_State *L) {
-  pt_manual_seed((uint64_t)check_whole(L, 1, "manual_seed", "seed", INT64_MIN, INT64_MAX));
+  uint64_t n = (uint64_t)check_whole(L, 1, "manual_seed", "seed", INT64_MIN, INT64_MAX);
+  if (!lua_toboolean(L, 2)) pt_manual_seed(n);
+  else if (!pt_manual_seed_pytorch(n)) pl_raise(L);
   return 0;
 }
 
-/* core.rng_state() -> seed, stream, offset of the thread's generator */
-static int rng_state(lua_State *L) {
+/* core.generator() -> where the thread's generator stands, for set_generator: seed, stream, offset; or, of PyTorch's,
+   its state as a string */
+static int generator(lua_State *L) {
   const pti_generator *g = pti_default_generator();
+  if (g->twister) {
+    unsigned char state[PTI_TWISTER_STATE];
+    pti_twister_save(g->twister, state);
+    lua_pushlstring(L, (const char *)state, sizeof state);
+    return 1;
+  }
   lua_pushinteger(L, (lua_Integer)g->seed);
   lua_pushinteger(L, (lua_Integer)g->stream);
   lua_pushinteger(L, (lua_Integer)g->offset);
   return 3;
 }
-/* core.set_rng_state(seed, stream, offset) */
-static int set_rng_state(lua_State *L) {
+static int set_generator(lua_State *L) {
+  if (lua_type(L, 1) == LUA_TSTRING) {
+    size_t size;
+    const char *state = lua_tolstring(L, 1, &size);
+    if (!pti_twister_load((const unsigned char *)state, size)) pl_raise(L);
+    return 0;
+  }
   pti_set_generator((pti_generator){.seed = (uint64_t)luaL_checkinteger(L, 1),
                                     .stream = (uint64_t)luaL_checkinteger(L, 2),
                                     .offset = (uint64_t)luaL_checkinteger(L, 3)});
   return 0;
+}
+/* core.initial_seed() -> what the thread's generator was seeded with */
+static int initial_seed(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)pti_default_generator()->seed);
+  return 1;
+}
+/* core.draws_like_pytorch() -> whether the thread's generator is PyTorch's */
+static int draws_like_pytorch(lua_State *L) {
+  lua_pushboolean(L, pti_default_generator()->twister != NULL);
+  return 1;
 }
 /* core.fresh_seed(): one that no other run has; no more bits than a double keeps */
 static int fresh_seed(lua_State *L) {
@@ -155,8 +180,10 @@ void pl_open_system(lua_State *L) {
                                        {"set_conv_winograd", set_conv_winograd},
                                        {"get_conv_winograd", get_conv_winograd},
                                        {"manual_seed", manual_seed},
-                                       {"rng_state", rng_state},
-                                       {"set_rng_state", set_rng_state},
+                                       {"generator", generator},
+                                       {"set_generator", set_generator},
+                                       {"initial_seed", initial_seed},
+                                       {"draws_like_pytorch", draws_like_pytorch},
                                        {"fresh_seed", fresh_seed},
                                        {"memory_stats", memory_stats},
                                        {"set_memory_limit", set_memory_limit},

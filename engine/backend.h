@@ -172,8 +172,30 @@ typedef enum {
   PTI_RAND_NORMAL,
   PTI_RAND_INT,
   PTI_RAND_BERNOULLI,
-  PTI_RAND_EXPONENTIAL
+  PTI_RAND_EXPONENTIAL,
+  /* Of PyTorch's generator alone; Philox's numbers are made into these by functions in Lua. */
+  PTI_RAND_NORMAL_SINGLY, /* the numbers that a tensor gets whose elements do not lie side by side */
+  PTI_RAND_INT_ANY,       /* all integers from 0 that the dtype holds */
+  PTI_RAND_CAUCHY,
+  PTI_RAND_LOG_NORMAL,
+  PTI_RAND_GEOMETRIC,
+  /* One number for each element of p (and q). */
+  PTI_RAND_BERNOULLI_EACH,
+  PTI_RAND_POISSON_EACH,
+  PTI_RAND_BINOMIAL_EACH, /* p trials of probability q */
+  PTI_RAND_GAMMA_EACH
 } pti_random_kind;
+
+/* Numbers of PyTorch's generator: n of them into x, dense. */
+struct pti_twister;
+typedef struct pti_twister_draw {
+  pti_random_kind kind;
+  pt_dtype dtype; /* of x, p and q */
+  int64_t n;
+  void *x;
+  const void *p, *q; /* of the kinds that end in EACH, whose values were checked */
+  double a, b;       /* of the others */
+} pti_twister_draw;
 
 /* One tensor of a fused optimizer step; all dense, all of one floating dtype. */
 typedef struct pti_param {

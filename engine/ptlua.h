@@ -134,8 +134,11 @@ PT_API bool pt_set_cpu_level(const char *level); /* forces a level that the mach
    process; initially on. */
 PT_API void pt_set_conv_winograd(bool on);
 PT_API bool pt_get_conv_winograd(void);
-PT_API double pt_clock(void);                  /* monotonic seconds */
-PT_API void pt_manual_seed(uint64_t seed);     /* of the thread's default generator */
+PT_API double pt_clock(void);              /* monotonic seconds */
+PT_API void pt_manual_seed(uint64_t seed); /* of the thread's default generator */
+/* The same; from now on the generator draws what torch.manual_seed(seed) has PyTorch draw on the CPU, in order, on one
+   thread. False after an error. */
+PT_API bool pt_manual_seed_pytorch(uint64_t seed);
 PT_API void pt_set_memory_limit(size_t bytes); /* for tensors of the whole process; 0: no limit */
 
 typedef struct pt_memory_stats {

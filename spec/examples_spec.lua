@@ -6,7 +6,7 @@ local names = {
   "cartpole_dqn", "cartpole_ppo", "char_gpt", "char_gpt_ddp", "char_lstm", "classify", "dcgan", "diffusion_2d", "gcn",
   "generate",
   "linear_regression", "mnist_ddp", "mnist_hogwild", "mnist_lenet", "mnist_mlp", "resnet_cifar", "time_sequence",
-  "transformer_translate", "vae", "word_lm",
+  "transformer_translate", "twin", "vae", "word_lm",
 }
 
 describe("the example", function()

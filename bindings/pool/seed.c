@@ -48,7 +48,7 @@ void pl_find_generator(lua_State *L) {
 }
 
 void pl_seed_task(lua_State *L, uint64_t seed, uint64_t stream) {
-  *pti_default_generator() = (pti_generator){.seed = seed, .stream = stream};
+  pti_set_generator((pti_generator){.seed = seed, .stream = stream});
   if (pl_this_worker()->generator) {
     seed_generator(pl_this_worker()->generator, seed, stream);
     return;

@@ -254,6 +254,20 @@ static pt_tensor *with_heads(pt_tensor *x, int64_t heads) {
   return pt_reshape(wide, size, x->nd);
 }
 
+/* With dropout as PyTorch draws it: a number for each weight in turn, so all weights are in memory. */
+static pt_tensor *attention_of_twister(pt_tensor *q, pt_tensor *k, pt_tensor *v, pt_tensor *mask,
+                                       const attention_args *args) {
+  pti_attention p;
+  if (!q || !k || !v || !read_call(&p, q, k, v, args)) return NULL;
+  int64_t group = p.h / p.hk;
+  pt_tensor *w = pt_softmax(all_scores(&p, q, spread_heads(k, group), mask), 3, -1);
+  pt_tensor *kept = w
+      ? pt_random(pt_zeros(w->size, 4, w->dtype, pti_dev(w)), "bernoulli", 1 - p.dropout, 0)
+      : NULL;
+  w = pt_mul(w, pt_div(kept, pt_scalar(1 - p.dropout)));
+  return pt_matmul(w, spread_heads(v, group));
+}
+
 pt_tensor *scaled_dot_product_attention_run(const scaled_dot_product_attention_args *args) {
   pt_tensor *q = args->query, *k = args->key, *v = args->value, *mask = args->attn_mask,
             *x[3] = {q, k, v};
@@ -287,8 +301,13 @@ pt_tensor *scaled_dot_product_attention_run(const scaled_dot_product_attention_a
   mask = additive(mask, q->dtype);
   if (args->attn_mask && mask == NULL) return NULL;
   if (mask && q->nd == 3 && mask->nd == 3) mask = pt_unsqueeze(mask, 1);
-  pt_tensor *y = pt_attention(four_dims(q), four_dims(k), four_dims(v), mask, causal, scale,
-                              args->dropout_p, NULL, NULL);
+  pt_tensor *four_q = four_dims(q), *four_k = four_dims(k), *four_v = four_dims(v), *y;
+  if (args->dropout_p > 0 && pti_default_generator()->twister) {
+    const attention_args call = {.causal = causal, .scale = scale, .dropout = args->dropout_p};
+    y = attention_of_twister(four_q, four_k, four_v, mask, &call);
+  } else {
+    y = pt_attention(four_q, four_k, four_v, mask, causal, scale, args->dropout_p, NULL, NULL);
+  }
   for (int nd = 4; y && nd > q->nd; nd--) y = pt_select(y, nd == 4 && q->nd == 3 ? 1 : 0, 0);
   return y;
 }

@@ -88,6 +88,8 @@ static inline uint64_t pti_word64(const pti_words *w, int64_t i) {
 typedef void pti_draw_loop(uint64_t seed, uint64_t stream, uint64_t ctr, uint32_t *w, int64_t n);
 typedef void pti_random_loop(void *x, const pti_words *w, double a, double b, double top,
                              int64_t n);
+/* n uniform numbers, a multiple of 16, become normal ones as PyTorch makes them. */
+typedef void pti_box_muller_loop(float *x, int64_t n, float mean, float std);
 
 /* Rows whose values other kernels are made of. */
 typedef enum {
@@ -130,6 +132,7 @@ typedef struct pti_cpu_loops {
   pti_rule_loop *rule[2];
   pti_draw_loop *draw;
   pti_random_loop *random[PTI_RAND_EXPONENTIAL + 1][2];
+  pti_box_muller_loop *box_muller;
 } pti_cpu_loops;
 
 extern const pti_cpu_loops pti_cpu_loops_base, pti_cpu_loops_avx2, pti_cpu_loops_avx512;

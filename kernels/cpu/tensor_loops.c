@@ -68,6 +68,8 @@ static inline int64_t brain_to_int(uint16_t x) { return float_to_int(pti_bf16_lo
 #undef LOWEST
 #undef HIGHEST
 
+#include "random/box_muller.inc.h"
+
 #undef HALF_TO_T
 #undef BRAIN_TO_T
 #undef FLOAT_TO_T
@@ -163,4 +165,5 @@ const pti_cpu_loops GLUE(pti_cpu_loops_, PT_LEVEL) = {
     .random = {[PTI_RAND_UNIFORM] = FLOATS(random_uniform),
                [PTI_RAND_NORMAL] = FLOATS(random_normal),
                [PTI_RAND_EXPONENTIAL] = FLOATS(random_exponential)},
+    .box_muller = box_muller,
 };

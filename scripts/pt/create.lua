@@ -5,11 +5,13 @@
 local core = require "pt.core"
 local fail = require "pt.fail"
 local signature = require "pt.signature"
+local draws = require "pt.draw"
 local under = require "pt.generator".under
 
 local define, made, _, _, method = require "pt.define"()
 local rows = define.fronts { "randperm", "random" } -- with options; random_ with bounds instead of kind, a, b
-local sequence, permutation, fill_random = core.fn "sequence", rows.randperm, rows.random_
+local sequence, permutation = core.fn "sequence", rows.randperm
+local draw, like_pytorch = draws.fill, draws.like_pytorch
 
 ---@class pt.TensorOptions
 ---@field dtype? pt.Dtype
@@ -30,12 +32,6 @@ end
 -- An empty tensor; what is not given is taken from `like`.
 local function blank(name, sizes, dtype, device, like)
   return core.empty(sizes, dtype or like and like.dtype, device or like and like.device, name)
-end
-
--- x filled with numbers drawn from the generator g (nil: the thread's own).
-local function draw(g, x, kind, a, b)
-  if g then return under("random", g, fill_random, x, kind, a, b) end
-  return fill_random(x, kind, a, b)
 end
 
 local function type_of(value)
@@ -70,7 +66,7 @@ for name, entry in pairs(fillers) do
     return with_grad(fill(blank(name, size, dtype, device), g), requires_grad)
   end, entry[3] and function(fn) return core.creator(entry[3][1], fn) end)
   define(like, "x:T" .. DRAWN, help .. " in the shape of x", function(x, dtype, device, requires_grad, g)
-    return with_grad(fill(blank(like, x.shape, dtype, device, x), g), requires_grad)
+    return with_grad(fill(draws.blank_like(g, x, dtype, device), g), requires_grad)
   end)
   method(new, "x:T size:I*" .. DRAWN, help .. " with the dtype and device of x",
     function(x, size, dtype, device, requires_grad, g)
@@ -333,7 +329,7 @@ define("randint_like", "x:T low:i? high:i?" .. DRAWN,
     elseif not high then low, high = 0, low end
     if not high then fail("randint_like: high is missing, an integer") end
     low, high = bounds("randint_like", low, high)
-    return with_grad(draw(g, blank("randint_like", x.shape, dtype, device, x), "int", low, high), requires_grad)
+    return with_grad(draw(g, draws.blank_like(g, x, dtype, device), "int", low, high), requires_grad)
   end)
 
 define("randperm", "n:i" .. DRAWN, "the positions 1 to n in random order",
@@ -380,6 +376,7 @@ drawing("bernoulli", "x:T p:n?", "1 with probability x, or p where it is given, 
   if x:numel() > 0 and not x:ge(0):logical_and(x:le(1)):all():item() then
     fail("bernoulli: x holds a value that is no probability from 0 to 1")
   end
+  if like_pytorch(g) then return draws.each(g, "bernoulli", x) end
   return draw(g, made.functions.empty_like(x), "uniform", 0, 1):lt(x):to_dtype(x.dtype)
 end)
 
@@ -399,6 +396,7 @@ drawing("random_", "x:T from:i? to:i?",
   "random integers from from (0) up to to, which is never drawn; without bounds, all that the dtype holds exactly",
   function(x, from, to, g)
     if not from then
+      if like_pytorch(g) then return draw(g, x, "int_any", 0, 0) end
       local bits = { float32 = 24, float16 = 11, bfloat16 = 8, bool = 1, uint8 = 8, int8 = 7, int16 = 15, int32 = 31 }
       return draw(g, x, "int", 0, 1 << (bits[tostring(x.dtype)] or 53))
     end
@@ -407,10 +405,12 @@ drawing("random_", "x:T from:i? to:i?",
   end)
 
 drawing("log_normal_", "x:T mean:n=1 std:n=2", "random numbers whose logarithms are normal", function(x, mean, std, g)
+  if like_pytorch(g) then return draw(g, x, "log_normal", mean, std) end
   return draw(g, x, "normal", mean, std):exp_()
 end)
 
 drawing("cauchy_", "x:T median:n=0 sigma:n=1", "random numbers of a Cauchy distribution", function(x, median, sigma, g)
+  if like_pytorch(g) then return draw(g, x, "cauchy", median, sigma) end
   return x:copy_(((draw(g, x, "uniform", 0, 1) - 0.5) * math.pi):tan() * sigma + median)
 end)
 
@@ -419,8 +419,17 @@ local function uniform(g, x) return draw(g, core.empty(x.shape, core.dtypes.floa
 
 drawing("geometric_", "x:T p:n", "random counts of trials up to the first success", function(x, p, g)
   if not (p > 0 and p < 1) then fail("geometric_: p is %s, but must lie between 0 and 1", p) end
+  if like_pytorch(g) then return draw(g, x, "geometric", p, 0) end
   return x:copy_(((1 - uniform(g, x)):log() / math.log(1 - p)):ceil():maximum(1))
 end)
+
+-- Ids of PyTorch's generator: float64 numbers looked up among the sums of each row, of which the last is 1.
+local function ids_of_pytorch(g, weights, at)
+  local half = weights.dtype == core.dtypes.float16 or weights.dtype == core.dtypes.bfloat16
+  local sums = (half and weights:to_dtype(core.dtypes.float32) or weights):cumsum(-1)
+  sums = sums / sums:narrow(-1, -1, 1)
+  return sums:to_dtype(core.dtypes.float64):searchsorted(draw(g, at, "uniform", 0, 1))
+end
 
 drawing("multinomial", "x:T num_samples:i replacement:b=false",
   "num_samples ids drawn from each row of weights x", function(x, n, replacement, g)
@@ -432,9 +441,11 @@ drawing("multinomial", "x:T num_samples:i replacement:b=false",
       fail("multinomial: weights must not be negative, infinite or NaN, and not all zero")
     end
     if replacement then
+      local size = x.ndim == 2 and { x:size(1), n } or { n }
+      if like_pytorch(g) then return ids_of_pytorch(g, weights, core.empty(size, core.dtypes.float64, x.device)) end
       local sums = weights:cumsum(-1)
       local total = sums:narrow(-1, -1, 1)
-      local at = core.empty(x.ndim == 2 and { x:size(1), n } or { n }, sums.dtype, x.device)
+      local at = core.empty(size, sums.dtype, x.device)
       return sums:searchsorted(draw(g, at, "uniform", 0, 1) * total, true):minimum(x:size(-1))
     end
     if n > x:size(-1) or weights:gt(0):sum(-1):lt(n):any():item() then

@@ -5,7 +5,7 @@ local pt = ...
 local core = require "pt.core"
 
 for _, name in ipairs {
-  "clock", "cpu_level", "get_default_device", "get_default_dtype", "get_num_threads", "is_tensor", "manual_seed",
+  "clock", "cpu_level", "get_default_device", "get_default_dtype", "get_num_threads", "is_tensor",
   "memory_stats", "set_cpu_level", "set_default_device", "set_default_dtype", "set_memory_limit", "set_num_threads",
   "set_conv_winograd", "get_conv_winograd", "version", "worker_id", "to_dlpack", "from_dlpack",
 } do

@@ -6,7 +6,6 @@ local docs = require "pt.define".docs
 
 local entries = {
   -- of the module
-  { "manual_seed", "seed:i", "seeds the thread's generator of random numbers" },
   { "Generator", "device...", "a stream of random numbers of its own: pt.randn(3, {generator = pt.Generator()})" },
   { "get_default_dtype", "", "the dtype of floating tensors when none is named; float32 unless set" },
   { "set_default_device", "device:v", "where this thread makes tensors from now on when no device is named" },

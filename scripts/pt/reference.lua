@@ -78,7 +78,7 @@ for name in ([[
 ---@param name string
 ---@return boolean
 function reference.is_internal(name)
-  return internal[name] ~= nil or name:find "^_" ~= nil or name:find "[.:]_" ~= nil
+  return internal[name] ~= nil or name:find "_each$" ~= nil or name:find "^_" ~= nil or name:find "[.:]_" ~= nil
 end
 
 --- Whether a value is a class, as pt.class makes them.

@@ -115,11 +115,21 @@ function run.save_run(path, parts)
   for name, part in pairs(parts) do
     flatten(stateful(part) and plain(part:state_dict()) or part, part_of(name), tensors, values, 1)
   end
-  local seed, stream, offset = core.generator()
-  flatten({ seed, stream, offset }, "%generator", tensors, values, 1)
+  local place = { core.generator() }
+  if type(place[1]) == "string" then place = { pt.get_rng_state() } end -- PyTorch's: bytes
+  flatten(place, "%generator", tensors, values, 1)
   local metadata = { [FORMAT] = "1" }
   for at, text in pairs(values) do metadata["=" .. at] = text end
   serialize.save(tensors, path, metadata)
+end
+
+local function set_generator(path, place)
+  local state = place[1]
+  if pt.is_tensor(state) and state.dtype == pt.uint8 and state:numel() == 5056 then return pt.set_rng_state(state) end
+  for i = 1, 3 do
+    if math.type(place[i]) ~= "integer" then fail("load_run: %s has no state of random numbers", path) end
+  end
+  core.set_generator(table.unpack(place, 1, 3))
 end
 
 --- Loads what save_run wrote into the parts that have a state; returns the plain values.
@@ -144,10 +154,7 @@ function run.load_run(path, parts)
       saved[name] = nil
     end
   end
-  for i = 1, 3 do
-    if math.type(generator[i]) ~= "integer" then fail("load_run: %s has no state of random numbers", path) end
-  end
-  core.set_generator(table.unpack(generator, 1, 3))
+  set_generator(path, generator)
   saved["%generator"] = nil
   return saved
 end

@@ -458,6 +458,19 @@ return function(naive)
     equal(x:matmul(p).mT, x:matmul(p), "x p is symmetric")
     equal(p:matmul(x).mT, p:matmul(x), "p x is symmetric")
   end
+  function law.random_each(_, p, kind, q)
+    local n, rate = 20000, p:reshape(-1)[1]:item()
+    local function all(v) return pt.full({ n }, v, { dtype = pt.float64 }) end
+    local chance = q and q:reshape(-1)[1]:item()
+    local mean = require "pt.core".fn "random_each"(all(rate), kind, chance and all(chance)):mean():item()
+    local want = rate
+    if chance then -- of the whole trials; above a half, those that fail are counted
+      local trials = math.floor(rate)
+      want = chance <= 0.5 and trials * chance or rate - trials * (1 - chance)
+    end
+    assert(math.abs(mean - want) < 6 * math.sqrt(rate / n), ("%s: a mean of %g, not %g"):format(kind, mean, want))
+  end
+
   function law.random(_, x, kind, a, b)
     local many = pt.zeros(20000, { dtype = x.dtype })
     require "pt.core".fn "random_"(many, kind, a, b)

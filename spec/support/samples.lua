@@ -267,6 +267,10 @@ local special = {
   linalg_pinv = { { T { 4, 3 }, 0, 1e-12 }, { T { 2, 3 }, 0, 1e-12 }, { T { 2, 0 }, 0, 0.5 }, regular = true },
   sequence = { { 5, 1, 2, dtype "int64", "cpu" }, { 3, 0.5, 0.25, dtype "float64", "cpu" } },
   random = { { T { 2, 3 }, "normal", 0, 1 }, { T { 2, 3 }, "uniform", 0, 1 }, { T { 2, 3 }, "bernoulli", 0.5, 0 } },
+  random_each = {
+    { T({ 2, 3 }, 0.5, 3), "gamma" }, { T({ 2, 3 }, 0.5, 3), "poisson" },
+    { T({ 2, 3 }, 0.5, 3), "binomial", T({ 2, 3 }, 0.1, 0.9) },
+  },
   randperm = { { 5 }, { 0 } },
 }
 
@@ -292,7 +296,7 @@ samples.distinct = {
 samples.seen = { linalg_eig = function(values, vectors) return values, vectors:abs() end }
 
 --- Draws numbers of another precision for another dtype.
-samples.draws = { random = true }
+samples.draws = { random = true, random_each = true }
 
 -- A recipe for a parameter that the signature alone explains; nil where it does not.
 local function derive(op, p, full)

@@ -246,7 +246,7 @@ end
 --- Parts of a dataset in a random order: `local train, test = table.unpack(random_split(set, { 0.8, 0.2 }))`.
 ---@param dataset table
 ---@param lengths number[] counts, or shares that add up to 1
----@param options? {seed: integer} default: numbers of the default generator
+---@param options? {seed: integer, generator: pt.Generator} default: numbers of the default generator
 ---@return pt.data.Subset[]
 local function random_split(dataset, lengths, options)
   local n = #check("random_split", dataset)
@@ -255,7 +255,8 @@ local function random_split(dataset, lengths, options)
     fail("random_split: options must be a table, got %s", tostring(options))
   end
   lengths = counts(lengths, n)
-  local order = require("pt.data.sampler").permutation(n, options and options.seed)
+  options = options or {}
+  local order = require("pt.data.sampler").permutation(n, options.seed, nil, options.generator)
   local parts, from = {}, 1
   for i, length in ipairs(lengths) do
     parts[i] = Subset(dataset, table.move(order, from, from + length - 1, 1, {}))

@@ -48,20 +48,20 @@ local function seeded(job, id)
   core.set_generator(job.seed, (job.epoch << 40) + id, 0)
 end
 
--- The samples with these ids as a list of lists of values.
+local Return = { __close = function(self) core.set_generator(table.unpack(self)) end }
+
+-- The samples with these ids as a list of lists of values. Without a seed they draw from the thread's generator.
 local function samples_of(job, ids)
   local samples = {}
-  local seed, stream, offset = core.generator()
+  local _ <close> = job.seed and setmetatable({ core.generator() }, Return) or nil
   for i, id in ipairs(ids) do
     if job.seed then seeded(job, id) end
     local ok, result = pcall(sample, job.dataset, id)
     if not ok then
-      core.set_generator(seed, stream, offset)
       error(("DataLoader: sample %s: %s"):format(id, type(result) == "table" and "an error value" or result), 0)
     end
     samples[i] = result
   end
-  core.set_generator(seed, stream, offset)
   return samples
 end
 

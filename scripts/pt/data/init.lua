@@ -26,7 +26,7 @@ for _, part in ipairs {
     data[name] = value
   end
 end
-data.sample, data.permutation, data.new_seed = nil, nil, nil
+data.sample, data.permutation, data.new_seed, data.own_generator = nil, nil, nil, nil
 
 --- A new kind of dataset: define `get(i)` and `len()`.
 ---@param name string

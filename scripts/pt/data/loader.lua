@@ -4,6 +4,7 @@ local pt = require "pt"
 local class = require "pt.class"
 local fail = require "pt.fail"
 local fetch = require "pt.data.fetch"
+local generators = require "pt.generator"
 local sampler = require "pt.data.sampler"
 local signature = require "pt.signature"
 
@@ -31,21 +32,22 @@ local function check(dataset, batch_size, shuffle, sample_by, batch_by, workers,
 end
 
 --- `dataset` is a Dataset, an IterableDataset or a plain list. With a `seed` the order of every epoch is fixed; without
---- one, it comes from the default generator (pt.manual_seed). `collate_fn(samples)` makes a batch from a list of `{x,
---- y}`. `num_workers` threads fetch up to prefetch_factor batches each ahead; the batches are the same for any number.
+--- one, it comes from `generator`, or from the default one (pt.manual_seed). `collate_fn(samples)` makes a batch from a
+--- list of `{x, y}`. `num_workers` threads fetch up to prefetch_factor batches each ahead; the batches are the same
+--- for any number.
 --- With `pin_memory` the tensors of a batch are in pinned memory (x:pin_memory), so that x:to{device = "cuda",
 --- non_blocking = true} overlaps with the loop; `pin_memory_device` names a device other than "cuda".
 --- persistent_workers is accepted for PyTorch's scripts, and has no effect: workers are threads.
 DataLoader.init = signature("DataLoader",
   "dataset:a batch_size:i=1 shuffle:b=false sampler:a? batch_sampler:a? num_workers:i=0 collate_fn:F? "
     .. "drop_last:b=false prefetch_factor:i=2 worker_init_fn:F? seed:i? pin_memory:b=false "
-    .. "persistent_workers:b=false pin_memory_device:s?",
+    .. "persistent_workers:b=false pin_memory_device:s? generator:a?",
   function(self, dataset, batch_size, shuffle, sample_by, batch_by, workers, collate, drop_last, prefetch, init, seed,
-    pin, _, pin_device)
+    pin, _, pin_device, generator)
     check(dataset, batch_size, shuffle, sample_by, batch_by, workers, prefetch)
     self.dataset, self.batch_size, self.shuffle, self.drop_last = dataset, batch_size, shuffle, drop_last
     self.seed, self.collate_fn, self.epoch, self.position = seed, collate, 0, 0
-    self.sampler, self.batch_sampler = sample_by, batch_by
+    self.sampler, self.batch_sampler, self.generator = sample_by, batch_by, generator
     self.num_workers, self.prefetch_factor, self.worker_init_fn = workers, prefetch, init
     self.pin_memory = pin and (pin_device or "any")
     self._skip = 0
@@ -64,14 +66,31 @@ DataLoader.set_epoch = signature("set_epoch", "epoch:i", function(self, epoch) s
 
 -- ---- order ----
 
--- The seed of this epoch's random numbers: the loader's, or one from the default generator.
+-- The seed of this epoch's random numbers: the loader's, or one from its generator, or the default one.
 local function seed_of(self)
   if self._resumed then
     local seed = self._resumed
     self._resumed = nil
     return seed
   end
-  return self.seed or sampler.new_seed()
+  return self.seed or sampler.new_seed(self.generator)
+end
+
+-- Whether the order and the samples are PyTorch's for its generator.
+local function like_pytorch(self) return not self.seed and generators.like_pytorch(self.generator) end
+
+-- What PyTorch's loader draws when it starts: a seed for workers, which is returned, and where it shuffles without a
+-- generator of its own, one for the order.
+local function seeds_of_pytorch(self)
+  local base = not self._resumed and sampler.new_seed(self.generator) or 0
+  local shuffles = self.shuffle and not self.generator
+  return base, shuffles and seed_of(self) or nil
+end
+
+-- The order of a loader that shuffles.
+local function shuffled(self, seed)
+  if not like_pytorch(self) then return sampler.RandomSampler(self.dataset, { seed = seed }) end
+  return sampler.RandomSampler(self.dataset, { generator = self.generator or sampler.own_generator(seed) })
 end
 
 -- An iterator over the lists of ids of this epoch's batches.
@@ -79,11 +98,7 @@ local function batches(self, seed, number)
   -- a sampler that takes the epoch has a different order for each
   local epoch = (self.sampler and self.sampler.set_epoch) and self._current.epoch or number
   if self.batch_sampler then return self.batch_sampler:iter(epoch) end
-  local by = self.sampler
-  if not by and self.shuffle then
-    by = sampler.RandomSampler(self.dataset, { seed = seed })
-  end
-  by = by or sampler.SequentialSampler(self.dataset)
+  local by = self.sampler or self.shuffle and shuffled(self, seed) or sampler.SequentialSampler(self.dataset)
   return sampler.BatchSampler(by, self.batch_size, self.drop_last):iter(epoch)
 end
 
@@ -133,6 +148,18 @@ local function from_stream(self)
   end
 end
 
+-- The seeds of an epoch: of its samples, where they have streams of their own, and of its order.
+local function seeds_of(self)
+  if like_pytorch(self) then
+    local base, order = seeds_of_pytorch(self)
+    return self.num_workers > 0 and base or nil, order
+  end
+  local by_sample = self.dataset.get and (self.collate_fn or not self.dataset.get_batch)
+  local random = self.shuffle or self.seed or by_sample
+  local seed = random and seed_of(self) or nil
+  return seed, seed
+end
+
 --- An independent iterator over one epoch, for loops that run at the same time.
 ---@return fun(): ...
 function DataLoader:iter()
@@ -140,16 +167,14 @@ function DataLoader:iter()
   self.epoch, self._skip, self.position = epoch + 1, 0, skip
   local next_batch
   if self.dataset.__ptiterable then
+    if like_pytorch(self) then seeds_of_pytorch(self) end
     next_batch = from_stream(self)
     for _ = 1, skip do next_batch() end
   else
-    -- an order drawn anew counts as epoch 0 of its seed
-    local by_sample = self.dataset.get and (self.collate_fn or not self.dataset.get_batch)
-    local random = self.shuffle or self.seed or by_sample
-    local seed = random and seed_of(self) or nil
-    local number = self.seed and epoch or 0
-    self._current = { epoch = epoch, seed = seed }
-    local next_ids = batches(self, seed, number)
+    local seed, order_seed = seeds_of(self)
+    local number = self.seed and epoch or 0 -- an order drawn anew counts as epoch 0 of its seed
+    self._current = { epoch = epoch, seed = order_seed }
+    local next_ids = batches(self, order_seed, number)
     for _ = 1, skip do next_ids() end
     local job = {
       dataset = self.dataset, collate = self.collate_fn, seed = seed, epoch = number, pin = self.pin_memory,

@@ -4,6 +4,7 @@
 local pt = require "pt"
 local class = require "pt.class"
 local fail = require "pt.fail"
+local like_pytorch = require "pt.generator".like_pytorch
 local signature = require "pt.signature"
 
 local samplers = {}
@@ -15,8 +16,21 @@ function Sampler:iter() fail("%s has no iter method", getmetatable(self).__name)
 function Sampler:len() fail("%s has no len method", getmetatable(self).__name) end
 function Sampler.__len(self) return self:len() end
 
--- A new seed from the default generator.
-function samplers.new_seed() return pt.randint(1, 1 << 31, { 1 }):item() end
+--- A new seed from a generator, by default the thread's.
+---@param g? pt.Generator
+---@return integer
+function samplers.new_seed(g)
+  if like_pytorch(g) then return pt.zeros(1, { dtype = pt.int64 }):random_({ generator = g }):item() end
+  return pt.randint(1, 1 << 31, { 1 }, { generator = g }):item()
+end
+
+--- PyTorch's generator with a seed of the thread's, where the thread's is PyTorch's, too.
+---@param seed? integer default: one of the thread's generator
+---@return pt.Generator?
+function samplers.own_generator(seed)
+  if not like_pytorch() then return nil end
+  return pt.Generator({ like = "pytorch" }):manual_seed(seed or samplers.new_seed())
+end
 
 -- A sequence of numbers below n that depends only on seed and epoch (splitmix64).
 local function numbers(seed, epoch)
@@ -34,8 +48,10 @@ end
 ---@param n integer
 ---@param seed? integer default: one of the default generator
 ---@param epoch? integer default 0
+---@param g? pt.Generator draws an order in place of the seed; so does the thread's where it is PyTorch's
 ---@return integer[]
-function samplers.permutation(n, seed, epoch)
+function samplers.permutation(n, seed, epoch, g)
+  if g or not seed and like_pytorch() then return pt.randperm(n, { generator = g }):tolist() end
   local order, below = {}, numbers(seed or samplers.new_seed(), epoch or 0)
   for i = 1, n do order[i] = i end
   for i = n, 2, -1 do
@@ -75,22 +91,42 @@ function Sequential:iter()
   end
 end
 
---- Every id once in a random order; with replacement, num_samples arbitrary ids.
+--- Every id once in a random order; with replacement, num_samples arbitrary ids. A seed fixes the order; a generator
+--- draws it, another one each time.
 local Random = class("RandomSampler", Sampler)
 samplers.RandomSampler = Random
-Random.init = signature("RandomSampler", "source:a replacement:b=false num_samples:i? seed:i?",
-  function(self, source, replacement, num_samples, seed)
+Random.init = signature("RandomSampler", "source:a replacement:b=false num_samples:i? seed:i? generator:a?",
+  function(self, source, replacement, num_samples, seed, generator)
     size_of("RandomSampler", source)
     if num_samples and num_samples < 1 then
       fail("RandomSampler: num_samples must be 1 or more, got %d", num_samples)
     end
     self.source, self.replacement, self.num_samples, self.seed = source, replacement, num_samples, seed
+    self.generator = generator
   end)
 function Random:len() return self.num_samples or #self.source end
+
+-- `count` of n ids that a generator draws, in PyTorch's portions.
+local function drawn_ids(g, n, count, replacement)
+  local ids, options = {}, { generator = g }
+  local function append(list, most) table.move(list, 1, math.min(most, #list), #ids + 1, ids) end
+  if replacement then
+    for first = 1, count, 32 do
+      local k = math.min(32, count - first + 1)
+      append((pt.randint(0, n, { k }, options) + 1):tolist(), k)
+    end
+    return ids
+  end
+  for _ = 0, count // n do append(pt.randperm(n, options):tolist(), count - #ids) end
+  return ids
+end
+
 function Random:iter(epoch)
   local n, count, ids = #self.source, self:len(), {}
-  local seed = self.seed or samplers.new_seed()
   if n == 0 then return over(ids) end
+  local g = self.generator or not self.seed and samplers.own_generator()
+  if g then return over(drawn_ids(g, n, count, self.replacement)) end
+  local seed = self.seed or samplers.new_seed()
   if self.replacement then
     local below = numbers(seed, epoch or 0)
     for i = 1, count do ids[i] = below(n) + 1 end
@@ -107,8 +143,9 @@ end
 --- num_samples ids, drawn in proportion to their weights.
 local Weighted = class("WeightedRandomSampler", Sampler)
 samplers.WeightedRandomSampler = Weighted
-Weighted.init = signature("WeightedRandomSampler", "weights:a num_samples:i replacement:b=true seed:i?",
-  function(self, weights, num_samples, replacement, seed)
+Weighted.init = signature("WeightedRandomSampler",
+  "weights:a num_samples:i replacement:b=true seed:i? generator:a?",
+  function(self, weights, num_samples, replacement, seed, generator)
     local list = pt.is_tensor(weights) and weights:tolist() or weights
     if type(list) ~= "table" or type(list[1]) ~= "number" then
       fail("WeightedRandomSampler: expected a list of weights, got a %s", type(weights))
@@ -124,9 +161,14 @@ Weighted.init = signature("WeightedRandomSampler", "weights:a num_samples:i repl
       fail("WeightedRandomSampler: %d samples cannot be drawn from %d weights above 0", num_samples, usable)
     end
     self.weights, self.num_samples, self.replacement, self.seed = list, num_samples, replacement, seed
+    self.generator = generator
   end)
 function Weighted:len() return self.num_samples end
 function Weighted:iter(epoch)
+  if self.generator or not self.seed and like_pytorch() then
+    local weights = pt.tensor(self.weights, { dtype = pt.float64 })
+    return over(weights:multinomial(self.num_samples, self.replacement, self.generator):tolist())
+  end
   local below, ids = numbers(self.seed or samplers.new_seed(), epoch or 0), {}
   local function uniform() return (below(1 << 53) + 0.5) / (1 << 53) end
   if not self.replacement then -- the largest u^(1/w) (Efraimidis and Spirakis)
@@ -156,7 +198,7 @@ end
 --- Some ids, each once, in a random order.
 local SubsetRandom = class("SubsetRandomSampler", Sampler)
 samplers.SubsetRandomSampler = SubsetRandom
-SubsetRandom.init = signature("SubsetRandomSampler", "indices:a seed:i?", function(self, indices, seed)
+SubsetRandom.init = signature("SubsetRandomSampler", "indices:a seed:i? generator:a?", function(self, indices, seed, g)
   if pt.is_tensor(indices) then indices = indices:tolist() end
   if type(indices) ~= "table" or signature.is_computed(indices) then
     fail("SubsetRandomSampler: expected a list of ids, got %s", signature.describe(indices))
@@ -166,12 +208,13 @@ SubsetRandom.init = signature("SubsetRandomSampler", "indices:a seed:i?", functi
       fail("SubsetRandomSampler: id %d is %s; ids count from 1", i, tostring(id))
     end
   end
-  self.indices, self.seed = indices, seed
+  self.indices, self.seed, self.generator = indices, seed, g
 end)
 function SubsetRandom:len() return #self.indices end
 function SubsetRandom:iter(epoch)
   local ids = {}
-  for k, at in ipairs(samplers.permutation(#self.indices, self.seed, epoch)) do ids[k] = self.indices[at] end
+  local order = samplers.permutation(#self.indices, self.seed, epoch, self.generator)
+  for k, at in ipairs(order) do ids[k] = self.indices[at] end
   return over(ids)
 end
 
@@ -199,9 +242,15 @@ function Distributed:len() return self.num_samples end
 ---@param epoch integer
 Distributed.set_epoch = signature("set_epoch", "epoch:i", function(self, epoch) self.epoch = epoch end)
 
+-- The same on all ranks.
+local function order_of(self, n, epoch)
+  local g = samplers.own_generator(self.seed + epoch)
+  return samplers.permutation(n, self.seed, epoch, g)
+end
+
 function Distributed:iter(epoch)
   local n, ids = #self.dataset, {}
-  local order = self.shuffle and samplers.permutation(n, self.seed, self.epoch or epoch or 0)
+  local order = self.shuffle and order_of(self, n, self.epoch or epoch or 0)
   for k = 1, n > 0 and self.num_samples or 0 do
     local at = (self.rank + (k - 1) * self.num_replicas) % n + 1
     ids[k] = order and order[at] or at

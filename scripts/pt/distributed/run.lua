@@ -50,13 +50,13 @@ local function of_ranks(world)
 
   function made.after_save() dist.barrier() end
 
-  -- Each rank resumes its random numbers; a new rank gets numbers that differ from the first rank's.
+  -- Each rank resumes its random numbers; a new rank gets numbers that differ from the first rank's (of PyTorch's
+  -- generator, which has one stream for a seed, the same).
   function made.after_load(saved, parts)
     local own = saved.ranks and saved.ranks.generators and saved.ranks.generators[world.rank + 1]
-    local seed, stream, offset = core.generator()
-    if own then seed, stream, offset = table.unpack(own)
-    elseif world.rank > 0 then stream = stream + (world.rank << 40) end
-    core.set_generator(seed, stream, offset)
+    local place = own or { core.generator() }
+    if not own and world.rank > 0 and place[2] then place[2] = place[2] + (world.rank << 40) end
+    core.set_generator(table.unpack(place))
     rescale(parts.loader, saved.ranks, world.size)
   end
 

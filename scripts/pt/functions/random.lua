@@ -3,19 +3,14 @@
 
 local core = require "pt.core"
 local fail = require "pt.fail"
-local under = require "pt.generator".under
+local draws = require "pt.draw"
 
 local define, made = require "pt.define"()
 local choose = core.fn "where"
-local fill_random = core.fn "random_"
 local float64 = core.dtypes.float64
 
 -- Numbers in float64 in the shape of x.
-local function drawn(g, x, kind, a, b)
-  local y = core.empty(x.shape, float64, x.device)
-  if g then return under("random", g, fill_random, y, kind, a, b) end
-  return fill_random(y, kind, a, b)
-end
+local function drawn(g, x, kind, a, b) return draws.fill(g, core.empty(x.shape, float64, x.device), kind, a, b) end
 local function uniform(g, x) return drawn(g, x, "uniform", 0, 1) end
 
 -- Rounds of `try`, which returns a candidate for each element and whether it is accepted, until all are.
@@ -66,6 +61,7 @@ define("poisson", "x:T generator:a?", "random counts of a Poisson distribution w
     if rate:ge(0):logical_and(rate:lt(math.huge)):logical_not():any():item() then
       fail("poisson: rates must be finite and not negative")
     end
+    if draws.like_pytorch(g) then return draws.each(g, "poisson", x:detach()) end
     local few = rate:lt(10)
     local y = poisson_by_steps(choose(few, rate, 1.0), g)
     if not few:all():item() then y = choose(few, y, poisson_by_rejection(choose(few, 10.0, rate), g)) end
@@ -124,6 +120,9 @@ define("binomial", "count:T prob:T generator:a?",
     if p:ge(0):logical_and(p:le(1)):logical_not():any():item() then
       fail("binomial: probabilities must lie between 0 and 1")
     end
+    if draws.like_pytorch(g) then
+      return draws.each(g, "binomial", count:detach() + 0 * prob, prob:detach() + 0 * count)
+    end
     n, p = n + 0 * p, p + 0 * n
     local rare = p:minimum(1 - p) -- of successes or of failures, which are counted instead
     local few = (n * rare):lt(10)
@@ -136,11 +135,12 @@ define("binomial", "count:T prob:T generator:a?",
 
 -- ---- gamma ----
 
--- Marsaglia and Tsang, for float64 shapes alpha; below 1 by one of alpha + 1.
+-- Marsaglia and Tsang, for float64 shapes alpha (PyTorch's of any floating dtype); below 1 by one of alpha + 1.
 local function gamma(op, alpha, g)
   if alpha:gt(0):logical_and(alpha:lt(math.huge)):logical_not():any():item() then
     fail("%s: concentrations must be finite and above 0", op)
   end
+  if draws.like_pytorch(g) then return draws.each(g, "gamma", alpha) end
   local small = alpha:lt(1)
   local d = choose(small, alpha + 1, alpha) - 1 / 3
   local c = 1 / (9 * d):sqrt()
@@ -155,14 +155,21 @@ end
 
 define("_standard_gamma", "x:T generator:a?", "random numbers of gamma distributions of shapes x and scale 1",
   function(x, g)
-    return gamma("_standard_gamma", x:detach():to_dtype(float64), g):to_dtype(x.dtype)
+    local alpha = x:detach()
+    return gamma("_standard_gamma", draws.like_pytorch(g) and alpha or alpha:to_dtype(float64), g):to_dtype(x.dtype)
   end)
+
+-- The least and the greatest normal number between 0 and 1.
+local inside = {
+  float64 = { 2.0 ^ -1022, 1 - 2.0 ^ -53 }, float32 = { 2.0 ^ -126, 1 - 2.0 ^ -24 },
+  float16 = { 2.0 ^ -14, 1 - 2.0 ^ -11 }, bfloat16 = { 2.0 ^ -126, 1 - 2.0 ^ -8 },
+}
 
 define("_sample_dirichlet", "x:T generator:a?",
   "random points of Dirichlet distributions whose concentrations stand along the last dim of x", function(x, g)
     if x.ndim == 0 then fail("_sample_dirichlet: x is a single number; its last dim holds the concentrations") end
     local y = gamma("_sample_dirichlet", x:detach():to_dtype(float64), g)
-    return (y / y:sum(-1, true)):to_dtype(x.dtype)
+    return (y / y:sum(-1, true)):to_dtype(x.dtype):clamp(table.unpack(inside[tostring(x.dtype)]))
   end)
 
 return made

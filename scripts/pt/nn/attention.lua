@@ -9,6 +9,7 @@ local define = require "pt.nn.define"
 local factory = require "pt.nn.factory"
 local fail = require "pt.fail"
 local init = require "pt.nn.initial"
+local like_pytorch = require "pt.generator".like_pytorch
 local layers = require "pt.nn.layers"
 local module = require "pt.nn.module"
 local norms = require "pt.nn.norms"
@@ -37,21 +38,27 @@ Attention.init = factory("MultiheadAttention",
       embed_dim = embed_dim, num_heads = num_heads, head_dim = embed_dim // num_heads, dropout = dropout,
       batch_first = batch_first, add_zero_attn = add_zero_attn, kdim = kdim or embed_dim, vdim = vdim or embed_dim,
     } do rawset(self, key, value) end
-    local function xavier(...) return module.Parameter(init.xavier_uniform_(pt.empty(...))) end
+    local function weight(...) return module.Parameter(pt.empty(...)) end
     if self.kdim == embed_dim and self.vdim == embed_dim then
-      self.in_proj_weight = xavier(3 * embed_dim, embed_dim)
+      self.in_proj_weight = weight(3 * embed_dim, embed_dim)
     else
-      self.q_proj_weight = xavier(embed_dim, embed_dim)
-      self.k_proj_weight = xavier(embed_dim, self.kdim)
-      self.v_proj_weight = xavier(embed_dim, self.vdim)
+      self.q_proj_weight = weight(embed_dim, embed_dim)
+      self.k_proj_weight = weight(embed_dim, self.kdim)
+      self.v_proj_weight = weight(embed_dim, self.vdim)
     end
     if bias then self.in_proj_bias = module.Parameter(pt.zeros(3 * embed_dim)) end
     if add_bias_kv then
-      self.bias_k = module.Parameter(init.xavier_normal_(pt.empty(1, 1, embed_dim)))
-      self.bias_v = module.Parameter(init.xavier_normal_(pt.empty(1, 1, embed_dim)))
+      self.bias_k = weight(1, 1, embed_dim)
+      self.bias_v = weight(1, 1, embed_dim)
     end
     self.out_proj = Linear(embed_dim, embed_dim, bias)
     if bias then init.zeros_(self.out_proj.bias) end
+    for _, name in ipairs { "in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight" } do
+      if self[name] then init.xavier_uniform_(self[name]) end
+    end
+    for _, name in ipairs { "bias_k", "bias_v" } do
+      if self[name] then init.xavier_normal_(self[name]) end
+    end
   end)
 
 -- The three projections of inputs (batch, steps, width).
@@ -160,6 +167,7 @@ function Attention._attend(self, query, key, value, padding, need_weights, attn_
     y = F.scaled_dot_product_attention(q, k, v, mask, dropout, causal)
   end
   y = self.out_proj(y:transpose(2, 3):flatten(3, 4))
+  if like_pytorch() then y = y:transpose(1, 2):contiguous():transpose(1, 2) end -- its order for the next dropout
   if single then y = y:squeeze(1) elseif not self.batch_first then y = y:transpose(1, 2) end
   if not weights then return y end
   if average then weights = weights:mean(2) end

@@ -34,7 +34,7 @@ local function make_weights(self, nd, first, second, bias)
   end
   local weight = pt.empty(size)
   local bound = 1 / math.sqrt(weight:numel() / first)
-  self.weight = Parameter(init.uniform_(weight, -bound, bound))
+  self.weight = Parameter(init.kaiming_uniform_(weight, math.sqrt(5)))
   if bias then self.bias = Parameter(init.uniform_(pt.empty(self.out_channels), -bound, bound)) end
 end
 

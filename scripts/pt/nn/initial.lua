@@ -118,9 +118,9 @@ define("orthogonal_", "gain:n=1 generator:a?", function(x, gain, g)
   if x.ndim < 2 then fail("orthogonal_: a tensor of 2 or more dims is needed, got %s", x.shape) end
   if x:numel() == 0 then return x end
   local rows, columns = x:size(1), x:numel() // x:size(1)
-  local n, width = math.min(rows, columns), math.max(rows, columns)
-  local q = pt.randn(n, width, { dtype = pt.float64, generator = g })
-  for i = 1, n do -- Gram and Schmidt, twice for the digits that the first pass loses
+  local wide, drawn = rows < columns, pt.empty(rows, columns, { dtype = x.dtype, device = x.device }):normal_(0, 1, g)
+  local q = (wide and drawn or drawn:t()):to(pt.float64, { copy = true })
+  for i = 1, q:size(1) do -- Gram and Schmidt, twice for the digits that the first pass loses
     local row = q[i]
     for _ = 1, i > 1 and 2 or 0 do
       local before = q:narrow(1, 1, i - 1)
@@ -128,8 +128,7 @@ define("orthogonal_", "gain:n=1 generator:a?", function(x, gain, g)
     end
     row:div_(row:square():sum():sqrt())
   end
-  if rows > columns then q = q:t() end
-  return x:copy_(q:reshape(x:size()):mul(gain))
+  return x:copy_((wide and q or q:t()):reshape(x:size()):mul(gain))
 end)
 
 --- Normal numbers, but a share `sparsity` of each column is zero.

@@ -31,7 +31,7 @@ Linear.init = factory("Linear", "in_features:i out_features:i bias:b=true",
     end
     self.in_features, self.out_features = in_features, out_features
     local bound = 1 / math.sqrt(in_features)
-    self.weight = module.Parameter(init.uniform_(pt.empty(out_features, in_features), -bound, bound))
+    self.weight = module.Parameter(init.kaiming_uniform_(pt.empty(out_features, in_features), math.sqrt(5)))
     if bias then self.bias = module.Parameter(init.uniform_(pt.empty(out_features), -bound, bound)) end
   end)
 

@@ -74,15 +74,16 @@ from: -
 > data.MapDataset(data.TensorDataset(pt.tensor { 5, 6 }), function(x) return x * 10 end):get(2)
 tensor(60)
 
-= data.random_split(dataset, lengths, {seed})
-Parts of a dataset in a random order, as a list; lengths are counts, or shares that add up to 1.
+= data.random_split(dataset, lengths, {seed, generator})
+Parts of a dataset in a random order, as a list; lengths are counts, or shares that add up to 1. A seed
+fixes the order, a generator draws it.
 > #data.random_split(data.TensorDataset(pt.ones(10)), { 0.8, 0.2 })[1]
 8
 
 = data.DataLoader
 Batches of a dataset, for a `for` loop: stacked by collate_fn, shuffled anew each epoch where
-shuffle is set, made ahead by num_workers threads. `seed` makes the order one that can be repeated.
-`#loader` is how many batches.
+shuffle is set, made ahead by num_workers threads. `seed` makes the order one that can be repeated; without
+it the order is drawn by `generator`, or the thread's. `#loader` is how many batches.
 > local set = data.TensorDataset(pt.range(1, 4), pt.ones(4))
 > for x, y in data.DataLoader(set, { batch_size = 2 }) do print(x) end
 tensor([1, 2])
@@ -147,12 +148,12 @@ How many ids there are. A kind of sampler defines it.
 2
 
 = data.RandomSampler
-Every id once in a random order; with replacement, num_samples of any.
+Every id once in a random order; with replacement, num_samples of any. Takes a seed or a generator.
 > #data.RandomSampler(data.TensorDataset(pt.ones(5)))
 5
 
 = data.WeightedRandomSampler
-num_samples ids, each as often as its weight says.
+num_samples ids, each as often as its weight says. Takes a seed or a generator.
 > for id in data.WeightedRandomSampler({ 0, 1 }, 2):iter() do print(id) end
 2
 2

@@ -593,8 +593,11 @@ tensor([0.33])
 > local state = pt.get_rng_state()
 > local a = pt.rand(1)
 > pt.set_rng_state(state)
-> pt.rand(1):equal(a)
+> print(pt.rand(1):equal(a))
 true
+> pt.set_rng_state(pt.Generator({ like = "pytorch" }):get_state()) -- 5056 bytes, as torch.get_rng_state() gives them
+> pt.get_rng_state().shape
+[5056]
 
 = slogdet
 > pt.eye(2):mul(-2):slogdet()

@@ -1,8 +1,10 @@
 -- Examples of methods, modes and settings: see reference.lua.
 return [==[
 = Generator
-> pt.randn(2, { generator = pt.Generator() }).shape
+> print(pt.randn(2, { generator = pt.Generator() }).shape)
 [2]
+> pt.rand(2, { generator = pt.Generator({ like = "pytorch" }):manual_seed(7) })
+tensor([0.5349, 0.1988])
 
 = angle
 > pt.tensor({ -1.0, 1 }):angle()
@@ -220,8 +222,11 @@ tensor([1])
 > pt.manual_seed(1)
 > local a = pt.rand(2)
 > pt.manual_seed(1)
-> pt.rand(2):equal(a)
+> print(pt.rand(2):equal(a))
 true
+> pt.manual_seed(7, { like = "pytorch" }) -- what torch.manual_seed(7); torch.randn(3) gives
+> pt.randn(3)
+tensor([-0.1468,  0.7861,  0.9468])
 
 = map_
 > pt.tensor({ 1.0, 4 }):map_(pt.tensor { 2.0, 3 }, math.max)

@@ -625,7 +625,7 @@ The seed that the stream started from.
 5
 
 = Generator:get_state()
-Where the stream stands, as a tensor.
+Where the stream stands, as a tensor: three integers, or the 5056 bytes of PyTorch's.
 > pt.is_tensor(pt.Generator():get_state())
 true
 

@@ -2,6 +2,7 @@
 
 local core = require "pt.core"
 local dims = require "pt.dims"
+local draws = require "pt.draw"
 local fail = require "pt.fail"
 
 local define, made = require "pt.define" "nn.functional"
@@ -61,8 +62,14 @@ local function rrelu(name, x, lower, upper, training, inplace)
     if inplace then return (x:leaky_relu_(mean)) end
     return (x:leaky_relu(mean))
   end
-  local slope = core.Tensor.uniform_(core.empty(x.shape, x.dtype, x.device), lower, upper)
-  slope = slope:masked_fill_(x:detach():gt(0), 1)
+  local slope = draws.blank_like(nil, x)
+  if draws.like_pytorch() then -- float64 numbers for those below alone
+    local below = x:detach():le(0)
+    local drawn = core.empty({ below:sum():item() }, core.dtypes.float64, x.device):uniform_(lower, upper)
+    slope:fill_(1):masked_scatter_(below, drawn:to(x.dtype))
+  else
+    slope:uniform_(lower, upper):masked_fill_(x:detach():gt(0), 1)
+  end
   if inplace then return (x:mul_(slope)) end
   return x * slope
 end
