@@ -19,6 +19,7 @@ pt.cfloat, pt.cdouble = pt.complex64, pt.complex128
 pt.inf, pt.nan, pt.pi, pt.e = math.huge, 0 / 0, math.pi, math.exp(1)
 
 pt.Tensor = core.Tensor
+pt.Tensor.to_dlpack = core.to_dlpack -- as PyTorch's Tensor.__dlpack__
 pt.newaxis, pt.ellipsis = "newaxis", "..."
 
 for name, fn in pairs(core.functions) do
