@@ -43,8 +43,9 @@ inline tensor keep(pt_tensor *x) {
 inline pt_tensor *from(std::vector<float> values) {
   auto *held = new std::vector<float>(std::move(values));
   const int64_t n = static_cast<int64_t>(held->size());
-  pt_tensor *x = pt_from_host(held->data(), &n, 1, PT_F32,
-                              [](void *ud) { delete static_cast<std::vector<float> *>(ud); }, held);
+  pt_tensor *x = pt_from_host(
+      held->data(), &n, 1, PT_F32, [](void *ud) { delete static_cast<std::vector<float> *>(ud); },
+      held);
   if (x == nullptr) throw error(pt_error());
   return x;
 }
@@ -76,7 +77,9 @@ public:
     state.reset(pt_vm_open(&config));
     if (!state) throw error(pt_error());
   }
-  void run(const std::string &source) { check(pt_vm_run_string(state.get(), source.data(), source.size(), "=host")); }
+  void run(const std::string &source) {
+    check(pt_vm_run_string(state.get(), source.data(), source.size(), "=host"));
+  }
   template <class... Args> void call(const char *name, const char *format, Args... args) {
     check(pt_vm_call(state.get(), name, format, args...));
   }
