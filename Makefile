@@ -120,7 +120,7 @@ endif
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@;)
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: all deps deps-test run specs hosts amalgamation test test-asan test-tsan test-peers fuzz lint docs format bench bench-peers size clean help
+.PHONY: all deps deps-test run specs hosts amalgamation test test-asan test-tsan test-peers fuzz libfuzzer lint docs format bench bench-peers size clean help
 
 all: $(TARGETS)
 
@@ -346,6 +346,13 @@ SEED ?= 1
 fuzz:
 	@$(MAKE) --no-print-directory all BUILD=build/asan SANITIZE=address,undefined
 	@build/asan/ptlua spec/fuzz/files.lua $(RUNS) $(SEED)
+# Parsers, and programs over tensors, under clang's libFuzzer: `make libfuzzer FUZZ_TARGETS="npy program" FUZZ_RUNS=1000000`.
+FUZZ_RUNS ?= 20000
+libfuzzer:
+	@$(MAKE) --no-print-directory BUILD=build/libfuzzer CC=clang SANITIZE=address,undefined,fuzzer-no-link build/libfuzzer/ptlua build/libfuzzer/libptlua.a
+	@clang -std=gnu11 -Wall -Wextra -Werror -g -O1 -fsanitize=fuzzer,address,undefined -Iengine -Ibuild/gen $(LUA_CFLAGS) \
+	  -o build/libfuzzer/harness spec/fuzz/harness.c build/libfuzzer/libptlua.a -Wl,-E -llua5.4 $(LIBS)
+	@spec/fuzz/run.sh build/libfuzzer $(FUZZ_RUNS) $(FUZZ_TARGETS)
 lint: deps-test
 	@$(LUA) spec/run.lua lint
 
@@ -433,6 +440,7 @@ help:
 	  'make test         deps, build, every spec (plain, ASan + UBSan, TSan), linters' \
 	  'make test-asan    specs under ASan + UBSan alone;  make test-tsan  under TSan' \
 	  'make test-peers   samples of PyTorch and random calls beside it (optional)' \
+	  'make libfuzzer    parsers and programs under libFuzzer (clang)' \
 	  'make fuzz         damaged files of every format under ASan (RUNS=1000000 SEED=1)' \
 	  'make lint         luacheck and clang-format alone;  make format  fixes the latter' \
 	  'make bench        speed, and shares of what the machine can do (PATTERN=softmax);  make bench-peers  beside PyTorch (PYTHON=...)' \

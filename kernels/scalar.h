@@ -15,6 +15,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Conditions are joined with & and |, which do not branch, also before a ?. */
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wbitwise-conditional-parentheses"
+#endif
+
 #ifdef __CUDACC__
 #define PT_FN static __host__ __device__ __forceinline__
 #else /* a loop with a call in it stays scalar, and there are more loops than the inliner would inline into */

@@ -7,13 +7,6 @@
 #ifndef PTI_LEVEL_H
 #define PTI_LEVEL_H
 
-/* Conditions are joined with & and |, which do not branch, also before a ?. Loops that call the C
-   library stay scalar, whatever PTI_INDEPENDENT says. */
-#if defined(__clang__)
-#pragma clang diagnostic ignored "-Wbitwise-conditional-parentheses"
-#pragma clang diagnostic ignored "-Wpass-failed"
-#endif
-
 /* Eliminating partial redundancies splits what the scalar functions share into branches, and loops
    of more than one of them would stay scalar: softplus takes a sixth of the time without it. */
 #if defined(__GNUC__) && !defined(__clang__)

@@ -738,7 +738,7 @@ static bool F(fft)(const pti_fft *f, const void *x, void *y) {
   char *block = bytes ? pti_cpu_host->alloc(bytes) : NULL;
   bool ok = (bytes == 0 || block) && F(plan_init)(p);
   V *z = (V *)(void *)block;
-  C *room = (C *)(void *)(block + (p->chirp ? 5 * p->m : 0) * (int64_t)sizeof(V));
+  C *room = block ? (C *)(void *)(block + (p->chirp ? 5 * p->m : 0) * (int64_t)sizeof(V)) : NULL;
   if (ok && p->chirp) ok = F(chirp_init)(p, (C *)(z + 4 * p->m), room, z);
   if (ok && halved) {
     F(twiddles)(room, f->n / 2, f->n);
