@@ -229,6 +229,12 @@ local refused = {
   { "pt.fft.hfft2(x:select(1, 1))", "fft.hfft2" },
 }
 
+it("degrees of any dtype are taken", function()
+  local x, n = D { 0.5, 2 }, pt.tensor { true, false }
+  assert.same({ 0.5, 1 }, S.chebyshev_polynomial_t(x, n):tolist())
+  assert.same({ 0.5, 1 }, S.chebyshev_polynomial_t(x, n:long()):tolist())
+end)
+
 describe("refuse:", function()
   for _, case in ipairs(refused) do
     it(case[1], function() cases.refuse(case, names) end)

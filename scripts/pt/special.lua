@@ -63,7 +63,7 @@ local function polynomial(name, x, n, first, next_of)
     x = core.tensor(x, nil, n.device)
   end
   if not x:is_floating_point() then x = x:to_dtype(core.get_default_dtype()) end
-  local degrees = core.is_tensor(n) and n:detach():trunc() or nil
+  local degrees = core.is_tensor(n) and n:detach():double():trunc() or nil
   local top = degrees and (degrees:numel() > 0 and degrees:amax():item() or 0) or n
   top = math.tointeger(top - math.fmod(top, 1)) or fail("special.%s: n is %s, no degree", name, tostring(top))
   if top > MOST then fail("special.%s: n is %d; degrees go up to %d", name, top, MOST) end

@@ -101,9 +101,10 @@ end
 local ops = pt.ops()
 local grammar = require "pt.grammar"
 table.sort(ops, function(a, b) return a.name < b.name end)
-local skipped = { -- what changes the process, or takes what it is told to take
-  manual_seed = true, set_default_dtype = true,
-}
+local function changes_modes(op) -- which stay changed afterwards, as they are told to
+  return op:find "^set_" or op:find "grad$" or op:find "grad_" or op:find "_mode" or op:find "seed"
+    or op:find "default" or op == "autocast"
+end
 
 local function argument(r, pool, kind)
   if r.byte() % 16 == 0 then return r.value(pool, 0) end
@@ -131,7 +132,7 @@ end
 
 local function step(r, pool)
   local op = ops[(r.byte() << 8 | r.byte()) % #ops + 1]
-  if skipped[op.name] or not op.fn then return end
+  if changes_modes(op.name) or not op.fn then return end
   local args, n = {}, 0
   local parsed = op.sig ~= "..." and grammar.parse(op.sig)
   for _, p in ipairs(parsed and parsed.params or {}) do
@@ -150,8 +151,8 @@ local function step(r, pool)
   end
 end
 
--- A program over a few tensors: operations with views and edits, backward, collections, coroutines. Afterwards the modes
--- are as they were, and no tensor is left.
+-- A program over a few tensors: operations with views and edits, backward, collections, coroutines. Afterwards
+-- gradients are on, and no tensor is left.
 local baseline
 function targets.program(bytes)
   local r, pool = reader(bytes), few()
