@@ -37,12 +37,16 @@ local function check(what, command)
   report(what, ok and 1 or 0, ok and 0 or 1, 0, os.time() - start)
 end
 
---- Runs one spec file under busted and reads its TAP. A missing plan means that the process died.
-local function busted(host, file, options)
-  local start, p, f, s, planned, tail = os.time(), 0, 0, 0, false, {}
+--- Starts one spec file under busted.
+local function begin(host, file, options)
   local next_line, pipe = lines(("%s spec/busted.lua -o TAP %s %s"):format(host, options, quote(file)))
-  local showing = false
-  for line in next_line do
+  return { what = host .. " " .. file, start = os.time(), next_line = next_line, pipe = pipe }
+end
+
+--- Reads its TAP. A missing plan means that the process died.
+local function finish(run)
+  local p, f, s, planned, showing, tail = 0, 0, 0, false, false, {}
+  for line in run.next_line do
     if line:find "^ok %d+ %- # SKIP" then
       s = s + 1
       print("  skipped: " .. line:match "SKIP (.*)")
@@ -54,12 +58,12 @@ local function busted(host, file, options)
     end
     if showing or line:find "^# %[" then print(line) end
   end
-  local ok, how, code = pipe:close()
+  local ok, how, code = run.pipe:close()
   if not planned or (not ok and f == 0) then
     f = f + 1
-    print(("%s ended early (%s %s):\n%s"):format(file, how, code, table.concat(tail, "\n")))
+    print(("%s ended early (%s %s):\n%s"):format(run.what, how, code, table.concat(tail, "\n")))
   end
-  report(host .. " " .. file, p, f, s, os.time() - start)
+  report(run.what, p, f, s, os.time() - run.start)
 end
 
 local function lint()
@@ -81,15 +85,23 @@ local function specs(build, filter)
     if not filter or program:find(filter) then check(program, env .. program) end
   end
   local options = kind == "build" and "" or "--exclude-tags=" .. kind .. ",plain"
+  local before -- under a sanitizer two files run at a time, as they are slow
   for _, file in ipairs(list "find spec -name '*_spec.lua' | sort") do
     if not filter or file:find(filter) then
-      busted(env .. build .. "/ptlua", file, options)
+      local run = begin(env .. build .. "/ptlua", file, options)
+      if before then finish(before) end
+      before = run
+      if kind == "build" then
+        finish(run)
+        before = nil
+      end
       -- the simulated GPU's threads and blocks in other orders
       for seed = 1, kind == "build" and file:find "/device_" and 2 or 0 do
-        busted(("PT_SIM_SEED=%d %s/ptlua"):format(seed * 7, build), file, options)
+        finish(begin(("PT_SIM_SEED=%d %s/ptlua"):format(seed * 7, build), file, options))
       end
     end
   end
+  if before then finish(before) end
 end
 
 local filter
