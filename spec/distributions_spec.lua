@@ -84,7 +84,7 @@ local function ks_distance(u)
   return math.max((up - sorted):abs():max():item(), (sorted - up + 1 / n):abs():max():item())
 end
 
--- What is tagged #tsan draws 10^5 numbers at a time on one thread: minutes under the thread sanitizer, for nothing.
+-- What is tagged #tsan draws many numbers on one thread: minutes under the thread sanitizer, for nothing.
 describe("distributions: samples #tsan", function()
   local n = 10000
   for i, case in ipairs(recorded.cases) do
