@@ -314,8 +314,9 @@ static const void *packed(const pti_element *e, pt_tensor *x, int64_t *bytes) {
   if (e->pack == NULL) return pti_ptr(dense);
   pt_tensor *blocks = pti_new((int64_t[]){*bytes}, 1, PT_U8, 0);
   if (blocks == NULL) return NULL;
-  e->pack((const float *)pti_ptr(dense), (unsigned char *)pti_ptr(blocks), dense->numel / e->count);
-  return pti_ptr(blocks);
+  bool ok = e->pack((const float *)pti_ptr(dense), (unsigned char *)pti_ptr(blocks),
+                    dense->numel / e->count);
+  return ok ? pti_ptr(blocks) : NULL;
 }
 
 /* w:write(text), w:write(tensor, element) -> CRC-32 of what was written, number of bytes */

@@ -35,14 +35,27 @@ typedef struct pti_rnn_data {
       *g_c0; /* (n, h): gradients of the last states, replaced by those of the initial ones */
 } pti_rnn_data;
 
-/* Formats of weights in blocks with scales of their own; kernels/blocks.h has the layouts. */
-typedef enum { PTI_Q8_0, PTI_Q4_0, PTI_Q4_K, PTI_Q6_K, PTI_NBLOCK_FORMAT } pti_block_format;
+/* Formats of weights in blocks with scales of their own: ROW(name, what scripts call it, numbers and bytes of a block).
+   blocks.h has the layouts. */
+#define PTI_BLOCK_KINDS(ROW)  \
+  ROW(Q8_0, "q8_0", 32, 34)   \
+  ROW(Q4_0, "q4_0", 32, 18)   \
+  ROW(Q4_K, "q4_k", 256, 144) \
+  ROW(Q6_K, "q6_k", 256, 210)
+typedef enum {
+#define ROW(name, word, numbers, bytes) PTI_##name,
+  PTI_BLOCK_KINDS(ROW) PTI_NBLOCK_FORMAT
+#undef ROW
+} pti_block_format;
 typedef struct pti_block_kind {
   const char *name;
   int numbers, bytes; /* of one block */
 } pti_block_kind;
 static const pti_block_kind pti_block_kinds[PTI_NBLOCK_FORMAT] = {
-    {"q8_0", 32, 34}, {"q4_0", 32, 18}, {"q4_k", 256, 144}, {"q6_k", 256, 210}};
+#define ROW(name, word, numbers, bytes) {word, numbers, bytes},
+    PTI_BLOCK_KINDS(ROW)
+#undef ROW
+};
 /* y (m, n) = x (m, k) w' + bias, x and y float32, w (n, k) in blocks along k; bias may be NULL. */
 typedef struct pti_block_linear {
   pti_block_format format;

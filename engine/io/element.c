@@ -5,17 +5,14 @@
 #include <math.h>
 #include <string.h>
 
+#include "blocks.h"
+#include "device.h"
+#include "slots.h"
 #include "tensor.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "elements of files are little-endian; those of this machine would have to be swapped here"
 #endif
-
-static float half_at(const unsigned char *p) {
-  uint16_t h;
-  memcpy(&h, p, 2);
-  return pti_f16_load(h);
-}
 
 /* ---- numbers that no dtype has: widened ---- */
 
@@ -79,7 +76,7 @@ static bool f8_e8m0(const unsigned char *from, void *to, int64_t n) {
   return true;
 }
 
-/* ---- quantised blocks of 32 ---- */
+/* ---- quantised blocks ---- */
 
 /* Numbers of 4 or 5 bits: the low halves of 16 bytes, then the high ones; `high` has the fifth bits. To add -0 changes
    nothing, not even a -0. */
@@ -98,142 +95,89 @@ static uint32_t fifth_bits(const unsigned char *p) {
   return v;
 }
 
-static bool q4_0(const unsigned char *from, void *to, int64_t n) {
-  for (float *y = to; n > 0; n--, from += 18, y += 32)
-    nibbles(from + 2, 0, half_at(from), -0.f, 8, y);
-  return true;
-}
 static bool q4_1(const unsigned char *from, void *to, int64_t n) {
   for (float *y = to; n > 0; n--, from += 20, y += 32)
-    nibbles(from + 4, 0, half_at(from), half_at(from + 2), 0, y);
+    nibbles(from + 4, 0, pti_half_at(from), pti_half_at(from + 2), 0, y);
   return true;
 }
 static bool q5_0(const unsigned char *from, void *to, int64_t n) {
   for (float *y = to; n > 0; n--, from += 22, y += 32)
-    nibbles(from + 6, fifth_bits(from + 2), half_at(from), -0.f, 16, y);
+    nibbles(from + 6, fifth_bits(from + 2), pti_half_at(from), -0.f, 16, y);
   return true;
 }
 static bool q5_1(const unsigned char *from, void *to, int64_t n) {
   for (float *y = to; n > 0; n--, from += 24, y += 32)
-    nibbles(from + 8, fifth_bits(from + 4), half_at(from), half_at(from + 2), 0, y);
+    nibbles(from + 8, fifth_bits(from + 4), pti_half_at(from), pti_half_at(from + 2), 0, y);
   return true;
 }
-static bool q8_0(const unsigned char *from, void *to, int64_t n) {
-  for (float *y = to; n > 0; n--, from += 34, y += 32) {
-    float scale = half_at(from);
-    for (int j = 0; j < 32; j++) y[j] = (float)(int8_t)from[2 + j] * scale;
-  }
-  return true;
-}
-
-static void put_half(unsigned char *to, float v) {
-  uint16_t h = pti_f16_store(v);
-  memcpy(to, &h, 2);
-}
-
-static void pack_q8_0(const float *x, unsigned char *to, int64_t n) {
-  for (; n > 0; n--, x += 32, to += 34) {
-    float most = 0;
-    for (int j = 0; j < 32; j++) most = fmaxf(most, fabsf(x[j]));
-    float scale = most / 127, inverse = scale != 0 ? 1 / scale : 0;
-    put_half(to, scale);
-    for (int j = 0; j < 32; j++) {
-      float q = roundf(x[j] * inverse);
-      to[2 + j] = (unsigned char)(int8_t)(q >= -127 && q <= 127 ? q : 0); /* 0: of NaN */
-    }
-  }
-}
-
-static void pack_q4_0(const float *x, unsigned char *to, int64_t n) {
-  for (; n > 0; n--, x += 32, to += 18) {
-    float most = 0; /* the first of the largest, with its sign */
-    for (int j = 0; j < 32; j++) most = fabsf(x[j]) > fabsf(most) ? x[j] : most;
-    float scale = most / -8, inverse = scale != 0 ? 1 / scale : 0;
-    put_half(to, scale);
-    for (int j = 0; j < 16; j++) {
-      double a = (double)x[j] * inverse + 8.5, b = (double)x[j + 16] * inverse + 8.5;
-      int low = a >= 0 ? (int)fmin(a, 15) : 0, high = b >= 0 ? (int)fmin(b, 15) : 0;
-      to[2 + j] = (unsigned char)(low | high << 4);
-    }
-  }
-}
-
-/* ---- quantised blocks of 256 ---- */
-
-/* Scale and minimum j of eight, which 12 bytes hold as numbers of 6 bits. */
-static void scale_and_min(const unsigned char *q, int j, int *scale, int *min) {
-  *scale = j < 4 ? q[j] & 63 : (q[j + 4] & 15) | q[j - 4] >> 6 << 4;
-  *min = j < 4 ? q[j + 4] & 63 : q[j + 4] >> 4 | q[j] >> 6 << 4;
-}
-
-/* Eight groups of 32; group j takes the low or the high halves of 32 bytes, and bit j of `high` where there is one. */
-static void k_block(const unsigned char *head, const unsigned char *q, const unsigned char *high,
-                    float *y) {
-  float d = half_at(head), dmin = half_at(head + 2);
-  for (int j = 0; j < 8; j++, y += 32) {
-    int scale, min;
-    scale_and_min(head + 4, j, &scale, &min);
-    float step = d * (float)scale, less = dmin * (float)min;
-    for (int l = 0; l < 32; l++) {
-      int v = q[j / 2 * 32 + l] >> (j % 2 * 4) & 15;
-      if (high) v |= (high[l] >> j & 1) << 4;
-      y[l] = step * (float)v - less;
-    }
-  }
-}
-static bool q4_k(const unsigned char *from, void *to, int64_t n) {
-  for (float *y = to; n > 0; n--, from += 144, y += 256) k_block(from, from + 16, NULL, y);
-  return true;
-}
+/* Eight groups of 32; group j takes the low or the high halves of 32 bytes, and bit j of 32 more. */
 static bool q5_k(const unsigned char *from, void *to, int64_t n) {
-  for (float *y = to; n > 0; n--, from += 176, y += 256) k_block(from, from + 48, from + 16, y);
-  return true;
-}
-/* Numbers of 6 bits: four in 128 bytes, two in 64; then sixteen scales, and theirs. */
-static bool q6_k(const unsigned char *from, void *to, int64_t n) {
-  for (float *y = to; n > 0; n--, from += 210, y += 256) {
-    float d = half_at(from + 208);
-    for (int i = 0; i < 256; i++) {
-      int half = i / 128, group = i % 128 / 32, l = i % 32;
-      int low = from[half * 64 + group % 2 * 32 + l] >> (group / 2 * 4) & 15;
-      int v = (low | (from[128 + half * 32 + l] >> (group * 2) & 3) << 4) - 32;
-      y[i] = d * (float)(int8_t)from[192 + i / 16] * (float)v;
+  for (float *y = to; n > 0; n--, from += 176) {
+    const unsigned char *high = from + 16, *q = from + 48;
+    float d = pti_half_at(from), dmin = pti_half_at(from + 2);
+    for (int j = 0; j < 8; j++, y += 32) {
+      int scale, min;
+      pti_q4_k_scale(from + 4, j, &scale, &min);
+      float step = d * (float)scale, less = dmin * (float)min;
+      for (int l = 0; l < 32; l++) {
+        int v = (q[j / 2 * 32 + l] >> (j % 2 * 4) & 15) | (high[l] >> j & 1) << 4;
+        y[l] = step * (float)v - less;
+      }
     }
   }
   return true;
 }
+
+/* ---- blocks that the device's kernels read and write ---- */
+
+static const pti_slots *kernels(void) { return pti_device_at(0)->kernels; }
+
+#define ROW(name, word, numbers, bytes)                                     \
+  static bool load_##name(const unsigned char *from, void *to, int64_t n) { \
+    return kernels()->block_load(0, PTI_##name, from, n, to);               \
+  }
+PTI_BLOCK_KINDS(ROW)
+#undef ROW
+
+static bool store_Q8_0(const float *from, unsigned char *to, int64_t n) {
+  return kernels()->block_store(0, PTI_Q8_0, from, n, to);
+}
+static bool store_Q4_0(const float *from, unsigned char *to, int64_t n) {
+  return kernels()->block_store(0, PTI_Q4_0, from, n, to);
+}
+#define store_Q4_K NULL
+#define store_Q6_K NULL
 
 /* ---- the list ---- */
 
-static const pti_element elements[] = {
-    {"F32", PT_F32, 4, 1, 4, NULL, NULL},
-    {"F64", PT_F64, 8, 1, 8, NULL, NULL},
-    {"F16", PT_F16, 2, 1, 2, NULL, NULL},
-    {"BF16", PT_BF16, 2, 1, 2, NULL, NULL},
-    {"I64", PT_I64, 8, 1, 8, NULL, NULL},
-    {"I32", PT_I32, 4, 1, 4, NULL, NULL},
-    {"I16", PT_I16, 2, 1, 2, NULL, NULL},
-    {"I8", PT_I8, 1, 1, 1, NULL, NULL},
-    {"U8", PT_U8, 1, 1, 1, NULL, NULL},
-    {"BOOL", PT_BOOL, 1, 1, 1, NULL, NULL},
-    {"C64", PT_C64, 8, 1, 4, NULL, NULL},
-    {"C128", PT_C128, 16, 1, 8, NULL, NULL},
-    {"U16", PT_I32, 2, 1, 2, widen_u16, NULL},
-    {"U32", PT_I64, 4, 1, 4, widen_u32, NULL},
-    {"U64", PT_I64, 8, 1, 8, narrow_u64, NULL},
-    {"F8_E4M3", PT_F16, 1, 1, 1, f8_e4m3, NULL},
-    {"F8_E5M2", PT_F16, 1, 1, 1, f8_e5m2, NULL},
-    {"F8_E4M3FNUZ", PT_F16, 1, 1, 1, f8_e4m3fnuz, NULL},
-    {"F8_E5M2FNUZ", PT_F16, 1, 1, 1, f8_e5m2fnuz, NULL},
-    {"F8_E8M0", PT_F32, 1, 1, 1, f8_e8m0, NULL},
-    {"Q4_0", PT_F32, 18, 32, 1, q4_0, pack_q4_0},
-    {"Q4_1", PT_F32, 20, 32, 1, q4_1, NULL},
-    {"Q5_0", PT_F32, 22, 32, 1, q5_0, NULL},
-    {"Q5_1", PT_F32, 24, 32, 1, q5_1, NULL},
-    {"Q8_0", PT_F32, 34, 32, 1, q8_0, pack_q8_0},
-    {"Q4_K", PT_F32, 144, 256, 1, q4_k, NULL},
-    {"Q5_K", PT_F32, 176, 256, 1, q5_k, NULL},
-    {"Q6_K", PT_F32, 210, 256, 1, q6_k, NULL},
+static const pti_element elements[] = {{"F32", PT_F32, 4, 1, 4, NULL, NULL},
+                                       {"F64", PT_F64, 8, 1, 8, NULL, NULL},
+                                       {"F16", PT_F16, 2, 1, 2, NULL, NULL},
+                                       {"BF16", PT_BF16, 2, 1, 2, NULL, NULL},
+                                       {"I64", PT_I64, 8, 1, 8, NULL, NULL},
+                                       {"I32", PT_I32, 4, 1, 4, NULL, NULL},
+                                       {"I16", PT_I16, 2, 1, 2, NULL, NULL},
+                                       {"I8", PT_I8, 1, 1, 1, NULL, NULL},
+                                       {"U8", PT_U8, 1, 1, 1, NULL, NULL},
+                                       {"BOOL", PT_BOOL, 1, 1, 1, NULL, NULL},
+                                       {"C64", PT_C64, 8, 1, 4, NULL, NULL},
+                                       {"C128", PT_C128, 16, 1, 8, NULL, NULL},
+                                       {"U16", PT_I32, 2, 1, 2, widen_u16, NULL},
+                                       {"U32", PT_I64, 4, 1, 4, widen_u32, NULL},
+                                       {"U64", PT_I64, 8, 1, 8, narrow_u64, NULL},
+                                       {"F8_E4M3", PT_F16, 1, 1, 1, f8_e4m3, NULL},
+                                       {"F8_E5M2", PT_F16, 1, 1, 1, f8_e5m2, NULL},
+                                       {"F8_E4M3FNUZ", PT_F16, 1, 1, 1, f8_e4m3fnuz, NULL},
+                                       {"F8_E5M2FNUZ", PT_F16, 1, 1, 1, f8_e5m2fnuz, NULL},
+                                       {"F8_E8M0", PT_F32, 1, 1, 1, f8_e8m0, NULL},
+                                       {"Q4_1", PT_F32, 20, 32, 1, q4_1, NULL},
+                                       {"Q5_0", PT_F32, 22, 32, 1, q5_0, NULL},
+                                       {"Q5_1", PT_F32, 24, 32, 1, q5_1, NULL},
+                                       {"Q5_K", PT_F32, 176, 256, 1, q5_k, NULL},
+#define ROW(name, word, numbers, bytes) \
+  {#name, PT_F32, bytes, numbers, 1, load_##name, store_##name},
+                                       PTI_BLOCK_KINDS(ROW)
+#undef ROW
 };
 
 const pti_element *pti_element_find(const char *name) {

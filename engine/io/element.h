@@ -13,7 +13,7 @@ typedef struct pti_element {
   int part;         /* bytes that are swapped together in files of the other byte order */
   /* Blocks to elements; false where the dtype lacks a value. NULL: the bytes stay as they are. */
   bool (*unpack)(const unsigned char *from, void *to, int64_t blocks);
-  void (*pack)(const float *from, unsigned char *to, int64_t blocks); /* NULL: nothing packs them */
+  bool (*pack)(const float *from, unsigned char *to, int64_t blocks); /* NULL: nothing packs them */
 } pti_element;
 
 /* NULL where the name is unknown. */

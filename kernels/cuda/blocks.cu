@@ -1,7 +1,7 @@
 /* blocks.cu: weights of few bits: blocks to numbers and back, and products with them. A warp has one element of a product,
    whose lanes read neighbouring numbers of the row of blocks. */
 #include "common.cuh"
-#include "../blocks.h"
+#include "blocks.h"
 
 __global__ void __launch_bounds__(THREADS)
     block_load_kernel(int format, int numbers, int bytes, float *y, const uint8_t *blocks,
@@ -28,7 +28,7 @@ DEV void put_half(uint8_t *to, float x) {
   to[1] = (uint8_t)(h >> 8);
 }
 DEV unsigned nibble(float x, float inverse) {
-  float q = x * inverse + 8.5f;
+  double q = (double)x * inverse + 8.5; /* as ggml rounds */
   return q >= 0 && q < 16 ? (unsigned)q : q >= 16 ? 15 : 0;
 }
 

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "../../blocks.h"
+#include "blocks.h"
 #include "../cpu_slots.h"
 #include "../product/product.h"
 #include "blocks_loops.h"
@@ -64,7 +64,7 @@ static void store_q8_0(const float *x, uint8_t *block) {
 }
 
 static unsigned nibble(float x, float inverse) {
-  float q = x * inverse + 8.5f;
+  double q = (double)x * inverse + 8.5; /* as ggml rounds */
   return q >= 0 && q < 16 ? (unsigned)q : q >= 16 ? 15 : 0;
 }
 

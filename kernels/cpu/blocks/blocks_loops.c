@@ -9,7 +9,7 @@
 #endif
 
 #include "../level.h"
-#include "../../blocks.h"
+#include "blocks.h"
 #include "blocks_loops.h"
 
 typedef float lanes __attribute__((vector_size(64)));

@@ -1,6 +1,7 @@
 --- QuantizedLinear, whose weight is kept in few bits. For inference; what flows through it has gradients.
 
 local pt = require "pt"
+local core = require "pt.core"
 local fail = require "pt.fail"
 local class = require "pt.class"
 local factory = require "pt.nn.factory"
@@ -14,22 +15,21 @@ local signature = require "pt.signature"
 ---@overload fun(in_features: integer, out_features: integer, options?: table): pt.nn.QuantizedLinear
 local QuantizedLinear = class("QuantizedLinear", module.Module)
 
--- Of one block.
-local numbers = { q8_0 = 32, q4_0 = 32, q4_k = 256, q6_k = 256 }
-local bytes = { q8_0 = 34, q4_0 = 18, q4_k = 144, q6_k = 210 }
+local formats = { q8_0 = true, q4_0 = true, q4_k = true, q6_k = true }
 
 QuantizedLinear.init = factory("QuantizedLinear", "in_features:i out_features:i format:s=q8_0 bias:b=true",
   function(self, in_features, out_features, format, bias)
-    if not numbers[format] then
+    if not formats[format] then
       fail("QuantizedLinear: format '%s' is not 'q8_0', 'q4_0', 'q4_k' or 'q6_k'", format)
     end
-    if in_features < 1 or out_features < 0 or in_features % numbers[format] ~= 0 then
+    local _, bytes, numbers = core.element(format:upper()) -- of one block
+    if in_features < 1 or out_features < 0 or in_features % numbers ~= 0 then
       fail("QuantizedLinear: a layer from %d to %d features cannot be made of %s blocks, which hold %d features each",
-        in_features, out_features, format, numbers[format])
+        in_features, out_features, format, numbers)
     end
     self.in_features, self.out_features, self.format = in_features, out_features, format
     self:register_buffer("blocks",
-      pt.zeros(out_features, in_features // numbers[format] * bytes[format], { dtype = pt.uint8 }))
+      pt.zeros(out_features, in_features // numbers * bytes, { dtype = pt.uint8 }))
     if bias then self.bias = module.Parameter(pt.zeros(out_features)) end
   end)
 

@@ -1,5 +1,5 @@
-/* blocks.h: numbers of few bits in blocks with scales of their own, as ggml keeps weights; one number of a block, compiled as
-   C and as CUDA. The layouts are those of GGUF files, little-endian and without gaps:
+/* blocks.h: numbers of few bits in blocks with scales of their own, as ggml keeps weights; one number of a block,
+   compiled as C and as CUDA. The layouts are those of GGUF files, little-endian and without gaps:
 
    q8_0  32 numbers   d f16, q i8[32]                                 d q
    q4_0  32 numbers   d f16, q u4[32]                                 d (q - 8)
