@@ -74,6 +74,12 @@ int pl_raise_walk(lua_State *L);
 /* Pushes the traceback of the place where the error at that index was raised, if a walk passed it on. */
 bool pl_push_walk_traceback(lua_State *L, int error);
 
+/* ---- types of userdata (lua_arg.c) ---- */
+
+/* Pushes the metatable of a new type. getmetatable gives false, so that scripts cannot replace its functions; drop, its
+   finalizer, may be NULL. */
+void pl_new_type(lua_State *L, const char *name, lua_CFunction drop);
+
 /* ---- dtypes and devices (lua_arg.c) ---- */
 
 /* Dtypes are userdata that print as "float32" and compare with ==; one per dtype and state. */

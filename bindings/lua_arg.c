@@ -35,6 +35,15 @@ static int dtype_index(lua_State *L) {
   return 1;
 }
 
+void pl_new_type(lua_State *L, const char *name, lua_CFunction drop) {
+  luaL_newmetatable(L, name);
+  lua_pushboolean(L, false);
+  lua_setfield(L, -2, "__metatable");
+  if (drop == NULL) return;
+  lua_pushcfunction(L, drop);
+  lua_setfield(L, -2, "__gc");
+}
+
 /* The list of the state's dtype objects. */
 static void push_dtypes(lua_State *L) {
   static const luaL_Reg meta[] = {
@@ -42,10 +51,8 @@ static void push_dtypes(lua_State *L) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &dtypes_key) == LUA_TTABLE) return;
   lua_pop(L, 1);
   lua_createtable(L, PT_NDTYPE, 0);
-  luaL_newmetatable(L, dtype_type);
+  pl_new_type(L, dtype_type, NULL);
   luaL_setfuncs(L, meta, 0);
-  lua_pushboolean(L, false);
-  lua_setfield(L, -2, "__metatable");
   for (int d = 0; d < PT_NDTYPE; d++) {
     *(int *)lua_newuserdatauv(L, sizeof(int), 0) = d;
     lua_pushvalue(L, -2);

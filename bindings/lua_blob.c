@@ -374,17 +374,13 @@ static int crc32_of(lua_State *L) {
   return 1;
 }
 
-static void make_class(lua_State *L, const char *type, const luaL_Reg *methods, int n,
-                       lua_CFunction close) {
-  luaL_newmetatable(L, type);
-  lua_createtable(L, 0, n);
+/* A type with methods, and `drop` for what is not used any more. */
+static void new_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction drop) {
+  pl_new_type(L, name, drop);
+  lua_newtable(L);
   luaL_setfuncs(L, methods, 0);
   lua_setfield(L, -2, "__index");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
-  lua_pushcfunction(L, close);
-  lua_setfield(L, -2, "__gc");
-  lua_pushcfunction(L, close);
+  lua_pushcfunction(L, drop);
   lua_setfield(L, -2, "__close");
   lua_pop(L, 1);
 }
@@ -396,11 +392,11 @@ void pl_open_blob(lua_State *L) {
       {"fail", fail},        {"crc32", blob_crc32}, {"safetensors", safetensors},
       {"close", close_blob}, {NULL, NULL}};
   static const luaL_Reg writer_methods[] = {
-      {"write", write}, {"tell", tell}, {"commit", commit}, {"abandon", abandon}, {NULL, NULL}};
+      {"write", write}, {"tell", tell}, {"commit", commit}, {NULL, NULL}};
   static const luaL_Reg functions[] = {
       {"element", element}, {"element_of", element_of}, {"crc32", crc32_of}, {NULL, NULL}};
-  make_class(L, "pt.Blob", blob_methods, PTI_COUNT(blob_methods), close_blob);
-  make_class(L, "pt.Writer", writer_methods, PTI_COUNT(writer_methods), abandon);
+  new_class(L, "pt.Blob", blob_methods, close_blob);
+  new_class(L, "pt.Writer", writer_methods, abandon);
   luaL_setfuncs(L, functions, 0);
   lua_newtable(L); /* names of functions, kept */
   lua_pushvalue(L, -1);

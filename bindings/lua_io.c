@@ -65,70 +65,6 @@ static int save(lua_State *L) {
 
 /* ---- loading ---- */
 
-/* An open archive is owned by an object, so that it is closed if an error leaves it behind. */
-static int close_archive(lua_State *L) {
-  pt_archive **a = luaL_checkudata(L, 1, "pt.Archive");
-  pt_archive_close(*a);
-  *a = NULL;
-  return 0;
-}
-
-static pt_archive **new_archive(lua_State *L) {
-  pt_archive **a = lua_newuserdatauv(L, sizeof *a, 0);
-  *a = NULL;
-  if (luaL_newmetatable(L, "pt.Archive")) {
-    lua_pushcfunction(L, close_archive);
-    lua_setfield(L, -2, "__gc");
-  }
-  lua_setmetatable(L, -2);
-  return a;
-}
-
-/* Pushes the list of names, a list of empty boxes, and the metadata. */
-static void push_contents(lua_State *L, const pt_archive *a) {
-  int64_t n = pt_archive_count(a);
-  const char *key, *value;
-  int room = n > INT32_MAX ? 0 : (int)n;
-  lua_createtable(L, room, 0);
-  lua_createtable(L, room, 0);
-  for (int64_t i = 0; i < n; i++) {
-    lua_pushstring(L, pt_archive_name(a, i));
-    lua_rawseti(L, -3, i + 1);
-    pl_new_box(L);
-    lua_rawseti(L, -2, i + 1);
-  }
-  lua_newtable(L);
-  for (int64_t i = 0; (key = pt_archive_meta(a, i, &value)) != NULL; i++) {
-    lua_pushstring(L, key);
-    lua_pushstring(L, value);
-    lua_rawset(L, -3);
-  }
-}
-
-/* core.load(path) -> names, tensors, metadata */
-static int load(lua_State *L) {
-  const char *path = check_text(L, 1, "load", "the path");
-  lua_settop(L, 1);
-  pt_archive **a = new_archive(L);
-  *a = pt_archive_open(path);
-  if (*a == NULL) return pl_raise(L);
-  push_contents(L, *a);
-  int tensors = lua_gettop(L) - 1;
-  int64_t n = pt_archive_count(*a), i = 0;
-  pt_scope scope = pt_scope_begin();
-  for (; i < n; i++) {
-    pt_tensor *x = pt_archive_tensor(*a, i);
-    if (x == NULL) break;
-    lua_rawgeti(L, tensors, i + 1);
-    pl_fill(L, lua_touserdata(L, -1), x);
-    lua_pop(L, 1);
-  }
-  pt_scope_end(scope);
-  pt_archive_close(*a);
-  *a = NULL;
-  return i == n ? 3 : pl_raise(L);
-}
-
 /* core.read_idx(path) -> tensor */
 static int read_idx(lua_State *L) {
   const char *path = check_text(L, 1, "read_idx", "the path");
@@ -293,7 +229,6 @@ static int make_folder(lua_State *L) {
 
 void pl_open_io(lua_State *L) {
   static const luaL_Reg functions[] = {{"save", save},
-                                       {"load", load},
                                        {"read_idx", read_idx},
                                        {"bytes", bytes},
                                        {"read_text", read_text},

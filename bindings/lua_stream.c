@@ -180,18 +180,10 @@ void pl_open_stream(lua_State *L) {
                             {"query", event_query},          {"synchronize", event_synchronize},
                             {"elapsed_time", event_elapsed}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
-  luaL_newmetatable(L, STREAM);
+  pl_new_type(L, STREAM, NULL);
   luaL_setfuncs(L, of_stream, 0);
-  lua_pushboolean(
-      L, false); /* getmetatable gives false, so that scripts cannot replace the functions */
-  lua_setfield(L, -2, "__metatable");
-  lua_pop(L, 1);
-  luaL_newmetatable(L, EVENT);
+  pl_new_type(L, EVENT, event_gc);
   luaL_newlib(L, of_event);
   lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, event_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pushboolean(L, false);
-  lua_setfield(L, -2, "__metatable");
-  lua_pop(L, 1);
+  lua_pop(L, 2);
 }

@@ -354,17 +354,6 @@ static int work_gc(lua_State *L) {
 
 /* ---- the module's part ---- */
 
-static void new_type(lua_State *L, const char *name, lua_CFunction gc) {
-  luaL_newmetatable(L, name);
-  if (gc) {
-    lua_pushcfunction(L, gc);
-    lua_setfield(L, -2, "__gc");
-  }
-  lua_pushboolean(L, false);
-  lua_setfield(L, -2, "__metatable");
-  lua_pop(L, 1);
-}
-
 void pl_open_comm(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"comm_open", comm_open},
@@ -384,9 +373,10 @@ void pl_open_comm(lua_State *L) {
       {"work_times", work_times},
       {NULL, NULL},
   };
-  new_type(L, comm_type, comm_gc);
-  new_type(L, group_type, NULL);
-  new_type(L, work_type, work_gc);
+  pl_new_type(L, comm_type, comm_gc);
+  pl_new_type(L, group_type, NULL);
+  pl_new_type(L, work_type, work_gc);
+  lua_pop(L, 3);
   luaL_setfuncs(L, functions, 0);
   lua_newtable(L);
   for (int i = 0; ops[i]; i++) {

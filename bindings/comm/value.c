@@ -129,9 +129,7 @@ static int value_unpack(lua_State *L) {
 void pl_open_value(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"value_pack", value_pack}, {"value_unpack", value_unpack}, {NULL, NULL}};
-  luaL_newmetatable(L, packet_type);
-  lua_pushcfunction(L, packet_gc);
-  lua_setfield(L, -2, "__gc");
+  pl_new_type(L, packet_type, packet_gc);
   lua_pop(L, 1);
   luaL_setfuncs(L, functions, 0);
 }

@@ -121,13 +121,8 @@ void pl_open_channel(lua_State *L) {
       {"channel_pop", channel_pop}, {"channel_close", channel_close},
       {"channel_len", channel_len}, {NULL, NULL},
   };
-  luaL_newmetatable(L, message_type);
-  lua_pushcfunction(L, message_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
-  luaL_newmetatable(L, channel_type);
-  lua_pushcfunction(L, channel_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
+  pl_new_type(L, message_type, message_gc);
+  pl_new_type(L, channel_type, channel_gc);
+  lua_pop(L, 2);
   luaL_setfuncs(L, functions, 0);
 }

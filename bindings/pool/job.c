@@ -418,15 +418,6 @@ static int jobs_wait(lua_State *L) {
   return 1;
 }
 
-static void new_type(lua_State *L, const char *name, lua_CFunction gc) {
-  luaL_newmetatable(L, name);
-  lua_pushcfunction(L, gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pushboolean(L, false);
-  lua_setfield(L, -2, "__metatable");
-  lua_pop(L, 1);
-}
-
 void pl_open_worker(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"pool_open", pool_open}, {"pool_submit", pool_submit}, {"pool_close", pool_close},
@@ -434,9 +425,10 @@ void pl_open_worker(lua_State *L) {
       {"jobs_wait", jobs_wait}, {"new_list", new_list},       {"job_cancel", job_cancel},
       {"worker_id", worker_id}, {"pool_seed", seed},          {NULL, NULL},
   };
-  new_type(L, pool_type, pool_gc);
-  new_type(L, job_type, job_gc);
-  new_type(L, chunk_type, chunk_gc);
+  pl_new_type(L, pool_type, pool_gc);
+  pl_new_type(L, job_type, job_gc);
+  pl_new_type(L, chunk_type, chunk_gc);
+  lua_pop(L, 3);
   luaL_setfuncs(L, functions, 0);
   pl_open_channel(L);
 }
