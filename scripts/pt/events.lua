@@ -1,6 +1,8 @@
 --- TensorBoard's event files: records with checksums that hold protocol buffers, of numbers, images, histograms and
 --- text.
 
+local wire = require "pt.files.wire"
+
 local events = {}
 
 -- ---- CRC-32C ----
@@ -27,38 +29,39 @@ local function masked(text)
   return ((c >> 15 | c << 17) + 0xA282EAD8) & 0xFFFFFFFF
 end
 
--- ---- protocol buffers ----
-
-local function varint(n)
-  local bytes = {}
-  repeat
-    local low = n & 0x7F
-    n = n >> 7
-    bytes[#bytes + 1] = string.char(n ~= 0 and low | 0x80 or low)
-  until n == 0
-  return table.concat(bytes)
-end
-
-local function bytes_field(number, text) return varint(number << 3 | 2) .. varint(#text) .. text end
-local function double_field(number, value) return varint(number << 3 | 1) .. string.pack("<d", value) end
-local function float_field(number, value) return varint(number << 3 | 5) .. string.pack("<f", value) end
-
 -- ---- records ----
 
-local function record(event)
-  local length = string.pack("<I8", #event)
-  return length .. string.pack("<I4", masked(length)) .. event .. string.pack("<I4", masked(event))
+-- A message as it stands in the file.
+local function record(message)
+  local text = table.concat(message)
+  local length = string.pack("<I8", #text)
+  return length .. string.pack("<I4", masked(length)) .. text .. string.pack("<I4", masked(text))
 end
 
 --- What a file begins with.
 ---@return string
-function events.header() return record(double_field(1, os.time()) .. bytes_field(3, "brain.Event:2")) end
+function events.header()
+  local head = wire.message()
+  head:double(1, os.time())
+  head:put(3, "brain.Event:2")
+  return record(head)
+end
 
 -- The record of one step that holds these values (Summary.Value), at a time in seconds.
 local function event(step, values, time)
-  for i, value in ipairs(values) do values[i] = bytes_field(1, value) end
-  return record(double_field(1, time or os.time()) .. varint(2 << 3) .. varint(step)
-    .. bytes_field(5, table.concat(values)))
+  local one, summary = wire.message(), wire.message()
+  for _, value in ipairs(values) do summary:put(1, value) end
+  one:double(1, time or os.time())
+  one:int(2, step)
+  one:put(5, summary)
+  return record(one)
+end
+
+-- A value by its name, to be filled.
+local function named(name)
+  local value = wire.message()
+  value:put(1, name)
+  return value
 end
 
 --- The numbers of one step.
@@ -70,7 +73,10 @@ function events.scalars(step, values, time)
   local names, list = {}, {}
   for name in pairs(values) do names[#names + 1] = name end
   table.sort(names)
-  for i, name in ipairs(names) do list[i] = bytes_field(1, name) .. float_field(2, values[name]) end
+  for i, name in ipairs(names) do
+    list[i] = named(name)
+    list[i]:float(2, values[name])
+  end
   return event(step, list, time)
 end
 
@@ -87,9 +93,13 @@ end
 ---@param time? number
 ---@return string
 function events.image(step, name, image, time)
-  local body = varint(1 << 3) .. varint(image.height) .. varint(2 << 3) .. varint(image.width) .. varint(3 << 3)
-    .. varint(image.channels) .. bytes_field(4, image.png)
-  return event(step, { bytes_field(1, name) .. bytes_field(4, body) }, time)
+  local value, body = named(name), wire.message()
+  body:int(1, image.height)
+  body:int(2, image.width)
+  body:int(3, image.channels)
+  body:put(4, image.png)
+  value:put(4, body)
+  return event(step, { value }, time)
 end
 
 ---@class pt.EventHistogram
@@ -101,6 +111,12 @@ end
 ---@field limits number[] the upper end of each bin
 ---@field counts number[]
 
+local function packed(list)
+  local out = {}
+  for i, v in ipairs(list) do out[i] = string.pack("<d", v) end
+  return table.concat(out)
+end
+
 --- A histogram of one step.
 ---@param step integer
 ---@param name string
@@ -108,18 +124,13 @@ end
 ---@param time? number
 ---@return string
 function events.histogram(step, name, h, time)
-  local function packed(list)
-    local out = {}
-    for i, v in ipairs(list) do out[i] = string.pack("<d", v) end
-    return table.concat(out)
-  end
-  local body = double_field(1, h.min) .. double_field(2, h.max) .. double_field(3, h.count) .. double_field(4, h.sum)
-    .. double_field(5, h.squares) .. bytes_field(6, packed(h.limits)) .. bytes_field(7, packed(h.counts))
-  return event(step, { bytes_field(1, name) .. bytes_field(5, body) }, time)
+  local value, body = named(name), wire.message()
+  for i, v in ipairs { h.min, h.max, h.count, h.sum, h.squares } do body:double(i, v) end
+  body:put(6, packed(h.limits))
+  body:put(7, packed(h.counts))
+  value:put(5, body)
+  return event(step, { value }, time)
 end
-
--- What tells TensorBoard which of its parts shows a value.
-local function plugin(name, content) return bytes_field(1, bytes_field(1, name) .. bytes_field(2, content)) end
 
 --- A text of one step, in Markdown.
 ---@param step integer
@@ -128,9 +139,19 @@ local function plugin(name, content) return bytes_field(1, bytes_field(1, name) 
 ---@param time? number
 ---@return string
 function events.text(step, name, text, time)
-  local one = bytes_field(2, varint(1 << 3) .. varint(1)) -- a shape of one dim of size 1
-  local tensor = varint(1 << 3) .. varint(7) .. bytes_field(2, one) .. bytes_field(8, text) -- 7: strings
-  return event(step, { bytes_field(1, name) .. bytes_field(8, tensor) .. bytes_field(9, plugin("text", "")) }, time)
+  local value, size, shape, tensor = named(name), wire.message(), wire.message(), wire.message()
+  size:int(1, 1)
+  shape:put(2, size) -- one dim of size 1
+  tensor:int(1, 7) -- strings
+  tensor:put(2, shape)
+  tensor:put(8, text)
+  -- what tells TensorBoard which of its parts shows the value
+  local metadata, plugin = wire.message(), named "text"
+  plugin:put(2, "")
+  metadata:put(1, plugin)
+  value:put(8, tensor)
+  value:put(9, metadata)
+  return event(step, { value }, time)
 end
 
 return events

@@ -1,5 +1,5 @@
---- Gamma variates whose gradients reach the concentration, and the gamma distribution function. Both are sums of one
---- series, in float64, and for large concentrations expansions around the normal distribution.
+--- Gamma variates whose gradients reach the concentration, and the gamma distribution function with its derivative by
+--- the concentration: a series, in float64, and for large concentrations an expansion around the normal distribution.
 --
 -- The path of a variate y of concentration a is where its probability P(a, y) stays as it is, so that dy/da is
 -- -P_a(a, y) / p(y). With P(a, y) = sum over n of y^(a+n) exp(-y) / gamma(a+n+1) this is, for the logarithm of y,
@@ -14,21 +14,18 @@ local made = {}
 local TERMS = 3000 -- the series has ended before, for what it is asked
 local where = pt.where
 
--- The sums over n of t_n, and of t_n times what `weight` says of psi(a+n+1) (nothing where it is not given).
-local function series(a, y, weight)
-  local term = 1 / a
-  local psi = weight and (a + 1):digamma()
-  local plain, weighted = term, weight and term * weight(psi)
+-- The sum over n of t_n (log y - psi(a+n+1)).
+local function series(a, log_y)
+  local y = log_y:exp()
+  local term, psi = 1 / a, (a + 1):digamma()
+  local plain, sum = term, term * (log_y - psi)
   for n = 1, TERMS do
     term = term * y / (a + n)
-    plain = plain + term
-    if weight then
-      psi = psi + 1 / (a + n)
-      weighted = weighted + term * weight(psi)
-    end
+    psi = psi + 1 / (a + n)
+    plain, sum = plain + term, sum + term * (log_y - psi)
     if (term / plain):lt(1e-18):logical_and((a + n):gt(y)):all():item() then break end
   end
-  return plain, weighted
+  return sum
 end
 
 -- ---- near the normal distribution ----
@@ -65,7 +62,7 @@ local LARGE = 100 -- concentrations from which the expansion is better than 1e-6
 local function slope_of_log(a, log_y)
   local large = a:ge(LARGE)
   local small_a, small_log = where(large, 1.0, a), where(large, 0.0, log_y)
-  local _, sum = series(small_a, small_log:exp(), function(psi) return small_log - psi end)
+  local sum = series(small_a, small_log)
   if not large:any():item() then return -sum end
   local big_a, big_y = where(large, a, 1000.0), where(large, log_y:exp(), 1000.0)
   local _, _, by_a = quantile(big_a, normal_of(big_a, big_y))
@@ -98,28 +95,11 @@ function made.log_gamma(concentration) return LogGamma.apply(concentration):to_d
 
 -- ---- the distribution function ----
 
-local HUGE = 1e4 -- concentrations from which the series is long and the expansion exact to 1e-12
-
--- P(a, x) for x above 0. Beyond `last` it is 1.
-local function probability(a, x)
-  local huge = a:ge(HUGE)
-  local small_a = where(huge, 1.0, a)
-  local last = small_a + 12 * small_a:sqrt() + 60
-  local small_x = where(huge, 1.0, x):minimum(last)
-  local sum = series(small_a, small_x)
-  local p = ((small_x:log() * small_a - small_x - small_a:lgamma()):exp() * sum):clamp(0, 1)
-  if not huge:any():item() then return p end
-  local big_a = where(huge, a, HUGE)
-  return where(huge, pt.special.ndtr(normal_of(big_a, where(huge, x, HUGE))), p)
-end
-
 local Cdf = function_of.Function "gamma_cdf"
 
 function Cdf.forward(ctx, concentration, x)
   ctx:save_for_backward(concentration, x)
-  local a, y = concentration:double(), x:double()
-  local p = where(y:gt(0), probability(a, where(y:gt(0), y, 1.0)), 0.0)
-  return p:to_dtype(x.dtype)
+  return pt.special.gammainc(concentration:double(), x:double():clamp(0)):to_dtype(x.dtype)
 end
 
 Cdf.backward = function_of.once_differentiable(function(ctx, grad)

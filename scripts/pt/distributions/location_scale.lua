@@ -164,20 +164,6 @@ function Uniform:_entropy() return (self.high - self.low):log() end
 
 -- ---- VonMises ----
 
--- log of I0 or I1, the modified Bessel functions: below 20 of what is computed, from there on by the asymptotic series
--- of I(x) sqrt(2 pi x) exp(-x), whose error is below 1e-10 then.
-local function log_bessel(order, x)
-  local mu, term, sum = 4.0 * order * order, 1.0, 1.0
-  local far = x:maximum(20)
-  for k = 1, 12 do
-    term = -term * (mu - (2 * k - 1) ^ 2) / (k * 8 * far)
-    sum = sum + term
-  end
-  local near = x:minimum(20)
-  local small = (order == 0 and near:i0() or near:i1()):log()
-  return where(x:lt(20), small, far - 0.5 * (2 * pi * far):log() + sum:log())
-end
-
 local VonMises
 VonMises, get = define("VonMises", "loc:A concentration:A", {
   constraints = { loc = constraints.real, concentration = constraints.positive }, support = constraints.real,
@@ -187,9 +173,9 @@ made.VonMises = VonMises
 function get:mean() return self.loc end
 function get:mode() return self.loc end
 --- The circular variance: 1 minus the length of the mean of points on the circle.
-function get:variance() return 1 - (log_bessel(1, self.concentration) - log_bessel(0, self.concentration)):exp() end
+function get:variance() return 1 - pt.special.i1e(self.concentration) / pt.special.i0e(self.concentration) end
 function VonMises:_log_prob(x)
-  return self.concentration * (x - self.loc):cos() - log(2 * pi) - log_bessel(0, self.concentration)
+  return self.concentration * ((x - self.loc):cos() - 1) - log(2 * pi) - pt.special.i0e(self.concentration):log()
 end
 
 -- Rejection from a wrapped Cauchy distribution (Best and Fisher 1979). Each round draws for every element.

@@ -138,6 +138,10 @@ function Message:float(number, value)
   local text = put_varint(number << 3 | 5) .. ("<f"):pack(value)
   append(self, text, #text)
 end
+function Message:double(number, value)
+  local text = put_varint(number << 3 | 1) .. ("<d"):pack(value)
+  append(self, text, #text)
+end
 
 --- A string, a tensor (its bytes) or another message.
 function Message:put(number, value)
