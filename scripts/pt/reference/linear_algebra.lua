@@ -1,4 +1,4 @@
--- Examples of pt.linalg and pt.fft: see reference.lua.
+-- Examples of pt.linalg, of older names for its functions, and of pt.fft: see reference.lua.
 return [==[
 = fft.fft
 > pt.fft.fft(pt.tensor { 1.0, 0, 0, 0 })
@@ -290,4 +290,112 @@ tensor(11.)
 = linalg.vector_norm
 > pt.linalg.vector_norm(pt.tensor { 3.0, 4 })
 tensor(5.)
+
+= chain_matmul
+> pt.chain_matmul(pt.ones(2, 3), pt.ones(3, 4), pt.ones(4, 1))
+tensor([[12.],
+        [12.]])
+
+= cholesky
+> pt.tensor({ { 4.0, 2 }, { 2, 3 } }):cholesky()
+tensor([[2.0000, 0.0000],
+        [1.0000, 1.4142]])
+
+= cholesky_inverse
+> pt.cholesky_inverse(pt.tensor { { 2.0, 0 }, { 0, 4 } })
+tensor([[0.2500, 0.0000],
+        [0.0000, 0.0625]])
+
+= cholesky_solve
+> pt.tensor({ { 8.0 }, { 16 } }):cholesky_solve(pt.tensor { { 2.0, 0 }, { 0, 4 } })
+tensor([[2.],
+        [1.]])
+
+= det
+> pt.tensor({ { 1.0, 2 }, { 3, 4 } }):det()
+tensor(-2.0000)
+
+= geqrf
+> local a, tau = pt.geqrf(pt.tensor { { 3.0 }, { 4 } })
+> a, tau
+tensor([[-5.0000],
+        [ 0.5000]])  tensor([1.6000])
+
+= inverse
+> pt.tensor({ { 2.0, 0 }, { 0, 4 } }):inverse()
+tensor([[0.5000, 0.0000],
+        [0.0000, 0.2500]])
+
+= lobpcg
+> pt.lobpcg(pt.tensor { 1.0, 5, 2, 7 }:diag(), 1)[1]
+tensor(7.0000)
+
+= logdet
+> pt.eye(2):mul(2):logdet()
+tensor(1.3863)
+
+= lu
+> pt.lu(pt.tensor { { 4.0, 2 }, { 2, 3 } })
+tensor([[4.0000, 2.0000],
+        [0.5000, 2.0000]])  tensor([1, 2], dtype=pt.int32)
+
+= lu_solve
+> local LU, pivots = pt.lu(pt.tensor { { 4.0, 0 }, { 0, 2 } })
+> pt.lu_solve(pt.tensor { { 8.0 }, { 4 } }, LU, pivots)
+tensor([[2.],
+        [2.]])
+
+= lu_unpack
+> local p, l, u = pt.lu_unpack(pt.lu(pt.tensor { { 4.0, 2 }, { 2, 3 } }))
+> l, u
+tensor([[1.0000, 0.0000],
+        [0.5000, 1.0000]])  tensor([[4., 2.],
+        [0., 2.]])
+
+= orgqr
+> local a, tau = pt.geqrf(pt.tensor { { 3.0 }, { 4 } })
+> pt.orgqr(a, tau)
+tensor([[-0.6000],
+        [-0.8000]])
+
+= ormqr
+> local a, tau = pt.geqrf(pt.tensor { { 3.0 }, { 4 } })
+> pt.ormqr(a, tau, pt.tensor { { 3.0 }, { 4 } }, true, true)
+tensor([[-5.],
+        [ 0.]])
+
+= pca_lowrank
+> local u, s, v = pt.pca_lowrank(pt.tensor { { 1.0, 1 }, { 2, 2 }, { 3, 3 } }, 1)
+> s
+tensor([2.])
+
+= pinverse
+> pt.tensor({ { 2.0, 0 }, { 0, 4 } }):pinverse()
+tensor([[0.5000, 0.0000],
+        [0.0000, 0.2500]])
+
+= qr
+> local q, r = pt.qr(pt.tensor { { 2.0, 0 }, { 0, 3 } })
+> r:abs()
+tensor([[2., 0.],
+        [0., 3.]])
+
+= slogdet
+> pt.eye(2):mul(-2):slogdet()
+tensor(1.)  tensor(1.3863)
+
+= svd
+> local u, s, v = pt.svd(pt.tensor { { 3.0, 0 }, { 0, 4 } })
+> s
+tensor([4., 3.])
+
+= svd_lowrank
+> local u, s, v = pt.svd_lowrank(pt.tensor { { 3.0, 0 }, { 0, 4 } }, 2)
+> s
+tensor([4.0000, 3.0000])
+
+= triangular_solve
+> (pt.triangular_solve(pt.tensor { { 8.0 }, { 4 } }, pt.tensor { { 2.0, 1 }, { 0, 4 } }))
+tensor([[3.5000],
+        [1.0000]])
 ]==]
