@@ -79,7 +79,7 @@ end
 
 function Body:forward(ids, options)
   local context = language.context("GPT2LMHeadModel", ids, options)
-  local steps, places = context.past + context.steps, self.wpe.weight:size(1)
+  local steps, places = context.total, self.wpe.weight:size(1)
   if steps > places then fail("GPT2LMHeadModel: %d steps, but its positions end at %d", steps, places) end
   local x = self.drop(self.wte(ids) + self.wpe(context.positions + 1))
   for i = 1, #self.h do x = self.h[i](x, context) end

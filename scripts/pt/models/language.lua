@@ -120,17 +120,51 @@ end
 
 signature.methods(KVCache, "cache", { select = "rows:T" })
 
+--- The caches of several texts whose new steps stand one behind the other in one row of ids: texts of any lengths pass
+--- through a model's layers together, without padding, and each looks only at itself.
+---@class pt.models.RaggedCache
+---@field pieces {cache: pt.models.KVCache, steps: integer}[] in the order of the ids
+local RaggedCache = class "RaggedCache"
+language.RaggedCache = RaggedCache
+
+function RaggedCache:init(pieces) self.pieces = pieces end
+
 -- ---- attention ----
+
+-- Where the steps behind `past` others may look: at those before and at themselves.
+local function causal(past, steps, device)
+  return pt.ones(steps, past + steps, { dtype = pt.bool, device = device }):tril(past)
+end
+
+-- The context of each of several texts in a row.
+local function ragged_context(owner, ids, pieces)
+  local parts, positions, first, total = {}, {}, 1, 0
+  for i, piece in ipairs(pieces) do
+    local past, steps = piece.cache.length, piece.steps
+    parts[i] = {
+      cache = piece.cache, past = past, steps = steps, first = first,
+      mask = past > 0 and steps > 1 and causal(past, steps, ids.device) or nil,
+    }
+    for k = 0, steps - 1 do positions[first + k] = past + k end
+    first, total = first + steps, math.max(total, past + steps)
+  end
+  if ids:size(1) ~= 1 or ids:size(2) ~= first - 1 then
+    fail("%s: ids %s must be the steps of all pieces in a row, [1, %d]", owner, tostring(ids.shape), first - 1)
+  end
+  local at = pt.tensor({ positions }, { dtype = pt.int64, device = ids.device })
+  return { parts = parts, total = total, positions = at }
+end
 
 --- What of a call the layers need: how many steps were seen before, where each step may look, and the steps' positions
 --- from 0. `mask` (batch, steps so far), true where there is text, is for batches that are padded on the left.
 ---@param ids pt.Tensor (batch, steps)
----@param options {cache?: pt.models.KVCache, mask?: pt.Tensor}
+---@param options {cache?: pt.models.KVCache|pt.models.RaggedCache, mask?: pt.Tensor}
 ---@return table
 function language.context(owner, ids, options)
   local cache, mask = options.cache, options.mask
+  if cache and cache.pieces then return ragged_context(owner, ids, cache.pieces) end
   local past, steps = cache and cache.length or 0, ids:size(2)
-  local context = { cache = cache, past = past, steps = steps }
+  local context = { cache = cache, past = past, steps = steps, total = past + steps }
   if mask then
     if tostring(mask.shape) ~= ("[%d, %d]"):format(ids:size(1), past + steps) then
       fail("%s: mask %s must be (batch, steps so far), [%d, %d]", owner, tostring(mask.shape), ids:size(1),
@@ -142,18 +176,16 @@ function language.context(owner, ids, options)
     context.positions = pt.arange(past, past + steps, { device = ids.device }):unsqueeze(1)
   end
   if mask or past > 0 and steps > 1 then
-    local all = pt.ones(steps, past + steps, { dtype = pt.bool, device = ids.device })
-    local causal = all:tril(past)
+    local may = causal(past, steps, ids.device)
     -- A step of the padding sees itself: without anything to see it would be NaN.
-    context.mask = mask and (mask:unsqueeze(2):unsqueeze(2):logical_and(causal)
-      :logical_or(causal:logical_and(all:triu(past)))) or causal
+    context.mask = mask and (mask:unsqueeze(2):unsqueeze(2):logical_and(may)
+      :logical_or(may:logical_and(may:new_ones(may.shape):triu(past)))) or may
   end
   return context
 end
 
---- Attention of a layer of a decoder: its keys and values go into the cache.
----@return pt.Tensor (batch, steps, heads * width)
-function language.attend(context, layer, q, k, v, scale)
+-- Of one context.
+local function attend(context, layer, q, k, v, scale)
   if context.cache then k, v = context.cache:_extend(layer, k, v) end
   local y = F.scaled_dot_product_attention(q, k, v, {
     attn_mask = context.mask, is_causal = not context.mask and context.steps > 1, scale = scale,
@@ -162,9 +194,23 @@ function language.attend(context, layer, q, k, v, scale)
   return language.merge_heads(y)
 end
 
+--- Attention of a layer of a decoder: its keys and values go into the cache.
+---@return pt.Tensor (batch, steps, heads * width)
+function language.attend(context, layer, q, k, v, scale)
+  if not context.parts then return attend(context, layer, q, k, v, scale) end
+  local outputs = {}
+  for i, part in ipairs(context.parts) do
+    local function own(x) return x:narrow(3, part.first, part.steps) end
+    outputs[i] = attend(part, layer, own(q), own(k), own(v), scale)
+  end
+  return pt.cat(outputs, 2)
+end
+
 --- Called when all layers have seen the steps.
 function language.finish(context)
-  if context.cache then context.cache.length = context.past + context.steps end
+  for _, part in ipairs(context.parts or { context }) do
+    if part.cache then part.cache.length = part.past + part.steps end
+  end
 end
 
 -- ---- what gives logits ----
@@ -181,7 +227,17 @@ function language.options(owner, options)
   return options
 end
 
---- The states that logits are wanted of: all, or with `last` those of the last step.
-function language.wanted(x, options) return options.last and x:narrow(2, x:size(2), 1) or x end
+--- The states that logits are wanted of: all, or with `last` those of the last step, of each text.
+function language.wanted(x, options)
+  local pieces = options.cache and options.cache.pieces
+  if not options.last then return x end
+  if not pieces then return x:narrow(2, x:size(2), 1) end
+  local ends, last = {}, 0
+  for i, piece in ipairs(pieces) do
+    last = last + piece.steps
+    ends[i] = last
+  end
+  return last == #ends and x or x:index_select(2, pt.tensor(ends, { device = x.device }))
+end
 
 return language

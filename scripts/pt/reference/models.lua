@@ -289,12 +289,55 @@ Keeps only these rows of the batch, in this order.
 = models.generate
 Continues prompts, ids of one text or a list of them, and returns the new ids of each. temperature 0 takes the likeliest
 token; top_k, top_p and min_p leave out unlikely ones; repetition_penalty above 1 makes those that occurred unlikely. Ids
-in `stop` end a text. on_token(id, row) is called for each; false ends that row.
+in `stop` end a text. on_token(id, row) is called for each; false ends that row. presence_penalty and frequency_penalty
+are taken from the logits of tokens that the new text has, once and as often as they occur.
 from: transformers.GenerationMixin.generate
 > local model = pt.models.GPT2LMHeadModel { vocab_size = 20, n_embd = 8, n_layer = 1, n_head = 2 }
 > local texts = pt.models.generate(model:eval(), { { 3, 1 }, { 4 } }, { max_new_tokens = 5, top_k = 10 })
 > #texts, #texts[1]
 2  5
+
+= models.ContinuousBatch
+Continues texts that begin and end at different times together: a step is one pass through the model over the next id of
+each, and over at most `prefill` ids of new prompts. #batch counts the texts.
+from: Yu and others 2022, "Orca"
+> local model = pt.models.GPT2LMHeadModel { vocab_size = 20, n_embd = 8, n_layer = 1, n_head = 2 }
+> local batch = pt.models.ContinuousBatch(model:eval())
+> local first = batch:add({ 3, 1 }, { max_new_tokens = 5 })
+> batch:step()
+> local second = batch:add({ 4 }, { max_new_tokens = 2 })
+> while #batch > 0 do batch:step() end
+> #first.text, #second.text, second.finish
+5  2  length
+
+= ContinuousBatch:add
+Adds a text that the next step begins with. Options are those of models.generate; on_token gets the id and the sequence.
+With `logprobs` the sequence lists the log-probability of each new token and of so many of the likeliest. sequence.text
+are the new ids, sequence.finish says why it has ended: "stop", "length" or "removed".
+> local model = pt.models.GPT2LMHeadModel { vocab_size = 20, n_embd = 8, n_layer = 1, n_head = 2 }
+> local batch = pt.models.ContinuousBatch(model:eval())
+> local text = batch:add({ 3, 1 }, { max_new_tokens = 5, logprobs = 2 })
+> batch:step()
+> #text.text, #text.logprobs[1].top
+1  2
+
+= ContinuousBatch:remove
+Takes a text out of the batch before it has ended.
+> local model = pt.models.GPT2LMHeadModel { vocab_size = 20, n_embd = 8, n_layer = 1, n_head = 2 }
+> local batch = pt.models.ContinuousBatch(model:eval())
+> local text = batch:add { 3, 1 }
+> batch:remove(text)
+> batch:step()
+> #batch, text.finish
+0  removed
+
+= ContinuousBatch:step
+Continues every text by a token, once its prompt has been read; returns the texts that have ended.
+> local model = pt.models.GPT2LMHeadModel { vocab_size = 20, n_embd = 8, n_layer = 1, n_head = 2 }
+> local batch = pt.models.ContinuousBatch(model:eval())
+> batch:add({ 3, 1 }, { max_new_tokens = 1 })
+> #batch:step()
+1
 
 = models.load_weights
 Copies published weights, as pt.load gives them, into a model. Names may lack the prefix of the model's body or have one
