@@ -16,9 +16,10 @@
 #include <sys/syscall.h>
 #endif
 
-/* The levels by name: those of vectors, and AMX, which is the last of them with tiles. */
-enum { AMX = PTI_NCPU, NLEVEL };
-static const char *const names[NLEVEL] = {"base", "avx2", "avx512", "amx"};
+/* The levels by name: those of vectors, then the last of them with products of bfloat16, and with tiles. Each has what
+   those before it have. */
+enum { BRAINS = PTI_NCPU, AMX, NLEVEL };
+static const char *const names[NLEVEL] = {"base", "avx2", "avx512", "avx512_bf16", "amx"};
 static int best;
 static atomic_int level;
 static int cores;
@@ -59,7 +60,8 @@ static int best_level(void) {
   bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
   if (!avx512) return PTI_CPU_AVX2;
-  return has_amx() ? AMX : PTI_CPU_AVX512;
+  if (!__builtin_cpu_supports("avx512bf16")) return PTI_CPU_AVX512;
+  return has_amx() ? AMX : BRAINS;
 #else
   return PTI_CPU_BASE;
 #endif
@@ -137,6 +139,7 @@ pti_cpu_level pti_cpu(void) {
 }
 
 bool pti_cpu_amx(void) { return current() == AMX; }
+bool pti_cpu_brains(void) { return current() == BRAINS; }
 
 int pti_cores(void) {
   pthread_once(&once, look);
@@ -164,7 +167,8 @@ bool pt_set_cpu_level(const char *name) {
   pti_cpu();
   int wished = name ? find_level(name) : NLEVEL;
   if (wished == NLEVEL) {
-    return pti_refuse(PT_EARG, "CPU level '%s' is not 'base', 'avx2', 'avx512' or 'amx'",
+    return pti_refuse(PT_EARG,
+                      "CPU level '%s' is not 'base', 'avx2', 'avx512', 'avx512_bf16' or 'amx'",
                       name ? name : "");
   }
   if (wished > best) {

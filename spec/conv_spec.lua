@@ -5,7 +5,7 @@ local pt = require "pt"
 local F = pt.nn.functional
 
 local best, levels = pt.cpu_level(), {}
-for _, name in ipairs { "base", "avx2", "avx512", "amx" } do
+for _, name in ipairs { "base", "avx2", "avx512", "avx512_bf16", "amx" } do
   if pcall(pt.set_cpu_level, name) then levels[#levels + 1] = name end
 end
 pt.set_cpu_level(best)

@@ -378,7 +378,7 @@ describe("fft", function()
     pt.set_cpu_level "base"
     local expect = all()
     pt.set_num_threads(4)
-    for _, name in ipairs { "base", "avx2", "avx512", "amx" } do
+    for _, name in ipairs { "base", "avx2", "avx512", "avx512_bf16", "amx" } do
       if pcall(pt.set_cpu_level, name) then
         for i, y in ipairs(all()) do assert.is_true(y:equal(expect[i]), name .. " " .. i) end
       end

@@ -154,7 +154,7 @@ local function in_place(op, list)
 end
 
 local levels = {}
-for _, name in ipairs { "base", "avx2", "avx512", "amx" } do
+for _, name in ipairs { "base", "avx2", "avx512", "avx512_bf16", "amx" } do
   if pcall(pt.set_cpu_level, name) then levels[#levels + 1] = name end
 end
 local best = levels[#levels]

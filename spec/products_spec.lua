@@ -4,7 +4,7 @@
 local pt = require "pt"
 
 local best, levels = pt.cpu_level(), {}
-for _, name in ipairs { "base", "avx2", "avx512", "amx" } do
+for _, name in ipairs { "base", "avx2", "avx512", "avx512_bf16", "amx" } do
   if pcall(pt.set_cpu_level, name) then levels[#levels + 1] = name end
 end
 pt.set_cpu_level(best)
@@ -278,6 +278,17 @@ describe("the tile instructions of AMX", function()
     local model = run("PT_CPU=avx512 PT_AMX=model", program)
     assert.truthy(#model > 10000, model)
     assert.is_true(run("PT_CPU=amx", program) == model, "the instructions' bits differ from the model's")
+  end)
+end)
+
+describe("AVX512_BF16", function()
+  it("takes bfloat16 below the normal range for zero, as tiles do", function()
+    if not pcall(pt.set_cpu_level, "avx512_bf16") then return pending "the machine has no AVX512_BF16" end
+    finally(function() pt.set_cpu_level(best) end)
+    local tiny, ones = pt.full({ 20, 20 }, 1e-39):bfloat16(), pt.ones(20, 20):bfloat16()
+    assert.equal(0, tiny:mm(ones):abs():max():item())
+    pt.set_cpu_level "avx512"
+    assert.not_equal(0, tiny:mm(ones):abs():max():item())
   end)
 end)
 

@@ -328,7 +328,7 @@ describe("functions of float32", function()
     sin = numbers(100), cos = numbers(100), tan = numbers(100),
   }
   local before = pt.cpu_level()
-  for _, level in ipairs { "base", "avx2", "avx512", "amx" } do
+  for _, level in ipairs { "base", "avx2", "avx512", "avx512_bf16", "amx" } do
     it("are within 2 units in the last place on the CPU level " .. level, function()
       if not pcall(pt.set_cpu_level, level) then return end
       finally(function() pt.set_cpu_level(before) end)

@@ -13,7 +13,7 @@ local entries = {
   { "set_default_dtype", "dtype:y", "what get_default_dtype answers from now on" },
   { "get_num_threads", "", "how many threads loops over tensors may use" },
   { "set_num_threads", "n:i", "how many threads loops over tensors may use, 1 to 256" },
-  { "cpu_level", "", "the CPU level whose loops are in use: base, avx2 or avx512" },
+  { "cpu_level", "", "the CPU level whose loops are in use: base, avx2, avx512, avx512_bf16 or amx" },
   { "set_cpu_level", "level:s", "the CPU level whose loops are used from now on, one that the machine has" },
   { "set_conv_winograd", "on:b",
     "whether float32 convolutions by 3x3 windows may use Winograd's algorithm where it is faster; on unless set: "

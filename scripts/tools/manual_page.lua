@@ -55,7 +55,7 @@ for _, line in ipairs {
   "0 success; 1 the script failed, or wrong usage; 124 the time limit was reached; 130 interrupted.",
   ".SH ENVIRONMENT",
   ".TP", "PT_NUM_THREADS", "threads that tensor loops may use",
-  ".TP", "PT_CPU", "highest CPU level to use: base, avx2, avx512",
+  ".TP", "PT_CPU", "highest CPU level to use: base, avx2, avx512, avx512_bf16, amx",
   ".TP", "PT_BACKEND_PATH", "where the backends of other devices are looked for",
   ".TP", "PT_LUA_PATH", "a folder whose pt/ replaces the Lua half of the library",
   ".TP", "PTLUA_HISTORY", "the file of the prompt's history; empty: none",

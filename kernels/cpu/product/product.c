@@ -84,6 +84,7 @@ static const product_kernel *choose_kernel(const product *p, const product_loops
     if (tiles) return tiles;
   }
 #if defined(__x86_64__)
+  if (p->dtype == PT_BF16 && pti_cpu_brains()) return pti_product_brains_avx512;
   if (bytes && pti_cpu() == PTI_CPU_AVX512 && pti_cpu_vnni()) return pti_product_fours_avx512;
   if (bytes || p->dtype == PT_I16) {
     return pti_cpu() == PTI_CPU_AVX512 ? pti_product_pairs_avx512
@@ -110,10 +111,10 @@ static void set_geometry(job *j, const product *p) {
   j->slab = pti_max64(j->depth, j->kernel->slab / j->depth * j->depth);
 }
 
-/* Whether the elements of a side reach tiles without becoming numbers of the compute type on the way. */
-static bool packs_tiles(const job *j, const product_side *s) {
+/* Whether the elements of a side are packed without becoming numbers of the compute type on the way. */
+static bool packs_squares(const job *j, const product_side *s) {
 #if defined(__x86_64__)
-  return j->kernel->tiled && pti_cpu() == PTI_CPU_AVX512 && !s->pack && !s->index &&
+  return j->kernel->squares && pti_cpu() == PTI_CPU_AVX512 && !s->pack && !s->index &&
       (s->k_step == 1 || s->step == 1);
 #else
   return false;
@@ -142,10 +143,11 @@ static void pack(const job *j, const product_side *s, int64_t problem, void *to,
   product_packer *packer = s->pack ? s->pack : j->loops->pack[s->dtype];
   int64_t group = j->kernel->group;
 #if defined(__x86_64__)
-  if (packs_tiles(j, s)) {
+  if (packs_squares(j, s)) {
     int64_t many = pti_max64(0, pti_min64(kn * group, j->p->k - k0 * group));
-    pti_product_pack_tiles_avx512(s, s == &j->p->a, (int)group, problem, to, width, at, count,
-                                  k0 * group, many, kn);
+    bool tiles = j->kernel->tiled && s == &j->p->a;
+    pti_product_pack_squares_avx512(s, tiles, (int)group, problem, to, width, at, count, k0 * group,
+                                    many, kn);
     return;
   }
 #endif
@@ -189,8 +191,8 @@ static int64_t scratch_a(const job *j) {
   return round_up(pieces(j->panels_a, j->down) * j->kernel->rows * deep + j->kernel->lanes, 16);
 }
 static int64_t scratch_b(const job *j) { return j->shared ? 0 : j->cols * j->depth; }
-/* Tiles that take all of k at once have sums for one panel of b at a time. */
-static bool by_panels(const job *j) { return j->kernel->tiled && j->k <= j->slab; }
+/* A slab that takes all of k at once has sums for one panel of b at a time. */
+static bool by_panels(const job *j) { return j->kernel->slab > 0 && j->k <= j->slab; }
 static int64_t sums_pitch(const job *j) {
   return by_panels(j) ? j->cols : pieces(j->strip, j->across) * j->cols;
 }
@@ -329,7 +331,7 @@ static void finish_panels(const job *j, const unit *u, int64_t q0, int64_t q1) {
   }
 }
 
-/* A slab of tiles, panel by panel of b: its blocks follow one another in memory. */
+/* A slab, panel by panel of b: its blocks follow one another in memory. */
 static void run_slab(const job *j, const unit *u) {
   int64_t end = u->slab + u->deep;
   for (int64_t panel = u->q0; panel < u->q1; panel++) {
@@ -347,7 +349,7 @@ static void run_unit(const job *j, unit *u) {
   do {
     u->deep = pti_min64(j->slab, j->k - u->slab);
     pack_slab_of_a(j, u);
-    if (j->kernel->tiled) run_slab(j, u);
+    if (j->kernel->slab > 0) run_slab(j, u);
     else run_block(j, u, u->slab, u->deep);
     u->slab += j->slab;
   } while (u->slab < j->k);
@@ -417,12 +419,14 @@ static bool is_matrix(const job *j, const product_side *s) {
   return !s->packed && !s->pack && !s->index && s->dtype == j->p->dtype;
 }
 
-/* Whether tiles of a may be read from the matrix itself: its rows are contiguous, and nothing is to be filled up. */
-static bool has_tiles(const job *j) {
+/* Whether pairs and fours, or tiles of them, may be read from the matrix itself: its rows are contiguous, and nothing is
+   to be filled up. */
+static bool has_groups(const job *j) {
   const product_side *a = &j->p->a;
   const product_kernel *kernel = j->kernel;
-  return is_matrix(j, a) && a->k_step == 1 && a->step % kernel->group == 0 &&
-      a->batch_step % kernel->group == 0 && j->p->m == j->panels_a * kernel->rows &&
+  return kernel->squares && is_matrix(j, a) && a->k_step == 1 && a->step % kernel->group == 0 &&
+      a->batch_step % kernel->group == 0 &&
+      (!kernel->tiled || j->p->m == j->panels_a * kernel->rows) &&
       j->p->k % (kernel->step * kernel->group) == 0;
 }
 
@@ -431,7 +435,8 @@ static bool has_tiles(const job *j) {
 static int64_t most_in_place(const job *j) {
   const product_side *a = &j->p->a;
   int64_t cache = (int64_t)pti_cache_bytes();
-  bool crowded = !j->kernel->tiled && a->step * (int64_t)j->size % 1024 == 0;
+  int64_t line = a->step / j->kernel->group * (int64_t)j->size;
+  bool crowded = !j->kernel->tiled && line % 1024 == 0;
   return a->k_step == 1 && !crowded ? cache / 2 : cache / 8;
 }
 
@@ -444,7 +449,7 @@ static void choose_in_place(job *j) {
   bool plain = j->plain && is_matrix(j, &p->a);
   j->tall = plain && p->a.k_step == 1 && p->n <= PRODUCT_FEW && bytes > cache;
   j->a_in_place =
-      j->tall || ((j->kernel->tiled ? has_tiles(j) : plain) && bytes <= most_in_place(j));
+      j->tall || ((j->kernel->group > 1 ? has_groups(j) : plain) && bytes <= most_in_place(j));
   j->b_in_place = j->plain && is_matrix(j, &p->b) && p->b.step == 1 &&
       (j->panels_a <= FEW_PANELS || p->n * p->k * size <= cache / 8);
 }

@@ -308,6 +308,47 @@ static void regroup_fours(void *to, const void *panel, int64_t width, int64_t co
 #include "type_end.inc.h"
 #endif
 
+/* Pairs of bfloat16, a level of its own (engine/cpu.c): the order of sums is the instruction's, and subnormal numbers
+   are zeros. */
+#if defined(__AVX512F__)
+/* Elements of bfloat16 as floats have nothing below their upper halves. */
+static void regroup_brains(void *to, const void *panel, int64_t width, int64_t count,
+                           int64_t steps) {
+  const uint32_t *x = panel;
+  uint32_t *y = to;
+  for (int64_t l = 0; l < steps; l++, y += width) {
+    const uint32_t *low = x + 2 * l * width, *high = low + width;
+    for (int64_t i = 0; i < width; i++)
+      y[i] = (2 * l < count ? low[i] >> 16 : 0) | (2 * l + 1 < count ? high[i] : 0);
+  }
+}
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512bf16"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512bf16")
+#endif
+#undef EACH_HEIGHT
+#define EACH_HEIGHT ALL_HEIGHTS
+#define T float
+#define F(name) name##_brains
+#define BYTES 4
+#define FROM_DOUBLE AS_FLOAT
+#define MAC(sum, x, v) \
+  ((sum) = (V)_mm512_dpbf16_ps((__m512)(sum), (__m512bh)_mm512_set1_ps(x), (__m512bh)(v)))
+#include "type.inc.h"
+#include "type_end.inc.h"
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif
+
+#undef EACH_HEIGHT
+#define EACH_HEIGHT FEW_HEIGHTS
+
 /* Wraps at 256 as the result does: signed bytes may be treated as unsigned. */
 #if defined(__AVX512F__)
 #if defined(__clang__)
@@ -332,7 +373,7 @@ static void regroup_fours(void *to, const void *panel, int64_t width, int64_t co
 #endif
 
 #if defined(__AVX512F__)
-#include "pack_tiles.inc.h"
+#include "pack_squares.inc.h"
 #endif
 
 /* ---- the tables ---- */
@@ -368,6 +409,13 @@ const product_kernel *const GLUE(pti_product_pairs_, PT_LEVEL) = NULL;
 static const product_kernel fours = {KERNEL(fours, 4, FEW_ROWS, FEW), .group = 4, .step = 1,
                                      .regroup = {regroup_fours, regroup_fours}};
 const product_kernel *const GLUE(pti_product_fours_, PT_LEVEL) = &fours;
+static const product_kernel brains = {KERNEL(brains, 4, ROWS, ALL),
+                                      .group = 2,
+                                      .step = 16,
+                                      .slab = 1024,
+                                      .squares = true,
+                                      .regroup = {regroup_brains, regroup_brains}};
+const product_kernel *const GLUE(pti_product_brains_, PT_LEVEL) = &brains;
 #endif
 
 #define ELEMENT(dtype, t, s) .pack[dtype] = pack_##t##_##s, .finish[dtype] = finish_##t##_##s

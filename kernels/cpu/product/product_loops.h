@@ -38,8 +38,9 @@ typedef struct product_kernel {
   int rows, lanes; /* of a panel of a; of a vector: panels of b are two wide */
   int group, step; /* blocks of k are a multiple of `step` numbers */
   int64_t depth,
-      slab;   /* most numbers of a block of k; of a that are packed at a time, 0: a block */
-  bool tiled; /* panels of a and sums are tiles (tiles.c), c never holds the sums */
+      slab;     /* most numbers of a block of k; of a that are packed at a time, 0: a block */
+  bool squares; /* pti_product_pack_squares packs for it */
+  bool tiled;   /* panels of a and sums are tiles (tiles.c), c never holds the sums */
   product_regroup *regroup[2]; /* of a, b */
   product_micro
       *micro[2][PRODUCT_MAX_ROWS + 1]; /* for panels of b one and two vectors wide, by height */
@@ -62,12 +63,15 @@ const product_loops *pti_product_loops_now(product_type type);
    else NULL. */
 extern const product_kernel *const pti_product_pairs_base,
     *const pti_product_pairs_avx2, *const pti_product_pairs_avx512, *const pti_product_fours_avx512;
-/* Packs `steps` numbers of `group` elements for tiles, of a matrix whose neighbours are contiguous along k or across it:
-   `count` rows (a) or columns (b), `many` elements along k, zeros beyond them. */
-typedef void product_pack_tiles(const product_side *s, bool a, int group, int64_t problem, void *to,
-                                int64_t width, int64_t at, int64_t count, int64_t k0, int64_t many,
-                                int64_t steps);
-product_pack_tiles pti_product_pack_tiles_avx512;
+/* Of pairs of bfloat16, for AVX512_BF16. */
+extern const product_kernel *const pti_product_brains_avx512;
+/* Packs `steps` numbers of `group` elements, a multiple of 16, of a matrix whose neighbours are contiguous along k or
+   across it: `count` rows or columns, `many` elements along k, zeros beyond them. A panel has `width` numbers for each
+   step, or is made of tiles. */
+typedef void product_pack_squares(const product_side *s, bool tiles, int group, int64_t problem,
+                                  void *to, int64_t width, int64_t at, int64_t count, int64_t k0,
+                                  int64_t many, int64_t steps);
+product_pack_squares pti_product_pack_squares_avx512;
 /* tiles.c: kernels of bfloat16 (`ints`: int8) with the tile instructions of AMX, or their model; NULL: not available.
    */
 const product_kernel *pti_product_tiles(bool ints);

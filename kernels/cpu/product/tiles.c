@@ -18,7 +18,7 @@ enum { SIDE = 16, ROWS = 2 * SIDE };
 /* Called from four kernels each. */
 #define NOINLINE __attribute__((noinline))
 
-/* ---- numbers to pairs and fours, where pti_product_pack_tiles does not know the layout ---- */
+/* ---- numbers to pairs and fours, where pti_product_pack_squares does not know the layout ---- */
 
 /* Where number l of row i (a) or column i (b) stands in a panel. */
 static int64_t place_a(int64_t i, int64_t l, int64_t width) {
@@ -172,6 +172,7 @@ ALL_TILES(model_int8, MODEL_DECLARE, MODEL_ZERO, MODEL_LOAD, MODEL_STORE, MODEL_
                                       .step = SIDE,                                                \
                                       .depth = 128,                                                \
                                       .slab = 1024,                                                \
+                                      .squares = true,                                             \
                                       .tiled = true,                                               \
                                       .regroup = {of_a, of_b},                                     \
                                       .micro = {{NULL, SIXTEEN(kind##_1_1), SIXTEEN(kind##_2_1)},  \

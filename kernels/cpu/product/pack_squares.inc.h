@@ -1,5 +1,6 @@
-/* pack_tiles.inc.h: panels for tiles (tiles.c) from matrices of bfloat16 or int8, in squares of 16 x 16 numbers; a
-   number is `group` neighbours along k, 4 bytes. */
+/* pack_squares.inc.h: panels of pairs of bfloat16 or fours of int8, for tiles (tiles.c) or vectors, in squares of 16 x 16
+   numbers; a number is `group` neighbours along k, 4 bytes. A square that is wider than its panel spoils rows that are
+   written after it, or the room behind the panel. */
 
 typedef vector_i32 square[16];
 
@@ -31,7 +32,7 @@ square_across_lines(square v, int group, const char *x, int64_t line, int64_t co
 }
 
 static inline __attribute__((always_inline)) void
-pack_squares(const product_side *s, bool a, const int group, int64_t problem, uint32_t *to,
+pack_squares(const product_side *s, bool tiles, const int group, int64_t problem, uint32_t *to,
              int64_t width, int64_t at, int64_t count, int64_t k0, int64_t many, int64_t steps) {
   enum { SQUARE = 16, TALL = 32 * SQUARE };
   int64_t size = 4 / group, line = (s->k_step == 1 ? s->step : s->k_step) * size;
@@ -43,21 +44,21 @@ pack_squares(const product_side *s, bool a, const int group, int64_t problem, ui
       const char *from = x + (i * s->step + l * group * s->k_step) * size;
       if (s->k_step == 1) {
         square_of_lines(v, from, line, count - i, many * size - 4 * l);
-        if (!a) transpose_i32(v);
+        if (!tiles) transpose_i32(v);
       } else {
         square_across_lines(v, group, from, line, pti_max64(0, count - i), many - l * group);
-        if (a) transpose_i32(v);
+        if (tiles) transpose_i32(v);
       }
-      uint32_t *y = a ? to + l / SQUARE * TALL + i * SQUARE : to + l * width + i;
+      uint32_t *y = tiles ? to + l / SQUARE * TALL + i * SQUARE : to + l * width + i;
       UNROLLED
-      for (int r = 0; r < SQUARE; r++) *(anywhere_i32 *)(y + r * (a ? SQUARE : width)) = v[r];
+      for (int r = 0; r < SQUARE; r++) *(anywhere_i32 *)(y + r * (tiles ? SQUARE : width)) = v[r];
     }
   }
 }
 
-void pti_product_pack_tiles_avx512(const product_side *s, bool a, int group, int64_t problem,
-                                   void *to, int64_t width, int64_t at, int64_t count, int64_t k0,
-                                   int64_t many, int64_t steps) {
-  if (group == 2) pack_squares(s, a, 2, problem, to, width, at, count, k0, many, steps);
-  else pack_squares(s, a, 4, problem, to, width, at, count, k0, many, steps);
+void pti_product_pack_squares_avx512(const product_side *s, bool tiles, int group, int64_t problem,
+                                     void *to, int64_t width, int64_t at, int64_t count, int64_t k0,
+                                     int64_t many, int64_t steps) {
+  if (group == 2) pack_squares(s, tiles, 2, problem, to, width, at, count, k0, many, steps);
+  else pack_squares(s, tiles, 4, problem, to, width, at, count, k0, many, steps);
 }
