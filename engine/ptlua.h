@@ -127,7 +127,7 @@ PT_API bool pt_event_elapsed(const pt_event *from, const pt_event *to, double *m
 
 PT_API void pt_set_num_threads(int n); /* threads that tensor loops may use, 1 .. 256 */
 PT_API int pt_get_num_threads(void);
-PT_API const char *pt_cpu_level(void);           /* "base", "avx2", "avx512", "avx512_bf16" or "amx" */
+PT_API const char *pt_cpu_level(void); /* "base", "avx2", "avx512", "avx512_bf16" or "amx" */
 PT_API bool pt_set_cpu_level(const char *level); /* forces a level that the machine has */
 /* Whether float32 convolutions with 3x3 windows may use Winograd's F(4x4, 3x3), as they do where it is faster: 1.4 to 3
    times as fast, with errors of 1e-6 to 3e-6 of the largest output, twice those of a direct sum. Applies to the whole
