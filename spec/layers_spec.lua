@@ -40,8 +40,8 @@ local generated = {
 }
 -- What the other rooms may see of the engine.
 local kernels_see = {
-  "backend.h", "transport.h", "dtype.h", "iter.h", "blocks.h", "philox.h", "twister.h", "rng.h", "ptlua_ew.h", "ptlua_rows.h",
-  "slots.h", "slots.def", "ptlua_hash.h",
+  "backend.h", "transport.h", "dtype.h", "iter.h", "blocks.h", "philox.h", "twister.h", "rng.h",
+  "ptlua_ew.h", "ptlua_rows.h", "slots.h", "slots.def", "ptlua_hash.h",
   "cpu.h", -- which loops this machine runs
 }
 local bindings_see = {
