@@ -1,8 +1,12 @@
 /* pool.c: the engine's own threads, and the one budget of threads that loops and Lua workers share.
 
-   A loop is published in a slot; helpers that are awake may join it, and take pieces from a counter
-   until none are left. The caller works too, waits only for helpers that did join, and so never for
-   one that the system has not scheduled. Helpers spin briefly for the next loop and then sleep.
+   A loop is published in a slot; helpers that are awake may join it, and take pieces until none are
+   left. The caller works too, waits only for helpers that did join, and so never for one that the
+   system has not scheduled. Helpers spin briefly for the next loop and then sleep.
+
+   Pieces lie in shares, one for each thread that may come: a thread takes those of its own share, the
+   same one in every loop, and then what is left of the others. So the second loop over a tensor finds
+   each part in the cache of the core that the first one left it in.
 
    The budget: `busy` counts callers inside a loop, workers and joined helpers. A helper joins only
    while busy is below the limit, and leaves after its piece when workers have come since. Nothing
@@ -18,17 +22,22 @@
 
 #include "cpu.h"
 
-enum { MAX_THREADS = 256, SLOTS = 16 };
+enum { MAX_THREADS = 256, MAX_SHARES = 64, SLOTS = 16 };
 static const double spin_seconds = 50e-6;
 
 /* State of a slot: OPEN while helpers may join, AWAITED when the caller sleeps until they left, and
    their count. The plain fields are written before OPEN is set and read by those who joined. */
 enum { OPEN = 1 << 30, AWAITED = 1 << 29, JOINED = AWAITED - 1 };
 
+typedef struct share {
+  _Alignas(64) _Atomic int64_t next; /* piece */
+} share;
+
 typedef struct slot {
   _Alignas(64) atomic_int state;
-  _Alignas(64) _Atomic int64_t next; /* piece */
+  share shares[MAX_SHARES];
   int64_t n, grain, pieces;
+  int nshare; /* as many pieces in each, one more in the first of them */
   atomic_int
       most; /* threads that may work at it, the caller among them; read before one has joined */
   pti_range *fn;
@@ -52,6 +61,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static PTI_THREAD struct {
   bool inside; /* a loop: further ones run inline */
   int worker;  /* depth of pti_worker_enter */
+  int number;  /* of a helper, from 1; 0 for all others */
 } here;
 
 /* ---- the budget ---- */
@@ -133,23 +143,48 @@ static void run_alone(int64_t n, int64_t grain, int64_t pieces, pti_range *fn, v
   for (int64_t p = 0; p < pieces && !interrupted(); p++) run_piece(fn, ctx, n, grain, p);
 }
 
+static int64_t first_piece(const slot *s, int share) {
+  return s->pieces / s->nshare * share + pti_min64(share, s->pieces % s->nshare);
+}
+
+/* The next piece of this thread's share, or else of the share *share, which becomes the next one that has some; -1 where
+   none are left. */
+static int64_t take_piece(slot *s, int *share) {
+  for (int tried = 0; tried < s->nshare; tried++) {
+    int64_t end = first_piece(s, *share + 1);
+    _Atomic int64_t *next = &s->shares[*share].next;
+    if (atomic_load_explicit(next, memory_order_relaxed) < end) {
+      int64_t p = atomic_fetch_add(next, 1);
+      if (p < end) return p;
+    }
+    *share = *share + 1 < s->nshare ? *share + 1 : 0;
+  }
+  return -1;
+}
+
+static void open_shares(slot *s, int threads) {
+  s->nshare = (int)pti_min64(s->pieces, threads < MAX_SHARES ? threads : MAX_SHARES);
+  for (int i = 0; i < s->nshare; i++) atomic_store(&s->shares[i].next, first_piece(s, i));
+}
+
+static void close_shares(slot *s) {
+  for (int i = 0; i < s->nshare; i++) atomic_store(&s->shares[i].next, s->pieces);
+}
+
 static void run_as_caller(slot *s) {
-  int64_t p, pieces = s->pieces;
-  while ((p = atomic_fetch_add(&s->next, 1)) < pieces) {
+  int share = 0;
+  for (int64_t p; (p = take_piece(s, &share)) >= 0;) {
     run_piece(s->fn, s->ctx, s->n, s->grain, p);
-    if (interrupted()) atomic_store(&s->next, pieces);
+    if (interrupted()) close_shares(s);
   }
 }
 
 /* Whether it found a piece to run. */
 static bool run_as_helper(slot *s) {
-  int64_t p, n = s->n, grain = s->grain, pieces = s->pieces;
-  pti_range *fn = s->fn;
-  void *ctx = s->ctx;
+  int share = here.number % s->nshare;
   bool any = false;
-  while (atomic_load(&busy) <= pt_get_num_threads() &&
-         (p = atomic_fetch_add(&s->next, 1)) < pieces) {
-    run_piece(fn, ctx, n, grain, p);
+  for (int64_t p; atomic_load(&busy) <= pt_get_num_threads() && (p = take_piece(s, &share)) >= 0;) {
+    run_piece(s->fn, s->ctx, s->n, s->grain, p);
     any = true;
   }
   return any;
@@ -205,9 +240,9 @@ static void await_news(unsigned seen) {
 }
 
 /* Never ends: the library is linked so that it stays in the process. */
-_Noreturn static void *helper(void *unused) {
-  (void)unused;
+_Noreturn static void *helper(void *number) {
   here.inside = true;
+  here.number = (int)(intptr_t)number;
   for (;;) {
     unsigned seen = atomic_load(&news);
     if (!help()) await_news(seen);
@@ -238,8 +273,10 @@ static void make_helpers(int wanted) {
   sigfillset(&all);
   pthread_mutex_lock(&lock);
   pthread_sigmask(SIG_SETMASK, &all, &old);
-  for (pthread_t t; nhelper < wanted && pthread_create(&t, NULL, helper, NULL) == 0; nhelper++)
+  for (pthread_t t; nhelper < wanted; nhelper++) {
+    if (pthread_create(&t, NULL, helper, (void *)(intptr_t)(nhelper + 1)) != 0) break;
     pthread_detach(t);
+  }
   pthread_sigmask(SIG_SETMASK, &old, NULL);
   atomic_store(&asked, wanted);
   pthread_mutex_unlock(&lock);
@@ -272,7 +309,7 @@ static void await_helpers(slot *s) {
 static void run_shared(slot *s, int threads) {
   bool counted = here.worker > 0;
   int now = counted ? atomic_load(&busy) : atomic_fetch_add(&busy, 1) + 1;
-  atomic_store(&s->next, 0);
+  open_shares(s, threads);
   atomic_store(&s->state, OPEN);
   int idle = threads - now;
   tell((int)pti_min64(idle, s->pieces - 1));
