@@ -68,7 +68,7 @@ static int64_t power_below(int64_t n) {
 /* Panels of a: as many as are needed, and a multiple of what large products are cut into, so that units are equal. They
    depend on m alone: a packed `a` fits every product. */
 static int64_t count_panels(int64_t m, int64_t rows) {
-  return pti_max64(1, round_up(pieces(m, rows), pti_min64(4, power_below(m / (4 * rows)))));
+  return pti_max64(1, round_up(pieces(m, rows), pti_min64(UNITS, power_below(m / (4 * rows)))));
 }
 static int64_t first_row(const job *j, int64_t panel) { return j->p->m * panel / j->panels_a; }
 
@@ -402,6 +402,7 @@ static void cut_units(job *j, int64_t parts) {
     int64_t deep = pti_min64(j->slab, pti_max64(1, j->k));
     int64_t rows = pti_max64(j->kernel->rows, cache / size / deep);
     j->down = pti_min64(parts, most_down);
+    while (j->panels_a % j->down) j->down /= 2; /* so that units are equal */
     j->across = pti_min64(parts / j->down, most_across);
     while (j->down < most_down && p->m > j->down * rows && (!j->a_in_place || j->kernel->tiled))
       j->down *= 2;
