@@ -13,7 +13,9 @@ local function read(name)
   file:close()
   return text
 end
+-- A new file each time: ext4 waits for the disk where a file is emptied and written again.
 local function write(text)
+  os.remove(path)
   local file = assert(io.open(path, "wb"))
   file:write(text)
   file:close()

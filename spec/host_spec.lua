@@ -232,7 +232,7 @@ describe("the prompt in a pipe", function()
 end)
 
 -- TSan holds signals back until the program calls the system, which such a loop never does.
-describe("Ctrl-C #tsan", function()
+describe("Ctrl-C #tsan #alone", function()
   -- Starts ptlua, sends it SIGINT after its first line of output, n times.
   local function interrupt(code, n)
     local script = ([[

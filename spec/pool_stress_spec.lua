@@ -107,7 +107,7 @@ describe("tasks that do not end #tsan", function()
   end)
 end)
 
-describe("Ctrl-C #tsan", function()
+describe("Ctrl-C #tsan #alone", function()
   it("reaches the workers, is an error that the script may catch, and leaves the pool usable", function()
     local ptlua = io.popen("readlink /proc/$PPID/exe"):read "l"
     local path = os.tmpname()
