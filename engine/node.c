@@ -347,6 +347,10 @@ static pt_tensor *unsave(pt_node *n, int in, int out) {
 
 pt_tensor *pti_saved(pt_node *n, int in) { return unsave(n, in, -1); }
 pt_tensor *pti_saved_out(pt_node *n, int out) { return unsave(n, -1, out); }
+bool pti_saved_if_given(pt_node *n, int in, pt_tensor **x) {
+  *x = n->in[in].size ? pti_saved(n, in) : NULL;
+  return *x || n->in[in].size == NULL;
+}
 
 pt_tensor *pti_twin(pt_tensor *x) {
   bool ok = true;

@@ -100,6 +100,8 @@ bool pti_rebase(pt_tensor *x, pt_node *node, int out);
    the gradient is to be recorded. NULL on failure. */
 pt_tensor *pti_saved(pt_node *n, int in);
 pt_tensor *pti_saved_out(pt_node *n, int out);
+/* Input i, or NULL where the call had none; false on failure. */
+bool pti_saved_if_given(pt_node *n, int in, pt_tensor **x);
 pt_tensor *pti_saved_slot_of(pt_node *n, int i);
 /* Fails: an earlier backward freed what this one needs. */
 void *pti_used_up(const pt_node *n);

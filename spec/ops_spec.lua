@@ -11,7 +11,7 @@ local compare = require "spec.support.compare"
 local naive = require "spec.support.naive"
 
 local total = { ops = 0, cases = 0 }
-local settled = expect.settled
+local settled, outputs_of, function_of = expect.settled, samples.outputs_of, samples.function_of
 local skipped = {}
 
 local function set(list)
@@ -23,11 +23,6 @@ end
 local function case() total.cases = total.cases + 1 end
 local function skip(reason) skipped[reason] = (skipped[reason] or 0) + 1 end
 
-local function outputs_of(op, args)
-  pt.manual_seed(7) -- an op that draws numbers draws the same ones each time
-  return { op.fn(table.unpack(args, 1, args.n)) }
-end
-
 local function run(op, sample, dtype, layout)
   return outputs_of(op, samples.arguments(sample, dtype, layout))
 end
@@ -38,29 +33,6 @@ local function compare_outputs(a, b, relative, absolute, what)
     local difference = compare.difference(a[k], b[k], relative, absolute)
     if difference then error(("%s: output %d: %s"):format(what, k, difference), 0) end
   end
-end
-
--- The tensors of a sample that gradients are asked of, and a function of them alone.
-local function function_of(op, sample, layout)
-  local args, inputs, put = samples.arguments(sample, "float64", layout), {}, {}
-  local function collect(list, recipes)
-    for i, recipe in pairs(recipes) do
-      if samples.is_recipe(recipe) then
-        if samples.wants_grad(recipe) then
-          inputs[#inputs + 1] = list[i]
-          put[#inputs] = function(x) list[i] = x end
-        end
-      elseif type(recipe) == "table" and type(list[i]) == "table" then
-        collect(list[i], recipe)
-      end
-    end
-  end
-  collect(args, sample)
-  return function(xs)
-    for i, x in ipairs(xs) do put[i](x) end
-    local outputs, seen = outputs_of(op, args), samples.seen[op.name]
-    return seen and { seen(table.unpack(outputs)) } or outputs
-  end, inputs
 end
 
 local function each(list, fn)
@@ -172,6 +144,26 @@ for line in io.lines "engine/ops.def" do
   end
 end
 
+-- The gradient after input i has been edited: what it was before, or an error.
+local function edited(fn, inputs, i)
+  local leaves, roots, seeds = {}, {}, {}
+  for k, x in ipairs(inputs) do leaves[k] = x:clone():requires_grad_() end
+  for _, y in ipairs(fn(leaves)) do
+    if y.requires_grad then roots[#roots + 1], seeds[#seeds + 1] = y, pt.ones_like(y) end
+  end
+  if #roots == 0 then return end
+  local function grads()
+    return pt.autograd.grad(roots, leaves, { grad_outputs = seeds, retain_graph = true, allow_unused = true })
+  end
+  local before = grads()
+  pt.no_grad(function() leaves[i]:add_(0.5) end)
+  local ok, after = pcall(grads)
+  if not ok then return assert(tostring(after):find("edited in place", 1, true), after) end
+  for k in ipairs(leaves) do
+    if before[k] then compare_outputs({ after[k] }, { before[k] }, 0, 0, ("input %d, gradient %d"):format(i, k)) end
+  end
+end
+
 local function differentiable_specs(op, list)
   it("has the gradient it claims, on any layout", function()
     local any = false
@@ -186,6 +178,13 @@ local function differentiable_specs(op, list)
       end
     end)
     assert(any or not op.differentiable, op.name .. " claims a gradient, but its results have none")
+  end)
+
+  it("uses no value in its gradient that was edited since", function()
+    each(list, function(sample)
+      local fn, inputs = function_of(op, sample)
+      for i = 1, #inputs do edited(fn, inputs, i) end
+    end)
   end)
 
   it("has a gradient that can be differentiated", function()

@@ -31,8 +31,10 @@ static bool spell_mask(plan *p, const pt_tensor *x, pt_tensor *mask, int entry, 
   pt_tensor *where = pt_nonzero(mask);
   for (int d = 0; d < mask->nd; d++) {
     if (where == NULL) return false;
-    p->id[(*at)++] =
+    pt_tensor *id =
         pti_view(where, &where->size[0], &where->stride[0], 1, where->offset + d, false);
+    if (id == NULL) return false; /* no entry would stand for the whole dim */
+    p->id[(*at)++] = id;
   }
   return true;
 }
@@ -165,8 +167,7 @@ pt_tensor *index_run(const index_args *args) {
 /* The entries of a recorded call; those that were left out have no sizes. */
 static bool saved_entries(pt_node *n, pt_tensor **entry) {
   for (int i = 0; i < n->arg[1].n; i++) {
-    entry[i] = n->in[1 + i].size ? pti_saved(n, 1 + i) : NULL;
-    if (n->in[1 + i].size && entry[i] == NULL) return false;
+    if (!pti_saved_if_given(n, 1 + i, &entry[i])) return false;
   }
   return true;
 }

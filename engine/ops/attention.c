@@ -85,12 +85,12 @@ pt_tensor *attention_run(const attention_args *args) {
 
 static bool fused_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
   pt_tensor *q = pti_saved(n, 0), *k = pti_saved(n, 1), *v = pti_saved(n, 2);
-  pt_tensor *mask = n->in[3].size ? pti_saved(n, 3) : NULL, *y = pti_saved_out(n, 0);
+  pt_tensor *mask, *y = pti_saved_out(n, 0);
   pt_tensor *lse = pti_saved_out(n, 1), *state = pti_saved_out(n, 2), *out[3];
   const attention_args args = attention_args_of(n->op, n->arg, NULL);
   pti_attention p;
-  if (!q || !k || !v || !y || !lse || !state || !read_call(&p, q, k, v, &args) ||
-      !set_mask(&p, mask))
+  if (!q || !k || !v || !y || !lse || !state || !pti_saved_if_given(n, 3, &mask) ||
+      !read_call(&p, q, k, v, &args) || !set_mask(&p, mask))
     return false;
   const int64_t *r = (const int64_t *)pti_ptr(state);
   p.seed = (uint64_t)r[0];
@@ -141,10 +141,11 @@ static pt_tensor *all_scores(const pti_attention *p, pt_tensor *q, pt_tensor *k,
 static bool composed_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
   static const int64_t last = 3;
   pt_tensor *q = pti_saved(n, 0), *k = pti_saved(n, 1), *v = pti_saved(n, 2);
-  pt_tensor *mask = n->in[3].size ? pti_saved(n, 3) : NULL;
+  pt_tensor *mask;
   const attention_args args = attention_args_of(n->op, n->arg, NULL);
   pti_attention p;
-  if (!q || !k || !v || !read_call(&p, q, k, v, &args)) return false;
+  if (!q || !k || !v || !pti_saved_if_given(n, 3, &mask) || !read_call(&p, q, k, v, &args))
+    return false;
   if (p.dropout > 0) {
     return pti_refuse(PT_EGRAD, "scaled_dot_product_attention: no second derivative with dropout");
   }
@@ -300,7 +301,7 @@ pt_tensor *scaled_dot_product_attention_run(const scaled_dot_product_attention_a
   double scale = args->scale->given ? args->scale->f : 1 / sqrt((double)q->size[q->nd - 1]);
   mask = additive(mask, q->dtype);
   if (args->attn_mask && mask == NULL) return NULL;
-  if (mask && q->nd == 3 && mask->nd == 3) mask = pt_unsqueeze(mask, 1);
+  if (mask && q->nd == 3 && mask->nd == 3 && !(mask = pt_unsqueeze(mask, 1))) return NULL;
   pt_tensor *four_q = four_dims(q), *four_k = four_dims(k), *four_v = four_dims(v), *y;
   if (args->dropout_p > 0 && pti_default_generator()->twister) {
     const attention_args call = {.causal = causal, .scale = scale, .dropout = args->dropout_p};

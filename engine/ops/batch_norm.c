@@ -98,9 +98,11 @@ static double eps_of(const pt_node *n) { return batch_norm_train_args_of(n->op, 
 /* gx = a (g - sum(g) / m) - a xhat sum(g xhat) / m   gw = sum(g xhat)   gb = sum(g) */
 static bool fused_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
   pti_rows r;
-  pt_tensor *x = pti_saved(n, 0), *w = n->in[1].size ? pti_saved(n, 1) : NULL;
+  pt_tensor *x = pti_saved(n, 0), *w;
   pt_tensor *mean = pti_saved_out(n, 1), *var = pti_saved_out(n, 2);
-  if (!x || !mean || !var || !read_channels("batch_norm", x, NULL, 0, &r)) return false;
+  if (!x || !mean || !var || !pti_saved_if_given(n, 1, &w) ||
+      !read_channels("batch_norm", x, NULL, 0, &r))
+    return false;
   x = ready(x, r.dtype);
   g = ready(g, r.dtype);
   pt_tensor *sum = pti_new_like(mean, pti_computed(x)), *dot = pti_new_like(mean, pti_computed(x));
@@ -125,8 +127,9 @@ static bool fused_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
 /* The same from recorded calls. */
 static bool composed_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
   pti_rows r;
-  pt_tensor *x = pti_saved(n, 0), *w = n->in[1].size ? pti_saved(n, 1) : NULL;
-  if (!x || !read_channels("batch_norm", x, NULL, 0, &r)) return false;
+  pt_tensor *x = pti_saved(n, 0), *w;
+  if (!x || !pti_saved_if_given(n, 1, &w) || !read_channels("batch_norm", x, NULL, 0, &r))
+    return false;
   pt_tensor *share = pt_scalar(1.0 / (double)(r.outer * r.inner));
   pt_tensor *centred = pt_sub(x, across(pt_mul(by_channel(x), share), x));
   pt_tensor *var = pt_mul(by_channel(pt_square(centred)), share);

@@ -107,7 +107,8 @@ bool linear_blocks_shortcut(const pt_arg *arg, pt_tensor **out) {
   if (x->dtype != PT_F64) return true;
   if (!linear_fits("linear_blocks", x, arg[1].t, arg[2].s, bias, &p)) return false;
   pt_tensor *w = pt_to_dtype(pt_dequantize_blocks(arg[1].t, arg[2].s), PT_F64);
-  out[0] = pt_linear(x, w, bias ? pt_to_dtype(bias, PT_F64) : NULL);
+  if (bias && (bias = pt_to_dtype(bias, PT_F64)) == NULL) return false;
+  out[0] = pt_linear(x, w, bias);
   return out[0] != NULL;
 }
 

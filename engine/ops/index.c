@@ -185,7 +185,7 @@ pt_tensor *pti_scatter_into(const pt_op *op, pt_tensor *x, int64_t at, pt_tensor
                             pt_tensor *src, pti_combine how) {
   pt_tensor *id;
   int dim;
-  if (!read_corner(op, x, at, index, &dim, &id)) return NULL;
+  if (src == NULL || !read_corner(op, x, at, index, &dim, &id)) return NULL;
   if (id->numel == 0) return x;
   src = pti_dense_of(scattered(op, x, src, id));
   pt_tensor *part = corner(x, id, dim), *y = pti_dense_of(part);

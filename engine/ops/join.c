@@ -17,8 +17,7 @@ static const pt_tensor *model_of(const pt_arg *x) {
 static bool check_list(const char *op, const pt_arg *x) {
   if (x->n <= 0) return pti_refuse(PT_EARG, "%s: the list of tensors is empty", op);
   for (int i = 0; i < x->n; i++) {
-    if (x->list[i]) continue;
-    return pti_refuse(PT_EARG, "%s: x[%d] is missing", op, i + pti_this.index_base);
+    if (x->list[i] == NULL) return false; /* an earlier call of the chain failed, and said so */
   }
   return true;
 }

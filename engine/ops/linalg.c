@@ -193,8 +193,11 @@ static pt_tensor *symmetric(pt_tensor *x) { return pt_mul(pt_add(x, tr(x)), pt_s
 static pt_tensor *row(pt_tensor *v) { return pt_unsqueeze(v, -2); }
 static pt_tensor *column(pt_tensor *v) { return pt_unsqueeze(v, -1); }
 
-/* x + y where there is an x. */
-static pt_tensor *plus(pt_tensor *x, pt_tensor *y) { return x ? pt_add(x, y) : y; }
+/* Adds a term to a sum that may have none yet; false where either could not be computed. */
+static bool add_term(pt_tensor **sum, pt_tensor *term) {
+  *sum = *sum && term ? pt_add(*sum, term) : term;
+  return *sum != NULL;
+}
 
 /* Where column j >= row i + diagonal, for matrices of the shape of x. */
 static pt_tensor *above(const pt_tensor *x, int64_t diagonal) {
@@ -237,7 +240,7 @@ static bool phase_free(const pt_node *n, pt_tensor *p) {
 pt_tensor *linalg_cholesky_run(const linalg_cholesky_args *args) {
   pt_tensor *x = args->x;
   if (!is_matrix(spoken(args->op), "x", x, true)) return NULL;
-  x = pti_bare(x);
+  if ((x = pti_bare(x)) == NULL) return NULL;
   pt_tensor *a = columns_of(symmetric(x)), *info = vectors(x, -1, PT_I32);
   if (a == NULL || info == NULL) return NULL;
   pti_factor f = factor_of(PTI_CHOLESKY, x);
@@ -329,8 +332,9 @@ bool linalg_lu_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   if (square == NULL || gs == NULL) return false;
   pt_tensor *lt = tr(tril(square, -1)), *ut = tr(triu(square, 0));
   pt_tensor *low = tril(gs, -1), *upper = mm(triu(gs, 0), ut);
-  low = plus(mm(lt, low), low); /* L has ones on its diagonal */
+  low = pt_add(mm(lt, low), low); /* L has ones on its diagonal */
   pt_tensor *right = c > k ? beyond(g[0], -1, k) : NULL, *down = m > k ? beyond(g[0], -2, k) : NULL;
+  if ((c > k && right == NULL) || (m > k && down == NULL)) return false;
   if (right) low = pt_sub(low, mm(right, tr(beyond(lu, -1, k))));
   if (down) upper = pt_sub(upper, mm(tr(beyond(lu, -2, k)), down));
   pt_tensor *y = pt_linalg_solve_triangular(lt, pt_add(tril(low, -1), triu(upper, 0)), true, true);
@@ -414,8 +418,7 @@ pt_tensor *linalg_qr_run(const linalg_qr_args *args) {
   f.b = pti_ptr(r);
   f.c = pti_ptr(q);
   if (!run_factor(x, &f)) return NULL;
-  *args->R = swapped(r, false);
-  return swapped(q, false);
+  return (*args->R = swapped(r, false)) ? swapped(q, false) : NULL;
 }
 
 /* Of q and square r: (gq + q (h + h')) r'^-1 with h = half_lower(r gr' - gq' q). */
@@ -450,7 +453,7 @@ bool linalg_qr_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 pt_tensor *linalg_eigh_run(const linalg_eigh_args *args) {
   pt_tensor *x = args->x;
   if (!is_matrix(spoken(args->op), "x", x, true) || !is_finite(spoken(args->op), x)) return NULL;
-  x = pti_bare(x);
+  if ((x = pti_bare(x)) == NULL) return NULL;
   pti_factor f = factor_of(PTI_EIGH, x);
   pt_tensor *a = columns_of(symmetric(x)), *values = vectors(x, f.n, part_of(f.dtype)),
             *info = vectors(x, -1, PT_I32);
@@ -462,8 +465,7 @@ pt_tensor *linalg_eigh_run(const linalg_eigh_args *args) {
   if (!run_factor(x, &f) ||
       !check_info(spoken(args->op), info, "the iteration did not converge (%d)"))
     return NULL;
-  *args->vectors = swapped(a, false);
-  return values;
+  return (*args->vectors = swapped(a, false)) ? values : NULL;
 }
 
 /* gx = Q (diag(g) + (Q' gQ) / (L[j] - L[i])) Q' made symmetric. */
@@ -477,9 +479,9 @@ bool linalg_eigh_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   if (g[1]) {
     pt_tensor *p = mm(tr(q), g[1]);
     if (!phase_free(n, p)) return false;
-    inner = mm(q, pt_div(off_diagonal(p), differences(values)));
+    if (!add_term(&inner, mm(q, pt_div(off_diagonal(p), differences(values))))) return false;
   }
-  if (g[0]) inner = plus(inner, pt_mul(q, row(g[0])));
+  if (g[0] && !add_term(&inner, pt_mul(q, row(g[0])))) return false;
   gx[0] = symmetric(mm(inner, tr(q)));
   return gx[0] != NULL;
 }
@@ -499,8 +501,7 @@ pt_tensor *linalg_eig_run(const linalg_eig_args *args) {
   if (!run_factor(x, &f) ||
       !check_info(spoken(args->op), info, "the iteration did not converge (%d)"))
     return NULL;
-  *args->vectors = swapped(v, false);
-  return values;
+  return (*args->vectors = swapped(v, false)) ? values : NULL;
 }
 
 /* gx = V'^-1 (diag(g) + off(V' gV - V' V diag(re(V' gV))) / conj(L[j] - L[i])) V', of which a real x
@@ -513,9 +514,10 @@ bool linalg_eig_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
     if (!phase_free(n, p)) return false;
     pt_tensor *own = pt_sum(pt_real(pt_sub(p, off_diagonal(p))), (int64_t[]){-2}, 1, true, -1);
     p = pt_sub(p, mm(vh, pt_mul(v, own)));
-    inner = mm(pt_div(off_diagonal(p), pt_conj(differences(values))), vh);
+    p = pt_div(off_diagonal(p), pt_conj(differences(values)));
+    if (!add_term(&inner, mm(p, vh))) return false;
   }
-  if (g[0]) inner = plus(inner, pt_mul(column(g[0]), vh));
+  if (g[0] && !add_term(&inner, pt_mul(column(g[0]), vh))) return false;
   gx[0] = pt_linalg_solve(vh, inner, true, &info);
   if (!pti_is(n->in[0].dtype, PTI_COMPLEX)) gx[0] = pt_real(gx[0]);
   return gx[0] != NULL;
@@ -543,8 +545,7 @@ pt_tensor *linalg_svd_run(const linalg_svd_args *args) {
       !check_info(spoken(args->op), info, "the iteration did not converge (%d)"))
     return NULL;
   *args->S = s;
-  *args->Vh = swapped(v, false);
-  return swapped(u, false);
+  return (*args->Vh = swapped(v, false)) ? swapped(u, false) : NULL;
 }
 
 /* gx = U (skew(U' gU) / E S + S skew(V' gV) / E + diag(gS)) V', E = S[j]^2 - S[i]^2, and what leaves
@@ -563,26 +564,29 @@ bool linalg_svd_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   vt = pt_narrow(vt, -2, 0, k);
   pt_tensor *gu = g[0] ? pt_narrow(g[0], -1, 0, k) : NULL,
             *gv = g[2] ? pt_narrow(g[2], -2, 0, k) : NULL;
+  if ((g[0] && gu == NULL) || (g[2] && gv == NULL)) return false;
   pt_tensor *e2 = differences(pt_square(s)), *inner = NULL, *rest = NULL, *phases = NULL;
-  if (g[1]) inner = pt_mul(u, row(g[1]));
+  if (g[1] && !add_term(&inner, pt_mul(u, row(g[1])))) return false;
   if (gu) {
     pt_tensor *p = phases = mm(tr(u), gu);
     pt_tensor *skew = pt_sub(p, tr(p)), *off = off_diagonal(skew);
-    inner = plus(inner, mm(u, pt_mul(pt_div(off, e2), row(s))));
-    if (is_complex(u))
-      inner = plus(inner, mm(u, pt_div(pt_sub(skew, off), row(pt_mul(s, pt_scalar_int(2))))));
-    if (m > k) rest = mm(pt_div(pt_sub(gu, mm(u, p)), row(s)), vt);
+    if (!add_term(&inner, mm(u, pt_mul(pt_div(off, e2), row(s))))) return false;
+    if (is_complex(u)) {
+      pt_tensor *turn = pt_div(pt_sub(skew, off), row(pt_mul(s, pt_scalar_int(2))));
+      if (!add_term(&inner, mm(u, turn))) return false;
+    }
+    if (m > k && !add_term(&rest, mm(pt_div(pt_sub(gu, mm(u, p)), row(s)), vt))) return false;
   }
   if (gv) {
     pt_tensor *p = mm(vt, tr(gv));
-    phases = plus(phases, p);
+    if (!add_term(&phases, p)) return false;
     pt_tensor *off = off_diagonal(pt_sub(p, tr(p)));
-    inner = plus(inner, mm(u, pt_mul(column(s), pt_div(off, e2))));
-    if (c > k) rest = plus(rest, mm(pt_div(u, row(s)), pt_sub(gv, mm(tr(p), vt))));
+    if (!add_term(&inner, mm(u, pt_mul(column(s), pt_div(off, e2))))) return false;
+    pt_tensor *outside = c > k ? mm(pt_div(u, row(s)), pt_sub(gv, mm(tr(p), vt))) : NULL;
+    if (c > k && !add_term(&rest, outside)) return false;
   }
   if ((gu || gv) && !phase_free(n, phases)) return false;
-  gx[0] = plus(rest, mm(inner, vt));
-  return gx[0] != NULL;
+  return add_term(&rest, mm(inner, vt)) && (gx[0] = rest) != NULL;
 }
 
 /* ---- the pseudo-inverse ---- */

@@ -57,9 +57,10 @@ pt_tensor *row_norm_run(const row_norm_args *args) {
 static bool fused_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
   const row_norm_args args = row_norm_args_of(n->op, n->arg, NULL);
   pti_norm p;
-  pt_tensor *x = pti_saved(n, 0), *w = n->in[1].size || n->in[1].nd ? pti_saved(n, 1) : NULL;
+  pt_tensor *x = pti_saved(n, 0), *w;
   pt_tensor *mean = pti_saved_out(n, 1), *rstd = pti_saved_out(n, 2);
-  if (!x || !mean || !rstd || !read_norm(&p, x, w, NULL, &args)) return false;
+  if (!x || !mean || !rstd || !pti_saved_if_given(n, 1, &w) || !read_norm(&p, x, w, NULL, &args))
+    return false;
   x = ready(x, p.dtype);
   g = ready(g, p.dtype);
   if (!x || !g || (w && !(w = ready(w, p.dtype)))) return false;
@@ -98,8 +99,8 @@ static bool composed_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
   static const int64_t in_row[] = {2, 3}, batch[] = {0, 3};
   const row_norm_args args = row_norm_args_of(n->op, n->arg, NULL);
   pti_norm p;
-  pt_tensor *x = pti_saved(n, 0), *w = n->in[1].size || n->in[1].nd ? pti_saved(n, 1) : NULL;
-  if (!x || !read_norm(&p, x, w, NULL, &args)) return false;
+  pt_tensor *x = pti_saved(n, 0), *w;
+  if (!x || !pti_saved_if_given(n, 1, &w) || !read_norm(&p, x, w, NULL, &args)) return false;
   x = as_rows(x, &p);
   g = as_rows(g, &p);
   pt_tensor *centred = p.rms ? x : pt_sub(x, pt_mean(x, in_row, 2, true, -1));

@@ -116,6 +116,12 @@ static pt_tensor *fresh_copy(pt_tensor *x, pt_dtype dtype) {
   return pti_copy_into(y, x) ? y : NULL;
 }
 
+/* What may be missing, as the kernels read it. */
+static bool ready(pt_tensor *x, pt_dtype dtype, pt_tensor **y) {
+  *y = x ? pti_dense_of(pti_cast(x, dtype)) : NULL;
+  return x == NULL || *y;
+}
+
 static pt_tensor *flat_rows(pt_tensor *x, int64_t rows) {
   int64_t size[2] = {rows, x->size[x->nd - 1]};
   return pt_reshape(x, size, 2);
@@ -124,7 +130,8 @@ static pt_tensor *flat_rows(pt_tensor *x, int64_t rows) {
 /* x w_ih' + b_ih (+ b_hh where it is not multiplied by a gate). */
 static pt_tensor *input_gates(const call *c) {
   pt_tensor *b = c->in[B_IH];
-  if (b && c->in[B_HH] && c->p.kind != PTI_GRU) b = pt_add(b, c->in[B_HH]);
+  bool both = b && c->in[B_HH] && c->p.kind != PTI_GRU;
+  if (both && (b = pt_add(b, c->in[B_HH])) == NULL) return NULL;
   return pt_linear(flat_rows(c->in[X], c->rows), c->in[W_IH], b);
 }
 
@@ -137,8 +144,8 @@ static pt_tensor *run(const call *c, const rnn_layer_args *args) {
   pt_tensor *gates = pti_dense_of(pti_cast(input_gates(c), p->dtype));
   pt_tensor *w = pti_dense_of(pti_cast(c->in[W_HH], p->dtype)),
             *y = pti_new(size, x->nd, p->dtype, pti_dev(x));
-  pt_tensor *b =
-      p->kind == PTI_GRU && c->in[B_HH] ? pti_dense_of(pti_cast(c->in[B_HH], p->dtype)) : NULL;
+  pt_tensor *b;
+  if (!ready(p->kind == PTI_GRU ? c->in[B_HH] : NULL, p->dtype, &b)) return NULL;
   int64_t none = 0;
   pt_tensor *hn = fresh_copy(c->in[H0], p->dtype);
   pt_tensor *cn = p->kind == PTI_LSTM ? fresh_copy(c->in[C0], p->dtype)
@@ -194,7 +201,8 @@ static bool fused_gradient(pt_node *n, call *c, pt_tensor *const *g, pt_tensor *
   pt_tensor *y = pti_saved_out(n, 0), *reserve = pti_saved_out(n, 3);
   pt_tensor *x = pti_dense_of(pti_cast(c->in[X], p->dtype)),
             *w = pti_dense_of(pti_cast(c->in[W_HH], p->dtype));
-  pt_tensor *gy = g[0] ? pti_dense_of(pti_cast(g[0], p->dtype)) : NULL;
+  pt_tensor *gy;
+  if (!ready(g[0], p->dtype, &gy)) return false;
   pt_tensor *dh = start_gradient(c, g[1]),
             *dc = start_gradient(c, p->kind == PTI_LSTM ? g[2] : NULL);
   pt_tensor *gates = pti_new(size, 2, p->dtype, pti_dev(c->in[X]));
@@ -278,7 +286,7 @@ static bool composed_forward(const call *c, pt_tensor **out) {
   out[1] = h;
   out[2] = cell;
   pti_free(y, bytes);
-  return out[0] && out[1];
+  return out[0] && out[1] && (out[2] || c->in[C0] == NULL);
 }
 
 static bool composed_gradient(pt_node *n, const call *c, pt_tensor *const *g, pt_tensor **gx) {

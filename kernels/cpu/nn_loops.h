@@ -41,10 +41,11 @@ static inline void pti_reach(int64_t in, int64_t out, int64_t step, int64_t firs
 
 bool pti_cpu_gemm(int dev, const pti_gemm *g); /* the slot; loops need not see all of them */
 
-/* c (m, n) = alpha a b + beta c. */
-static inline void pti_product(pt_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k,
-                               double alpha, const void *a, int64_t lda, const void *b, int64_t ldb,
-                               double beta, void *c, int64_t ldc) {
+/* c (m, n) = alpha a b + beta c; false where there was no memory for what is packed. */
+__attribute__((warn_unused_result)) static inline bool
+pti_product(pt_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha,
+            const void *a, int64_t lda, const void *b, int64_t ldb, double beta, void *c,
+            int64_t ldc) {
   pti_gemm g = {.dtype = dtype,
                 .ta = ta,
                 .tb = tb,
@@ -60,7 +61,7 @@ static inline void pti_product(pt_dtype dtype, bool ta, bool tb, int64_t m, int6
                 .a = a,
                 .b = b,
                 .c = c};
-  pti_cpu_gemm(0, &g);
+  return pti_cpu_gemm(0, &g);
 }
 
 /* ---- norm.c, channel.c ---- */

@@ -434,4 +434,33 @@ function samples.arguments(sample, dtype_name, layout)
   return args
 end
 
+--- What an op of the table gives for arguments; `op.fn` is its function.
+function samples.outputs_of(op, args)
+  pt.manual_seed(7) -- an op that draws numbers draws the same ones each time
+  return { op.fn(table.unpack(args, 1, args.n)) }
+end
+
+--- The tensors of a sample that gradients are asked of, and a function of them alone.
+function samples.function_of(op, sample, layout)
+  local args, inputs, put = samples.arguments(sample, "float64", layout), {}, {}
+  local function collect(list, recipes)
+    for i, recipe in pairs(recipes) do
+      if samples.is_recipe(recipe) then
+        if samples.wants_grad(recipe) then
+          inputs[#inputs + 1] = list[i]
+          put[#inputs] = function(x) list[i] = x end
+        end
+      elseif type(recipe) == "table" and type(list[i]) == "table" then
+        collect(list[i], recipe)
+      end
+    end
+  end
+  collect(args, sample)
+  return function(xs)
+    for i, x in ipairs(xs) do put[i](x) end
+    local outputs, seen = samples.outputs_of(op, args), samples.seen[op.name]
+    return seen and { seen(table.unpack(outputs)) } or outputs
+  end, inputs
+end
+
 return samples

@@ -37,12 +37,19 @@ static int64_t F(tile_columns)(const attention_job *j, int64_t q0, int64_t m, in
   return pti_max64(0, pti_min64(BK, end - k0));
 }
 
+/* Notes a product that failed; the loop goes on. */
+static void F(made)(attention_job *j, bool ok) {
+  if (!ok) atomic_store(&j->failed, true);
+}
+
 /* Scores of rows [q0, q0 + m) and columns [k0, k0 + n) of head (b, h): s (m, BK), with the mask added. */
-static void F(scores)(const attention_job *j, int64_t b, int64_t h, const T *q, const T *k,
-                      int64_t q0, int64_t m, int64_t k0, int64_t n, T *s) {
+static void F(scores)(attention_job *j, int64_t b, int64_t h, const T *q, const T *k, int64_t q0,
+                      int64_t m, int64_t k0, int64_t n, T *s) {
   const pti_attention *p = j->p;
-  pti_product(p->dtype, false, true, m, n, p->d, p->scale, q + q0 * p->d, p->d, k + k0 * p->d, p->d,
-              0, s, BK);
+  F(made)
+  (j,
+   pti_product(p->dtype, false, true, m, n, p->d, p->scale, q + q0 * p->d, p->d, k + k0 * p->d,
+               p->d, 0, s, BK));
   const T *mask = p->mask;
   for (int64_t i = 0; i < m; i++) {
     T *row = s + i * BK;
@@ -97,8 +104,10 @@ static void F(attention)(void *ctx, int64_t lo, int64_t hi) {
         for (int64_t c = 0; c < p->dv && fade != 1; c++) y[i * p->dv + c] *= fade;
         if (p->dropout > 0) F(drop)(p, row, head * p->lq + q0 + i, k0, n);
       }
-      pti_product(p->dtype, false, false, m, p->dv, n, 1, s, BK, v + k0 * p->dv, p->dv, 1, y,
-                  p->dv);
+      F(made)
+      (j,
+       pti_product(p->dtype, false, false, m, p->dv, n, 1, s, BK, v + k0 * p->dv, p->dv, 1, y,
+                   p->dv));
     }
     for (int64_t i = 0; i < m; i++) {
       T scale = sum[i] == 0 ? 0 : 1 / sum[i];
@@ -157,15 +166,23 @@ static void F(attention_grad)(void *ctx, int64_t lo, int64_t hi) {
         }
         for (int64_t k0 = 0; (n = F(tile_columns)(j, q0, m, k0)) > 0; k0 += BK) {
           F(scores)(j, b, h, q, k, q0, m, k0, n, s);
-          pti_product(p->dtype, false, true, m, n, p->dv, 1, g + q0 * p->dv, p->dv, v + k0 * p->dv,
-                      p->dv, 0, d, BK);
+          F(made)
+          (j,
+           pti_product(p->dtype, false, true, m, n, p->dv, 1, g + q0 * p->dv, p->dv, v + k0 * p->dv,
+                       p->dv, 0, d, BK));
           F(tile_grad)(j, head, rowdot, lse, s, d, q0, m, k0, n);
-          pti_product(p->dtype, true, false, n, p->dv, m, 1, s, BK, g + q0 * p->dv, p->dv, 1,
-                      gv + k0 * p->dv, p->dv);
-          pti_product(p->dtype, false, false, m, p->d, n, 1, d, BK, k + k0 * p->d, p->d, 1,
-                      gq + q0 * p->d, p->d);
-          pti_product(p->dtype, true, false, n, p->d, m, 1, d, BK, q + q0 * p->d, p->d, 1,
-                      gk + k0 * p->d, p->d);
+          F(made)
+          (j,
+           pti_product(p->dtype, true, false, n, p->dv, m, 1, s, BK, g + q0 * p->dv, p->dv, 1,
+                       gv + k0 * p->dv, p->dv));
+          F(made)
+          (j,
+           pti_product(p->dtype, false, false, m, p->d, n, 1, d, BK, k + k0 * p->d, p->d, 1,
+                       gq + q0 * p->d, p->d));
+          F(made)
+          (j,
+           pti_product(p->dtype, true, false, n, p->d, m, 1, d, BK, q + q0 * p->d, p->d, 1,
+                       gk + k0 * p->d, p->d));
         }
       }
     }
