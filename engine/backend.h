@@ -82,7 +82,7 @@ typedef enum {
   PTI_ALL,
   PTI_ARGMAX,
   PTI_ARGMIN,
-  PTI_SUMSQ,
+  PTI_NORM, /* the root of the sum of squares */
   PTI_NREDUCE
 } pti_reduction;
 

@@ -140,6 +140,11 @@ local values = {
   { "L.matrix_norm(W, math.huge)", 6.25 },
   { "L.matrix_norm(W, -math.huge)", 5.0 },
   { "L.vector_norm(W)", 4.64354391 },
+  -- no square overflows or vanishes, in rows, columns or a part
+  { "L.vector_norm(pt.tensor({ { 1e30, 1e30 }, { 1e-30, 1e-30 } }), 2, 2):log10()", { 30.150515, -29.849485 } },
+  { "L.vector_norm(pt.tensor({ { 3e25, 1 }, { 4e25, 1 } }), 2, 1):log10()", { 25.69897, 0.150515 } },
+  { "L.vector_norm(pt.full({ 100 }, 1e30)):log10()", 31 },
+  { "L.vector_norm(pt.complex(pt.tensor { 3.0, 0 }, pt.tensor { 0.0, 4 }), 2, 1, true)", { 5 } },
   { "L.vector_norm(W, 3, 2)", { 2.32079442, 3.30240489 } },
   { "L.vector_norm(W, {ord = math.huge, dim = 1, keepdim = true})", { { 3.0, 2.0, 1.0, 2.0 } } },
   { "L.vector_norm(W, 0)", 8.0 },

@@ -534,12 +534,34 @@ pt_tensor *real_part_complex(const pt_op *op, const pt_arg *arg) {
   return real[0].t && pti_call(op, real, out) ? out[0] : NULL;
 }
 
+/* The dims of a list, or all of x's, counted from 0; false after a failure. */
+static bool plain_dims(const char *op, pt_arg arg, const pt_tensor *x, int64_t *dims, int *n) {
+  bool in[PT_MAX_DIM];
+  arg.given = arg.given && arg.n > 0;
+  *n = 0;
+  if (!pti_dim_set(op, &arg, x->nd, in)) return false;
+  for (int d = 0; d < x->nd; d++) {
+    if (in[d]) dims[(*n)++] = d;
+  }
+  return true;
+}
+
+/* The norm over the same dims of the real view, and over that of the parts. */
+pt_tensor *frobenius_norm_complex(const pt_op *op, const pt_arg *arg) {
+  pt_tensor *x = arg[0].t;
+  int64_t dims[PT_MAX_DIM + 1], last = x->nd;
+  int n;
+  if (!plain_dims(op->name, arg[1], x, dims, &n)) return NULL;
+  dims[n] = last;
+  pt_tensor *y = pt_frobenius_norm(pt_view_as_real(x), dims, n + 1, arg[2].i != 0);
+  return arg[2].i ? pt_squeeze(y, &last, 1) : y;
+}
+
 /* sum, mean, cumsum: over the same dims of the real view. */
 pt_tensor *over_dims_complex(const pt_op *op, const pt_arg *arg) {
   pt_tensor *x = arg[0].t, *out[PTI_MAX_OUT];
   pt_arg real[PTI_MAX_ARG];
   int64_t dims[PT_MAX_DIM];
-  bool in[PT_MAX_DIM];
   memcpy(real, arg, (size_t)op->narg * sizeof *arg);
   for (int i = 1; i < op->narg; i++) {
     char type = op->param[i].type;
@@ -554,13 +576,8 @@ pt_tensor *over_dims_complex(const pt_op *op, const pt_arg *arg) {
       if (!pti_dim(op->name, arg[i].i, x->nd, &d)) return NULL;
       real[i].i = d;
     } else if (type == 'D') {
-      pt_arg all = arg[i];
-      all.given = all.given && all.n > 0;
-      if (!pti_dim_set(op->name, &all, x->nd, in)) return NULL;
       real[i] = (pt_arg){.ints = dims, .given = true};
-      for (int d = 0; d < x->nd; d++) {
-        if (in[d]) dims[real[i].n++] = d;
-      }
+      if (!plain_dims(op->name, arg[i], x, dims, &real[i].n)) return NULL;
     }
   }
   if (x->nd == 0) return pt_clone(x);

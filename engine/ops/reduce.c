@@ -107,6 +107,30 @@ bool mean_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   return gx[0] != NULL;
 }
 
+/* ---- norm ---- */
+
+pt_tensor *frobenius_norm_run(const frobenius_norm_args *args) {
+  pt_tensor *x = args->x;
+  plan p;
+  if (!pti_floating(args->op->name, "x", x)) return NULL;
+  if (!plan_of(args->op->name, x, args->dim, args->keepdim, &p)) return NULL;
+  return reduce(args->op->name, PTI_NORM, x, &p, x->dtype, 1, 0);
+}
+
+/* x g / y. The small factor comes first, and in float32 for halves, which hold no 1 / y of a small y. */
+bool frobenius_norm_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
+  const frobenius_norm_args args = frobenius_norm_args_of(n->op, n->arg, NULL);
+  const pti_edge *e = &n->in[0];
+  pt_tensor *x = pti_saved(n, 0), *y = pti_saved_out(n, 0);
+  if (x == NULL || y == NULL) return false;
+  pt_dtype wide = pti_computed(x);
+  pt_tensor *share = pt_to_dtype(g[0], wide), *zero = pt_eq(y, pt_scalar(0));
+  share = pt_div(pt_masked_fill(share, zero, pt_scalar(0)),
+                 pt_masked_fill(pt_to_dtype(y, wide), zero, pt_scalar(1)));
+  gx[0] = pti_grad_as(pt_mul(x, with_dims(share, e, args.dim)), e);
+  return gx[0] != NULL;
+}
+
 /* ---- product ---- */
 
 pt_tensor *prod_run(const prod_args *args) {

@@ -141,7 +141,7 @@ static void draw(uint64_t seed, uint64_t stream, uint64_t ctr, uint32_t *w, int6
   [PTI_SUM] = EACH(way##_sum), [PTI_PROD] = EACH(way##_prod), [PTI_MAX] = EACH(way##_max), \
   [PTI_MIN] = EACH(way##_min), [PTI_ANY] = EACH(way##_any), [PTI_ALL] = EACH(way##_all),   \
   [PTI_ARGMAX] = EACH(way##_argmax), [PTI_ARGMIN] = EACH(way##_argmin),                    \
-  [PTI_SUMSQ] = EACH(way##_sumsq)
+  [PTI_NORM] = EACH(way##_norm)
 
 const pti_cpu_loops GLUE(pti_cpu_loops_, PT_LEVEL) = {
     .rows = &GLUE(pti_cpu_elementwise_, PT_LEVEL),

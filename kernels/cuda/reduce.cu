@@ -53,7 +53,7 @@ template <int KIND, class T> struct fold {
   MEMBER void join(found<L> &a, const found<L> &b) {
     if (PLACE) {
       if (beats(b.v, b.at, a.v, a.at)) a = b;
-    } else if (KIND == PTI_SUM || KIND == PTI_SUMSQ) a.v = a.v + b.v;
+    } else if (KIND == PTI_SUM || KIND == PTI_NORM) a.v = a.v + b.v;
     else if (KIND == PTI_PROD) a.v = a.v * b.v;
     else if (KIND == PTI_MAX) a.v = pt_max2(a.v, b.v);
     else if (KIND == PTI_MIN) a.v = pt_min2(a.v, b.v);
@@ -62,7 +62,7 @@ template <int KIND, class T> struct fold {
   }
   MEMBER void add(found<L> &a, T x, int64_t at) {
     found<L> b = {L(x), at};
-    if (KIND == PTI_SUMSQ) b.v = b.v * b.v;
+    if (KIND == PTI_NORM) b.v = b.v * b.v;
     join(a, b);
   }
 };
@@ -78,10 +78,11 @@ DEV int64_t offset_of(const axes &a, int64_t i, const int64_t *stride) {
   return a.nd ? at + i * stride[0] : 0;
 }
 
-template <class L> DEV void finish(const reduce_args &q, int64_t o, const found<L> &f) {
+template <int KIND, class L> DEV void finish(const reduce_args &q, int64_t o, const found<L> &f) {
   int64_t at = offset_of(q.kept, o, q.kept.out);
-  if (q.value)
-    store_any<L>(q.out_dtype, q.value + at * q.value_size, q.scale == 1 ? f.v : L(f.v * q.scale));
+  L v = q.scale == 1 ? f.v : L(f.v * q.scale);
+  if (KIND == PTI_NORM) v = L(sqrt((double)v));
+  if (q.value) store_any<L>(q.out_dtype, q.value + at * q.value_size, v);
   if (q.index) ((int64_t *)q.index)[at] = f.at + q.base;
 }
 
@@ -111,7 +112,7 @@ __global__ void __launch_bounds__(THREADS, 6) reduce_kernel(reduce_args q) {
   }
   if (threadIdx.y > 0 || o >= q.kept.n) return;
   if (q.part) ((found<L> *)q.part)[blockIdx.y * q.kept.n + o] = acc;
-  else finish(q, o, acc);
+  else finish<KIND>(q, o, acc);
 }
 
 template <int KIND, class T>
@@ -122,7 +123,7 @@ __global__ void __launch_bounds__(THREADS) combine_kernel(reduce_args q, int seg
   if (o >= q.kept.n) return;
   found<L> acc = {F::first(), -1};
   for (int s = 0; s < segments; s++) F::join(acc, ((const found<L> *)q.part)[s * q.kept.n + o]);
-  finish(q, o, acc);
+  finish<KIND>(q, o, acc);
 }
 
 static void add_axis(axes *a, int64_t size, int64_t in, int64_t out) {
@@ -179,7 +180,7 @@ template <class T> static bool run_type(int dev, pti_reduction kind, reduce_args
   case PTI_ALL: return run_kind<PTI_ALL, T>(dev, q);
   case PTI_ARGMAX: return run_kind<PTI_ARGMAX, T>(dev, q);
   case PTI_ARGMIN: return run_kind<PTI_ARGMIN, T>(dev, q);
-  default: return run_kind<PTI_SUMSQ, T>(dev, q);
+  default: return run_kind<PTI_NORM, T>(dev, q);
   }
 }
 

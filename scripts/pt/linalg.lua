@@ -393,7 +393,6 @@ add("vector_norm", "x:T ord:n=2 dim:D? keepdim:b=false dtype:y?", "the norm of v
     if not x.dtype.is_floating_point and not x.dtype.is_complex then
       fail("linalg.vector_norm: x is %s, but must be floating", tostring(x.dtype))
     end
-    if x.dtype.is_complex then x = x:abs() end
     return Tensor.norm(x, ord, dim, keepdim)
   end)
 

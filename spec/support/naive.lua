@@ -243,6 +243,13 @@ function array.prod(x, dim, keepdim)
     return p
   end)
 end
+function array.frobenius_norm(x, dim, keepdim)
+  return reduce(x, dim, keepdim, function(list)
+    local s = 0
+    for _, v in ipairs(list) do s = s + v * v end
+    return math.sqrt(s)
+  end)
+end
 function array.amax(x, dim, keepdim) return reduce(x, dim, keepdim, largest) end
 function array.amin(x, dim, keepdim) return reduce(x, dim, keepdim, smallest) end
 function array.max_dim(x, dim, keepdim)

@@ -152,6 +152,7 @@ static void finish(const reduce_job *j, const tile *t, pti_sum *acc, const int64
   int64_t step = j->kept->out[j->kept->nd - 1];
   if (j->value) {
     for (int64_t c = 0; c < t->n && j->scale != 1; c++) acc[c].f *= j->scale;
+    for (int64_t c = 0; c < t->n && j->kind == PTI_NORM; c++) acc[c].f = sqrt(acc[c].f);
     int64_t size = (int64_t)pt_dtype_size(j->out_dtype);
     j->store(j->value + t->out * size, step * size, acc, t->n);
   }
@@ -267,7 +268,7 @@ static bool run(reduce_job *j) {
   }
   j->row = loops->row[j->kind][j->compute];
   j->column = loops->column[j->kind][j->compute];
-  j->join = loops->column[j->kind == PTI_SUMSQ ? PTI_SUM : j->kind][sums];
+  j->join = loops->column[j->kind == PTI_NORM ? PTI_SUM : j->kind][sums];
   plan(j);
   if (j->nseg > 1) return run_segments(j);
   int64_t grain = PTI_PIECE / pti_max64(1, j->width * j->gone->n);

@@ -5,6 +5,15 @@
    A row is folded in LANES interleaved parts, which are then combined in halves: the same on every
    CPU level. */
 
+/* The lanes combined into the first. Written out: a loop over widths takes longer than a short row. */
+#define HALF(L, w, both)            \
+  for (int j = 0; j < w; j++) {     \
+    L a = lane[j], b = lane[j + w]; \
+    lane[j] = both;                 \
+  }
+#define IN_HALVES(L, both) HALF(L, 8, both) HALF(L, 4, both) HALF(L, 2, both) HALF(L, 1, both)
+_Static_assert(LANES == 16, "IN_HALVES begins with half the lanes");
+
 /* `element` folds number b into a, `both` partial result b; L is the type in which that is done. */
 #define FOLD_ROW(id, L, neutral, element, both)                                       \
   static void F(row_##id)(pti_sum * acc, int64_t * best, const void *from, int64_t n, \
@@ -21,16 +30,12 @@
         lane[j] = element;                                                            \
       }                                                                               \
     }                                                                                 \
-    for (int j = 0; i + j < n; j++) {                                                 \
-      L a = lane[j], b = (L)x[i + j];                                                 \
+    int left = (int)(n - i);                                                          \
+    for (int j = 0; j < LANES; j++) {                                                 \
+      L a = lane[j], b = j < left ? (L)x[i + j] : neutral;                            \
       lane[j] = element;                                                              \
     }                                                                                 \
-    for (int w = LANES / 2; w > 0; w /= 2) {                                          \
-      for (int j = 0; j < w; j++) {                                                   \
-        L a = lane[j], b = lane[j + w];                                               \
-        lane[j] = both;                                                               \
-      }                                                                               \
-    }                                                                                 \
+    IN_HALVES(L, both)                                                                \
     L a = (L)acc->MEMBER, b = lane[0];                                                \
     acc->MEMBER = (S)(both);                                                          \
   }
@@ -63,14 +68,53 @@ static void F(row_sum)(pti_sum *acc, int64_t *best, const void *from, int64_t n,
       lane[j] += (S)((v[0] + v[LANES]) + (v[2 * LANES] + v[3 * LANES]));
     }
   }
-  for (; i < n; i++) lane[i % LANES] += (S)x[i];
-  for (int w = LANES / 2; w > 0; w /= 2) {
-    for (int j = 0; j < w; j++) lane[j] += lane[j + w];
+  for (; i + LANES <= n; i += LANES) {
+    PTI_ROLLED
+    for (int j = 0; j < LANES; j++) lane[j] += (S)x[i + j];
   }
+  int left = (int)(n - i);
+  for (int j = 0; j < LANES; j++) lane[j] += j < left ? (S)x[i + j] : 0;
+  IN_HALVES(S, a + b)
   acc->MEMBER += lane[0];
 }
 FOLD_COLUMN(sum, S, a + b)
-FOLD(sumsq, S, 0, a + b * b, a + b)
+
+/* Sums of squares, of which finish takes the root: as above, four at a time in T. Where those overflow or vanish, which
+   is rare, the row is folded again with squares in S. */
+static S F(squares)(const T *x, int64_t n) {
+  S lane[LANES] = {0};
+  int64_t i = 0;
+  for (; i + 4 * LANES <= n; i += 4 * LANES) {
+    PTI_ROLLED
+    for (int j = 0; j < LANES; j++) {
+      const T *v = x + i + j;
+      T a = v[0], b = v[LANES], c = v[2 * LANES], d = v[3 * LANES];
+      lane[j] += (S)((a * a + b * b) + (c * c + d * d));
+    }
+  }
+  for (; i + LANES <= n; i += LANES) {
+    PTI_ROLLED
+    for (int j = 0; j < LANES; j++) lane[j] += (S)x[i + j] * (S)x[i + j];
+  }
+  int left = (int)(n - i);
+  for (int j = 0; j < LANES; j++) {
+    S a = j < left ? (S)x[i + j] : 0;
+    lane[j] += a * a;
+  }
+  IN_HALVES(S, a + b)
+  return lane[0];
+}
+static void F(row_norm)(pti_sum *acc, int64_t *best, const void *from, int64_t n, int64_t at) {
+  (void)best, (void)at;
+  const T *x = from;
+  S sum = F(squares)(x, n);
+  if (sizeof(T) < sizeof(S) && !(sum > (S)1e-24 && sum < (S)1e38)) {
+    sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += (S)x[i] * (S)x[i];
+  }
+  acc->MEMBER += sum;
+}
+FOLD_COLUMN(norm, S, a + b * b)
 FOLD(prod, S, 1, a *b, a *b)
 FOLD(max, T, LOWEST, MAX2(a, b), MAX2(a, b))
 FOLD(min, T, HIGHEST, MIN2(a, b), MIN2(a, b))
@@ -107,6 +151,8 @@ FOLD(all, S, 1, (a != 0) & (b != 0), (a != 0) & (b != 0))
 ARG(argmax, max, (a > b) | ((a != a) & (b == b)))
 ARG(argmin, min, (a < b) | ((a != a) & (b == b)))
 
+#undef HALF
+#undef IN_HALVES
 #undef FOLD
 #undef FOLD_ROW
 #undef FOLD_COLUMN

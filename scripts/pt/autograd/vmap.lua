@@ -183,7 +183,7 @@ local function rule_along(op, args)
 end
 
 for _, name in ipairs {
-  "sum", "mean", "prod", "amax", "amin", "any", "all", "narrow", "slice", "flip",
+  "sum", "mean", "prod", "amax", "amin", "any", "all", "narrow", "slice", "flip", "frobenius_norm",
 } do
   rules[name] = rule_along
 end

@@ -44,8 +44,6 @@ define.lower("chain_matmul", "matrices:L*", "the product of several matrices in 
 end)
 define("vecdot", "x:T y:T dim:i=-1", "inner products of vectors along dim, the first of which is conjugated",
   linalg "vecdot")
-define("frobenius_norm", "x:T dim:D? keepdim:b=false", "the root of the sum of squares over dims (all by default)",
-  function(x, dim, keepdim) return L().vector_norm(x, { dim = dim, keepdim = keepdim }) end)
 define("nuclear_norm", "x:T dim:D? keepdim:b=false", "the sum of the singular values of matrices",
   function(x, dim, keepdim) return L().matrix_norm(x, { ord = "nuc", dim = dim, keepdim = keepdim }) end)
 

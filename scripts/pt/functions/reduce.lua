@@ -7,7 +7,7 @@ local describe = require "pt.signature".describe
 
 local define, made, alias, inplace = require "pt.define"()
 local functions = made.functions
-local where = core.fn "where"
+local where, frobenius_norm = core.fn "where", core.fn "frobenius_norm"
 local result_type = require "pt.functions.convert".functions.result_type
 
 -- ---- extremes ----
@@ -119,9 +119,9 @@ define.float32("norm", "x:T p:a=fro dim:D? keepdim:b=false dtype:y?",
   "the p-norm over dims (2 by default; math.huge, 0 and any p; nuc: the nuclear norm of matrices)",
   function(x, p, dim, keepdim, dtype)
     if dtype then x = x:to_dtype(dtype) end
+    if p == "fro" or p == 2 then return frobenius_norm(x, dim, keepdim) end
     if is_half(x) then return functions.norm(x:to_dtype(core.dtypes.float32), p, dim, keepdim):to_dtype(x.dtype) end
     if p == "nuc" then return require "pt.linalg".matrix_norm(x, "nuc", dim or { 1, 2 }, keepdim) end
-    if p == "fro" or p == 2 then return root(squared(x):sum(dim, keepdim)) end
     if type(p) ~= "number" then fail("norm: p must be a number, 'fro' or 'nuc', got %s", describe(p)) end
     local sizes = x:abs()
     if p == math.huge then return sizes:amax(dim, keepdim) end

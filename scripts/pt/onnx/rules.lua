@@ -312,6 +312,7 @@ local function reduction(kind)
 end
 for op, kind in pairs {
   sum = "ReduceSum", mean = "ReduceMean", prod = "ReduceProd", amax = "ReduceMax", amin = "ReduceMin",
+  frobenius_norm = "ReduceL2",
 } do
   rules[op] = reduction(kind)
 end
