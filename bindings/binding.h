@@ -88,6 +88,8 @@ void pl_push_dtype(lua_State *L, pt_dtype dtype);
 int pl_dtype_at(lua_State *L, int i);
 /* A list that prints as [2, 3]. */
 void pl_push_sizes(lua_State *L, const int64_t *size, int nd);
+/* Their metatable, which is that of x.shape. */
+void pl_push_sizes_class(lua_State *L);
 
 /* ---- arguments of an op (lua_arg.c) ---- */
 

@@ -111,15 +111,19 @@ static int sizes_equal(lua_State *L) {
   return 1;
 }
 
-void pl_push_sizes(lua_State *L, const int64_t *size, int nd) {
+void pl_push_sizes_class(lua_State *L) {
   static const luaL_Reg meta[] = {
       {"__tostring", sizes_tostring}, {"__eq", sizes_equal}, {NULL, NULL}};
+  if (luaL_newmetatable(L, "pt.Sizes")) luaL_setfuncs(L, meta, 0);
+}
+
+void pl_push_sizes(lua_State *L, const int64_t *size, int nd) {
   lua_createtable(L, nd, 0);
   for (int d = 0; d < nd; d++) {
     lua_pushinteger(L, size[d]);
     lua_rawseti(L, -2, d + 1);
   }
-  if (luaL_newmetatable(L, "pt.Sizes")) luaL_setfuncs(L, meta, 0);
+  pl_push_sizes_class(L);
   lua_setmetatable(L, -2);
 }
 
@@ -390,21 +394,36 @@ bool pl_read_tensors(lua_State *L, pl_args *a, const pt_op *op, const char *suff
   return true;
 }
 
+/* Whether a call may leave parameter k out. */
+static bool may_lack(const pt_op *op, int k) {
+  return op->param[k].optional || (op->defaults && op->defaults[k].given);
+}
+
 /* "softmax: dim is missing, a dim; it takes x, dim" */
 static void missing(lua_State *L, const pl_args *a, int k) {
   luaL_Buffer names;
   luaL_buffinit(L, &names);
   for (int i = 0; i < a->op->narg; i++) {
-    const pti_param_spec *p = &a->op->param[i];
-    bool optional = p->optional || (a->op->defaults && a->op->defaults[i].given);
+    bool optional = may_lack(a->op, i);
     if (i) luaL_addstring(&names, ", ");
     if (optional) luaL_addchar(&names, '[');
-    luaL_addstring(&names, p->name);
+    luaL_addstring(&names, a->op->param[i].name);
     if (optional) luaL_addchar(&names, ']');
   }
   luaL_pushresult(&names);
   pl_error(L, PT_EARG, "%s%s: %s is missing, %s; it takes %s", a->op->name, a->suffix,
            a->op->param[k].name, kind_of(a->op->param[k].type), lua_tostring(L, -1));
+}
+
+/* Whether the last of n arguments holds options; an empty table does where its place may be left out and takes no list. */
+static bool ends_in_options(lua_State *L, const pt_op *op, int n) {
+  if (n == 0 || lua_type(L, n) != LUA_TTABLE) return false;
+  if (pl_is_options(L, n)) return true;
+  if (n <= op->narg && (!may_lack(op, n - 1) || strchr("LID", op->param[n - 1].type))) return false;
+  lua_pushnil(L);
+  bool empty = lua_getmetatable(L, n) == 0 && lua_next(L, n) == 0;
+  lua_settop(L, n);
+  return empty;
 }
 
 void pl_read_args(lua_State *L, pl_args *a, const pt_op *op, const char *suffix) {
@@ -416,7 +435,7 @@ void pl_read_args(lua_State *L, pl_args *a, const pt_op *op, const char *suffix)
   a->nints = 0;
   if (op->defaults) memcpy(a->arg, op->defaults, (size_t)narg * sizeof *a->arg);
   else memset(a->arg, 0, (size_t)narg * sizeof *a->arg);
-  bool options = n > 0 && pl_is_options(L, n);
+  bool options = ends_in_options(L, op, n);
   int positional = n - options;
   for (int k = 0; k < narg && k < positional; k++) {
     const pti_param_spec *p = &op->param[k];

@@ -233,6 +233,11 @@ local cases = {
   { "x[2]:as_strided({ 2 }, { 2 })", { 4, 6 } },
   { "x[2]:as_strided({ 2 }, { 2 }, { storage_offset = 1 })", { 2, 4 } },
   { "a:clone():copy_(b, { non_blocking = true })", { 2, 4, 8 } },
+  -- no options are none, where the place takes no list
+  { "F.scaled_dot_product_attention(x, x, pt.ones(2, 2), {})", { { 1, 1 }, { 1, 1 } } },
+  { "F.linear(x, x, {})", { { 14, 24 }, { 24, 53 } } },
+  { "pt.softmax(pt.zeros(2), 1, {})", { 0.5, 0.5 } },
+  { "x:sum({})", 17 },
   { "F.l1_loss(a, b, { weight = w })", 4 },
   { "F.mse_loss(a, b, { weight = w })", 19 },
   { "F.mse_loss(a, b, { weight = w, reduction = 'none' })", { 1, 0, 75 } },

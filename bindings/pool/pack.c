@@ -178,10 +178,19 @@ static void pack_tensor(pl_packer *p, pl_space *s, int i, pt_tensor *x) {
 
 static void drain(pl_packer *p, pl_space *s);
 
+/* The class of x.shape is made of C functions that stand in no module. */
+static bool put_sizes(pl_packer *p, pl_space *s, int i) {
+  pl_push_sizes_class(p->L);
+  bool sizes = lua_rawequal(p->L, -1, i);
+  lua_pop(p->L, 1);
+  if (sizes) pl_put_byte(p->L, s->out, PL_SIZES);
+  return sizes;
+}
+
 /* A class met among the arguments goes with the code: all tasks share it. */
 static void pack_class(pl_packer *p, pl_space *s, int i) {
   lua_State *L = p->L;
-  if (put_known(p, s, i) || put_name(p, s, i)) return;
+  if (put_known(p, s, i) || put_name(p, s, i) || put_sizes(p, s, i)) return;
   bool foreign;
   lua_Integer id = pl_class_id(L, i, &foreign);
   if (foreign && p->reply) { /* to where the class came from */

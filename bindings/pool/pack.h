@@ -143,6 +143,7 @@ enum {
   PL_GLOBAL, /* a name and a value, between the objects of the code */
   PL_ENV,    /* an upvalue that is the table of globals */
   PL_JOIN,   /* an upvalue that another function holds too */
+  PL_SIZES,  /* the class of x.shape, which every state has */
   PL_END
 };
 

@@ -135,6 +135,7 @@ static void read_one(pl_reader *r) {
   case PL_FUNCTION: new_function(r); break;
   case PL_CLASS: new_class(r); break;
   case PL_CLASSREF: known_class(r); break;
+  case PL_SIZES: pl_push_sizes_class(L); break;
   case PL_REF: push_object(r, r->objects); break;
   default: push_object(r, r->code); break; /* PL_CODEREF */
   }

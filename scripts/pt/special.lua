@@ -103,11 +103,11 @@ for name, row in pairs {
   },
 } do
   local help, first, next_of = table.unpack(row)
-  special[name] = define("special." .. name, "x:A n:A", help .. " of degree n, a number or a tensor of them",
+  special[name] = define("special." .. name, "x:N n:N", help .. " of degree n, a number or a tensor of them",
     function(x, n) return polynomial(name, x, n, first, next_of) end)
   local shifted = name:match "^chebyshev_polynomial_." and "shifted_" .. name
   if shifted then
-    special[shifted] = define("special." .. shifted, "x:A n:A", help .. " of degree n at 2 x - 1",
+    special[shifted] = define("special." .. shifted, "x:N n:N", help .. " of degree n at 2 x - 1",
       function(x, n) return polynomial(shifted, x * 2 - 1, n, first, next_of) end)
   end
 end

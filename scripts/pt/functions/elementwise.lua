@@ -22,6 +22,12 @@ for name, of in pairs {
   alias(name, of)
 end
 
+-- The functional form checks its arguments.
+for name in pairs(define.fronts { "celu" }) do
+  define(name, "x:T alpha:n=1", "x above 0, alpha (exp(x / alpha) - 1) below",
+    function(x, alpha) return (require "pt.nn.functional"[name](x, alpha)) end)
+end
+
 define("positive", "x:T", "x itself", function(x) return x end)
 
 -- Two operands and nothing else never come here (core.front). Options are told from an operand that stands for a

@@ -100,6 +100,10 @@ tensor([-1.,  2.])
 > pt.tensor({ -1.0, 0, 2 }):celu()
 tensor([-0.6321,  0.0000,  2.0000])
 
+= celu_
+> pt.tensor({ -1.0, 0, 2 }):celu_()
+tensor([-0.6321,  0.0000,  2.0000])
+
 = copysign
 > pt.tensor({ 1.0, 2 }):copysign(pt.tensor { -1.0, 1 })
 tensor([-1.,  2.])

@@ -19,12 +19,20 @@ for name in ([[
 local twins = {}
 for name in ("relu elu leaky_relu hardtanh selu celu threshold"):gmatch "%S+" do twins[name] = true end
 
+-- What the rows themselves would take, by name.
+local checks = {
+  hardtanh = function(name, low, high)
+    if low > high then fail("%s: min_val %s is above max_val %s", name, low, high) end
+  end,
+  celu = function(name, alpha)
+    if alpha == 0 then fail("%s: alpha is 0, but x is divided by it", name) end
+  end,
+}
+
 for _, op in ipairs(core.ops()) do
   if wanted[op.name] then
-    local fn, twin, count = core.fn(op.name), core.Tensor[op.name .. "_"], select(2, op.sig:gsub("%S+", "")) - 1
-    local function check(name, low, high)
-      if op.name == "hardtanh" and low > high then fail("%s: min_val %s is above max_val %s", name, low, high) end
-    end
+    local fn, twin, count = core.fn(op.name), core.functions[op.name .. "_"], select(2, op.sig:gsub("%S+", "")) - 1
+    local check = checks[op.name] or function() end
     define(op.name, op.sig .. " inplace:b=false", op.help, function(x, ...)
       local args = { ... }
       local inplace = table.remove(args, count + 1)
