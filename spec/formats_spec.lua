@@ -269,6 +269,33 @@ describe("a Torch7 file", function()
     assert.same({ 1, 2.5, -3 }, pt.load(write("x.t7", ascii)):tolist())
   end)
 
+  it("is written: tables with cycles, tensors that share memory, and what Torch7 lacks refused", function()
+    local base = pt.range(1, 6):reshape(2, 3)
+    local value = {
+      base = base, turned = base:t(), part = base:narrow(2, 2, 1), none = pt.zeros(0, 3), n = 2.5, yes = true,
+      no = false, list = { "x", { 7 } }, [10] = pt.tensor { true, false }, one = pt.tensor(4.0),
+    }
+    value.self = value
+    pt.save(value, path "x.t7")
+    local back = pt.load(path "x.t7")
+    assert.is_true(rawequal(back, back.self))
+    for _, name in ipairs { "base", "turned", "part", "none" } do
+      assert.is_true(pt.equal(value[name], back[name]))
+      assert.equal(value[name].dtype, back[name].dtype)
+    end
+    assert.equal(back.base:data_ptr(), back.turned:data_ptr())
+    assert.same({ 2.5, true, false, "x", 7 }, { back.n, back.yes, back.no, back.list[1], back.list[2][1] })
+    assert.same({ 1, 0 }, back[10]:tolist()) -- its masks are bytes
+    assert.same({ 4 }, back.one:tolist())
+    pt.save(pt.nn.Linear(3, 2), path "x.t7")
+    pt.nn.Linear(3, 2):load_state_dict(pt.load(path "x.t7"))
+    raises("a .t7 file holds a table or a tensor, got 5", pt.save, 5, path "x.t7")
+    raises("a.1 is bfloat16, which Torch7 lacks", pt.save, { a = { pt.ones(1):bfloat16() } }, path "x.t7")
+    raises("n is 9007199254740993; Torch7 has integers up to 2^53", pt.save, { n = (1 << 53) + 1 }, path "x.t7")
+    raises("f is a function, which is no data", pt.save, { f = print }, path "x.t7")
+    raises("a .t7 file has no metadata", pt.save, {}, path "x.t7", { a = "b" })
+  end)
+
   it("may not reach beyond its storage", function()
     raises("a tensor reaches beyond its storage", pt.load, write("x.t7", (file:gsub(("<i8"):pack(4) .. "(%z%z\x80)",
       ("<i8"):pack(1) .. "%1", 1))))

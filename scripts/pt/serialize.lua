@@ -69,9 +69,10 @@ function writers.gguf(state, path, metadata, quantize)
 end
 
 function writers.onnx() fail "save: pt.onnx.export(model, example, path) writes ONNX" end
-function writers.t7() fail "save: Torch7's files are only read; name it .pt or .safetensors" end
+function writers.t7(value, path) require("pt.files.torch7").save("save", path, value) end
 
-local bare = { pt = true, pth = true, bin = true, ckpt = true, npz = true, npy = true } -- formats without metadata
+-- Formats without metadata.
+local bare = { pt = true, pth = true, bin = true, ckpt = true, npz = true, npy = true, t7 = true }
 
 --- Writes tensors in the format that the end of the path names: completely, or the old file stays as it was.
 ---@type fun(value: any, path: string, metadata?: table, options?: {quantize: string})

@@ -9,7 +9,7 @@ local StateDict = require "pt.state_dict"
 local convert = {}
 
 local USAGE = "usage: ptlua convert FROM TO [--dtype float16] [--quantize Q8_0]"
-local nested = { pt = true, pth = true, bin = true, ckpt = true } -- what keeps tables as they are
+local nested = { pt = true, pth = true, bin = true, ckpt = true, t7 = true } -- what keeps tables as they are
 
 local function finisher(dtype)
   if not dtype then return function(x) return x end end

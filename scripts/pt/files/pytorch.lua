@@ -6,6 +6,7 @@ local pt = require "pt"
 local core = require "pt.core"
 local fail = require "pt.fail"
 local pickle = require "pt.files.pickle"
+local values = require "pt.files.values"
 
 local pytorch = {}
 
@@ -272,41 +273,6 @@ local function remember(self, object)
   put(self, "r" .. ("<I4"):pack(self.memo[object]))
 end
 
--- Where the memory of a tensor begins, as a key: tensors that share it are written as views of one storage.
-local function home(x)
-  return x.device .. " " .. x:data_ptr() - x:storage_offset() * x:element_size()
-end
-
--- How far the tensors of each storage reach, and how many there are.
-local function measure(self, x)
-  if x:numel() == 0 then return end
-  local high = x:storage_offset() + 1
-  for d, n in ipairs(x:size()) do high = high + (n - 1) * x:stride(d) end
-  local at = home(x)
-  local seen = self.homes[at] or { count = 0, high = 0, dtype = x.dtype, base = x }
-  if seen.dtype ~= x.dtype then seen.mixed = true end
-  seen.count, seen.high = seen.count + 1, math.max(seen.high, high)
-  self.homes[at] = seen
-end
-
-local function add_storage(self, x)
-  self.storages[#self.storages + 1] = x
-  return #self.storages - 1
-end
-
--- The number of the storage in which x is written, its elements, and x's place in it.
-local function storage_for(self, x)
-  local seen = x:numel() > 0 and self.homes[home(x)]
-  if not seen or seen.count == 1 or seen.mixed then
-    local dense = x:contiguous()
-    return add_storage(self, dense:reshape(-1)), x:numel(), 0, dense
-  end
-  if not seen.number then
-    seen.number = add_storage(self, seen.base:as_strided({ seen.high }, { 1 }, 0))
-  end
-  return seen.number, seen.high, x:storage_offset(), x
-end
-
 local function put_sizes(self, list)
   put(self, "(")
   for _, n in ipairs(list) do put(self, pickle.put_integer(n)) end
@@ -315,7 +281,7 @@ end
 
 local function put_tensor(self, x)
   local name = storage_of[core.element_of(x.dtype)]
-  local number, elements, offset, shaped = storage_for(self, x)
+  local number, elements, offset, shaped = self.memory:place(x)
   local strides = {}
   for d = 1, shaped.ndim do strides[d] = shaped:stride(d) end
   put(self, "ctorch._utils\n_rebuild_tensor_v2\n((" .. pickle.put_string "storage" .. "ctorch\n" .. name .. "\n")
@@ -327,34 +293,10 @@ local function put_tensor(self, x)
   remember(self, x)
 end
 
--- The keys of a table: 1 to n of a list; or in an order that does not change from run to run.
-local function keys_of(t)
-  local keys = {}
-  for key in pairs(t) do keys[#keys + 1] = key end
-  if getmetatable(t) == require "pt.state_dict" then return keys, "state" end
-  local list = #keys > 0 and #keys == #t
-  table.sort(keys, function(a, b)
-    if type(a) == type(b) and type(a) ~= "boolean" then return a < b end
-    return type(a) ~= type(b) and type(a) < type(b)
-  end)
-  return keys, list and "list" or "dict"
-end
-
 local opening = { list = "](", dict = "}(", state = "ccollections\nOrderedDict\n)R(" }
 
--- Modules and optimizers are written as their state.
-local function data_of(value, path, op)
-  local class = type(value) == "table" and getmetatable(value)
-  if not class or class == require "pt.state_dict" then return value end
-  local found, method = pcall(function() return value.state_dict end)
-  if found and type(method) == "function" then return value:state_dict() end
-  if class.__name == "pt.Sizes" then return value end
-  if class.__name then fail("%s: %s is a %s, which is no data", op, path, class.__name) end
-  return value
-end
-
 local function open_table(self, t, path, parent)
-  local keys, kind = keys_of(t)
+  local keys, kind = values.keys_of(t)
   -- an optimizer's state is by the number of the parameter, from 1 without a gap or not
   if kind == "list" and parent and parent.param_groups and rawequal(parent.state, t) then kind = "dict" end
   put(self, opening[kind]:sub(1, -2))
@@ -365,7 +307,7 @@ end
 
 -- Writes a value that has no parts, or returns the frame of a table that is to be walked.
 local function put_value(self, value, path, parent)
-  value = data_of(value, path, self.op)
+  value = values.data_of(value, path, self.op)
   local scalar = pickle.put_scalar(value)
   if scalar then
     put(self, scalar)
@@ -401,30 +343,14 @@ local function walk(self, root, path)
   end
 end
 
--- All tensors below a value, each once.
-local function each_tensor(root, op, fn)
-  local seen, work = {}, { { root, "" } }
-  while #work > 0 do
-    local value, path = table.unpack(table.remove(work))
-    value = data_of(value, path, op)
-    if pt.is_tensor(value) then
-      if not seen[value] then fn(value) end
-      seen[value] = true
-    elseif type(value) == "table" and not seen[value] then
-      seen[value] = true
-      for key, item in pairs(value) do work[#work + 1] = { item, path .. "." .. tostring(key) } end
-    end
-  end
-end
-
 --- Writes tensors, and tables, lists, strings and numbers around them. Tensors that share memory share it in the file.
 ---@param op string
 ---@param path string
 ---@param value any
 function pytorch.save(op, path, value)
-  local self = setmetatable({ op = op, out = {}, memo = {}, memos = 0, homes = {}, storages = {} }, writer)
+  local self = setmetatable({ op = op, out = {}, memo = {}, memos = 0 }, writer)
   local _ <close> = pt.no_grad()
-  each_tensor(value, op, function(x) measure(self, x) end)
+  self.memory = values.memory(value, op)
   put(self, "\x80\2")
   walk(self, value, "the value")
   put(self, ".")
@@ -432,7 +358,7 @@ function pytorch.save(op, path, value)
     { name = "archive/data.pkl", parts = { table.concat(self.out) } },
     { name = "archive/byteorder", parts = { "little" } },
   }
-  for i, x in ipairs(self.storages) do
+  for i, x in ipairs(self.memory.storages) do
     entries[#entries + 1] = { name = "archive/data/" .. i - 1, parts = { x } }
   end
   entries[#entries + 1] = { name = "archive/version", parts = { "3\n" } }

@@ -1,7 +1,12 @@
 --- Torch7's files (.t7), binary on 64-bit machines and ascii: numbers, strings, tables and tensors. An object of
---- another class becomes a table of its fields with its class as `__typename`; functions are refused.
+--- another class becomes a table of its fields with its class as `__typename`; functions are refused. Binary files are
+--- written.
 
+local core = require "pt.core"
 local cursor = require "pt.files.cursor"
+local fail = require "pt.fail"
+local describe = require "pt.signature".describe
+local values = require "pt.files.values"
 
 local torch7 = {}
 
@@ -88,7 +93,7 @@ end
 
 local function read_storage(self, element)
   local numel = self.form.long(self.at)
-  local _, bytes = require "pt.core".element(element)
+  local _, bytes = core.element(element)
   local storage = { kind = "storage", element = element, numel = numel }
   if self.form == binary then
     storage.at = self.at.at
@@ -191,7 +196,7 @@ end
 local function storage_tensor(blob, storage)
   if storage.values then
     local pt = require "pt"
-    local dtype = require "pt.core".element(storage.element)
+    local dtype = core.element(storage.element)
     return #storage.values == 0 and pt.zeros(0, { dtype = dtype }) or pt.tensor(storage.values, { dtype = dtype })
   end
   return blob:tensor(storage.element, { storage.numel }, storage.at)
@@ -222,6 +227,100 @@ function torch7.open(blob)
     format = "Torch7", entries = entries,
     build = function(load) return build(root, function(v) return load(entry_of[v]) end) end,
   }
+end
+
+-- ---- writing ----
+
+local class_of = {
+  F32 = "Float", F64 = "Double", F16 = "Half", I64 = "Long", I32 = "Int", I16 = "Short", I8 = "Char", U8 = "Byte",
+  BOOL = "Byte", -- as its masks are
+}
+
+local function put(self, format, ...) self.parts[#self.parts + 1] = ("<" .. format):pack(...) end
+
+-- The head of a table or of an object, whose contents follow where it has not been written yet.
+local function put_index(self, kind, object)
+  local known = self.indices[object]
+  if not known then
+    self.count = self.count + 1
+    self.indices[object] = self.count
+  end
+  put(self, "i4i4", kind, known or self.count)
+  return not known
+end
+
+local function put_class(self, name) put(self, "i4c3s4", 3, "V 1", name) end
+
+local function put_tensor(self, x, path)
+  local class = class_of[core.element_of(x.dtype)]
+  if not class then
+    fail("%s: %s is %s, which Torch7 lacks; convert it with :to()", self.op, path, tostring(x.dtype))
+  end
+  if not put_index(self, TORCH, x) then return end
+  if x.ndim == 0 then x = x:reshape(1) end -- no dims are no elements there
+  local number, elements, offset, shaped = self.memory:place(x)
+  put_class(self, "torch." .. class .. "Tensor")
+  put(self, "i4", x.ndim)
+  for d = 1, x.ndim do put(self, "i8", x:size(d)) end
+  for d = 1, x.ndim do put(self, "i8", shaped:stride(d)) end
+  put(self, "i8", offset + 1)
+  local storage = self.memory.storages[number + 1]
+  if put_index(self, TORCH, storage) then
+    put_class(self, "torch." .. class .. "Storage")
+    put(self, "i8", elements)
+    self.parts[#self.parts + 1] = storage
+  end
+end
+
+-- Writes a value without parts, or the head of a table, whose frame it returns.
+local function put_value(self, value, path)
+  value = values.data_of(value, path, self.op)
+  local kind = type(value)
+  if core.is_tensor(value) then put_tensor(self, value, path)
+  elseif kind == "string" then put(self, "i4s4", STRING, value)
+  elseif kind == "boolean" then put(self, "i4i4", BOOLEAN, value and 1 or 0)
+  elseif kind == "number" then
+    if math.type(value) == "integer" and math.tointeger(value + 0.0) ~= value then
+      fail("%s: %s is %d; Torch7 has integers up to 2^53", self.op, path, value)
+    end
+    put(self, "i4d", NUMBER, value)
+  elseif kind == "table" then
+    if not put_index(self, TABLE, value) then return end
+    local keys = values.keys_of(value)
+    put(self, "i4", #keys)
+    return { table = value, keys = keys, path = path, at = 0 }
+  else
+    fail("%s: %s is a %s, which is no data", self.op, path, kind)
+  end
+end
+
+--- Writes tensors, and tables, strings and numbers around them. Tensors that share memory share it in the file.
+---@param op string
+---@param path string
+---@param value any
+function torch7.save(op, path, value)
+  if type(value) ~= "table" and not core.is_tensor(value) then
+    fail("%s: a .t7 file holds a table or a tensor, got %s", op, describe(value))
+  end
+  local self = { op = op, parts = {}, indices = {}, count = 0 }
+  local _ <close> = require "pt".no_grad()
+  self.memory = values.memory(value, op)
+  local frames = { put_value(self, value, "the value") }
+  while #frames > 0 do
+    local frame = frames[#frames]
+    frame.at = frame.at + 1
+    local key = frame.keys[frame.at]
+    if key == nil then
+      frames[#frames] = nil
+    else
+      local deeper = #frames == 1 and tostring(key) or frame.path .. "." .. tostring(key)
+      if put_value(self, key, deeper) then fail("%s: %s has a key that is a table", op, frame.path) end
+      frames[#frames + 1] = put_value(self, frame.table[key], deeper)
+    end
+  end
+  local file <close> = core.create_file(op, path)
+  for _, part in ipairs(self.parts) do file:write(part) end
+  file:commit()
 end
 
 return torch7
