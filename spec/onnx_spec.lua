@@ -4,6 +4,7 @@
 local pt = require "pt"
 local nn = pt.nn
 local cases = require "spec.support.onnx_cases"
+local wire = require "pt.files.wire"
 
 local path
 local function raises(text, fn, ...)
@@ -73,6 +74,120 @@ describe("a model", function()
     end
     raises("example must be a tensor or a list", pt.onnx.export, nn.Linear(2, 2), 3, path)
   end)
+end)
+
+-- ---- models made by hand ----
+
+-- A message of fields { number, value }: integers, floats, strings, other messages.
+local function fields_of(fields)
+  local m = wire.message()
+  for _, field in ipairs(fields) do
+    local number, value = field[1], field[2]
+    if math.type(value) == "integer" then m:int(number, value)
+    elseif math.type(value) == "float" then m:float(number, value)
+    else m:put(number, value) end
+  end
+  return m
+end
+local function attribute(name, value)
+  if math.type(value) then return fields_of { { 1, name }, { math.type(value) == "integer" and 3 or 2, value } } end
+  if type(value) == "string" then return fields_of { { 1, name }, { 4, value } } end
+  if value.graph then return fields_of { { 1, name }, { 6, value.graph } } end
+  local fields = { { 1, name } }
+  for _, v in ipairs(value) do fields[#fields + 1] = { 8, v } end
+  return fields_of(fields)
+end
+local function node(kind, inputs, outputs, attributes)
+  local fields = { { 4, kind } }
+  for name in inputs:gmatch "[^,]+" do fields[#fields + 1] = { 1, name == "-" and "" or name } end
+  for name in outputs:gmatch "[^,]+" do fields[#fields + 1] = { 2, name } end
+  for name, value in pairs(attributes or {}) do fields[#fields + 1] = { 5, attribute(name, value) } end
+  return fields_of(fields)
+end
+local function graph(inputs, outputs, nodes)
+  local fields = {}
+  for _, n in ipairs(nodes) do fields[#fields + 1] = { 1, n } end
+  for name in inputs:gmatch "[^,]+" do fields[#fields + 1] = { 11, fields_of { { 1, name } } } end
+  for name in outputs:gmatch "[^,]+" do fields[#fields + 1] = { 12, fields_of { { 1, name } } } end
+  return fields_of(fields)
+end
+local function model_of(whole)
+  local file = io.open(path, "wb")
+  local model = fields_of { { 1, 8 }, { 7, whole }, { 8, fields_of { { 2, 21 } } } }
+  for _, part in ipairs(model) do file:write(part) end
+  file:close()
+  return pt.onnx.load(path)
+end
+
+describe("a graph within a graph", function()
+  it("is chosen by a condition, and sees what is around it", function()
+    local model = model_of(graph("c,x,y", "z", { node("Neg", "x", "n"), node("If", "c", "z", {
+      then_branch = { graph = graph("", "a", { node("Add", "n,y", "a") }) },
+      else_branch = { graph = graph("", "y", {}) },
+    }) }))
+    assert.same({ 9, 18 }, model(pt.tensor(true), pt.tensor { 1.0, 2 }, pt.tensor { 10.0, 20 }):tolist())
+    assert.same({ 10, 20 }, model(pt.tensor(false), pt.tensor { 1.0, 2 }, pt.tensor { 10.0, 20 }):tolist())
+  end)
+
+  it("runs for a number of turns or until its condition is false, and gathers what each gave", function()
+    local body = graph("i,c,s", "go,t,out", {
+      node("Add", "s,x", "t"), node("Identity", "t", "out"), node("Less", "t,top", "go"),
+    })
+    local loop = node("Loop", "n,-,x", "last,all", { body = { graph = body } })
+    local model = model_of(graph("n,x,top", "last,all", { loop }))
+    local function run(n, top) return model(pt.tensor(n), pt.tensor(2.0), pt.tensor(top)) end
+    local last, all = run(3, 100.0)
+    assert.same({ 8, { 4, 6, 8 } }, { last:item(), all:tolist() })
+    last, all = run(9, 5.0)
+    assert.same({ 6, { 4, 6 } }, { last:item(), all:tolist() })
+    last, all = run(0, 5.0)
+    assert.same({ 2, {} }, { last:item(), all:tolist() })
+  end)
+
+  it("goes over the entries of a tensor, both ways", function()
+    local body = graph("s,v", "t,out", { node("Add", "s,v", "t"), node("Identity", "t", "out") })
+    local function model(direction)
+      return model_of(graph("s,x", "last,all", { node("Scan", "s,x", "last,all", {
+        body = { graph = body }, num_scan_inputs = 1, scan_input_axes = { 1 }, scan_input_directions = { direction },
+      }) }))
+    end
+    local s, x = pt.zeros(2), pt.tensor { { 1.0, 2, 3 }, { 10, 20, 30 } }
+    local last, all = model(0)(s, x)
+    assert.same({ { 6, 60 }, { { 1, 10 }, { 3, 30 }, { 6, 60 } } }, { last:tolist(), all:tolist() })
+    assert.same({ { 3, 30 }, { 5, 50 }, { 6, 60 } }, select(2, model(1)(s, x)):tolist())
+  end)
+end)
+
+-- What onnxruntime gives; `make test-peers` runs the whole of onnx.backend.test.
+describe("an op of ONNX", function()
+  local x = pt.tensor { { 1.0, 2 }, { 3, 4 } }
+  local function bytes(list) return pt.tensor(list, { dtype = pt.uint8 }) end
+  for _, case in ipairs {
+    { "ScatterND", {}, { x, pt.tensor { { 1 } }, pt.tensor { { 9.0, 8 } } }, { { 1, 2 }, { 9, 8 } } },
+    { "ScatterND", { reduction = "mul" }, { x, pt.tensor { { 0, 1 }, { 0, 1 } }, pt.tensor { 5.0, 2 } },
+      { { 1, 20 }, { 3, 4 } } },
+    { "NonZero", {}, { pt.tensor { { 1.0, 0 }, { 0, 4 } } }, { { 0, 1 }, { 0, 1 } } },
+    { "Compress", { axis = 1 }, { x, pt.tensor { false, true } }, { { 2 }, { 4 } } },
+    { "ReverseSequence", {}, { x, pt.tensor { 1, 2 } }, { { 1, 4 }, { 3, 2 } } },
+    { "Hardmax", {}, { x }, { { 0, 1 }, { 0, 1 } } },
+    { "QuantizeLinear", {}, { x, pt.tensor(0.5), bytes(3) }, { { 5, 7 }, { 9, 11 } } },
+    { "DequantizeLinear", { axis = 0 },
+      { bytes { { 5, 7 }, { 9, 11 } }, pt.tensor { 0.5, 2.0 }, bytes { 3, 1 } },
+      { { 1, 2 }, { 16, 20 } } },
+    { "MatMulInteger", {}, { bytes { { 1, 2 } }, bytes { { 3 }, { 4 } }, bytes(1) }, { { 4 } } },
+    { "RMSNormalization", { epsilon = 0.0 }, { pt.tensor { { 3.0, -3 } }, pt.ones(2) }, { { 1, -1 } } },
+    { "CumProd", { exclusive = 1 }, { pt.tensor { 2.0, 3, 4 }, pt.tensor(0) }, { 1, 2, 6 } },
+    { "NegativeLogLikelihoodLoss", { reduction = "sum" }, { x, pt.tensor { 0, 1 } }, -5 },
+  } do
+    local kind, attributes, inputs, want = table.unpack(case)
+    it(kind, function()
+      local names = { "a", "b", "c" }
+      local list = table.concat(names, ",", 1, #inputs)
+      local model = model_of(graph(list, "y", { node(kind, list, "y", attributes) }))
+      local y = model(table.unpack(inputs))
+      assert.is_true(pt.allclose(y:double(), pt.tensor(want):double()), tostring(y))
+    end)
+  end
 end)
 
 describe("an ONNX file", function()

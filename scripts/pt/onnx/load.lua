@@ -49,27 +49,40 @@ end
 local Model = require "pt.class" "OnnxModel"
 load.Model = Model
 
+local read_graph
+
+-- The attributes of a node by name, and a list of those that are graphs.
 local function attributes_of(blob, node)
-  local out = {}
+  local out, graphs = {}, {}
   for _, m in ipairs(node.attribute or {}) do
     local value = m.i or m.f or m.s or m.ints or m.floats or m.strings or m.t and tensor_of(blob, m.t)
     if m.g then
-      blob:fail(0, "node '%s' (%s) holds a graph, which is not known", node.name or "", node.op_type or "")
+      value = read_graph(blob, m.g)
+      graphs[#graphs + 1] = value
     end
     -- a number of 0 may be left out
     if value == nil then value = ({ 0., 0, "", nil, nil, {}, {}, {} })[m.type or 2] end
     out[m.name or ""] = value
   end
-  return out
+  return out, graphs
+end
+
+-- Calls fn for each name that the nodes read, also within graphs that they hold.
+local function each_use(nodes, fn)
+  for i, node in ipairs(nodes) do
+    for _, name in ipairs(node.inputs) do fn(name, i) end
+    for _, graph in ipairs(node.graphs) do
+      each_use(graph.nodes, function(name) fn(name, i) end)
+      for _, name in ipairs(graph.outputs) do fn(name, i) end
+    end
+  end
 end
 
 -- When each value is used for the last time: then it is let go.
 local function last_uses(nodes, outputs)
   local last, kept = {}, {}
   for _, name in ipairs(outputs) do kept[name] = true end
-  for i, node in ipairs(nodes) do
-    for _, name in ipairs(node.inputs) do last[name] = i end
-  end
+  each_use(nodes, function(name, i) last[name] = i end)
   local out = {}
   for name, i in pairs(last) do
     if not kept[name] then
@@ -88,8 +101,9 @@ local function read_nodes(blob, graph)
     if not run then
       blob:fail(0, "node %d is %s%s, which is not known here", i, domain ~= "" and domain .. "." or "", kind)
     end
+    local a, graphs = attributes_of(blob, node)
     nodes[i] = {
-      kind = kind, run = run, inputs = node.input or {}, outputs = node.output or {}, a = attributes_of(blob, node),
+      kind = kind, run = run, inputs = node.input or {}, outputs = node.output or {}, a = a, graphs = graphs,
       name = node.name,
     }
   end
@@ -103,40 +117,62 @@ local function opset_of(blob, model)
   blob:fail(0, "the model names no version of ONNX's ops")
 end
 
---- Reads a model.
-function load.load(path, map)
-  local blob = core.open_file("load", path, map)
-  local model = wire.read(blob, schema.model, 0, blob:size())
-  local graph = model.graph or blob:fail(0, "this is no ONNX model: it has no graph")
-  local self = setmetatable({ path = path, opset = opset_of(blob, model), metadata = {} }, Model)
-  local names, tensors, known = {}, {}, {}
+-- The whole of a model, or a part that a node holds (If, Loop, Scan): names of what goes in and comes out, nodes,
+-- weights, and the type of each output.
+function read_graph(blob, graph)
+  local self, names, tensors, known = { inputs = {}, outputs = {}, types = {} }, {}, {}, {}
   for i, m in ipairs(graph.initializer or {}) do
     local name = m.name or ""
     if known[name] then blob:fail(0, "tensor '%s' occurs twice", name) end
     names[i], tensors[i], known[name] = name, tensor_of(blob, m), true
   end
   self.weights = require("pt.state_dict").new(names, tensors)
-  self.nodes, self.inputs, self.outputs = read_nodes(blob, graph), {}, {}
+  self.nodes = read_nodes(blob, graph)
   for _, m in ipairs(graph.input or {}) do
     if not known[m.name or ""] then self.inputs[#self.inputs + 1] = m.name or "" end
   end
-  for i, m in ipairs(graph.output or {}) do self.outputs[i] = m.name or "" end
-  for _, m in ipairs(model.metadata or {}) do self.metadata[m.key or ""] = m.value or "" end
+  for i, m in ipairs(graph.output or {}) do
+    self.outputs[i], self.types[i] = m.name or "", m.type and m.type.tensor or {}
+  end
   self.releases = last_uses(self.nodes, self.outputs)
+  return self
+end
+
+--- Reads a model.
+function load.load(path, map)
+  local blob = core.open_file("load", path, map)
+  local model = wire.read(blob, schema.model, 0, blob:size())
+  local graph = model.graph or blob:fail(0, "this is no ONNX model: it has no graph")
+  local self = setmetatable(read_graph(blob, graph), Model)
+  self.path, self.opset, self.metadata = path, opset_of(blob, model), {}
+  for _, m in ipairs(model.metadata or {}) do self.metadata[m.key or ""] = m.value or "" end
   return self
 end
 
 -- ---- running ----
 
+-- What a graph knows by name: what it was given and its nodes made, its weights, and in a part what is around it.
+local function environment(graph, around)
+  local weights = graph.weights
+  return setmetatable({}, { __index = function(_, name) return weights[name] or around and around[name] end })
+end
+
+local run_graph
+
 local function run_node(self, node, env)
   local x = { n = #node.inputs }
   for i, name in ipairs(node.inputs) do
     if name ~= "" then
-      x[i] = env[name] or self.weights[name]
+      x[i] = env[name]
       if not x[i] then fail("OnnxModel: '%s', an input of %s, is made by no node before it", name, node.kind) end
     end
   end
-  local results = table.pack(pcall(node.run, node.a, x, self.opset, #node.outputs))
+  local function run_part(graph, values)
+    local inner = environment(graph, env)
+    for i, name in ipairs(graph.inputs) do inner[name] = values[i] end
+    return run_graph(self, graph, inner)
+  end
+  local results = table.pack(pcall(node.run, node.a, x, self.opset, #node.outputs, run_part))
   if not results[1] then
     local shapes = {}
     for i = 1, x.n do shapes[i] = x[i] and tostring(x[i].shape) or "-" end
@@ -150,9 +186,22 @@ local function run_node(self, node, env)
   end
 end
 
+-- The outputs of a graph, as a list.
+function run_graph(self, graph, env)
+  for i, node in ipairs(graph.nodes) do
+    run_node(self, node, env)
+    for _, name in ipairs(graph.releases[i] or {}) do env[name] = nil end
+  end
+  local results = {}
+  for i, name in ipairs(graph.outputs) do
+    results[i] = env[name] or fail("OnnxModel: no node makes the output '%s'", name)
+  end
+  return results
+end
+
 --- The outputs for the inputs, in the order of `inputs`; or for one table of them by name.
 function Model:__call(...)
-  local given, env = table.pack(...), {}
+  local given, env = table.pack(...), environment(self)
   if given.n == 1 and type(given[1]) == "table" and not pt.is_tensor(given[1]) then
     for name, x in pairs(given[1]) do env[name] = x end
   else
@@ -163,15 +212,7 @@ function Model:__call(...)
       fail("OnnxModel: the input '%s' must be a tensor; the model takes %s", name, table.concat(self.inputs, ", "))
     end
   end
-  for i, node in ipairs(self.nodes) do
-    run_node(self, node, env)
-    for _, name in ipairs(self.releases[i] or {}) do env[name] = nil end
-  end
-  local results = {}
-  for i, name in ipairs(self.outputs) do
-    results[i] = env[name] or self.weights[name] or fail("OnnxModel: no node makes the output '%s'", name)
-  end
-  return table.unpack(results, 1, #self.outputs)
+  return table.unpack(run_graph(self, self, env), 1, #self.outputs)
 end
 
 function Model.__tostring(self)

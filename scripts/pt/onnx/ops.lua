@@ -4,50 +4,18 @@
 local pt = require "pt"
 local core = require "pt.core"
 local fail = require "pt.fail"
+local counted = require "pt.onnx.axes"
 local schema = require "pt.onnx.schema"
 
 local F = pt.nn.functional
+local dim, dims, axes_of = counted.dim, counted.dims, counted.axes_of
+local list_of, int64, places = counted.list_of, counted.int64, counted.places
 
 local ops = {}
-
--- ---- helpers ----
-
--- An axis of x as a dim: from 1, or from the end.
-local function dim(axis, nd)
-  axis = axis < 0 and axis + nd or axis
-  return axis + 1
-end
-local function dims(axes, nd)
-  local out = {}
-  for i, axis in ipairs(axes) do out[i] = dim(axis, nd) end
-  return out
-end
-
-local function list_of(x)
-  local list = x:reshape(-1):tolist()
-  for i, v in ipairs(list) do list[i] = math.tointeger(v) or v end
-  return list
-end
-
--- Axes that an attribute names, or since some version of the op an input; nil for none.
-local function axes_of(a, x)
-  if a.axes then return a.axes end
-  return x and list_of(x) or nil
-end
-
-local function int64(list)
-  return #list > 0 and pt.tensor(list, { dtype = pt.int64 }) or pt.zeros(0, { dtype = pt.int64 })
-end
 
 local function dtype_of(number)
   local element = schema.elements[number] or fail("load: elements of ONNX's type %s are not known", tostring(number))
   return (core.element(element))
-end
-
--- Ids that choose entries of a dim: from 1, those below 0 from the end.
-local function places(ids, n)
-  ids = ids:to(pt.int64)
-  return pt.where(ids:lt(0), ids + n, ids) + 1
 end
 
 -- ---- element by element ----
@@ -56,14 +24,15 @@ for kind, name in pairs {
   Abs = "abs", Acos = "acos", Acosh = "acosh", Asin = "asin", Asinh = "asinh", Atan = "atan", Atanh = "atanh",
   Ceil = "ceil", Cos = "cos", Cosh = "cosh", Erf = "erf", Exp = "exp", Floor = "floor", Log = "log", Neg = "neg",
   Reciprocal = "reciprocal", Relu = "relu", Round = "round", Sigmoid = "sigmoid", Sign = "sign", Sin = "sin",
-  Sinh = "sinh", Sqrt = "sqrt", Tan = "tan", Tanh = "tanh", IsNaN = "isnan", Not = "logical_not",
+  Sinh = "sinh", Sqrt = "sqrt", Tan = "tan", Tanh = "tanh", IsNaN = "isnan", Not = "logical_not", Det = "det",
 } do
   local fn = pt[name]
   ops[kind] = function(_, x) return fn(x[1]) end
 end
 function ops.Identity(_, x) return x[1] end
 function ops.Dropout(_, x)
-  if x[3] and x[3]:item() ~= 0 and x[3]:item() ~= false then fail "Dropout in training is not known" end
+  local training, ratio = x[3] and x[3]:item() or false, x[2] and x[2]:item() or 0.5
+  if training and training ~= 0 and ratio ~= 0 then fail "Dropout in training is not known" end
   return x[1], pt.ones_like(x[1], { dtype = pt.bool })
 end
 function ops.Softplus(_, x) return F.softplus(x[1]) end
@@ -84,6 +53,15 @@ function ops.Shrink(a, x)
   local lambd, bias = a.lambd or 0.5, a.bias or 0
   return pt.where(x[1]:lt(-lambd), x[1] + bias, pt.where(x[1]:gt(lambd), x[1] - bias, 0))
 end
+function ops.Swish(a, x) return x[1] * (x[1] * (a.alpha or 1)):sigmoid() end
+function ops.IsInf(a, x)
+  local high, low = x[1]:eq(math.huge), x[1]:eq(-math.huge)
+  if a.detect_negative == 0 then return a.detect_positive == 0 and high:logical_and(low) or high end
+  return a.detect_positive == 0 and low or high:logical_or(low)
+end
+function ops.BitShift(a, x)
+  return (a.direction == "LEFT" and pt.bitwise_left_shift or pt.bitwise_right_shift)(x[1], x[2])
+end
 function ops.Clip(a, x)
   local low, high = x[2] or a.min, x[3] or a.max
   local y = x[1]
@@ -95,7 +73,7 @@ end
 for kind, name in pairs {
   Add = "add", Sub = "sub", Mul = "mul", Equal = "eq", Less = "lt", LessOrEqual = "le", Greater = "gt",
   GreaterOrEqual = "ge", And = "logical_and", Or = "logical_or", Xor = "logical_xor", BitwiseAnd = "bitwise_and",
-  BitwiseOr = "bitwise_or",
+  BitwiseOr = "bitwise_or", BitwiseXor = "bitwise_xor",
 } do
   local fn = pt[name]
   ops[kind] = function(_, x) return fn(x[1], x[2]) end
@@ -231,10 +209,13 @@ function ops.GatherElements(a, x)
   return x[1]:gather(d, places(x[2], x[1]:size(d)))
 end
 function ops.GatherND(a, x)
-  if (a.batch_dims or 0) ~= 0 then fail "GatherND with batch_dims is not known" end
-  local ids, list = x[2], {}
-  local depth = ids:size(ids.ndim)
-  for k = 1, depth do list[k] = places(ids:select(ids.ndim, k), x[1]:size(k)) end
+  local ids, list, batch = x[2], {}, a.batch_dims or 0
+  for d = 1, batch do -- each sample's own place, by broadcasting
+    local shape = {}
+    for k = 1, ids.ndim - 1 do shape[k] = k == d and ids:size(d) or 1 end
+    list[d] = pt.range(1, ids:size(d)):to(pt.int64):reshape(shape)
+  end
+  for k = 1, ids:size(-1) do list[batch + k] = places(ids:select(-1, k), x[1]:size(batch + k)) end
   return core.fn "index"(x[1], list)
 end
 function ops.ScatterElements(a, x)
@@ -252,8 +233,8 @@ function ops.DepthToSpace(a, x)
   return x[1]:reshape(n, b, b, c // (b * b), h, w):permute(1, 4, 5, 2, 6, 3):reshape(n, c // (b * b), h * b, w * b)
 end
 function ops.SpaceToDepth(a, x)
-  if a.mode == "CRD" then fail "SpaceToDepth of mode CRD is not known" end
   local b = a.blocksize
+  if a.mode == "CRD" then return F.pixel_unshuffle(x[1], b) end
   local n, c, h, w = table.unpack(x[1]:size())
   return x[1]:reshape(n, c, h // b, b, w // b, b):permute(1, 4, 6, 2, 3, 5):reshape(n, c * b * b, h // b, w // b)
 end
@@ -310,11 +291,21 @@ local function reduce(fn, is_input)
 end
 ops.ReduceSum = reduce(function(x, d, keep) return x:sum(d, keep):to(x.dtype) end, true)
 ops.ReduceMean = reduce(function(x, d, keep) return x:mean(d, keep) end)
-ops.ReduceMax = reduce(function(x, d, keep) return x:amax(d, keep) end)
-ops.ReduceMin = reduce(function(x, d, keep) return x:amin(d, keep) end)
+-- The largest of no numbers is -inf.
+local function extreme(name, none)
+  return reduce(function(x, d, keep)
+    if x:numel() == 0 and x:is_floating_point() then return x:sum(d, keep) + none end
+    return x[name](x, d, keep)
+  end)
+end
+ops.ReduceMax, ops.ReduceMin = extreme("amax", -math.huge), extreme("amin", math.huge)
 ops.ReduceProd = reduce(function(x, d, keep) return x:prod(d, keep):to(x.dtype) end)
 ops.ReduceL1 = reduce(function(x, d, keep) return x:abs():sum(d, keep) end)
-ops.ReduceL2 = reduce(function(x, d, keep) return x:square():sum(d, keep):sqrt() end)
+ops.ReduceL2 = reduce(function(x, d, keep)
+  if x:is_floating_point() then return pt.frobenius_norm(x, d, keep) end
+  return x:square():sum(d, keep):sqrt()
+end)
+ops.ReduceLogSum = reduce(function(x, d, keep) return x:sum(d, keep):log() end)
 ops.ReduceSumSquare = reduce(function(x, d, keep) return x:square():sum(d, keep) end)
 ops.ReduceLogSumExp = reduce(function(x, d, keep) return x:logsumexp(d, keep) end)
 
@@ -332,6 +323,16 @@ function ops.CumSum(a, x)
   if a.exclusive == 1 then y = y - x[1] end
   return y:to(x[1].dtype)
 end
+function ops.CumProd(a, x)
+  local d = dim(math.tointeger(x[2]:reshape(-1)[1]:item()), x[1].ndim)
+  local y = a.reverse == 1 and x[1]:flip(d) or x[1]
+  if a.exclusive == 1 then
+    local n = y:size(d)
+    y = pt.cat({ pt.ones_like(y:narrow(d, 1, 1)), y:narrow(d, 1, n - 1) }, d)
+  end
+  y = y:cumprod(d)
+  return (a.reverse == 1 and y:flip(d) or y):to(x[1].dtype)
+end
 function ops.TopK(a, x)
   local k, d = math.tointeger(x[2]:reshape(-1)[1]:item()), dim(a.axis or -1, x[1].ndim)
   local values, ids = x[1]:topk(k, d, a.largest ~= 0, true)
@@ -347,6 +348,10 @@ local function softmax(fn)
   end
 end
 ops.Softmax, ops.LogSoftmax = softmax(pt.softmax), softmax(pt.log_softmax)
+-- 1 where the first of the largest stands, else 0.
+ops.Hardmax = softmax(function(x, d)
+  return pt.zeros_like(x):scatter(d, x:argmax(d, true), 1)
+end)
 
 -- ---- products ----
 
@@ -416,17 +421,64 @@ function ops.Conv(a, x)
     stride = strides, padding = before, dilation = dilations, groups = a.group or 1,
   })
 end
-function ops.ConvTranspose(a, x)
-  local nd = x[1].ndim - 2
-  local before, after = filled(a.pads, nd, 0), {}
-  for d = 1, nd do after[d] = a.pads and a.pads[nd + d] or 0 end
-  if a.output_shape or (a.auto_pad or "NOTSET") ~= "NOTSET" or not same(before, after) then
-    fail "ConvTranspose with auto_pad, output_shape or unequal pads is not known"
+-- What is cut off before and after each dim of a transposed convolution; `whole`: its sizes without that.
+local function cut_of(a, x, whole, strides, more)
+  local nd, before, after, auto = #whole, {}, {}, a.auto_pad or "NOTSET"
+  for d = 1, nd do
+    local wanted = a.output_shape and a.output_shape[#a.output_shape - nd + d]
+    if not wanted and auto:find "^SAME" then wanted = x:size(d + 2) * strides[d] end
+    if wanted then
+      local total = math.max(whole[d] - wanted, 0)
+      before[d] = auto == "SAME_UPPER" and total // 2 or total - total // 2
+      after[d] = total - before[d]
+      more[d] = more[d] + math.max(wanted - whole[d], 0)
+    else
+      before[d], after[d] = a.pads and a.pads[d] or 0, a.pads and a.pads[nd + d] or 0
+    end
   end
-  return F["conv_transpose" .. nd .. "d"](x[1], x[2], x[3], {
-    stride = filled(a.strides, nd, 1), padding = before, output_padding = filled(a.output_padding, nd, 0),
-    groups = a.group or 1, dilation = filled(a.dilations, nd, 1),
+  return before, after
+end
+
+function ops.ConvTranspose(a, x)
+  local nd, whole = x[1].ndim - 2, {}
+  local strides, dilations = filled(a.strides, nd, 1), filled(a.dilations, nd, 1)
+  local more = filled(a.output_padding, nd, 0)
+  for d = 1, nd do
+    whole[d] = (x[1]:size(d + 2) - 1) * strides[d] + (x[2]:size(d + 2) - 1) * dilations[d] + 1 + more[d]
+  end
+  local before, after = cut_of(a, x[1], whole, strides, more)
+  local even = same(before, after)
+  local y = F["conv_transpose" .. nd .. "d"](x[1], x[2], x[3], {
+    stride = strides, padding = even and before or filled(nil, nd, 0), output_padding = more, groups = a.group or 1,
+    dilation = dilations,
   })
+  for d = 1, even and 0 or nd do y = y:narrow(d + 2, before[d] + 1, y:size(d + 2) - before[d] - after[d]) end
+  return y
+end
+
+-- The average over windows with gaps: a convolution of each channel with ones.
+local function sparse_average(a, x, before, after, strides, dilations)
+  local nd, shape, more = #before, { 1, 1 }, {}
+  for d = 1, nd do
+    shape[d + 2], more[d] = a.kernel_shape[d], after[d]
+    local rest = x:size(d + 2) + before[d] + after[d] - (a.kernel_shape[d] - 1) * dilations[d] - 1
+    if a.ceil_mode == 1 then more[d] = after[d] + -rest % strides[d] end
+  end
+  local ones, sizes = pt.ones(shape, { dtype = x.dtype }), x:size()
+  local function sums(y, low, high)
+    local flat = pad_with(y, low, high, 0)
+    flat = flat:reshape(-1, 1, table.unpack(flat:size(), 3))
+    local z = F["conv" .. nd .. "d"](flat, ones, nil, { stride = strides, dilation = dilations })
+    return z:reshape(sizes[1], sizes[2], table.unpack(z:size(), 3))
+  end
+  local share = pt.ones_like(x)
+  if a.count_include_pad == 1 then
+    share = pad_with(share, before, after, 1)
+    for d = 1, nd do more[d] = more[d] - after[d] end
+    local whole = pad_with(x, before, after, 0)
+    return sums(whole, filled(nil, nd, 0), more) / sums(share, filled(nil, nd, 0), more)
+  end
+  return sums(x, before, more) / sums(share, before, more)
 end
 
 local function pooled(kind)
@@ -449,7 +501,7 @@ local function pooled(kind)
       }))
     end
     for _, step in ipairs(dilations) do
-      if step ~= 1 then fail "AveragePool with dilations is not known" end
+      if step ~= 1 then return sparse_average(a, y, before, after, strides, dilations) end
     end
     local average = F["avg_pool" .. nd .. "d"]
     local half = true -- what avg_pool takes
@@ -523,9 +575,17 @@ local function recurrent(kind)
     local hidden, order = a.hidden_size, orders[kind]
     local relu = a.activations and a.activations[1] == "Relu"
     local names = { LSTM = "lstm", GRU = "gru", RNN = relu and "relu" or "tanh" }
-    if x[5] then fail(kind .. " with sequence_lens is not known") end
+    if x[5] and x[5]:ne(x[1]:size(a.layout == 1 and 2 or 1)):any():item() then
+      fail(kind .. " with sequences of other lengths is not known")
+    end
+    if a.layout == 1 then -- the batch comes first
+      local given = setmetatable({ layout = 0 }, { __index = a })
+      local turned = { x[1]:transpose(1, 2), x[2], x[3], x[4], nil, x[6] and x[6]:transpose(1, 2),
+        x[7] and x[7]:transpose(1, 2), x[8] }
+      local y, h, c = ops[kind](given, turned)
+      return y:permute(3, 1, 2, 4), h:transpose(1, 2), c and c:transpose(1, 2)
+    end
     if kind == "GRU" and a.linear_before_reset ~= 1 then fail "GRU with linear_before_reset = 0 is not known" end
-    if (a.layout or 0) ~= 0 then fail(kind .. " with layout = 1 is not known") end
     if x[8] then fail(kind .. " with peepholes is not known") end
     local outputs, hs, cs, batch = {}, {}, {}, x[1]:size(2)
     for d = 1, x[2]:size(1) do
@@ -543,5 +603,9 @@ local function recurrent(kind)
   end
 end
 for kind in pairs(orders) do ops[kind] = recurrent(kind) end
+
+for _, part in ipairs { "control", "select", "image", "normalize", "attention", "quantized", "loss", "signal" } do
+  require("pt.onnx." .. part)(ops)
+end
 
 return ops

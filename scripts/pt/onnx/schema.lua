@@ -9,9 +9,10 @@ schema.tensor = {
   [5] = { "int32_data", "ints" }, [7] = { "int64_data", "ints" }, [8] = { "name", "text" }, [9] = { "raw", "place" },
   [10] = { "double_data", "doubles" }, [11] = { "uint64_data", "ints" }, [14] = { "data_location", "int" },
 }
+schema.graph = {} -- which a node may hold, so that its fields come last
 schema.attribute = {
   [1] = { "name", "text" }, [2] = { "f", "float" }, [3] = { "i", "int" }, [4] = { "s", "text" },
-  [5] = { "t", schema.tensor }, [6] = { "g", "place" }, [7] = { "floats", "floats" }, [8] = { "ints", "ints" },
+  [5] = { "t", schema.tensor }, [6] = { "g", schema.graph }, [7] = { "floats", "floats" }, [8] = { "ints", "ints" },
   [9] = { "strings", list "text" }, [20] = { "type", "int" },
 }
 schema.node = {
@@ -23,10 +24,9 @@ schema.shape = { [1] = { "dim", list(schema.dim) } }
 schema.tensor_type = { [1] = { "elem_type", "int" }, [2] = { "shape", schema.shape } }
 schema.type = { [1] = { "tensor", schema.tensor_type } }
 schema.value = { [1] = { "name", "text" }, [2] = { "type", schema.type } }
-schema.graph = {
-  [1] = { "node", list(schema.node) }, [2] = { "name", "text" }, [5] = { "initializer", list(schema.tensor) },
-  [11] = { "input", list(schema.value) }, [12] = { "output", list(schema.value) },
-}
+schema.graph[1], schema.graph[2] = { "node", list(schema.node) }, { "name", "text" }
+schema.graph[5] = { "initializer", list(schema.tensor) }
+schema.graph[11], schema.graph[12] = { "input", list(schema.value) }, { "output", list(schema.value) }
 schema.opset = { [1] = { "domain", "text" }, [2] = { "version", "int" } }
 schema.entry = { [1] = { "key", "text" }, [2] = { "value", "text" } }
 schema.model = {
