@@ -1,4 +1,4 @@
-"""The original of scripts/examples/twin.lua: three networks of PyTorch, seeded with 7, and their first 20 losses.
+"""The original of scripts/examples/twin.lua: three networks of PyTorch, seeded with 2, and their first 20 losses.
 
 usage: twin.py
 """
@@ -55,7 +55,7 @@ def transformer():
 
 
 def train(make):
-    torch.manual_seed(7)
+    torch.manual_seed(2)
     model, optimizer = make()
     loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(images, labels), batch_size=32, shuffle=True)
     criterion = nn.CrossEntropyLoss()
