@@ -7,6 +7,8 @@ LUA     ?= lua5.4
 BUILD   ?= build
 # Sanitizers of this build (`address,undefined` or `thread`); `make test-asan` and `test-tsan` set it.
 SANITIZE ?=
+# Set by `make coverage`: lines and branches of this build are counted.
+COVERAGE ?=
 CFLAGS  ?= -g1
 LDFLAGS ?=
 
@@ -30,7 +32,12 @@ WARN := -std=c11 -Wall -Wextra -Werror
 # for any thread count and on every machine of one CPU level; most are the same on all levels (engine/README.md).
 MATH := -fno-math-errno -ffp-contract=off
 HARD := -fstack-protector-strong -fvisibility=hidden -fPIC
-ifeq ($(SANITIZE),)
+OPT_LOOPS := -O3
+ifneq ($(COVERAGE),)
+# Not optimised, so that branches are those of the source; counters that threads may share.
+OPT       := -O0 --coverage -fprofile-update=atomic
+OPT_LOOPS := -O0
+else ifeq ($(SANITIZE),)
 OPT  := -O2
 HARD += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 else
@@ -42,7 +49,7 @@ $(BUILD)/kernels/%.o: CFLAGS_ALL += $(REAL_STACK)
 endif
 CPPFLAGS_ALL := -DPT_BUILD -D_GNU_SOURCE -Iengine -Ibuild/gen $(HAVE) $(AMX) $(CPPFLAGS)
 CFLAGS_ALL   := $(WARN) $(OPT) $(MATH) $(HARD) $(CFLAGS)
-LDFLAGS_ALL  := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -Wl,-z,relro,-z,now $(LDFLAGS)
+LDFLAGS_ALL  := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(if $(COVERAGE),--coverage) -Wl,-z,relro,-z,now $(LDFLAGS)
 LUA_CFLAGS   := $(call pkg,--cflags lua5.4)
 BLAS_CFLAGS  := $(call pkg,--cflags openblas)
 # OpenBLAS is opened at the first product (kernels/cpu/blas.c), not linked.
@@ -53,14 +60,14 @@ LEVELS := base
 FLAGS_base :=
 ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine)),)
 LEVELS += avx2 avx512
-# Here base serves processors from before 2013 and is kept small: the flags of the rows, which come after -O3.
+# Here base serves processors from before 2013 and is kept small: the flags of the rows, which come after OPT_LOOPS.
 FLAGS_base  = $(OPT_ROWS)
 FLAGS_avx2   := -mavx2 -mfma -mf16c
 FLAGS_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c -mprefer-vector-width=512
 endif
 
 # A thousand loops over long blocks: vectors, but no unrolled ends (half the size, the same speed).
-OPT_ROWS := -O2 -ftree-vectorize
+OPT_ROWS := $(if $(COVERAGE),$(OPT_LOOPS),-O2 -ftree-vectorize)
 GCC_ROWS := -fvect-cost-model=dynamic --param vect-epilogues-nomask=0
 OPT_ROWS += $(shell $(CC) -Werror $(GCC_ROWS) -x c -c /dev/null -o /dev/null 2>/dev/null && echo "$(GCC_ROWS)")
 
@@ -120,7 +127,7 @@ endif
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@;)
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: all deps deps-test run specs hosts amalgamation test test-asan test-tsan test-peers fuzz libfuzzer lint docs format bench bench-peers size clean help
+.PHONY: all deps deps-test run specs hosts amalgamation test test-asan test-tsan test-peers fuzz libfuzzer coverage mutants lint docs format bench bench-peers size clean help
 
 all: $(TARGETS)
 
@@ -130,13 +137,13 @@ $(BUILD)/engine/%.o: engine/%.c | $(GEN)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 $(BUILD)/kernels/%.o: kernels/%.c | $(GEN)
 	@mkdir -p $(@D)
-	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(BLAS_CFLAGS) $(CFLAGS_ALL) -O3 -MMD -MP -c $< -o $@
+	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(BLAS_CFLAGS) $(CFLAGS_ALL) $(OPT_LOOPS) -MMD -MP -c $< -o $@
 # How the loops of each level are compiled. Sums of products are fused where the level can: their bits are those of a level.
-LOOPS_tensor_loops      = -O3 -fno-trapping-math -fwrapv
+LOOPS_tensor_loops      = $(OPT_LOOPS) -fno-trapping-math -fwrapv
 LOOPS_elementwise_loops = $(OPT_ROWS) -fno-trapping-math -fwrapv
-LOOPS_nn_loops          = -O3 -fno-trapping-math
+LOOPS_nn_loops          = $(OPT_LOOPS) -fno-trapping-math
 LOOPS_product_loops     = $(OPT_ROWS) -fno-trapping-math -ffp-contract=fast
-LOOPS_conv_loops        = -O3 -fno-trapping-math -ffp-contract=fast
+LOOPS_conv_loops        = $(OPT_LOOPS) -fno-trapping-math -ffp-contract=fast
 $(BUILD)/kernels/cpu/tensor_loops_%.o: kernels/cpu/tensor_loops.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) $(LOOPS_tensor_loops) $(FLAGS_$*) -MMD -MP -c $< -o $@
@@ -154,7 +161,7 @@ $(BUILD)/kernels/cpu/conv/conv_loops_%.o: kernels/cpu/conv/conv_loops.c | $(GEN)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) $(LOOPS_conv_loops) $(FLAGS_$*) -MMD -MP -c $< -o $@
 $(BUILD)/kernels/cpu/blocks/blocks_loops_%.o: kernels/cpu/blocks/blocks_loops.c | $(GEN)
 	@mkdir -p $(@D)
-	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) -O3 -fno-trapping-math -ffp-contract=fast $(FLAGS_$*) -MMD -MP -c $< -o $@
+	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) $(OPT_LOOPS) -fno-trapping-math -ffp-contract=fast $(FLAGS_$*) -MMD -MP -c $< -o $@
 $(BUILD)/bindings/%.o: bindings/%.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(LUA_CFLAGS) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
@@ -166,7 +173,7 @@ $(BUILD)/%.o: build/gen/%.c | $(GEN)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
 # The library as ptlua.c and ptlua.h.
-UNITS = $(ENGINE) $(foreach f,$(KERNELS),'$f:-O3') $(BINDINGS) build/gen/ptlua_table.c build/gen/scripts.c
+UNITS = $(ENGINE) $(foreach f,$(KERNELS),'$f:$(OPT_LOOPS)') $(BINDINGS) build/gen/ptlua_table.c build/gen/scripts.c
 amalgamation: build/amalgamation/ptlua.c
 build/amalgamation/ptlua.c: scripts/tools/amalgamate.lua Makefile $(ENGINE) $(KERNELS) $(BY_LEVEL) $(BINDINGS) $(GEN) build/gen/scripts.c \
   $(CALLERS) $(wildcard kernels/*.h kernels/cpu/*.h kernels/cpu/*/*.h)
@@ -259,7 +266,7 @@ build/libptlua_nccl.so: kernels/nccl/nccl.cpp engine/transport.h | $(GEN)
 	  -isystem $(CUDA_HOME)/include -Wall -Wextra -Werror -O2 $(HARD) -shared -Wl,-z,relro,-z,now,-z,defs -o $@ $< \
 	  $(addprefix -L,$(wildcard $(NCCL_HOME)/lib $(NCCL_HOME)/lib64)) -lnccl
 # Sums of the ranks' arrays: loops worth vectors.
-$(BUILD)/engine/comm/reduce.o: CFLAGS_ALL += -O3
+$(BUILD)/engine/comm/reduce.o: CFLAGS_ALL += $(OPT_LOOPS)
 .PHONY: sim simcheck cuda cuda-report test-cuda bench-cuda gpu
 sim: build/libptlua_sim.so
 # The specs of devices with every access of every kernel checked.
@@ -353,6 +360,20 @@ libfuzzer:
 	@clang -std=gnu11 -Wall -Wextra -Werror -g -O1 -fsanitize=fuzzer,address,undefined -Iengine -Ibuild/gen $(LUA_CFLAGS) \
 	  -o build/libfuzzer/harness spec/fuzz/harness.c build/libfuzzer/libptlua.a -Wl,-E -llua5.4 $(LIBS)
 	@spec/fuzz/run.sh build/libfuzzer $(FUZZ_RUNS) $(FUZZ_TARGETS)
+# Lines and branches of the core that the specs of a build with counters reach; WHERE=engine/mem tells which they do not.
+WHERE ?=
+coverage: deps-test
+	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
+	@$(MAKE) --no-print-directory specs BUILD=build/coverage COVERAGE=1
+	@$(LUA) spec/run.lua build/coverage || echo 'some specs failed, as those that measure time may; what they ran counts'
+	@$(LUA) scripts/tools/coverage.lua build/coverage $(WHERE)
+# Damage of single tokens that the specs should notice, in a copy of the tree: MUTANTS=200 SEED=1 WHERE=kernels/cpu/sort.
+MUTANTS ?= 200
+mutants: deps-test
+	@mkdir -p build/mutants
+	@git ls-files -co --exclude-standard | tar -cf - -T - | tar -xf - -C build/mutants
+	@$(MAKE) --no-print-directory -C build/mutants all
+	@$(LUA) scripts/tools/mutate.lua build/mutants $(MUTANTS) $(SEED) '$(WHERE)'
 lint: deps-test
 	@$(LUA) spec/run.lua lint
 
@@ -442,6 +463,7 @@ help:
 	  'make test-peers   samples of PyTorch and random calls beside it (optional)' \
 	  'make libfuzzer    parsers and programs under libFuzzer (clang)' \
 	  'make fuzz         damaged files of every format under ASan (RUNS=1000000 SEED=1)' \
+	  'make coverage     lines and branches of the core that the specs reach;  make mutants  damage that they notice' \
 	  'make lint         luacheck and clang-format alone;  make format  fixes the latter' \
 	  'make bench        speed, and shares of what the machine can do (PATTERN=softmax);  make bench-peers  beside PyTorch (PYTHON=...)' \
 	  'make hosts        build/hosts: the examples of scripts/examples/hosts' \
