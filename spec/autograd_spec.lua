@@ -504,13 +504,60 @@ describe("vmap", function()
   it("refuses by name what has no meaning for a batch", function()
     local x = pt.ones(2, 3)
     local function with(fn) return function() return autograd.vmap(fn)(x) end end
-    fails("vmap: add_ edits in place", with(function(v) return v:add_(1) end))
+    fails("vmap: add_ edits a tensor that is the same for all samples in place",
+      with(function(v) return pt.ones(2):add_(v) end))
+    fails("vmap: index_copy_ edits a sample in place",
+      with(function(v) return v:clone():index_copy_(1, pt.tensor { 1 }, pt.zeros(1)) end))
+    fails("add_: a sample of 0 dims holds none of 1", with(function(v) return v:sum():add_(v) end))
     fails("vmap: item is not possible", with(function(v) return v:item() end))
     fails("vmap: result 1 must be a tensor or a table of them, got a number", with(function() return 5 end))
     fails("vmap: edits in place", with(function(v) v[1] = 0 end))
     fails("a batch of 3, those before it 2", autograd.vmap(function(a) return a end), x, pt.ones(3))
     fails("no argument is a tensor", autograd.vmap(function(a) return a end), 5)
     fails("vmap: unknown option 'dims'", autograd.vmap, print, { dims = 1 })
+    fails("vmap: randomness is 'error', 'different' or 'same', got 'some'", autograd.vmap, print,
+      { randomness = "some" })
+    for _, fn in ipairs {
+      function() return pt.rand(2) end, function(v) return pt.nn.functional.dropout(v) end, pt.rand_like, pt.bernoulli,
+      function() return pt.randperm(3) end, function(v) return v:clone():normal_() end,
+    } do
+      fails("vmap: random numbers are drawn", with(fn))
+    end
+    fails("normal_ cannot give one tensor other numbers for each sample", autograd.vmap(function()
+      return pt.ones(2):normal_()
+    end, { randomness = "different" }), x)
+  end)
+
+  it("draws numbers for each sample, or the same for all", function()
+    local x = pt.full({ 4, 50 }, 0.5)
+    local function distinct(y) -- samples that differ from the first
+      return y:reshape(4, -1):ne(y:reshape(4, -1)[1]):any(-1):sum():item()
+    end
+    local layer = pt.nn.Dropout(0.5)
+    for _, fn in ipairs {
+      function() return pt.randn(50) end, function() return pt.randint(1000, { 50 }) end, pt.rand_like, pt.bernoulli,
+      function(v) return pt.nn.functional.dropout(v, 0.5) end, layer, function() return pt.randperm(50) end,
+      function(v) return v:clone():uniform_() end, function(v) return pt.multinomial(v, 20) end,
+      function(v) return pt.normal(v, 1) end, function() return pt.randn(50, { dtype = pt.complex64 }):abs() end,
+    } do
+      assert.equal(3, distinct(autograd.vmap(fn, { randomness = "different" })(x)))
+      assert.equal(0, distinct(autograd.vmap(fn, { randomness = "same" })(x)))
+      assert.equal(0, distinct(autograd.vmap(fn, { randomness = "same", chunk_size = 3 })(x)))
+    end
+    local both = autograd.vmap(function(v)
+      return autograd.vmap(function(u) return u + pt.rand(2) end, { randomness = "different" })(v)
+    end, { randomness = "same" })(pt.zeros(3, 4))
+    assert.same({ 3, 4, 2 }, { table.unpack(both.shape) })
+    assert.is_true(pt.equal(both[1], both[2]))
+    assert.is_false(pt.equal(both[1][1], both[1][2]))
+    assert.is_false(pt.equal(pt.rand(2), pt.rand(2))) -- and all is as before
+  end)
+
+  it("edits samples in place, element by element", function()
+    local x = pt.tensor { { 1.0, 2 }, { 3, 4 } }
+    local y = autograd.vmap(function(v) return v:clone():mul_(v:sum()):add_(1):clamp_(0, 20) end)(x)
+    assert.same({ { 4, 7 }, { 20, 20 } }, y:tolist())
+    assert.same({ { 0, 0 }, { 0, 0 } }, autograd.vmap(function(v) return v:clone():zero_() end)(x):tolist())
   end)
 end)
 

@@ -44,8 +44,9 @@ end
 -- Random numbers for x; for both parts of complex numbers, of variance 1 together.
 local function random(g, x, kind, a, b)
   if not x.dtype.is_complex then return draw(g, x, kind, a, b) end
-  draw(g, x:view_as_real(), kind, a, kind == "normal" and b * 0.5 ^ 0.5 or b)
-  return x
+  local parts = x:view_as_real()
+  local drawn = draw(g, parts, kind, a, kind == "normal" and b * 0.5 ^ 0.5 or b)
+  return rawequal(drawn, parts) and x or drawn:view_as_complex()
 end
 
 -- Each fills an empty tensor. A third entry: the core makes such tensors by itself, of these values.
@@ -334,7 +335,7 @@ define("randint_like", "x:T low:i? high:i?" .. DRAWN,
 
 define("randperm", "n:i" .. DRAWN, "the positions 1 to n in random order",
   function(n, dtype, device, requires_grad, g)
-    local x = under("randperm", g, permutation, n)
+    local x = draws.made(function() return under("randperm", g, permutation, n) end)
     if dtype then x = x:to_dtype(dtype) end
     if device then x = x:to_device(device) end
     return with_grad(x, requires_grad)
@@ -355,7 +356,13 @@ define("normal", "mean:N std:N=1 size:S?" .. DRAWN,
   end)
 
 -- An op in place that draws: its last argument is a generator.
-local function drawing(name, sig, help, fn) return define(name, sig .. " generator:a?", help, fn) end
+local function drawing(name, sig, help, fn)
+  local edits = name:sub(-1) == "_"
+  return define(name, sig .. " generator:a?", help, function(x, ...)
+    if edits then draws.before_edit(name, x) end
+    return (fn(x, ...))
+  end)
+end
 
 drawing("uniform_", "x:T from:n=0 to:n=1", "random numbers, uniform in [from, to)", function(x, from, to, g)
   return draw(g, x, "uniform", from, to)
@@ -373,7 +380,7 @@ drawing("bernoulli", "x:T p:n?", "1 with probability x, or p where it is given, 
     if not (p >= 0 and p <= 1) then fail("bernoulli: p is %s, but must lie between 0 and 1", p) end
     return draw(g, made.functions.empty_like(x), "bernoulli", p, 0)
   end
-  if x:numel() > 0 and not x:ge(0):logical_and(x:le(1)):all():item() then
+  if type(x) == "userdata" and x:numel() > 0 and not x:ge(0):logical_and(x:le(1)):all():item() then
     fail("bernoulli: x holds a value that is no probability from 0 to 1")
   end
   if like_pytorch(g) then return draws.each(g, "bernoulli", x) end
@@ -436,8 +443,9 @@ drawing("multinomial", "x:T num_samples:i replacement:b=false",
     if x.ndim < 1 or x.ndim > 2 then fail("multinomial: x %s must have 1 or 2 dims", tostring(x.shape)) end
     local weights = x:detach()
     if n < 1 then fail("multinomial: num_samples is %d", n) end
-    if weights:lt(0):any():item() or weights:isfinite():logical_not():any():item()
-        or weights:sum(-1):le(0):any():item() then
+    local plain = type(x) == "userdata" -- a sample within vmap tells no values
+    if plain and (weights:lt(0):any():item() or weights:isfinite():logical_not():any():item()
+        or weights:sum(-1):le(0):any():item()) then
       fail("multinomial: weights must not be negative, infinite or NaN, and not all zero")
     end
     if replacement then
@@ -448,7 +456,7 @@ drawing("multinomial", "x:T num_samples:i replacement:b=false",
       local at = core.empty(size, sums.dtype, x.device)
       return sums:searchsorted(draw(g, at, "uniform", 0, 1) * total, true):minimum(x:size(-1))
     end
-    if n > x:size(-1) or weights:gt(0):sum(-1):lt(n):any():item() then
+    if n > x:size(-1) or plain and weights:gt(0):sum(-1):lt(n):any():item() then
       fail("multinomial: %d draws without replacement, but fewer weights above 0", n)
     end
     local race = draw(g, made.functions.empty_like(weights), "exponential", 1, 0) -- the shortest time to wait wins

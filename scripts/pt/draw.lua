@@ -26,10 +26,21 @@ local function order_of(x, dense)
   return order
 end
 
+-- While vmap runs, its way to draw: fill, each and made, which get the plain function first, and before_edit.
+local batch
+
+--- Sets what draws within vmap, nil for none, and returns what did before.
+function draw.within(other)
+  local was = batch
+  batch = other
+  return was
+end
+
 --- x filled with numbers of a distribution, and returned: "uniform" from a to b, "normal" of mean a and deviation b,
 --- "int" from a to b (excluded), "bernoulli" of probability a, "exponential" of rate a; of PyTorch's generator alone
---- "int_any", "cauchy", "log_normal" and "geometric".
+--- "int_any", "cauchy", "log_normal" and "geometric". Within vmap what is returned may be another tensor than x.
 function draw.fill(g, x, kind, a, b)
+  if batch then return batch.fill(draw.fill, g, x, kind, a, b) end
   local to = x
   if like_pytorch(g) then
     local order = order_of(x)
@@ -42,8 +53,20 @@ end
 --- One number for each element of p, of PyTorch's generator: "bernoulli", "poisson", "binomial" (p trials of chance
 --- q), "gamma".
 function draw.each(g, kind, p, q)
+  if batch then return batch.each(draw.each, g, kind, p, q) end
   if g then return under("random", g, sample, p, kind, q) end
   return sample(p, kind, q)
+end
+
+--- What fn draws, a tensor.
+function draw.made(fn)
+  if batch then return batch.made(fn) end
+  return fn()
+end
+
+--- Called before x is filled in place, in the name of a method.
+function draw.before_edit(name, x)
+  if batch then batch.before_edit(name, x) end
 end
 
 --- An empty tensor of x's sizes, which is to be filled. PyTorch's lies in memory as x does.

@@ -1,13 +1,16 @@
 --- pt.autograd.vmap: a function of one sample applied to a batch at once. Within it a tensor stands for any one of its
 --- samples (Sample); each op that meets a Sample looks for a rule here that does the whole batch. Covered by rules:
 --- element-wise ops, reductions, softmax, sort and scans, shapes, products, where, cat and stack, gather. Other ops run
---- sample by sample and are stacked: correct, but slower. Refused with an error: edits in place, random numbers, and
---- anything that needs the value of one sample (item, tolist, if).
+--- sample by sample and are stacked: correct, but slower. Edits in place are element-wise ones, of samples; the others
+--- are refused, as is anything that needs the value of one sample (item, tolist, if). Random numbers are refused too,
+--- unless `randomness` says whether samples get the same ones.
 
 local pt = require "pt"
 local core = require "pt.core"
+local draws = require "pt.draw"
 local fail = require "pt.fail"
 local grammar = require "pt.grammar"
+local signature = require "pt.signature"
 local tree = require "pt.tree"
 
 local ops = {} -- by name: what core.ops tells
@@ -19,7 +22,7 @@ for _, op in ipairs(core.ops()) do ops[op.name] = op end
 -- and ops on Samples of the highest level treat the others as plain tensors.
 local Sample = { __name = "Sample" }
 local depth, level = 0, 0 -- of vmaps that run; that of the op that is being done
-local batch_sizes = {} -- of the vmaps that run
+local batch_sizes, randomness = {}, {} -- of the vmaps that run
 
 local function any_sample(x) return type(x) == "table" and getmetatable(x) == Sample end
 local function is_sample(x) return any_sample(x) and x.level == level end
@@ -334,7 +337,106 @@ local function one_by_one(call, args)
   return table.unpack(columns, 1, columns.n)
 end
 
-local random = { random = true, bernoulli = true, multinomial = true, poisson = true, normal = true }
+-- ---- random numbers ----
+
+local drawing = {}
+
+local function check_randomness()
+  for k = 1, depth do
+    if randomness[k] == "error" then
+      fail 'vmap: random numbers are drawn; randomness = "different" gives each sample its own, "same" all the same'
+    end
+  end
+end
+
+-- Sizes of the batches whose samples get numbers of their own, and their levels, the outermost first.
+local function own_batches()
+  local list, levels = {}, {}
+  for k = 1, depth do
+    if randomness[k] == "different" then list[#list + 1], levels[#levels + 1] = batch_sizes[k], k end
+  end
+  return list, levels
+end
+local function wrap_all(x, levels)
+  for _, k in ipairs(levels) do x = wrap(x, k) end
+  return x
+end
+
+local function base_tensor(x)
+  while any_sample(x) do x = x.value end
+  return x
+end
+
+local function outside(fn, ...) -- fn draws as where no vmap runs
+  local was <const> = draws.within(nil)
+  local _ <close> = setmetatable({}, { __close = function() draws.within(was) end })
+  return fn(...)
+end
+
+-- A plain tensor that is to be filled is a new one: it becomes a batch of them. A sample is filled where it lies.
+function drawing.fill(fill, g, x, ...)
+  check_randomness()
+  local shape, levels = own_batches()
+  if any_sample(x) then
+    local base = base_tensor(x)
+    if randomness[x.level] == "different" then
+      outside(fill, g, base, ...)
+    else
+      base:copy_(outside(fill, g, core.empty(x.shape, base.dtype, base.device), ...))
+    end
+    return x
+  end
+  if #shape == 0 then return outside(fill, g, x, ...) end
+  for _, n in ipairs(x:size()) do shape[#shape + 1] = n end
+  return wrap_all(outside(fill, g, core.empty(shape, x.dtype, x.device), ...), levels)
+end
+
+function drawing.each(each, g, kind, p, q)
+  check_randomness()
+  local shape, levels = own_batches()
+  if #shape == 0 or any_sample(p) then return outside(each, g, kind, p, q) end
+  for _, n in ipairs(p:size()) do shape[#shape + 1] = n end
+  return wrap_all(outside(each, g, kind, p:expand(shape):contiguous(), q and q:expand(shape):contiguous()), levels)
+end
+
+function drawing.made(fn)
+  check_randomness()
+  local shape, levels = own_batches()
+  if #shape == 0 then return outside(fn) end
+  local list, count = {}, 1
+  for _, n in ipairs(shape) do count = count * n end
+  for i = 1, count do list[i] = outside(fn) end
+  for _, n in ipairs(list[1]:size()) do shape[#shape + 1] = n end
+  return wrap_all(pt.stack(list):reshape(shape), levels)
+end
+
+function drawing.before_edit(name, x)
+  check_randomness()
+  if not any_sample(x) and #own_batches() > 0 then
+    fail("vmap: %s cannot give one tensor other numbers for each sample; make a new one", name)
+  end
+end
+
+-- ---- edits in place ----
+
+-- Element by element, into a sample; what else is read has no more dims.
+local function edit(name, args)
+  local x, op = args[1], ops[name:sub(1, -2)]
+  if not is_sample(x) or not (op.kind == "element-wise" or name == "zero_" or name == "fill_" or name == "copy_") then
+    fail("vmap: %s edits %s in place, which is not possible within vmap", name, is_sample(x) and "a sample"
+      or "a tensor that is the same for all samples")
+  end
+  local nd, list = dims_of(x), { x.value }
+  for i = 2, args.n do
+    if dims_of(args[i]) > nd then fail("%s: a sample of %d dims holds none of %d", name, nd, dims_of(args[i])) end
+    list[i] = padded(args[i], nd)
+  end
+  core.functions[name](table.unpack(list, 1, args.n))
+  return x
+end
+
+-- ---- the way of an op ----
+
 local function index(x, key) return x[key] end
 
 -- x[key]: a number, or numbers and slices, for all samples at once.
@@ -361,8 +463,7 @@ end
 local function dispatch(name, args)
   local op = ops[name]
   if name == "index by" then return one_by_one(index, args) end
-  if name:sub(-1) == "_" then fail("vmap: %s edits in place, which is not possible within vmap", name) end
-  if random[name] then fail("vmap: %s draws random numbers, which is not possible within vmap", name) end
+  if name:sub(-1) == "_" then return edit(name, args) end
   if op.kind == "element-wise" then return elementwise(op, args) end
   if rules[name] then
     local results = table.pack(rules[name](op, args))
@@ -416,13 +517,17 @@ local function samples(in_dims, args, at)
   return size
 end
 
-local function call(fn, in_dims, out_dims, ...)
-  local was <const>, was_level <const> = depth, level
-  local _ <close> = setmetatable({}, { __close = function() depth, level = was, was_level end })
+local function call(fn, options, ...)
+  local in_dims, out_dims = options.in_dims, options.out_dims
+  local was <const>, was_level <const>, was_drawing <const> = depth, level, draws.within(drawing)
+  local _ <close> = setmetatable({}, { __close = function()
+    depth, level = was, was_level
+    draws.within(was_drawing)
+  end })
   depth = depth + 1
   local args, at = table.pack(...), depth
   local size = samples(in_dims, args, at)
-  batch_sizes[at] = size
+  batch_sizes[at], randomness[at] = size, options.randomness
   local results = table.pack(fn(table.unpack(args, 1, args.n)))
   level = at
   for i = 1, results.n do
@@ -436,7 +541,8 @@ local function call(fn, in_dims, out_dims, ...)
 end
 
 -- Arguments whose batch is cut into pieces, and the results of the pieces joined.
-local function in_pieces(fn, in_dims, out_dims, most, ...)
+local function in_pieces(fn, options, ...)
+  local in_dims, out_dims, most = options.in_dims, options.out_dims, options.chunk_size
   local args, size = table.pack(...), nil
   local function cut(x, d, from, n)
     if not d then return x end
@@ -450,12 +556,13 @@ local function in_pieces(fn, in_dims, out_dims, most, ...)
     return out
   end
   for i = 1, args.n do cut(args[i], dim_for(in_dims, i)) end
-  if not size or size <= most then return call(fn, in_dims, out_dims, ...) end
-  local results = {}
+  if not size or size <= most then return call(fn, options, ...) end
+  local results, state = {}, options.randomness == "same" and pt.get_rng_state()
   for from = 1, size, most do
     local given = {}
+    if state then pt.set_rng_state(state) end -- the same numbers for all pieces
     for i = 1, args.n do given[i] = cut(args[i], dim_for(in_dims, i), from, math.min(most, size - from + 1)) end
-    results[#results + 1] = table.pack(call(fn, in_dims, out_dims, table.unpack(given, 1, args.n)))
+    results[#results + 1] = table.pack(call(fn, options, table.unpack(given, 1, args.n)))
   end
   local whole = { n = results[1].n }
   for i = 1, whole.n do
@@ -474,26 +581,31 @@ end
 
 --- A function that maps fn over dim in_dims (a number, or a list with one for each argument, false where an argument is
 --- the same for all) and stacks its results along out_dims; arguments and results may be tables of tensors. chunk_size:
---- the batch is cut into pieces of at most so many. As torch.vmap.
+--- the batch is cut into pieces of at most so many. randomness: whether random numbers that fn draws are an "error",
+--- "different" for each sample, or the "same". As torch.vmap.
 ---@param fn function
----@param options? { in_dims: any, out_dims: any, chunk_size: integer }
+---@param options? { in_dims: any, out_dims: any, chunk_size: integer, randomness: "error"|"different"|"same" }
 ---@return function
 local function vmap(fn, options)
   if type(fn) ~= "function" and not (type(fn) == "table" and (getmetatable(fn) or {}).__call) then
     fail("vmap: fn must be a function, got a %s", type(fn))
   end
-  options = options or {}
-  for key in pairs(options) do
-    if key ~= "in_dims" and key ~= "out_dims" and key ~= "chunk_size" then
-      fail("vmap: unknown option '%s'; it takes in_dims, out_dims and chunk_size", key)
+  local given = { in_dims = 1, out_dims = 1, randomness = "error" }
+  for key, value in pairs(options or {}) do
+    if key ~= "in_dims" and key ~= "out_dims" and key ~= "chunk_size" and key ~= "randomness" then
+      fail("vmap: unknown option '%s'; it takes in_dims, out_dims, chunk_size and randomness", key)
     end
+    given[key] = value
   end
-  local in_dims, out_dims, most = options.in_dims or 1, options.out_dims or 1, options.chunk_size
-  if most == nil then return function(...) return call(fn, in_dims, out_dims, ...) end end
+  local most, kind = given.chunk_size, given.randomness
+  if kind ~= "error" and kind ~= "different" and kind ~= "same" then
+    fail("vmap: randomness is 'error', 'different' or 'same', got %s", signature.describe(kind))
+  end
+  if most == nil then return function(...) return call(fn, given, ...) end end
   if math.type(most) ~= "integer" or most < 1 then
     fail("vmap: chunk_size must be 1 or more, got %s", tostring(most))
   end
-  return function(...) return in_pieces(fn, in_dims, out_dims, most, ...) end
+  return function(...) return in_pieces(fn, given, ...) end
 end
 
 -- ---- for derivatives within vmap (pt.func) ----

@@ -14,6 +14,7 @@
 
 local pt = require "pt"
 local core = require "pt.core"
+local draws = require "pt.draw"
 local class = require "pt.class"
 local computed = require "pt.distributions.computed"
 local constraints = require "pt.distributions.constraints"
@@ -239,7 +240,7 @@ function Distribution:_full(shape) return join(shape, self.batch_shape, self.eve
 
 -- Random numbers of a kind that pt.random knows, in the shape of samples, or in a given one.
 function Distribution:_noise(shape, kind, a, b, full)
-  return core.fn "random_"(core.empty(full or self:_full(shape), self:_dtype(), self:_device()), kind, a, b)
+  return draws.fill(nil, core.empty(full or self:_full(shape), self:_dtype(), self:_device()), kind, a, b)
 end
 
 -- Uniform numbers above 0 and below 1.

@@ -43,7 +43,7 @@ from: torch.utils.checkpoint.checkpoint_sequential
 > pt.autograd.checkpoint_sequential(nn.Sequential(nn.ReLU(), nn.Tanh()), 2, pt.zeros(2))
 tensor([0., 0.])
 
-= autograd.vmap(fn, {in_dims = 1, out_dims = 1})
+= autograd.vmap(fn, {in_dims = 1, out_dims = 1, chunk_size, randomness = "error"})
 A function of one sample applied to a batch at once: results are stacked.
 from: torch.vmap
 > pt.autograd.vmap(function(x) return x:sum() end)(pt.ones(3, 2))
@@ -323,8 +323,9 @@ Ends the bar. A loop over it does this itself.
 Called as pt.progress.close_all(): ends all bars, the innermost first.
 > pt.progress.close_all()
 
-= vmap(fn, {in_dims = 1, out_dims = 1})
+= vmap(fn, {in_dims = 1, out_dims = 1, chunk_size, randomness = "error"})
 A function of one sample applied to a batch at once: results are stacked. Also pt.autograd.vmap and pt.func.vmap.
+Random numbers within it are an error, unless randomness says that they are "different" for each sample or the "same".
 > pt.vmap(function(x) return x:sum() end)(pt.ones(3, 2))
 tensor([2., 2., 2.])
 
@@ -339,7 +340,7 @@ grad, whose function gives the value of fn behind the gradient.
 > pt.func.grad_and_value(function(x) return (x ^ 3):sum() end)(pt.tensor { 1.0, 2 })
 tensor([ 3., 12.])  tensor(9.)
 
-= func.vmap(fn, {in_dims = 1, out_dims = 1, chunk_size})
+= func.vmap(fn, {in_dims = 1, out_dims = 1, chunk_size, randomness = "error"})
 A function of one sample applied to a batch at once: results are stacked. Arguments may be tables of tensors.
 > pt.func.vmap(function(p) return p.x * p.y end)({ x = pt.ones(3), y = pt.tensor { 1.0, 2, 3 } })
 tensor([1., 2., 3.])

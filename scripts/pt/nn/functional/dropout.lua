@@ -30,7 +30,8 @@ end
 -- x times random zeros and 1 / (1 - p), of x's sizes or of `shape`.
 local function drop(op, x, p, shape, inplace)
   local noise = blank(op, x, shape)
-  if p == 1 then noise:zero_() else noise:bernoulli_(1 - p):mul_(1 / rounded(noise.dtype, 1 - p)) end
+  if p == 1 then noise:zero_()
+  else noise = draws.fill(nil, noise, "bernoulli", 1 - p, 0):mul_(1 / rounded(noise.dtype, 1 - p)) end
   if inplace then return x:mul_(noise) end
   return x * noise
 end
@@ -64,7 +65,7 @@ local function alpha_drop(op, x, p, training, inplace, shape)
   if p == 1 then return inplace and x:mul_(0) or x * 0 end
   local limit = 1.7580993408473766
   local a = 1 / math.sqrt((limit * limit * p + 1) * (1 - p))
-  keep:bernoulli_(1 - p)
+  keep = draws.fill(nil, keep, "bernoulli", 1 - p, 0)
   local shift = (keep - 1):mul_(limit * a):add_(limit * a * p)
   local y = x * keep:mul_(a) + shift
   return inplace and x:copy_(y) or y
