@@ -186,7 +186,8 @@ static bool regenerate(pt_tensor *x) {
   pt_arg arg[] = {{.t = root, .given = true},
                   {.ints = x->size, .n = x->nd, .given = true},
                   {.ints = x->stride, .n = x->nd, .given = true},
-                  {.i = x->offset, .given = true}};
+                  {.i = x->offset, .given = true},
+                  {.ints = root->stride, .n = root->nd, .given = !pti_dense(root)}};
   return pti_record(pti_op_at(PTI_OP_as_strided), arg, &root, 1, &x, 1, NULL);
 }
 

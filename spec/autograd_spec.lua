@@ -561,6 +561,31 @@ describe("vmap", function()
   end)
 end)
 
+-- Gradients of as_strided for inputs that are not dense, each element of the result weighed; as PyTorch gives them.
+describe("as_strided of a view", function()
+  local function wide() return pt.range(0, 5):float():reshape(2, 3):requires_grad_() end
+  local function turned() return wide():t() end
+  local function spread() return wide()[{ {}, { 1, 3, 2 } }] end
+  local function repeated() return wide():narrow(2, 1, 1):expand(2, 3) end
+  for name, case in pairs {
+    ["transposed"] = { turned, { { 2, 2 }, { 1, 2 } }, { { 1, 11 }, { 4, 0 }, { 8, 0 } } },
+    ["transposed, elements read twice"] = { turned, { { 2, 3 }, { 1, 1 } }, { { 1, 3 }, { 19, 0 }, { 11, 0 } } },
+    ["with gaps, which have no gradient"] = { spread, { { 2, 2 }, { 2, 1 } }, { { 1, 4 }, { 11, 0 } } },
+    ["with gaps, from another place"] = { spread, { { 2, 2 }, { 2, 2 }, 1 }, { { 0, 0 }, { 12, 11 } } },
+    ["expanded, each with its share"] = { repeated, { { 2, 2 }, { 3, 0 } }, { { 3, 3, 3 }, { 5, 5, 5 } } },
+  } do
+    it(name, function()
+      local make, args, want = table.unpack(case)
+      local x = make()
+      local y = x:as_strided(table.unpack(args))
+      local weights = {}
+      for i = 1, y:numel() do weights[i] = (i - 1) * 7 % 11 + 1.0 end
+      local g = autograd.grad((y * pt.tensor(weights):reshape(y.shape)):sum(), x)
+      assert.is_true(pt.allclose(g, pt.tensor(want):float()), tostring(g))
+    end)
+  end
+end)
+
 describe("scope", function()
   it("frees what is made within it, but for what is returned or kept", function()
     local before, seen, outside = settled().tensors, nil, pt.ones(3)

@@ -303,48 +303,73 @@ static bool read_geometry(const char *op, const pt_arg *size, const pt_arg *stri
   return true;
 }
 
+/* A graph knows the sizes of an input, not its strides: where the gradient needs them, they become an argument. */
+bool as_strided_shortcut(const pt_arg *arg, pt_tensor **out) {
+  pt_tensor *x = arg[0].t;
+  if (arg[4].given || pti_dense(x) || !pt_grad_enabled() || !pti_needs_grad(x)) return true;
+  out[0] =
+      pt_as_strided(x, arg[1].ints, arg[1].n, arg[2].ints, arg[2].n, arg[3].i, x->stride, x->nd);
+  return out[0] != NULL;
+}
+
 pt_tensor *as_strided_run(const as_strided_args *args) {
   pt_tensor *x = args->x;
   pti_geometry q;
   int64_t offset = args->storage_offset < 0 ? x->offset : args->storage_offset;
   if (!read_geometry(args->op->name, args->size, args->stride, offset, x->dtype, &q)) return NULL;
-  /* The gradient is laid out as x's elements, in order: strides of the input are not recorded. */
-  if (pt_grad_enabled() && pti_needs_grad(x) && !pti_dense(x)) {
-    return pti_fail(PT_EGRAD,
-                    "%s: x [%s] needs a gradient but is not dense in memory; use x:contiguous()",
-                    args->op->name, pti_shape_text(x));
-  }
   pt_tensor *y = pti_view_at(x, &q, true);
   if (y == NULL) pti_error_prefix(args->op->name);
   return y;
+}
+
+static pt_tensor *strided(pt_tensor *x, const pti_geometry *q) {
+  return x ? pt_as_strided(x, q->size, q->nd, q->stride, q->nd, q->offset, NULL, -1) : NULL;
 }
 
 /* g added into a row of zeros at geometry q, where elements of q may share memory. */
 static pt_tensor *add_overlapping(pt_tensor *row, const pti_geometry *q, pt_tensor *g) {
   int64_t flat = -1;
   pt_tensor *id = pt_sequence(row->numel, pti_this.index_base, 1, PT_I64, pti_dev(row));
-  id = pt_as_strided(id, q->size, q->nd, q->stride, q->nd, q->offset);
+  id = strided(id, q);
   return pt_index_add(row, 0, pt_reshape(id, &flat, 1), pt_reshape(g, &flat, 1));
+}
+
+/* The elements of x in a row of its memory. Where several are one number, each has its share of that one's gradient. */
+static pt_tensor *out_of_row(pt_tensor *row, const pti_geometry *own) {
+  pt_tensor *zeros = row ? pt_zeros(row->size, 1, row->dtype, pti_dev(row)) : NULL;
+  pt_tensor *at = pti_view_at(zeros, own, false);
+  if (at == NULL) return NULL;
+  if (pti_overlaps_itself(at)) {
+    pt_tensor *ones = pt_ones(own->size, own->nd, row->dtype, pti_dev(row));
+    row = pt_div(row, pt_maximum(add_overlapping(zeros, own, ones), pt_scalar(1)));
+  }
+  return strided(row, own);
 }
 
 bool as_strided_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   const as_strided_args args = as_strided_args_of(n->op, n->arg, NULL);
   const pti_edge *e = &n->in[0];
-  pti_geometry q;
-  int64_t lo, hi, have = pti_edge_numel(e),
-                  offset = args.storage_offset < 0 ? 0 : args.storage_offset - e->offset;
+  pti_geometry q, own = pti_geometry_dense(e->size, e->nd);
+  int64_t lo, hi, own_lo, own_hi,
+      have = pti_edge_numel(e),
+      offset = args.storage_offset < 0 ? 0 : args.storage_offset - e->offset;
   if (g[0]->numel == 0 || have == 0) return (gx[0] = pti_zeros_for(e, g[0])) != NULL;
+  bool dense = !args.x_stride->given;
+  if (!dense) memcpy(own.stride, args.x_stride->ints, (size_t)e->nd * sizeof *own.stride);
   if (!read_geometry(n->op->name, args.size, args.stride, offset, e->dtype, &q)) return false;
-  if (!pti_extent(q.size, q.stride, q.nd, &lo, &hi))
+  if (!pti_extent(q.size, q.stride, q.nd, &lo, &hi) ||
+      !pti_extent(own.size, own.stride, own.nd, &own_lo, &own_hi))
     return false; /* the run has passed the same check */
   /* A row that holds x's elements and all others that the view reached in the storage. */
-  int64_t from = pti_min64(lo + offset, 0), length = pti_max64(hi + offset, have) - from;
+  int64_t from = pti_min64(lo + offset, own_lo), length = pti_max64(hi + offset, own_hi) - from;
   q.offset -= from;
+  own.offset -= from;
   pti_edge whole = {.nd = 1, .dtype = e->dtype, .size = &length};
   pt_tensor *row = pti_zeros_for(&whole, g[0]), *at = pti_view_at(row, &q, false);
   if (at == NULL) return false;
   row = pti_overlaps_itself(at) ? add_overlapping(row, &q, g[0]) : pti_embed(&whole, &q, g[0]);
-  gx[0] = pt_view(length == have ? row : pt_narrow(row, 0, -from, have), e->size, e->nd);
+  if (!dense) gx[0] = out_of_row(row, &own);
+  else gx[0] = pt_view(length == have ? row : pt_narrow(row, 0, -from, have), e->size, e->nd);
   return gx[0] != NULL;
 }
 
@@ -383,7 +408,7 @@ bool as_strided_scatter_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
     pt_tensor *dense = pt_contiguous(g[0]);
     if (dense == NULL) return false;
     offset += dense->offset;
-    dense = pt_as_strided(dense, size->ints, size->n, stride->ints, stride->n, offset);
+    dense = pt_as_strided(dense, size->ints, size->n, stride->ints, stride->n, offset, NULL, -1);
     gx[1] = pti_grad_to(dense, &n->in[1]);
   }
   return !pti_wants(n, 1) || gx[1] != NULL;

@@ -55,6 +55,10 @@ special.zeta = define("special.zeta", "x:A q:A", "Hurwitz's zeta function: the s
 
 local MOST = 10000 -- the highest degree; each takes a step
 
+local function floating(x)
+  return core.is_tensor(x) and not x:is_floating_point() and x:to_dtype(core.get_default_dtype()) or x
+end
+
 -- The polynomial of degree n of a family that begins with 1 and first(x), and goes on by
 -- next_of(x, k, p of degree k, p of degree k - 1). As in PyTorch a negative degree gives 0.
 local function polynomial(name, x, n, first, next_of)
@@ -62,7 +66,7 @@ local function polynomial(name, x, n, first, next_of)
     if not core.is_tensor(n) then fail("special.%s: x or n must be a tensor", name) end
     x = core.tensor(x, nil, n.device)
   end
-  if not x:is_floating_point() then x = x:to_dtype(core.get_default_dtype()) end
+  x = floating(x)
   local degrees = core.is_tensor(n) and n:detach():double():trunc() or nil
   local top = degrees and (degrees:numel() > 0 and degrees:amax():item() or 0) or n
   top = math.tointeger(top - math.fmod(top, 1)) or fail("special.%s: n is %s, no degree", name, tostring(top))
@@ -108,7 +112,7 @@ for name, row in pairs {
   local shifted = name:match "^chebyshev_polynomial_." and "shifted_" .. name
   if shifted then
     special[shifted] = define("special." .. shifted, "x:N n:N", help .. " of degree n at 2 x - 1",
-      function(x, n) return polynomial(shifted, x * 2 - 1, n, first, next_of) end)
+      function(x, n) return polynomial(shifted, floating(x) * 2 - 1, n, first, next_of) end)
   end
 end
 

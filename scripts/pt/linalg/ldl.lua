@@ -11,6 +11,12 @@ local ALPHA = (1 + math.sqrt(17)) / 8
 
 local function conj_if(x, hermitian) return hermitian and x.dtype.is_complex and x:conj() or x end
 
+-- Sizes of entries as LAPACK compares them: complex ones by the sum of their parts.
+local function sizes_of(x)
+  if not x.dtype.is_complex then return x:abs() end
+  return x:real():abs() + x:imag():abs()
+end
+
 -- The size of an entry, and of the largest entry of a vector and where it stands.
 local function size_at(sizes, i, j) return sizes[i][j]:item() end
 local function largest(vector)
@@ -67,7 +73,7 @@ local function factor_one(a, hermitian)
   a:tril_()
   if hermitian and a.dtype.is_complex then a:diagonal():copy_(a:diagonal():real():clone()) end
   while k <= n do
-    local at, width, singular = choose(a:abs(), k, n)
+    local at, width, singular = choose(sizes_of(a), k, n)
     local last = k + width - 1
     if singular and info == 0 then info = k end
     if at ~= last then
@@ -122,8 +128,9 @@ end
 
 -- Matrices (..., m, n) as a list of matrices.
 local function each(x)
-  local flat = x:reshape(-1, x:size(-2), x:size(-1))
-  local list = {}
+  local list, count = {}, 1
+  for d = 1, x.ndim - 2 do count = count * x:size(d) end
+  local flat = x:reshape(count, x:size(-2), x:size(-1))
   for i = 1, flat:size(1) do list[i] = flat[i] end
   return list, flat
 end
@@ -155,7 +162,7 @@ function ldl.solve(factors, pivots, b, hermitian)
   local work = b:detach():clone()
   local list, flat = each(work)
   local matrices = each(factors:detach())
-  local rows = pivots:reshape(-1, pivots:size(-1)):tolist()
+  local rows = pivots:reshape(#matrices, pivots:size(-1)):tolist()
   for i, part in ipairs(list) do solve_one(matrices[i], rows[i], part, hermitian) end
   return flat:reshape(b.shape)
 end
