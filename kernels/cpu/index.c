@@ -21,12 +21,17 @@ static bool good(const index_job *j, int64_t id) {
   return id >= (j->wrap ? -j->r.n : j->base) && (uint64_t)place(j, id) < (uint64_t)j->r.n;
 }
 
-bool pti_ids_fit(const index_job *j, const int64_t *id, int64_t n) {
-  int64_t low = j->wrap ? -j->r.n : j->base, bad = 0, zeros = 0;
-  uint64_t range = (uint64_t)(j->r.n + j->base - low);
-  for (int64_t i = 0; i < n; i++) bad += (uint64_t)id[i] - (uint64_t)low >= range;
+/* Whether n ids are in range, without branches: then not one of them is looked at alone. */
+static bool ids_fit(const index_job *j, const int64_t *id, int64_t n) {
+  int64_t low = j->wrap ? -j->r.n : j->base, zeros = 0;
+  uint64_t last = (uint64_t)(j->r.n + j->base - low) - 1, any = 0;
+  /* Of an id that is too low or too high, one of the two differences is negative. */
+  for (int64_t i = 0; i < n; i++) {
+    uint64_t at = (uint64_t)id[i] - (uint64_t)low;
+    any |= at | (last - at);
+  }
   for (int64_t i = 0; i < n && j->wrap && j->base > 0; i++) zeros += id[i] == 0;
-  return bad + zeros == 0;
+  return any >> 63 == 0 && zeros == 0;
 }
 
 void pti_note_bad_id(index_job *j, int64_t at) {
@@ -46,7 +51,7 @@ bool pti_ids_were_good(const index_job *j) {
 static void check_range(void *ctx, int64_t lo, int64_t hi) {
   index_job *j = ctx;
   for (int64_t at = lo; at < hi; at += PTI_BLOCK) {
-    if (!pti_ids_fit(j, j->id + at, pti_min64(hi - at, PTI_BLOCK))) {
+    if (!ids_fit(j, j->id + at, pti_min64(hi - at, PTI_BLOCK))) {
       pti_note_bad_id(j, at);
       return;
     }

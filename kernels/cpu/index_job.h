@@ -42,8 +42,6 @@ static inline int log2_of(size_t size) {
   return size >= 16 ? 4 : size >= 8 ? 3 : size >= 4 ? 2 : size / 2;
 }
 
-/* Whether n ids are in range, without branches: then not one of them is looked at alone. */
-bool pti_ids_fit(const index_job *j, const int64_t *id, int64_t n);
 /* Some id from place `at` on is not: the first bad one of all threads is kept. */
 void pti_note_bad_id(index_job *j, int64_t at);
 /* False, with the first bad id as the error, where one was noted; and after an interrupt. */

@@ -2,9 +2,9 @@
    their order, so that equal ids give the same bits for any number of threads; lines and columns are what threads
    share.
 
-   Where each row is one element and y is small beside the ids, the call works on a copy of y and checks each block of
-   ids right before it uses it, while they are in the first-level cache: ids are what such a call reads most of. A bad
-   id then leaves y as it was. Otherwise ids are checked in a pass of their own. */
+   Where each row is one element and y is small beside the ids, the call works on a copy of y and checks each id right
+   before it uses it, which takes no time: ids are what such a call reads most of. A bad id then leaves y as it was.
+   Otherwise ids are checked in a pass of their own. */
 #include <string.h>
 
 #include "cpu_slots.h"
@@ -12,15 +12,21 @@
 
 /* ---- loops ---- */
 
-/* n elements of a line whose rows are one element; y is where id 0 points. */
-typedef void line_fn(void *y, const int64_t *id, const void *x, int64_t n);
+/* n elements of a line of `rows` rows, one element each, which ids count from `base`: how many were taken before an id
+   out of range. */
+typedef int64_t line_fn(void *y, uint64_t rows, const int64_t *id, int64_t base, const void *x,
+                        int64_t n);
 
 #define SCATTER(E, name, OF)                                                          \
-  static void line_##name(void *y, const int64_t *id, const void *x, int64_t n) {     \
+  static int64_t line_##name(void *y, uint64_t rows, const int64_t *id, int64_t base, \
+                             const void *x, int64_t n) {                              \
     for (int64_t i = 0; i < n; i++) {                                                 \
-      E *to = (E *)y + id[i];                                                         \
+      uint64_t at = (uint64_t)id[i] - (uint64_t)base;                                 \
+      if (at >= rows) return i;                                                       \
+      E *to = (E *)y + at;                                                            \
       *to = OF(*to, ((const E *)x)[i]);                                               \
     }                                                                                 \
+    return n;                                                                         \
   }                                                                                   \
   static void strip_##name(const index_job *j, int64_t o, int64_t from, int64_t to) { \
     int64_t inner = j->r.inner;                                                       \
@@ -151,7 +157,7 @@ static const loops combine_of[][PT_NDTYPE] = {{[PT_F32] = LOOPS(add_f32),
                                                [PT_U8] = LOOPS(less_u8),
                                                [PT_BOOL] = LOOPS(and)}};
 
-/* ---- rows of one element, ids checked block by block ---- */
+/* ---- rows of one element, ids checked on the way ---- */
 
 enum { SMALL = 4 }; /* y is small where there are so many ids for each of its elements */
 
@@ -165,14 +171,12 @@ static void run_lines(void *ctx, int64_t lo, int64_t hi) {
   index_job *j = l->j;
   size_t size = pt_dtype_size(j->r.dtype);
   for (int64_t o = lo; o < hi; o++) {
-    char *y = j->y + (size_t)(o * j->r.n) * size - (size_t)j->base * size;
-    for (int64_t at = o * j->k, end = at + j->k; at < end; at += PTI_BLOCK) {
-      int64_t n = pti_min64(end - at, PTI_BLOCK);
-      if (!pti_ids_fit(j, j->id + at, n)) {
-        pti_note_bad_id(j, at);
-        return;
-      }
-      l->fn(y, j->id + at, j->x + (size_t)at * size, n);
+    int64_t at = o * j->k;
+    int64_t done = l->fn(j->y + (size_t)(o * j->r.n) * size, (uint64_t)j->r.n, j->id + at, j->base,
+                         j->x + (size_t)at * size, j->k);
+    if (done < j->k) {
+      pti_note_bad_id(j, at + done);
+      return;
     }
   }
 }
