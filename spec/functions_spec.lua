@@ -496,6 +496,52 @@ describe("views in place", function()
   end)
 end)
 
+describe("copies", function()
+  -- Sizes around the squares that a transpose is made of, and around a piece of work; the reference goes by index.
+  local sizes = { { 1, 1 }, { 1, 40 }, { 3, 5 }, { 15, 17 }, { 16, 16 }, { 31, 33 }, { 64, 48 }, { 130, 257 } }
+  local levels, best = {}, pt.cpu_level()
+  for _, name in ipairs { "base", "avx2", "avx512" } do
+    if pcall(pt.set_cpu_level, name) then levels[#levels + 1] = name end
+  end
+  pt.set_cpu_level(best)
+
+  it("of transposed matrices have each element in its place, whatever its size", function()
+    finally(function() pt.set_cpu_level(best) end)
+    for _, level in ipairs(levels) do
+      pt.set_cpu_level(level)
+      for _, dtype in ipairs { "uint8", "float16", "float32", "int64", "complex128" } do
+        for _, size in ipairs(sizes) do
+          local rows, cols = table.unpack(size)
+          local m = pt.arange(rows * cols):to(pt[dtype]):view(rows, cols)
+          local y = m:t():contiguous()
+          local at = pt.range(1, rows * cols):long():view(rows, cols):t():reshape(-1)
+          local what = ("%s %dx%d, %s"):format(dtype, rows, cols, level)
+          assert.is_true(pt.equal(y:view(-1), m:view(-1):index_select(1, at)), what)
+          local part = m:narrow(2, 1, cols - cols // 3):t()
+          assert.is_true(pt.equal(part:contiguous():t(), part:t()), what)
+        end
+      end
+    end
+  end)
+
+  it("to another dtype are the same from dense tensors, views and single elements", function()
+    local dtypes = { "float32", "float64", "float16", "bfloat16", "int64", "int32", "uint8", "bool" }
+    local numbers = pt.arange(70000):remainder(201)
+    for _, from in ipairs(dtypes) do
+      local a = numbers:to(pt[from])
+      for _, to in ipairs(dtypes) do
+        local dense = a:to(pt[to])
+        local gaps = pt.stack({ a, a }, 2):select(2, 1):to(pt[to])
+        assert.is_true(pt.equal(dense, gaps), from .. " to " .. to)
+        assert.equal(a[200]:to(pt[to]):double():item(), dense[200]:double():item())
+        local spread = pt.stack({ dense, dense }, 2):zero_()
+        spread:select(2, 2):copy_(a)
+        assert.is_true(pt.equal(spread:select(2, 2), dense), from .. " into " .. to)
+      end
+    end
+  end)
+end)
+
 describe("functions in Lua", function()
   for _, case in ipairs(cases) do
     it(case[1], function()

@@ -94,6 +94,22 @@ static inline int64_t brain_to_int(uint16_t x) { return float_to_int(pti_bf16_lo
 #undef T
 #undef F
 
+/* Elements of 4 and of 8 bytes are transposed in squares of as many as a vector has. */
+#if defined(__AVX512F__)
+enum { VECTOR = 64 };
+#define LANES_4 16
+#define LANES_8 8
+#elif defined(__AVX2__)
+enum { VECTOR = 32 };
+#define LANES_4 8
+#define LANES_8 4
+#else
+enum { VECTOR = 16 };
+#define LANES_4 4
+#define LANES_8 2
+#endif
+#include "squares.inc.h"
+
 #define E uint8_t
 #define F(name) name##_1
 #include "copy/move.inc.h"
@@ -106,14 +122,18 @@ static inline int64_t brain_to_int(uint16_t x) { return float_to_int(pti_bf16_lo
 #undef F
 #define E uint32_t
 #define F(name) name##_4
+#define SIDE LANES_4
 #include "copy/move.inc.h"
 #undef E
 #undef F
+#undef SIDE
 #define E uint64_t
 #define F(name) name##_8
+#define SIDE LANES_8
 #include "copy/move.inc.h"
 #undef E
 #undef F
+#undef SIDE
 typedef struct sixteen {
   uint64_t part[2];
 } sixteen;

@@ -11,6 +11,8 @@ typedef struct copy_job {
   pti_load_loop *load;
   pti_store_loop *store;
   int64_t size; /* of an element */
+  bool ready,
+      final; /* what is loaded, or stored, is in the compute type: it needs no copy of its own where it is dense */
 } copy_job;
 
 static int log2_size(pt_dtype dtype) {
@@ -20,6 +22,14 @@ static int log2_size(pt_dtype dtype) {
 static void copy_dense(void *ctx, int64_t lo, int64_t hi) {
   const copy_job *j = ctx;
   memcpy(j->it->ptr[0] + lo * j->size, j->it->ptr[1] + lo * j->size, (size_t)((hi - lo) * j->size));
+}
+
+static void convert_dense(void *ctx, int64_t lo, int64_t hi) {
+  const copy_job *j = ctx;
+  int64_t from = pti_inner_stride(j->it, 1);
+  char *y = j->it->ptr[0] + lo * j->size, *x = j->it->ptr[1] + lo * from;
+  if (j->ready) j->store(y, j->size, x, hi - lo);
+  else j->load(y, x, from, hi - lo);
 }
 
 static void copy_tiles(void *ctx, int64_t lo, int64_t hi) {
@@ -35,8 +45,15 @@ static void copy_tiles(void *ctx, int64_t lo, int64_t hi) {
       continue;
     }
     for (int64_t i = 0; i < tile.rows; i++) {
-      j->load(&block, tile.ptr[1] + i * from[0], from[1], tile.cols);
-      j->store(tile.ptr[0] + i * to[0], to[1], &block, tile.cols);
+      char *y = tile.ptr[0] + i * to[0], *x = tile.ptr[1] + i * from[0];
+      if (j->ready) {
+        j->store(y, to[1], x, tile.cols);
+      } else if (j->final) {
+        j->load(y, x, from[1], tile.cols);
+      } else {
+        j->load(&block, x, from[1], tile.cols);
+        j->store(y, to[1], &block, tile.cols);
+      }
     }
   }
 }
@@ -58,6 +75,9 @@ static bool copy_parts(int dev, const pti_iter *it) {
   p.ptr[1] += pt_dtype_size(p.dtype[1]);
   return pti_cpu_copy(dev, &p);
 }
+
+static const pt_dtype compute_dtype[] = {
+    [PTI_CF32] = PT_F32, [PTI_CF64] = PT_F64, [PTI_CI64] = PT_I64};
 
 bool pti_cpu_copy(int dev, const pti_iter *it) {
   if (it->n == 0) return true;
@@ -81,6 +101,14 @@ bool pti_cpu_copy(int dev, const pti_iter *it) {
     if (!j.load || !j.store)
       return pti_cpu_host->fail(PT_EDTYPE, "%s to %s is not a conversion the CPU knows",
                                 pt_dtype_name(from), pt_dtype_name(to));
+    j.ready = from == compute_dtype[via] && pti_inner_stride(it, 1) == (int64_t)pt_dtype_size(from);
+    j.final = to == compute_dtype[via] && pti_inner_stride(it, 0) == j.size;
+    bool dense = it->nd == 1 && pti_inner_stride(it, 0) == j.size &&
+        pti_inner_stride(it, 1) == (int64_t)pt_dtype_size(from);
+    if (dense && (j.ready || j.final)) {
+      pti_cpu_host->parallel_for(it->n, PTI_PIECE, convert_dense, &j);
+      return true;
+    }
   }
   j.t = pti_tiles(it);
   pti_cpu_host->parallel_for(j.t.count, j.t.grain, copy_tiles, &j);

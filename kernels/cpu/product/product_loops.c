@@ -9,11 +9,7 @@
 
 #define GLUE3(a, b) a##b
 #define GLUE(a, b) GLUE3(a, b)
-#if defined(__clang__)
-#define UNROLLED _Pragma("clang loop unroll(full)")
-#else
-#define UNROLLED _Pragma("GCC unroll 16")
-#endif
+#include "../squares.inc.h"
 
 /* Hides the origin of a pointer from the compiler. */
 #define HIDE(pointer) __asm__("" : "+r"(pointer))
@@ -94,19 +90,6 @@ static inline __attribute__((always_inline)) __m256i brains_of(__m512 v) {
 #define HALVES(x) _mm256_cvtph_ps(HALF_16(x))
 #define BRAINS(x) _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(HALF_16(x)), 16))
 #endif
-
-/* ---- transposes: in each round row i is interleaved with row i + lanes / 2 ---- */
-
-#define LOW_2 0, 2
-#define HIGH_2 1, 3
-#define LOW_4 0, 4, 1, 5
-#define HIGH_4 2, 6, 3, 7
-#define LOW_8 0, 8, 1, 9, 2, 10, 3, 11
-#define HIGH_8 4, 12, 5, 13, 6, 14, 7, 15
-#define LOW_16 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
-#define HIGH_16 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
-#define LOW(n) GLUE(LOW_, n)
-#define HIGH(n) GLUE(HIGH_, n)
 
 /* ---- the loops for each compute type ---- */
 

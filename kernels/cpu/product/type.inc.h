@@ -44,19 +44,7 @@ static inline __attribute__((always_inline)) T F(lane_sum)(V v) {
 #endif
 }
 
-static inline __attribute__((always_inline)) void F(transpose)(V *v) {
-  V u[LANES];
-  UNROLLED
-  for (int round = 1; round < LANES; round *= 2) {
-    UNROLLED
-    for (int i = 0; i < LANES / 2; i++) {
-      u[2 * i] = __builtin_shufflevector(v[i], v[i + LANES / 2], LOW(LANES));
-      u[2 * i + 1] = __builtin_shufflevector(v[i], v[i + LANES / 2], HIGH(LANES));
-    }
-    UNROLLED
-    for (int i = 0; i < LANES; i++) v[i] = u[i];
-  }
-}
+TRANSPOSE_SQUARE(F(transpose), V, LANES)
 
 /* Numbers of a are reached from every third row's address: 14 addresses, and the rest that a step needs, exceed the
    number of registers. */
