@@ -1,6 +1,6 @@
 /* softmax.inc.h: the passes of softmax and its gradient over dense numbers of one floating compute
    type T, along a row and across columns. Included by tensor_loops.c once per type. Sums are kept in
-   double, of rows in LANES parts. */
+   double, of rows in LANES parts, to which four numbers at a time are added as one. */
 
 static double F(lanes_total)(double *lane) {
   for (int w = LANES / 2; w > 0; w /= 2) {
@@ -19,11 +19,14 @@ static double F(exp_row)(void *to, const void *from, double shift, int64_t n) {
     int64_t end = pti_min64(n, at + 64 * LANES), i = at;
     PTI_INDEPENDENT
     for (int64_t k = at; k < end; k++) y[k] = EXPDOWN(x[k] - m);
-    for (; i + LANES <= end; i += LANES) {
+    for (; i + 4 * LANES <= end; i += 4 * LANES) {
       PTI_ROLLED
-      for (int j = 0; j < LANES; j++) lane[j] += (double)y[i + j];
+      for (int j = 0; j < LANES; j++) {
+        const T *v = y + i + j;
+        lane[j] += (double)((v[0] + v[LANES]) + (v[2 * LANES] + v[3 * LANES]));
+      }
     }
-    for (int j = 0; i + j < end; j++) lane[j] += (double)y[i + j];
+    for (; i < end; i++) lane[i % LANES] += (double)y[i];
   }
   return F(lanes_total)(lane);
 }
@@ -43,11 +46,15 @@ static double F(dot_row)(const void *left, const void *right, int64_t n) {
   const T *x = left, *u = right;
   double lane[LANES] = {0};
   int64_t i = 0;
-  for (; i + LANES <= n; i += LANES) {
+  for (; i + 4 * LANES <= n; i += 4 * LANES) {
     PTI_ROLLED
-    for (int j = 0; j < LANES; j++) lane[j] += (double)(x[i + j] * u[i + j]);
+    for (int j = 0; j < LANES; j++) {
+      const T *v = x + i + j, *w = u + i + j;
+      lane[j] += (double)((v[0] * w[0] + v[LANES] * w[LANES]) +
+                          (v[2 * LANES] * w[2 * LANES] + v[3 * LANES] * w[3 * LANES]));
+    }
   }
-  for (int j = 0; i + j < n; j++) lane[j] += (double)(x[i + j] * u[i + j]);
+  for (; i < n; i++) lane[i % LANES] += (double)(x[i] * u[i]);
   return F(lanes_total)(lane);
 }
 static void F(dot_column)(const void *left, const void *right, double *sum, int64_t n) {
