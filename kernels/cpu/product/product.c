@@ -390,7 +390,9 @@ static void cut_units(job *j, int64_t parts) {
   const product *p = j->p;
   int64_t columns = pti_min64(p->n, j->strip * j->cols), size = (int64_t)j->size;
   double flops = 2.0 * (double)p->m * (double)columns * (double)p->k;
-  if (j->kernel->tiled) parts = pti_min64(parts, power_below(2 * pti_cores() - 1));
+  int64_t threads = pt_get_num_threads(), busy = threads == 1 ? 1 : power_below(4 * threads - 1);
+  if (j->kernel->tiled) busy = power_below(2 * threads - 1);
+  parts = pti_min64(parts, busy);
   parts = pti_min64(parts, power_below((int64_t)(flops / UNIT_FLOPS)));
   int64_t most_down = power_below(p->m / (2 * j->kernel->rows));
   int64_t most_across = power_below(columns / j->cols);
