@@ -207,16 +207,19 @@ static void copy_planes(void *ctx, int64_t lo, int64_t hi) {
   }
 }
 
-static void enter_set(direct_job *j, int64_t image, char *scratch) {
+static void choose_images(direct_job *j, int64_t image, char *scratch) {
   j->image = image;
   j->images = pti_min64(j->set, j->n - image);
-  if (!j->copied) {
-    j->x = (char *)(uintptr_t)j->from + image * j->groups * j->ci * pti_volume(j->in) * j->size;
-    return;
-  }
-  j->x = scratch;
+  j->x = j->copied
+      ? scratch
+      : (char *)(uintptr_t)j->from + image * j->groups * j->ci * pti_volume(j->in) * j->size;
+}
+
+static void enter_set(direct_job *j, int64_t image, char *scratch) {
+  choose_images(j, image, scratch);
   int64_t grain = pti_max64(1, COPY_PIECE / pti_max64(1, source_plane(j)));
-  pti_cpu_host->parallel_for(j->images * j->groups * j->ci, grain, copy_planes, j);
+  int64_t planes = j->copied ? j->images * j->groups * j->ci : 0;
+  pti_cpu_host->parallel_for(planes, grain, copy_planes, j);
 }
 
 /* ---- panels of weights ---- */
@@ -393,6 +396,63 @@ static void run_pass(direct_job *j, const pass *s, int64_t *at) {
                              j->swapped ? sum_lines : sum_tiles, j);
 }
 
+/* ---- sets apart: a thread copies the images that it sums ---- */
+
+typedef struct sets_job {
+  const direct_job *each; /* what has entered a pass, of `count` */
+  int64_t count;
+  atomic_bool *failed;
+} sets_job;
+
+/* Units: sets. */
+static void run_sets(void *ctx, int64_t lo, int64_t hi) {
+  const sets_job *sets = ctx;
+  size_t bytes = source_bytes(&sets->each[0]);
+  char *scratch = pti_cpu_host->alloc(bytes);
+  if (scratch == NULL) {
+    atomic_store(sets->failed, true);
+    return;
+  }
+  for (int64_t set = lo; set < hi; set++) {
+    for (int64_t i = 0; i < sets->count; i++) {
+      direct_job j = sets->each[i];
+      choose_images(&j, set * j.set, scratch);
+      if (i == 0 && j.copied) copy_planes(&j, 0, j.images * j.groups * j.ci);
+      if (empty(j.pass)) continue;
+      cut_tiles(&j);
+      (j.swapped ? sum_lines : sum_tiles)(&j, 0, j.nchunk * j.groups * j.npanel);
+    }
+  }
+  pti_cpu_host->free(scratch, bytes);
+}
+
+/* Whether there are sets for all threads, about as many for each; they are made smaller for that. */
+static bool sets_apart(direct_job *j) {
+  int64_t threads = pt_get_num_threads();
+  if (j->swapped || threads == 1 || (j->n % threads && j->n < 4 * threads)) return false;
+  j->set = pieces(j->n, pieces(pieces(j->n, j->set), threads) * threads);
+  return true;
+}
+
+/* `at`: room for the offsets of all passes, `step` for each. */
+static void run_apart(direct_job *j, const pass *s, int64_t count, int64_t *at, int64_t step) {
+  size_t bytes = (size_t)count * sizeof *j;
+  direct_job *each = pti_cpu_host->alloc(bytes);
+  if (each == NULL) {
+    atomic_store(&j->failed, true);
+    return;
+  }
+  for (int64_t i = 0; i < count; i++) {
+    enter_pass(j, &s[i], at + i * step);
+    each[i] = *j;
+  }
+  sets_job sets = {each, count, &j->failed};
+  double work = (double)(j->set * j->groups * j->co * pti_volume(j->out)) * (double)j->depth;
+  int64_t grain = work >= UNIT_TERMS ? 1 : (int64_t)(UNIT_TERMS / (work + 1));
+  pti_cpu_host->parallel_for(pieces(j->n, j->set), grain, run_sets, &sets);
+  pti_cpu_host->free(each, bytes);
+}
+
 /* Whether neighbours of a line fill vectors better than output channels. */
 static bool swap_pays(const direct_job *j, const pass *s, int64_t count) {
   if (j->co > pti_min64(2 * j->loops->half, j->loops->lanes / 2)) return false;
@@ -416,18 +476,21 @@ static bool run(direct_job *j, const pass *s, int64_t count) {
   for (int64_t i = 0; i < count; i++) reach_of(j, &s[i]);
   j->swapped = swap_pays(j, s, count);
   if (!choose_set(j, 0)) return false;
-  j->together = has_few_tiles(j, s, count);
+  bool apart = sets_apart(j);
+  j->together = !apart && has_few_tiles(j, s, count);
   j->depth = j->ci * pti_volume(j->k);
   int64_t panels = j->together ? 0 : j->groups * j->npanel;
   size_t w_bytes = (size_t)(panels * j->cols * j->depth * j->size);
-  size_t x_bytes = source_bytes(j), at_bytes = (size_t)(j->ci * j->k[0] * j->k[1]) * 16;
+  int64_t step = 2 * j->ci * j->k[0] * j->k[1];
+  size_t x_bytes = apart ? 0 : source_bytes(j), at_bytes = (size_t)(step * (apart ? count : 1)) * 8;
   char *scratch = pti_cpu_host->alloc(w_bytes + 64 + x_bytes + at_bytes);
   if (scratch == NULL) return no_memory();
   int64_t *at = (int64_t *)scratch;
   j->panels = scratch + (at_bytes + 63) / 64 * 64;
   int64_t grain = pti_max64(1, COPY_PIECE / pti_max64(1, j->cols * j->depth));
   pti_cpu_host->parallel_for(panels, grain, pack_weights, j);
-  for (int64_t image = 0; image < j->n; image += j->set) {
+  if (apart) run_apart(j, s, count, at, step);
+  for (int64_t image = 0; image < j->n && !apart; image += j->set) {
     enter_set(j, image, j->panels + w_bytes);
     for (int64_t i = 0; i < count; i++) run_pass(j, &s[i], at);
   }
