@@ -62,6 +62,7 @@ local large = {
 -- Cut into several units, on every path.
 local threaded = {
   { 130, 140, 150 }, { 257, 255, 513 }, { 8, 600, 900 }, { 900, 600, 8 }, { 1, 900, 900 }, { 900, 900, 1 },
+  { 1, 1100, 1030 },
   { 600, 1, 600 }, { 40, 700, 1100 },
 }
 
@@ -119,6 +120,20 @@ describe("products", function()
           local far = (got - want):abs():max():item() / want:abs():max():item()
           assert(far < 1e-5, ("%dx%dx%d, %s times %s: %g"):format(m, k, n, left, right, far))
         end
+      end
+    end
+  end)
+
+  it("of one row by many columns are right for every type that is read in lines", function()
+    finally(function() pt.set_cpu_level(best) end)
+    pt.manual_seed(12)
+    for _, dtype in ipairs { "float32", "float64", "float16", "bfloat16" } do
+      local a, b = random(dtype, 1, 1100), random(dtype, 1100, 1031)
+      local want = reference(a, b)
+      for _, level in ipairs(levels) do
+        pt.set_cpu_level(level)
+        compare(dtype, a:mm(b), want, 1100, dtype .. " " .. level)
+        compare(dtype, b:t():mv(a:select(1, 1)), want:select(1, 1), 1100, "mv " .. dtype .. " " .. level)
       end
     end
   end)

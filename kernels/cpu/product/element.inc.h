@@ -208,6 +208,34 @@ DOTS_OF(8, 3)
 #endif
 #undef DOTS_OF
 
+/* sums += x[0] w + .. + x[h - 1] w[(h - 1) ldw], n numbers each. */
+static inline __attribute__((always_inline)) void G(lines_tile)(const int h, const T *x, const S *w,
+                                                                int64_t ldw, int64_t n, T *sums) {
+  int64_t q = 0;
+  for (; q + LANES <= n; q += LANES) {
+    V s = *(const VU *)(sums + q);
+    UNROLLED
+    for (int i = 0; i < h; i++) {
+      s += x[i] * G(load)(w + i * ldw + q);
+      __builtin_prefetch((const char *)(w + i * ldw + q) + 1024);
+    }
+    *(VU *)(sums + q) = s;
+  }
+  for (; q < n; q++)
+    for (int i = 0; i < h; i++) sums[q] += x[i] * (T)GET(w[i * ldw + q]);
+}
+
+static void G(lines)(int64_t k, const void *row, const void *lines, int64_t ldw, int64_t n,
+                     void *to) {
+  const T *x = row;
+  const S *w = lines;
+  T *sums = to;
+  int64_t l = 0;
+  memset(sums, 0, (size_t)n * sizeof(T));
+  for (; l + 8 <= k; l += 8) G(lines_tile)(8, x + l, w + l * ldw, ldw, n, sums);
+  for (; l < k; l++) G(lines_tile)(1, x + l, w + l * ldw, ldw, n, sums);
+}
+
 static void G(dots)(int64_t k, const void *rows, int64_t ldx, int64_t h, const void *w, int64_t ldw,
                     int64_t count, void *to) {
   const T *x = rows;

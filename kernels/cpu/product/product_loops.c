@@ -402,7 +402,8 @@ const product_kernel *const GLUE(pti_product_brains_, PT_LEVEL) = &brains;
 #endif
 
 #define ELEMENT(dtype, t, s) .pack[dtype] = pack_##t##_##s, .finish[dtype] = finish_##t##_##s
-#define REAL(dtype, t, s) ELEMENT(dtype, t, s), .dots[dtype] = dots_##t##_##s
+#define REAL(dtype, t, s) \
+  ELEMENT(dtype, t, s), .dots[dtype] = dots_##t##_##s, .lines[dtype] = lines_##t##_##s
 
 const product_loops GLUE(pti_product_loops_, PT_LEVEL)[PRODUCT_TYPES] = {
     [PRODUCT_F32] = {TABLE(f32, 4, ROWS, ALL), REAL(PT_F32, f32, f32), REAL(PT_BF16, f32, bf16),

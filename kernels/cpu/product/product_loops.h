@@ -24,6 +24,9 @@ typedef void product_micro(int64_t k, const void *a, int64_t row, int64_t step, 
    compute type, times w[q * ldw + l], elements of a dtype. */
 typedef void product_dots(int64_t k, const void *x, int64_t ldx, int64_t h, const void *w,
                           int64_t ldw, int64_t count, void *sums);
+/* sums[q], for q < n: the sum over l of x[l] times w[l * ldw + q]. */
+typedef void product_lines(int64_t k, const void *x, const void *w, int64_t ldw, int64_t n,
+                           void *sums);
 /* `rows` rows of n elements of c, from row i and column j on, from their sums, whose rows are `pitch` numbers apart and
    which are overwritten; alpha is not yet applied. */
 typedef void product_finish(const product *p, void *sum, int64_t pitch, int64_t problem, int64_t i,
@@ -52,6 +55,7 @@ typedef struct product_loops {
   product_packer *pack[PT_NDTYPE]; /* for matrices of a dtype; NULL: not of this type */
   product_finish *finish[PT_NDTYPE];
   product_dots *dots[PT_NDTYPE];
+  product_lines *lines[PT_NDTYPE];
 } product_loops;
 
 extern const product_loops pti_product_loops_base[PRODUCT_TYPES],
