@@ -294,18 +294,6 @@ static void regroup_fours(void *to, const void *panel, int64_t width, int64_t co
 /* Pairs of bfloat16, a level of its own (engine/cpu.c): the order of sums is the instruction's, and subnormal numbers
    are zeros. */
 #if defined(__AVX512F__)
-/* Elements of bfloat16 as floats have nothing below their upper halves. */
-static void regroup_brains(void *to, const void *panel, int64_t width, int64_t count,
-                           int64_t steps) {
-  const uint32_t *x = panel;
-  uint32_t *y = to;
-  for (int64_t l = 0; l < steps; l++, y += width) {
-    const uint32_t *low = x + 2 * l * width, *high = low + width;
-    for (int64_t i = 0; i < width; i++)
-      y[i] = (2 * l < count ? low[i] >> 16 : 0) | (2 * l + 1 < count ? high[i] : 0);
-  }
-}
-
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512bf16"))), apply_to = function)
 #else
@@ -327,6 +315,18 @@ static void regroup_brains(void *to, const void *panel, int64_t width, int64_t c
 #else
 #pragma GCC pop_options
 #endif
+
+/* Elements of bfloat16 as floats have nothing below their upper halves. */
+static void regroup_brains(void *to, const void *panel, int64_t width, int64_t count,
+                           int64_t steps) {
+  const uint32_t *x = panel;
+  uint32_t *y = to;
+  for (int64_t l = 0; l < steps; l++, y += width) {
+    const uint32_t *low = x + 2 * l * width, *high = low + width;
+    for (int64_t i = 0; i < width; i++)
+      y[i] = (2 * l < count ? low[i] >> 16 : 0) | (2 * l + 1 < count ? high[i] : 0);
+  }
+}
 #endif
 
 #undef EACH_HEIGHT
