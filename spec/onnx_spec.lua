@@ -166,6 +166,8 @@ describe("an op of ONNX", function()
     { "ScatterND", {}, { x, pt.tensor { { 1 } }, pt.tensor { { 9.0, 8 } } }, { { 1, 2 }, { 9, 8 } } },
     { "ScatterND", { reduction = "mul" }, { x, pt.tensor { { 0, 1 }, { 0, 1 } }, pt.tensor { 5.0, 2 } },
       { { 1, 20 }, { 3, 4 } } },
+    { "Pad", { mode = "reflect" }, { pt.tensor { { 1.0, 2 }, { 3, 4 }, { 5, 6 } }, pt.tensor { 2, 0, 0, 1 } },
+      { { 5, 6, 5 }, { 3, 4, 3 }, { 1, 2, 1 }, { 3, 4, 3 }, { 5, 6, 5 } } },
     { "NonZero", {}, { pt.tensor { { 1.0, 0 }, { 0, 4 } } }, { { 0, 1 }, { 0, 1 } } },
     { "Compress", { axis = 1 }, { x, pt.tensor { false, true } }, { { 2 }, { 4 } } },
     { "ReverseSequence", {}, { x, pt.tensor { 1, 2 } }, { { 1, 4 }, { 3, 2 } } },

@@ -135,6 +135,10 @@ define("binomial", "count:T prob:T generator:a?",
 
 -- ---- gamma ----
 
+local function need_floating(op, x)
+  if not x.dtype.is_floating_point then fail("%s: x is %s, but must be floating", op, tostring(x.dtype)) end
+end
+
 -- Marsaglia and Tsang, for float64 shapes alpha (PyTorch's of any floating dtype); below 1 by one of alpha + 1.
 local function gamma(op, alpha, g)
   if alpha:gt(0):logical_and(alpha:lt(math.huge)):logical_not():any():item() then
@@ -155,6 +159,7 @@ end
 
 define("_standard_gamma", "x:T generator:a?", "random numbers of gamma distributions of shapes x and scale 1",
   function(x, g)
+    need_floating("_standard_gamma", x)
     local alpha = x:detach()
     return gamma("_standard_gamma", draws.like_pytorch(g) and alpha or alpha:to_dtype(float64), g):to_dtype(x.dtype)
   end)
@@ -167,6 +172,7 @@ local inside = {
 
 define("_sample_dirichlet", "x:T generator:a?",
   "random points of Dirichlet distributions whose concentrations stand along the last dim of x", function(x, g)
+    need_floating("_sample_dirichlet", x)
     if x.ndim == 0 then fail("_sample_dirichlet: x is a single number; its last dim holds the concentrations") end
     local y = gamma("_sample_dirichlet", x:detach():to_dtype(float64), g)
     return (y / y:sum(-1, true)):to_dtype(x.dtype):clamp(table.unpack(inside[tostring(x.dtype)]))

@@ -179,6 +179,17 @@ function ops.Slice(a, x)
   return y
 end
 
+-- One dim padded by what it holds: functional.pad does so for the last of three.
+local function mirrored(x, d, before, after, mode)
+  if before == 0 and after == 0 then return x end
+  if x:size(d) == 0 then fail "Pad: a dim without entries has nothing to repeat" end
+  local moved = x:movedim(d, -1)
+  local shape = moved:size()
+  local flat = F.pad(moved:reshape(1, x:numel() // x:size(d), x:size(d)), { before, after }, mode)
+  shape[x.ndim] = flat:size(-1)
+  return flat:reshape(shape):movedim(-1, d)
+end
+
 local modes = { constant = "constant", reflect = "reflect", edge = "replicate", wrap = "circular" }
 function ops.Pad(a, x)
   local given, axes = a.pads or list_of(x[2]), x[4] and list_of(x[4])
@@ -189,11 +200,14 @@ function ops.Pad(a, x)
     before[d], after[d] = given[i], given[#given // 2 + i]
   end
   local mode = modes[a.mode or "constant"] or fail("Pad: the mode %s is not known", a.mode)
-  local last = mode == "constant" and nd or math.max(nd - 2, 1) -- the dims that functional.pad takes
+  if mode ~= "constant" then
+    local y = x[1]
+    for d = 1, nd do y = mirrored(y, d, before[d], after[d], mode) end
+    return y
+  end
   local list = {}
-  for d = nd, nd - last + 1, -1 do list[#list + 1], list[#list + 2] = before[d], after[d] end
-  local value = x[3] and x[3]:item() or a.value or 0
-  return F.pad(x[1], list, mode, mode == "constant" and value or nil)
+  for d = nd, 1, -1 do list[#list + 1], list[#list + 2] = before[d], after[d] end
+  return F.pad(x[1], list, mode, x[3] and x[3]:item() or a.value or 0)
 end
 
 function ops.Gather(a, x)
@@ -534,7 +548,7 @@ ops.Upsample = function(a, x)
     { x[1], nil, x[2] or pt.tensor(a.scales), n = 3 })
 end
 
--- ---- norms and recurrence ----
+-- ---- norms ----
 
 local function per_channel(w, nd)
   local shape = { 1, w:numel() }
@@ -562,49 +576,9 @@ function ops.LayerNormalization(a, x, _, n)
 end
 function ops.GroupNormalization(a, x) return F.group_norm(x[1], a.num_groups, x[2], x[3], a.epsilon or 1e-5) end
 
--- Gates of ONNX in the order that layers here have them.
-local orders = { LSTM = { 1, 3, 4, 2 }, GRU = { 2, 1, 3 }, RNN = { 1 } }
-local function reordered(w, order, hidden)
-  local parts = {}
-  for i, gate in ipairs(order) do parts[i] = w:narrow(1, (gate - 1) * hidden + 1, hidden) end
-  return pt.cat(parts)
-end
-
-local function recurrent(kind)
-  return function(a, x)
-    local hidden, order = a.hidden_size, orders[kind]
-    local relu = a.activations and a.activations[1] == "Relu"
-    local names = { LSTM = "lstm", GRU = "gru", RNN = relu and "relu" or "tanh" }
-    if x[5] and x[5]:ne(x[1]:size(a.layout == 1 and 2 or 1)):any():item() then
-      fail(kind .. " with sequences of other lengths is not known")
-    end
-    if a.layout == 1 then -- the batch comes first
-      local given = setmetatable({ layout = 0 }, { __index = a })
-      local turned = { x[1]:transpose(1, 2), x[2], x[3], x[4], nil, x[6] and x[6]:transpose(1, 2),
-        x[7] and x[7]:transpose(1, 2), x[8] }
-      local y, h, c = ops[kind](given, turned)
-      return y:permute(3, 1, 2, 4), h:transpose(1, 2), c and c:transpose(1, 2)
-    end
-    if kind == "GRU" and a.linear_before_reset ~= 1 then fail "GRU with linear_before_reset = 0 is not known" end
-    if x[8] then fail(kind .. " with peepholes is not known") end
-    local outputs, hs, cs, batch = {}, {}, {}, x[1]:size(2)
-    for d = 1, x[2]:size(1) do
-      local function part(w) return w and reordered(w, order, hidden) end
-      local b = x[4] and x[4]:select(1, d)
-      local half = b and b:numel() // 2
-      local function start(h) return h and h:select(1, d) or pt.zeros(batch, hidden, { dtype = x[1].dtype }) end
-      local h, c = start(x[6]), kind == "LSTM" and start(x[7]) or nil
-      local reverse = a.direction == "reverse" or d == 2
-      outputs[d], hs[d], cs[d] = core.fn "rnn_layer"(x[1]:contiguous(), h:contiguous(), c and c:contiguous(),
-        part(x[2]:select(1, d)), part(x[3]:select(1, d)), part(b and b:narrow(1, 1, half)),
-        part(b and b:narrow(1, half + 1, half)), names[kind], nil, reverse)
-    end
-    return pt.stack(outputs, 2), pt.stack(hs, 1), kind == "LSTM" and pt.stack(cs, 1) or nil
-  end
-end
-for kind in pairs(orders) do ops[kind] = recurrent(kind) end
-
-for _, part in ipairs { "control", "select", "image", "normalize", "attention", "quantized", "loss", "signal" } do
+for _, part in ipairs {
+  "control", "select", "image", "normalize", "recurrent", "attention", "quantized", "loss", "signal",
+} do
   require("pt.onnx." .. part)(ops)
 end
 
