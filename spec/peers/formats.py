@@ -3,7 +3,7 @@
 usage: python3 spec/peers/formats.py build/ptlua        compares, with every reader that is installed
        python3 spec/peers/formats.py --record FILE      writes small files and what they hold, for spec/formats_spec.lua
 
-Needs numpy, torch and safetensors; gguf where it is installed.
+Needs numpy, torch and safetensors; gguf and torchfile where they are installed.
 """
 import base64
 import importlib.util
@@ -193,6 +193,17 @@ optimizer:step()
 pt.save({ model = net, optimizer = optimizer }, "resumed.pt")
 """
 
+TORCH7 = """
+local pt = require "pt"
+local all, some = pt.load "all.safetensors", {}
+for name, x in pairs(all) do
+  local dtype = x.dtype
+  if not dtype.is_complex and dtype ~= pt.bfloat16 and dtype ~= pt.float16 and x:dim() > 0 then some[name] = x end
+end
+some.turned = all.float32:permute(3, 1, 2)
+pt.save({ tensors = some, again = some, list = { 1, "x", { true } } }, "out.t7")
+"""
+
 QUANTIZE = """
 local pt = require "pt"
 local x = pt.load "x.npy"
@@ -305,6 +316,20 @@ def quantized(ptlua, folder):
         check("gguf metadata", reader.fields["n"].contents() == 3)
 
 
+def torch7(ptlua, folder, want):
+    import torchfile
+    run(ptlua, folder, TORCH7)
+    found = torchfile.load(str(folder / "out.t7"), utf8_decode_strings=True)
+    check("t7: tables", found["tensors"] is found["again"] and found["list"] == [1, "x", [True]])
+    source = {**want["all.safetensors"], "turned": want["all.safetensors"]["float32"].permute(2, 0, 1)}
+    for key, x in found["tensors"].items():
+        x = torch.from_numpy(np.ascontiguousarray(x)) if x is not None else torch.zeros(0)
+        y = source[key]
+        y = y.to(getattr(torch, WIDER.get(str(y.dtype)[6:], str(y.dtype)[6:])))
+        same = torch.equal(x, y.to(x.dtype)) if y.numel() else x.numel() == 0
+        check(f"t7: {key}", same and (y.dtype == torch.bool or not y.numel() or x.dtype == y.dtype))
+
+
 def record(path):
     lines = ["-- Small files that the reference writers wrote, and what they hold: dtype, sizes and CRC-32 of each tensor.",
              "-- Made by `python3 spec/peers/formats.py --record`.", "return {"]
@@ -330,6 +355,8 @@ def main():
         writes(ptlua, folder, want)
         if HAS_GGUF:
             quantized(ptlua, folder)
+        if importlib.util.find_spec("torchfile"):
+            torch7(ptlua, folder, want)
         if importlib.util.find_spec("tensorboard"):
             logged(ptlua, folder)
     print(f"formats: {len(want)} files read, all of it written back; {len(problems)} differ")
