@@ -193,17 +193,25 @@ describe("an op of ONNX", function()
 end)
 
 describe("an ONNX file", function()
-  it("that is damaged is refused or read", function()
-    pt.onnx.export(nn.Sequential(nn.Linear(2, 2), nn.ReLU()), pt.randn(1, 2), path)
+  local function written(text)
+    local file = assert(io.open(path, "wb"))
+    file:write(text)
+    file:close()
+  end
+  local function text_of()
     local file = assert(io.open(path, "rb"))
     local text = file:read "a"
     file:close()
+    return text
+  end
+
+  -- Every beginning of the file at `path`, and every change of a bit, is refused or read.
+  local function damage(...)
+    local text, inputs = text_of(), { ... }
     local function try(changed)
-      file = assert(io.open(path, "wb"))
-      file:write(changed)
-      file:close()
+      written(changed)
       local ok, model = pcall(pt.onnx.load, path)
-      if ok then ok, model = pcall(model, pt.ones(1, 2)) end
+      if ok then ok, model = pcall(model, table.unpack(inputs)) end
       local message = tostring(model)
       assert(ok or message:find(path, 1, true) or message:find "OnnxModel: ", message)
       assert(not message:find("[pt]", 1, true) and not message:find "out of memory", message)
@@ -212,6 +220,24 @@ describe("an ONNX file", function()
     for at = 1, #text do
       for bit = 0, 7 do try(text:sub(1, at - 1) .. string.char(text:byte(at) ~ 1 << bit) .. text:sub(at + 1)) end
     end
+  end
+
+  it("that is damaged is refused or read", function()
+    pt.onnx.export(nn.Sequential(nn.Linear(2, 2), nn.ReLU()), pt.randn(1, 2), path)
+    damage(pt.ones(1, 2))
+  end)
+
+  it("with graphs in nodes, too", function()
+    model_of(graph("c,x", "z", { node("If", "c", "z", {
+      then_branch = { graph = graph("", "a", { node("Neg", "x", "a") }) },
+      else_branch = { graph = graph("", "b", { node("Concat", "x,x", "b", { axis = 0 }) }) },
+    }) }))
+    damage(pt.tensor(false), pt.ones(2))
+    model_of(graph("s,x", "last,all", { node("Scan", "s,x", "last,all", {
+      body = { graph = graph("s,v", "t,out", { node("Add", "s,v", "t"), node("Exp", "t", "out") }) },
+      num_scan_inputs = 1,
+    }) }))
+    damage(pt.zeros(2), pt.ones(3, 2))
   end)
 
   it("is run with what it takes", function()

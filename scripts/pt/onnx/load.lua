@@ -157,6 +157,15 @@ local function environment(graph, around)
   return setmetatable({}, { __index = function(_, name) return weights[name] or around and around[name] end })
 end
 
+-- An error of a node. One of Lua's own comes from attributes or inputs that ONNX demands and the file lacks.
+local function failed(node, x, why)
+  local shapes = {}
+  for i = 1, x.n do shapes[i] = x[i] and tostring(x[i].shape) or "-" end
+  local raw = why:match "^%[pt%]/[^:]+:%d+: (.*)$"
+  fail("OnnxModel: %s '%s' of %s: %s", node.kind, node.name or node.outputs[1] or "", table.concat(shapes, ", "),
+    raw and "the node is not as ONNX has it: " .. raw or why)
+end
+
 local run_graph
 
 local function run_node(self, node, env)
@@ -173,12 +182,7 @@ local function run_node(self, node, env)
     return run_graph(self, graph, inner)
   end
   local results = table.pack(pcall(node.run, node.a, x, self.opset, #node.outputs, run_part))
-  if not results[1] then
-    local shapes = {}
-    for i = 1, x.n do shapes[i] = x[i] and tostring(x[i].shape) or "-" end
-    fail("OnnxModel: %s '%s' of %s: %s", node.kind, node.name or node.outputs[1] or "", table.concat(shapes, ", "),
-      tostring(results[2]))
-  end
+  if not results[1] then failed(node, x, tostring(results[2])) end
   for i, name in ipairs(node.outputs) do
     if name ~= "" then
       env[name] = results[i + 1] or fail("OnnxModel: %s has no output %d here", node.kind, i)
