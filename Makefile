@@ -13,7 +13,7 @@ CFLAGS  ?= -g1
 LDFLAGS ?=
 
 # What a bare Debian lacks, as probe:package; a probe is a command or NAME.pc.
-NEEDS := cc:gcc pkg-config:pkg-config lua5.4:lua5.4 lua5.4.pc:liblua5.4-dev openblas.pc:libopenblas-dev zlib.pc:zlib1g-dev \
+NEEDS := cc:gcc pkg-config:pkg-config gzip:gzip lua5.4:lua5.4 lua5.4.pc:liblua5.4-dev openblas.pc:libopenblas-dev zlib.pc:zlib1g-dev \
          libedit.pc:libedit-dev
 TEST_NEEDS := g++:g++ libpng.pc:libpng-dev libjpeg.pc:libjpeg62-turbo-dev busted:lua-busted luacheck:lua-check clang-format:clang-format tmux:tmux \
               mpirun:openmpi-bin ompi-c.pc:libopenmpi-dev
@@ -40,6 +40,8 @@ OPT_LOOPS := -O0
 else ifeq ($(SANITIZE),)
 OPT  := -O2
 HARD += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+# No exception passes through a kernel, and debuggers have tables of their own.
+$(BUILD)/kernels/%.o: CFLAGS_ALL += -fno-asynchronous-unwind-tables
 else
 OPT  := -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
 # GCC does not align vectors of 64 bytes on the stack with which ASan finds uses after return: kernels take the real one.
@@ -49,7 +51,11 @@ $(BUILD)/kernels/%.o: CFLAGS_ALL += $(REAL_STACK)
 endif
 CPPFLAGS_ALL := -DPT_BUILD -D_GNU_SOURCE -Iengine -Ibuild/gen $(HAVE) $(AMX) $(CPPFLAGS)
 CFLAGS_ALL   := $(WARN) $(OPT) $(MATH) $(HARD) $(CFLAGS)
-LDFLAGS_ALL  := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(if $(COVERAGE),--coverage) -Wl,-z,relro,-z,now $(LDFLAGS)
+# Relocations as a bitmap: 10 kB instead of 160, where linker and C library know it.
+RELR := -Wl,-z,pack-relative-relocs
+RELR := $(shell printf '\043include <features.h>\n\043if !__GLIBC_PREREQ(2, 36)\n\043error old\n\043endif\n' | \
+          $(CC) -shared -Wl,--fatal-warnings $(RELR) -x c - -o /dev/null 2>/dev/null && echo "$(RELR)")
+LDFLAGS_ALL  := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(if $(COVERAGE),--coverage) -Wl,-z,relro,-z,now $(RELR) $(LDFLAGS)
 LUA_CFLAGS   := $(call pkg,--cflags lua5.4)
 BLAS_CFLAGS  := $(call pkg,--cflags openblas)
 # OpenBLAS is opened at the first product (kernels/cpu/blas.c), not linked.
@@ -132,6 +138,11 @@ say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@;)
 all: $(TARGETS)
 
 # ---- build ----
+# Other flags than last time: everything is built anew.
+FLAGS = $(strip $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) $(foreach v,$(sort $(filter LOOPS_% FLAGS_%,$(.VARIABLES))),$($v)))
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D); echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' >$@
+$(OBJ) $(MAIN): $(BUILD)/flags
 $(BUILD)/engine/%.o: engine/%.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
@@ -173,9 +184,9 @@ $(BUILD)/%.o: build/gen/%.c | $(GEN)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
 # The library as ptlua.c and ptlua.h.
-UNITS = $(ENGINE) $(foreach f,$(KERNELS),'$f:$(OPT_LOOPS)') $(BINDINGS) build/gen/ptlua_table.c build/gen/scripts.c
+UNITS = $(ENGINE) $(foreach f,$(KERNELS),'$f:$(OPT_LOOPS)') $(BINDINGS) build/gen/ptlua_table.c build/gen/scripts_plain.c
 amalgamation: build/amalgamation/ptlua.c
-build/amalgamation/ptlua.c: scripts/tools/amalgamate.lua Makefile $(ENGINE) $(KERNELS) $(BY_LEVEL) $(BINDINGS) $(GEN) build/gen/scripts.c \
+build/amalgamation/ptlua.c: scripts/tools/amalgamate.lua Makefile $(ENGINE) $(KERNELS) $(BY_LEVEL) $(BINDINGS) $(GEN) build/gen/scripts_plain.c \
   $(CALLERS) $(wildcard kernels/*.h kernels/cpu/*.h kernels/cpu/*/*.h)
 	@mkdir -p $(@D)
 	$(call say,gen)AMALGAMATE_FLAGS='-DPT_HAVE_ZLIB -DPT_HAVE_PNG -DPT_HAVE_JPEG $(AMX) $(LUA_CFLAGS) $(BLAS_CFLAGS)' \
@@ -197,8 +208,11 @@ $(GEN): build/gen/stamp ;
 # FILES changes when a script comes or goes.
 build/gen/files: FORCE
 	@mkdir -p $(@D); echo '$(SCRIPTS)' | cmp -s - $@ || echo '$(SCRIPTS)' >$@
-build/gen/scripts.c: scripts/tools/embed.lua build/gen/files $(SCRIPTS) $(PAGES)
-	$(call say,gen)$(LUA) scripts/tools/embed.lua $@ scripts/pt $(PAGES)
+# Packed where the library can unpack them; the amalgamation, which may go to a machine without zlib, has them plain.
+build/gen/scripts.c build/gen/scripts_plain.c: scripts/tools/embed.lua build/gen/files $(SCRIPTS) $(PAGES)
+	$(call say,gen)$(LUA) scripts/tools/embed.lua $@ $(PACK) scripts/pt $(PAGES)
+build/gen/scripts.c: PACK := $(if $(ZLIB),gzip,plain)
+build/gen/scripts_plain.c: PACK := plain
 FORCE:
 
 # Debian's liblua5.4.a is not position-independent: all of it goes into the executable, which exports it to C

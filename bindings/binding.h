@@ -146,8 +146,8 @@ void pl_open_value(lua_State *L);  /* values as bytes */
 
 typedef struct pl_script {
   const char *name; /* "pt.nn.module"; "pt" is scripts/pt/init.lua */
-  const char *code; /* compiled */
-  size_t size;
+  const char *code; /* compiled; and gzipped, where less is stored than its size */
+  size_t stored, size;
 } pl_script;
 extern const pl_script pl_scripts[]; /* ends with a NULL name */
 

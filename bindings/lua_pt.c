@@ -3,6 +3,9 @@
 #include <lualib.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef PT_HAVE_ZLIB
+#include <zlib.h>
+#endif
 
 #include "binding.h"
 #include "vm_limits.h"
@@ -11,8 +14,41 @@
 
 /* ---- scripts ---- */
 
+static int load_code(lua_State *L, const pl_script *script, const char *code) {
+  return luaL_loadbufferx(L, code, script->size, script->name, "b");
+}
+
+#ifdef PT_HAVE_ZLIB
+static bool unpack(const pl_script *script, char *code) {
+  z_stream z = {.next_in = (void *)(uintptr_t)script->code,
+                .avail_in = (uInt)script->stored,
+                .next_out = (void *)code,
+                .avail_out = (uInt)script->size};
+  if (inflateInit2(&z, MAX_WBITS + 16 /* gzip */) != Z_OK) return false;
+  bool whole = inflate(&z, Z_FINISH) == Z_STREAM_END;
+  inflateEnd(&z);
+  return whole;
+}
+
+static int load_script_code(lua_State *L, const pl_script *script) {
+  if (script->stored == script->size) return load_code(L, script, script->code);
+  char *code = malloc(script->size);
+  int status = LUA_ERRMEM;
+  if (code != NULL && unpack(script, code)) status = load_code(L, script, code);
+  else lua_pushliteral(L, "not enough memory");
+  free(code);
+  return status;
+}
+#else
+static int load_script_code(lua_State *L, const pl_script *script) {
+  return load_code(L, script, script->code);
+}
+#endif
+
 static void push_script(lua_State *L, const pl_script *script) {
-  if (luaL_loadbufferx(L, script->code, script->size, script->name, "b") == LUA_OK) return;
+  int status = load_script_code(L, script);
+  if (status == LUA_OK) return;
+  if (status == LUA_ERRMEM) lua_error(L);
   luaL_error(L, "%s; this Lua needs the scripts as text: name their folder in PT_LUA_PATH",
              lua_tostring(L, -1));
 }

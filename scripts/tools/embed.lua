@@ -1,10 +1,11 @@
 -- embed.lua: packs scripts/pt into a C file, compiled, so that the library needs no files at run time and parses none.
--- usage: lua5.4 scripts/tools/embed.lua build/gen/scripts.c scripts/pt docs/pytorch.md ...
+-- usage: lua5.4 scripts/tools/embed.lua build/gen/scripts.c plain scripts/pt docs/pytorch.md ...
+-- `gzip` instead of `plain`: each script is packed by gzip, for libraries that have zlib; half the bytes.
 -- The pages named last become modules that return their text: docs/pytorch.md is "pt.page.pytorch"; "pt.page.names"
 -- lists them.
 -- The table is declared as in bindings/binding.h; the file is compiled without any header of the project.
 
-local out, dir = arg[1], arg[2]:gsub("/+$", "")
+local out, packer, dir = arg[1], arg[2], arg[3]:gsub("/+$", "")
 
 local function read(path)
   local file = assert(io.open(path, "rb"))
@@ -43,11 +44,11 @@ for path in assert(io.popen("find '" .. dir .. "' -name '*.lua'")):lines() do
 end
 
 local pages = {}
-for i = 3, #arg do
+for i = 4, #arg do
   local page = arg[i]:match "([^/]+)%.md$"
   local name = "pt.page." .. page
   scripts[#scripts + 1] = { name = name, code = compiled(name, ("return %q"):format(read(arg[i]))) }
-  pages[i - 2] = ("%q"):format(page)
+  pages[i - 3] = ("%q"):format(page)
 end
 local listed = "return { " .. table.concat(pages, ", ") .. " }"
 scripts[#scripts + 1] = { name = "pt.page.names", code = compiled("pt.page.names", listed) }
@@ -83,18 +84,37 @@ end
 scripts[#scripts + 1] = { name = "pt.index", code = compiled("pt.index", index(dofile(dir .. "/parts.lua"))) }
 table.sort(scripts, function(x, y) return x.name < y.name end)
 
+-- ---- packing ----
+
+local function write(path, text)
+  local file <close> = assert(io.open(path, "wb"))
+  assert(file:write(text))
+  assert(file:close())
+end
+
+-- Sets `packed` of every script: by one gzip for all of them, beside the C file.
+local function pack()
+  local folder = out .. ".d"
+  local quoted = "'" .. folder .. "'"
+  assert(os.execute("rm -rf " .. quoted .. " && mkdir " .. quoted))
+  for i, script in ipairs(scripts) do write(folder .. "/" .. i, script.code) end
+  assert(os.execute("gzip -9nr " .. quoted))
+  for i, script in ipairs(scripts) do script.packed = read(("%s/%d.gz"):format(folder, i)) end
+  assert(os.execute("rm -r " .. quoted))
+end
+
+if packer == "gzip" then pack() else assert(packer == "plain", "gzip or plain") end
+
 local c = {
   "/* Made by scripts/tools/embed.lua. */",
   "#ifndef PTL_BINDING_H\n#include <stddef.h>\n",
-  "typedef struct pl_script {\n  const char *name;\n  const char *code;\n  size_t size;\n} pl_script;",
+  "typedef struct pl_script {\n  const char *name;\n  const char *code;\n  size_t stored, size;\n} pl_script;",
   "extern const pl_script pl_scripts[];\n#endif\n",
   "const pl_script pl_scripts[] = {",
 }
 for _, script in ipairs(scripts) do
-  c[#c + 1] = ('  {"%s",\n%s,\n   %d},'):format(script.name, literal(script.code), #script.code)
+  local stored = script.packed or script.code
+  c[#c + 1] = ('  {"%s",\n%s,\n   %d, %d},'):format(script.name, literal(stored), #stored, #script.code)
 end
-c[#c + 1] = "  {NULL, NULL, 0},\n};\n"
-
-local file = assert(io.open(out, "wb"))
-assert(file:write(table.concat(c, "\n")))
-assert(file:close())
+c[#c + 1] = "  {NULL, NULL, 0, 0},\n};\n"
+write(out, table.concat(c, "\n"))
