@@ -66,8 +66,8 @@ LEVELS := base
 FLAGS_base :=
 ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine)),)
 LEVELS += avx2 avx512
-# Here base serves processors from before 2013 and is kept small: the flags of the rows, which come after OPT_LOOPS.
-FLAGS_base  = $(OPT_ROWS)
+# Here base serves processors from before 2013 and is kept small, by flags that come after OPT_LOOPS.
+FLAGS_base   := $(if $(COVERAGE),$(OPT_LOOPS),-Os -fno-tree-vectorize)
 FLAGS_avx2   := -mavx2 -mfma -mf16c
 FLAGS_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c -mprefer-vector-width=512
 endif
@@ -279,6 +279,7 @@ build/libptlua_nccl.so: kernels/nccl/nccl.cpp engine/transport.h | $(GEN)
 	$(call say,c++)$(filter ccache,$(CC)) $(CXX) -std=c++17 -DPT_BUILD -D_GNU_SOURCE -Iengine -Ibuild/gen -isystem $(NCCL_HOME)/include \
 	  -isystem $(CUDA_HOME)/include -Wall -Wextra -Werror -O2 $(HARD) -shared -Wl,-z,relro,-z,now,-z,defs -o $@ $< \
 	  $(addprefix -L,$(wildcard $(NCCL_HOME)/lib $(NCCL_HOME)/lib64)) -lnccl
+$(BUILD)/kernels/cpu/special.o: CFLAGS_ALL += -Os
 # Sums of the ranks' arrays: loops worth vectors.
 $(BUILD)/engine/comm/reduce.o: CFLAGS_ALL += $(OPT_LOOPS)
 .PHONY: sim simcheck cuda cuda-report test-cuda bench-cuda gpu

@@ -647,26 +647,37 @@ PT_FN double PT_NAME(lgamma, d)(double x) {
 #endif
 }
 PT_FN float PT_NAME(lgamma, f)(float x) { return (float)PT_NAME(lgamma, d)((double)x); }
-/* Reflected to x > 0, raised above 6 by the recurrence, then Stirling's series. A pole gives NaN,
- * zero infinity. */
-PT_FN double PT_NAME(digamma, d)(double x) {
-  double y = 0;
-  if (x == 0) return PT_NAME(withsign, d)(HUGE_VAL, -x);
-  if (x < 0) {
-    if (x == PT_NAME(floor, d)(x)) return (double)NAN;
-    y = -3.14159265358979323846 / tan(3.14159265358979323846 * (x - PT_NAME(round, d)(x)));
-    x = 1 - x;
-  }
-  for (; x < 10; x += 1) y -= 1 / x;
-  double z = 1 / (x * x);
-  double s = z *
-      (1.0 / 12 -
-       z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z * (1.0 / 132 - z * (691.0 / 32760))))));
-  return y + log(x) - 0.5 / x - s;
-}
-PT_FN float PT_NAME(digamma, f)(float x) { return (float)PT_NAME(digamma, d)((double)x); }
 
+/* ---- special functions ---- */
+
+/* Those of one operand and of two. CUDA has them wherever they are used. C calls them: a series takes longer than its
+   call, and each of them inlined in every loop, for three CPU levels, would be 250 kB. */
+/* clang-format off */
+#define PT_SPECIAL(ONE, TWO)                                                                     \
+  ONE(airy_ai) ONE(airy_ai_slope) ONE(bessel_j0) ONE(bessel_j1) ONE(bessel_y0) ONE(bessel_y1)    \
+  ONE(digamma) ONE(erfcx) ONE(erfinv) ONE(i0) ONE(i0e) ONE(i1) ONE(i1e) ONE(k0) ONE(k0e) ONE(k1) \
+  ONE(k1e) ONE(log_ndtr) ONE(spherical_j0) ONE(spherical_j1)                                     \
+  TWO(hurwitz_zeta) TWO(igamma) TWO(igammac) TWO(polygamma)
+/* clang-format on */
+
+#if defined(__cplusplus) || defined(PT_SPECIAL_BODIES)
 #include "scalar_special.h"
+#else
+#define PT_CALL(name)                  \
+  double pti_special_##name(double x); \
+  PT_FN double PT_NAME(name, d)(double x) { return pti_special_##name(x); }
+#define PT_CALL2(name)                           \
+  double pti_special_##name(double a, double b); \
+  PT_FN double PT_NAME(name, d)(double a, double b) { return pti_special_##name(a, b); }
+PT_SPECIAL(PT_CALL, PT_CALL2)
+#endif
+#define PT_FROM_DOUBLE(name) \
+  PT_FN float PT_NAME(name, f)(float x) { return (float)PT_NAME(name, d)((double)x); }
+#define PT_FROM_DOUBLES(name)                             \
+  PT_FN float PT_NAME(name, f)(float a, float b) {        \
+    return (float)PT_NAME(name, d)((double)a, (double)b); \
+  }
+PT_SPECIAL(PT_FROM_DOUBLE, PT_FROM_DOUBLES)
 
 /* ---- the parts of a number ---- */
 

@@ -1,13 +1,34 @@
-/* scalar_special.h: special functions of scalar.h, which few files need: loops and series in double, which stay
-   scalar. Included by scalar.h, whose macros they use. */
+/* scalar_special.h: the special functions of scalar.h: loops and series in double, which stay scalar. Read by scalar.h,
+   whose macros they use: where CUDA kernels are compiled, and by cpu/special.c, whose calls serve all loops of the CPU. */
 #ifndef PTI_SCALAR_SPECIAL_H
 #define PTI_SCALAR_SPECIAL_H
 
-#define PT_FROM_DOUBLE(name) \
-  PT_FN float PT_NAME(name, f)(float x) { return (float)PT_NAME(name, d)((double)x); }
+#ifdef __cplusplus
+#define PT_SERIES PT_FN
+#else
+#define PT_SERIES static
+#endif
+
+/* Reflected to x > 0, raised above 6 by the recurrence, then Stirling's series. A pole gives NaN,
+ * zero infinity. */
+PT_SERIES double PT_NAME(digamma, d)(double x) {
+  double y = 0;
+  if (x == 0) return PT_NAME(withsign, d)(HUGE_VAL, -x);
+  if (x < 0) {
+    if (x == PT_NAME(floor, d)(x)) return (double)NAN;
+    y = -3.14159265358979323846 / tan(3.14159265358979323846 * (x - PT_NAME(round, d)(x)));
+    x = 1 - x;
+  }
+  for (; x < 10; x += 1) y -= 1 / x;
+  double z = 1 / (x * x);
+  double s = z *
+      (1.0 / 12 -
+       z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z * (1.0 / 132 - z * (691.0 / 32760))))));
+  return y + log(x) - 0.5 / x - s;
+}
 
 /* A rational first guess, then two steps of Newton's method. */
-PT_FN double PT_NAME(erfinv, d)(double y) {
+PT_SERIES double PT_NAME(erfinv, d)(double y) {
   double a = PT_NAME(abs, d)(y), rest = 1.0 - a, x;
   if (!(a < 1)) return a == 1 ? PT_NAME(withsign, d)(HUGE_VAL, y) : (double)NAN;
   if (a <= 0.7) {
@@ -25,10 +46,9 @@ PT_FN double PT_NAME(erfinv, d)(double y) {
   }
   return PT_NAME(withsign, d)(x, y);
 }
-PT_FROM_DOUBLE(erfinv)
 
 /* Far to the left by the asymptotic series of the tail. */
-PT_FN double PT_NAME(log_ndtr, d)(double x) {
+PT_SERIES double PT_NAME(log_ndtr, d)(double x) {
   if (x > -1) return log1p(-0.5 * erfc(x * 0.70710678118654752));
   if (x > -30) return log(0.5 * erfc(-x * 0.70710678118654752));
   double z = 1 / (x * x), s = 1, term = 1;
@@ -38,10 +58,9 @@ PT_FN double PT_NAME(log_ndtr, d)(double x) {
   }
   return -0.5 * x * x - log(-x) - 0.91893853320467274 + log(s);
 }
-PT_FROM_DOUBLE(log_ndtr)
 
 /* exp(x^2) erfc(x), where the rounding of x^2 is made good; far to the right by the asymptotic series. */
-PT_FN double PT_NAME(erfcx, d)(double x) {
+PT_SERIES double PT_NAME(erfcx, d)(double x) {
   if (x < -26.7) return HUGE_VAL;
   double a = fabs(x), z = x * x, y;
   if (a < 10) {
@@ -56,10 +75,9 @@ PT_FN double PT_NAME(erfcx, d)(double x) {
   }
   return x < 0 ? 2 * exp(z) * (1 + fma(x, x, -z)) - y : y;
 }
-PT_FROM_DOUBLE(erfcx)
 
 /* I_n(x) exp(-|x|), n 0 or 1: the power series, whose terms are positive, or the asymptotic one. */
-PT_FN double pt_bessel_ie(int n, double x) {
+PT_SERIES double pt_bessel_ie(int n, double x) {
   double a = fabs(x), y;
   if (a != a) return x;
   if (a <= 30) {
@@ -80,23 +98,19 @@ PT_FN double pt_bessel_ie(int n, double x) {
   }
   return n && x < 0 ? -y : y;
 }
-PT_FN double pt_bessel_i(int n, double x) {
+PT_SERIES double pt_bessel_i(int n, double x) {
   double half = exp(0.5 * fabs(x)); /* the whole may overflow where the product does not */
   return half * pt_bessel_ie(n, x) * half;
 }
-PT_FN double PT_NAME(i0, d)(double x) { return pt_bessel_i(0, x); }
-PT_FN double PT_NAME(i1, d)(double x) { return pt_bessel_i(1, x); }
-PT_FN double PT_NAME(i0e, d)(double x) { return pt_bessel_ie(0, x); }
-PT_FN double PT_NAME(i1e, d)(double x) { return pt_bessel_ie(1, x); }
-PT_FROM_DOUBLE(i0)
-PT_FROM_DOUBLE(i1)
-PT_FROM_DOUBLE(i0e)
-PT_FROM_DOUBLE(i1e)
+PT_SERIES double PT_NAME(i0, d)(double x) { return pt_bessel_i(0, x); }
+PT_SERIES double PT_NAME(i1, d)(double x) { return pt_bessel_i(1, x); }
+PT_SERIES double PT_NAME(i0e, d)(double x) { return pt_bessel_ie(0, x); }
+PT_SERIES double PT_NAME(i1e, d)(double x) { return pt_bessel_ie(1, x); }
 
 /* J_n(x) for x >= 0, or Y_n(x) for x > 0, n 0 or 1. Up to 25 the sequence J_k is computed downwards from where it
    vanishes (Miller), and scaled by J_0 + 2 J_2 + 2 J_4 + ... = 1; Y is a sum over it (Neumann). Beyond, Hankel's
    asymptotic series. */
-PT_FN double pt_bessel_jy(bool second, int n, double x) {
+PT_SERIES double pt_bessel_jy(bool second, int n, double x) {
   if (x > 25) {
     double term = 1, p = 1, q = 0, c = cos(x), s = sin(x);
     for (int k = 1; k < 40; k++) {
@@ -132,26 +146,22 @@ PT_FN double pt_bessel_jy(bool second, int n, double x) {
   if (n == 0) return 0.63661977236758134 * (log_half * j0 - 2 * even);
   return 0.63661977236758134 * ((log_half - 1) * j1 - odd - j0 / x);
 }
-PT_FN double PT_NAME(bessel_j0, d)(double x) {
+PT_SERIES double PT_NAME(bessel_j0, d)(double x) {
   return x != x ? x : pt_bessel_jy(false, 0, fabs(x));
 }
-PT_FN double PT_NAME(bessel_j1, d)(double x) {
+PT_SERIES double PT_NAME(bessel_j1, d)(double x) {
   return x != x ? x : PT_NAME(withsign, d)(1, x) * pt_bessel_jy(false, 1, fabs(x));
 }
-PT_FN double PT_NAME(bessel_y0, d)(double x) {
+PT_SERIES double PT_NAME(bessel_y0, d)(double x) {
   return x >= 0 ? pt_bessel_jy(true, 0, x) : (double)NAN;
 }
-PT_FN double PT_NAME(bessel_y1, d)(double x) {
+PT_SERIES double PT_NAME(bessel_y1, d)(double x) {
   return x >= 0 ? pt_bessel_jy(true, 1, x) : (double)NAN;
 }
-PT_FROM_DOUBLE(bessel_j0)
-PT_FROM_DOUBLE(bessel_j1)
-PT_FROM_DOUBLE(bessel_y0)
-PT_FROM_DOUBLE(bessel_y1)
 
 /* K_n(x) exp(x), n 0 or 1: the power series, the integral of exp(x - x cosh t) cosh(n t) by the trapezoidal rule, which
    converges faster than any power of its step, or the asymptotic series. */
-PT_FN double pt_bessel_ke(int n, double x) {
+PT_SERIES double pt_bessel_ke(int n, double x) {
   if (!(x > 0)) return x == 0 ? HUGE_VAL : (double)NAN;
   if (x == HUGE_VAL) return 0;
   double y = 0;
@@ -183,18 +193,14 @@ PT_FN double pt_bessel_ke(int n, double x) {
   }
   return step * y;
 }
-PT_FN double PT_NAME(k0e, d)(double x) { return pt_bessel_ke(0, x); }
-PT_FN double PT_NAME(k1e, d)(double x) { return pt_bessel_ke(1, x); }
-PT_FN double PT_NAME(k0, d)(double x) { return pt_bessel_ke(0, x) * exp(-x); }
-PT_FN double PT_NAME(k1, d)(double x) { return pt_bessel_ke(1, x) * exp(-x); }
-PT_FROM_DOUBLE(k0e)
-PT_FROM_DOUBLE(k1e)
-PT_FROM_DOUBLE(k0)
-PT_FROM_DOUBLE(k1)
+PT_SERIES double PT_NAME(k0e, d)(double x) { return pt_bessel_ke(0, x); }
+PT_SERIES double PT_NAME(k1e, d)(double x) { return pt_bessel_ke(1, x); }
+PT_SERIES double PT_NAME(k0, d)(double x) { return pt_bessel_ke(0, x) * exp(-x); }
+PT_SERIES double PT_NAME(k1, d)(double x) { return pt_bessel_ke(1, x) * exp(-x); }
 
 /* Ai(x), or its derivative: from -10 to 10 Taylor's series around the nearest even number, of which the differential
    equation y'' = x y gives all terms; beyond, the asymptotic series. */
-PT_FN double pt_airy(bool slope, double x) {
+PT_SERIES double pt_airy(bool slope, double x) {
   static const double known[][2] = {
       {0.04024123848644319069, 0.9962650441327900559},
       {-0.05270505035638620262, 0.935560938198306551},
@@ -242,16 +248,14 @@ PT_FN double pt_airy(bool slope, double x) {
   double y = slope ? (s * even - c * odd) * root : (c * even + s * odd) / root;
   return x == -HUGE_VAL ? (slope ? (double)NAN : 0) : 0.56418958354775629 * y;
 }
-PT_FN double PT_NAME(airy_ai, d)(double x) { return pt_airy(false, x); }
-PT_FN double PT_NAME(airy_ai_slope, d)(double x) { return pt_airy(true, x); }
-PT_FROM_DOUBLE(airy_ai)
-PT_FROM_DOUBLE(airy_ai_slope)
+PT_SERIES double PT_NAME(airy_ai, d)(double x) { return pt_airy(false, x); }
+PT_SERIES double PT_NAME(airy_ai_slope, d)(double x) { return pt_airy(true, x); }
 
 /* sin(x) / x; and its slope, near 0 by its series. */
-PT_FN double PT_NAME(spherical_j0, d)(double x) {
+PT_SERIES double PT_NAME(spherical_j0, d)(double x) {
   return fabs(x) == HUGE_VAL ? 0 : x == 0 ? 1 : sin(x) / x;
 }
-PT_FN double PT_NAME(spherical_j1, d)(double x) {
+PT_SERIES double PT_NAME(spherical_j1, d)(double x) {
   double z = x * x;
   if (z < 0.1)
     return x *
@@ -261,11 +265,9 @@ PT_FN double PT_NAME(spherical_j1, d)(double x) {
               z * (1.0 / 840 - z * (1.0 / 45360 - z * (1.0 / 3991680 - z / 518918400)))));
   return fabs(x) == HUGE_VAL ? 0 : (sin(x) / x - cos(x)) / x;
 }
-PT_FROM_DOUBLE(spherical_j0)
-PT_FROM_DOUBLE(spherical_j1)
 
 /* Sum over k >= 0 of (x + k)^-s, s > 1: nine terms, then Euler and Maclaurin. */
-PT_FN double pt_zeta(double s, double x) {
+PT_SERIES double pt_zeta(double s, double x) {
   static const double bernoulli[] = {1.0 / 12,           -1.0 / 720,
                                      1.0 / 30240,        -1.0 / 1209600,
                                      1.0 / 47900160,     -691.0 / 1307674368000,
@@ -282,7 +284,7 @@ PT_FN double pt_zeta(double s, double x) {
   return y;
 }
 /* Hurwitz's zeta function for every x: the terms left of 0, which exist for whole s, are a sum of their own. */
-PT_FN double PT_NAME(hurwitz_zeta, d)(double s, double x) {
+PT_SERIES double PT_NAME(hurwitz_zeta, d)(double s, double x) {
   if (!(s >= 1) || x != x) return s != s || x != x || s < 1 ? (double)NAN : s;
   if (s == 1 || (x <= 0 && x == floor(x))) return HUGE_VAL;
   if (x > 0) return pt_zeta(s, x);
@@ -290,12 +292,9 @@ PT_FN double PT_NAME(hurwitz_zeta, d)(double s, double x) {
   double p = x - floor(x), mirrored = pt_zeta(s, 1 - p) - pt_zeta(s, 1 - x);
   return pt_zeta(s, p) + (fmod(s, 2.0) == 0 ? mirrored : -mirrored);
 }
-PT_FN float PT_NAME(hurwitz_zeta, f)(float s, float x) {
-  return (float)PT_NAME(hurwitz_zeta, d)((double)s, (double)x);
-}
 
 /* m - log(1 + m) for small m without cancellation. */
-PT_FN double pt_log1p_rest(double m) {
+PT_SERIES double pt_log1p_rest(double m) {
   if (fabs(m) > 0.05) return m - log1p(m);
   double s = 0, power = m * m;
   for (int k = 2; k < 16; k++, power *= -m) s += power / k;
@@ -303,7 +302,7 @@ PT_FN double pt_log1p_rest(double m) {
 }
 
 /* x^a exp(-x) / gamma(a + 1). */
-PT_FN double pt_gamma_term(double a, double x) {
+PT_SERIES double pt_gamma_term(double a, double x) {
   if (a < 10) return exp(a * log(x) - x - PT_NAME(lgamma, d)(a + 1));
   double z = 1 / (a * a), stirling = (1.0 / 12 - z * (1.0 / 360 - z * (1.0 / 1260 - z / 1680))) / a;
   return exp(-a * pt_log1p_rest((x - a) / a) - stirling) / sqrt(6.28318530717958648 * a);
@@ -311,7 +310,7 @@ PT_FN double pt_gamma_term(double a, double x) {
 
 /* The regularized incomplete gamma function of x, or what it lacks to 1 (`upper`). A series, a continued fraction
    (Lentz), or for large a Temme's expansion, of which both differences to the error function count only near x = a. */
-PT_FN double pt_gamma_share(bool upper, double a, double x) {
+PT_SERIES double pt_gamma_share(bool upper, double a, double x) {
   if (!(a >= 0) || !(x >= 0) || (a == 0 && x == 0)) return (double)NAN;
   if (x == 0 || a == HUGE_VAL) return x == HUGE_VAL ? (double)NAN : upper;
   if (a == 0 || x == HUGE_VAL) return !upper;
@@ -346,18 +345,12 @@ PT_FN double pt_gamma_share(bool upper, double a, double x) {
   y = term * a * h;
   return upper ? y : 1 - y;
 }
-PT_FN double PT_NAME(igamma, d)(double a, double x) { return pt_gamma_share(false, a, x); }
-PT_FN double PT_NAME(igammac, d)(double a, double x) { return pt_gamma_share(true, a, x); }
-PT_FN float PT_NAME(igamma, f)(float a, float x) {
-  return (float)pt_gamma_share(false, (double)a, (double)x);
-}
-PT_FN float PT_NAME(igammac, f)(float a, float x) {
-  return (float)pt_gamma_share(true, (double)a, (double)x);
-}
+PT_SERIES double PT_NAME(igamma, d)(double a, double x) { return pt_gamma_share(false, a, x); }
+PT_SERIES double PT_NAME(igammac, d)(double a, double x) { return pt_gamma_share(true, a, x); }
 
 /* n! times the sum of 1 / (x + k)^(n + 1) over all k >= 0, with the sign of (-1)^(n + 1). Below zero the terms left of 0
    are a sum of their own, mirrored: from d, the nearest one, to -x. */
-PT_FN double PT_NAME(polygamma, d)(double n, double x) {
+PT_SERIES double PT_NAME(polygamma, d)(double n, double x) {
   if (n == 0) return PT_NAME(digamma, d)(x);
   if (!(n > 0) || n != floor(n) || !(x > -HUGE_VAL)) return (double)NAN;
   bool even = fmod(n, 2.0) == 0;
@@ -369,9 +362,6 @@ PT_FN double PT_NAME(polygamma, d)(double n, double x) {
   }
   double y = tgamma(n + 1) * sum;
   return even ? -y : y;
-}
-PT_FN float PT_NAME(polygamma, f)(float n, float x) {
-  return (float)PT_NAME(polygamma, d)((double)n, (double)x);
 }
 
 #endif

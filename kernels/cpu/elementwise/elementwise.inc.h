@@ -18,36 +18,54 @@
   (void)p0, (void)p1, (void)p2;
 #define EW_NO_PARAMS (void)param;
 
-#define EW_LOOP(id, OUT, params, inputs, expression)                                    \
+#define EW_LOOP(id, params, inputs, expression)                                         \
   static void F(id)(void *out, const void *const *in, const double *param, int64_t n) { \
-    params OUT *to = out;                                                               \
+    params T *to = out;                                                                 \
     PTI_INDEPENDENT                                                                     \
     for (int64_t i = 0; i < n; i++) {                                                   \
-      inputs to[i] = (OUT)(expression);                                                 \
+      inputs to[i] = (T)(expression);                                                   \
+    }                                                                                   \
+  }
+
+/* Conditions are found as integers as wide as T, a piece at a time, and made bytes by one loop for all rows: where a
+   loop writes bytes from wider numbers, the compiler makes no vectors, or three kilobytes of them. */
+static __attribute__((noinline)) void F(to_bytes)(uint8_t *restrict to, const FLAG *restrict from,
+                                                  int64_t n) {
+  for (int64_t i = 0; i < n; i++) to[i] = (uint8_t)from[i];
+}
+#define EW_TEST(id, inputs, condition)                                                  \
+  static void F(id)(void *out, const void *const *in, const double *param, int64_t n) { \
+    FLAG flag[FLAGS];                                                                   \
+    (void)param;                                                                        \
+    for (int64_t from = 0; from < n; from += FLAGS) {                                   \
+      int64_t to = pti_min64(from + FLAGS, n);                                          \
+      PTI_INDEPENDENT                                                                   \
+      for (int64_t i = from; i < to; i++) {                                             \
+        inputs flag[i - from] = condition;                                              \
+      }                                                                                 \
+      F(to_bytes)((uint8_t *)out + from, flag, to - from);                              \
     }                                                                                   \
   }
 
 #define NONE K(0) /* never called */
 
-#define UNARY(name, dtypes, value, gx)                                 \
-  VALUE_##dtypes(EW_LOOP(name##_0, T, EW_NO_PARAMS, EW_IN1(x), value)) \
-      GRADIENT(EW_LOOP(name##_1, T, EW_NO_PARAMS, EW_IN3(g, x, y), gx))
-#define UNARYP(name, dtypes, value, gx)                             \
-  VALUE_##dtypes(EW_LOOP(name##_0, T, EW_PARAMS, EW_IN1(x), value)) \
-      GRADIENT(EW_LOOP(name##_1, T, EW_PARAMS, EW_IN3(g, x, y), gx))
-#define BINARY(name, dtypes, value, ga, gb)                                \
-  VALUE_##dtypes(EW_LOOP(name##_0, T, EW_NO_PARAMS, EW_IN2(a, b), value))  \
-      GRADIENT(EW_LOOP(name##_1, T, EW_NO_PARAMS, EW_IN4(g, a, b, y), ga)) \
-          GRADIENT(EW_LOOP(name##_2, T, EW_NO_PARAMS, EW_IN4(g, a, b, y), gb))
-#define TERNARY(name, dtypes, value, ga, gb, gc)                                  \
-  VALUE_##dtypes(EW_LOOP(name##_0, T, EW_NO_PARAMS, EW_IN3(a, b, c), value))      \
-      GRADIENT(EW_LOOP(name##_1, T, EW_NO_PARAMS, EW_IN5(g, a, b, c, y), ga))     \
-          GRADIENT(EW_LOOP(name##_2, T, EW_NO_PARAMS, EW_IN5(g, a, b, c, y), gb)) \
-              GRADIENT(EW_LOOP(name##_3, T, EW_NO_PARAMS, EW_IN5(g, a, b, c, y), gc))
-#define COMPARE(name, dtypes, value) \
-  VALUE_##dtypes(EW_LOOP(name##_0, uint8_t, EW_NO_PARAMS, EW_IN2(a, b), value))
-#define TEST(name, dtypes, value) \
-  VALUE_##dtypes(EW_LOOP(name##_0, uint8_t, EW_NO_PARAMS, EW_IN1(x), value))
+#define UNARY(name, dtypes, value, gx)                              \
+  VALUE_##dtypes(EW_LOOP(name##_0, EW_NO_PARAMS, EW_IN1(x), value)) \
+      GRADIENT(EW_LOOP(name##_1, EW_NO_PARAMS, EW_IN3(g, x, y), gx))
+#define UNARYP(name, dtypes, value, gx)                          \
+  VALUE_##dtypes(EW_LOOP(name##_0, EW_PARAMS, EW_IN1(x), value)) \
+      GRADIENT(EW_LOOP(name##_1, EW_PARAMS, EW_IN3(g, x, y), gx))
+#define BINARY(name, dtypes, value, ga, gb)                             \
+  VALUE_##dtypes(EW_LOOP(name##_0, EW_NO_PARAMS, EW_IN2(a, b), value))  \
+      GRADIENT(EW_LOOP(name##_1, EW_NO_PARAMS, EW_IN4(g, a, b, y), ga)) \
+          GRADIENT(EW_LOOP(name##_2, EW_NO_PARAMS, EW_IN4(g, a, b, y), gb))
+#define TERNARY(name, dtypes, value, ga, gb, gc)                               \
+  VALUE_##dtypes(EW_LOOP(name##_0, EW_NO_PARAMS, EW_IN3(a, b, c), value))      \
+      GRADIENT(EW_LOOP(name##_1, EW_NO_PARAMS, EW_IN5(g, a, b, c, y), ga))     \
+          GRADIENT(EW_LOOP(name##_2, EW_NO_PARAMS, EW_IN5(g, a, b, c, y), gb)) \
+              GRADIENT(EW_LOOP(name##_3, EW_NO_PARAMS, EW_IN5(g, a, b, c, y), gc))
+#define COMPARE(name, dtypes, value) VALUE_##dtypes(EW_TEST(name##_0, EW_IN2(a, b), value))
+#define TEST(name, dtypes, value) VALUE_##dtypes(EW_TEST(name##_0, EW_IN1(x), value))
 #include "ptlua_rows.h"
 #undef UNARY
 #undef UNARYP
@@ -65,3 +83,4 @@
 #undef EW_PARAMS
 #undef EW_NO_PARAMS
 #undef EW_LOOP
+#undef EW_TEST

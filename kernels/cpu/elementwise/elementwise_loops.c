@@ -13,17 +13,21 @@
 #define VALUE_INT DROP
 #define GRADIENT KEEP
 #define S double
+enum { FLAGS = 512 }; /* conditions at a time */
 
 #define T float
+#define FLAG int32_t
 #define PT_S f
 #define F(name) name##_f32
 #include "elementwise.inc.h"
 #include "ranges.inc.h"
 #undef T
+#undef FLAG
 #undef PT_S
 #undef F
 
 #define T double
+#define FLAG int64_t
 #define PT_S d
 #define F(name) name##_f64
 #include "elementwise.inc.h"
