@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "special.h"
+
 /* Conditions are joined with & and |, which do not branch, also before a ?. */
 #if defined(__clang__)
 #pragma clang diagnostic ignored "-Wbitwise-conditional-parentheses"
@@ -650,24 +652,12 @@ PT_FN float PT_NAME(lgamma, f)(float x) { return (float)PT_NAME(lgamma, d)((doub
 
 /* ---- special functions ---- */
 
-/* Those of one operand and of two. CUDA has them wherever they are used. C calls them: a series takes longer than its
-   call, and each of them inlined in every loop, for three CPU levels, would be 250 kB. */
-/* clang-format off */
-#define PT_SPECIAL(ONE, TWO)                                                                     \
-  ONE(airy_ai) ONE(airy_ai_slope) ONE(bessel_j0) ONE(bessel_j1) ONE(bessel_y0) ONE(bessel_y1)    \
-  ONE(digamma) ONE(erfcx) ONE(erfinv) ONE(i0) ONE(i0e) ONE(i1) ONE(i1e) ONE(k0) ONE(k0e) ONE(k1) \
-  ONE(k1e) ONE(log_ndtr) ONE(spherical_j0) ONE(spherical_j1)                                     \
-  TWO(hurwitz_zeta) TWO(igamma) TWO(igammac) TWO(polygamma)
-/* clang-format on */
-
 #if defined(__cplusplus) || defined(PT_SPECIAL_BODIES)
 #include "scalar_special.h"
 #else
-#define PT_CALL(name)                  \
-  double pti_special_##name(double x); \
+#define PT_CALL(name) \
   PT_FN double PT_NAME(name, d)(double x) { return pti_special_##name(x); }
-#define PT_CALL2(name)                           \
-  double pti_special_##name(double a, double b); \
+#define PT_CALL2(name) \
   PT_FN double PT_NAME(name, d)(double a, double b) { return pti_special_##name(a, b); }
 PT_SPECIAL(PT_CALL, PT_CALL2)
 #endif

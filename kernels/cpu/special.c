@@ -3,10 +3,8 @@
 #define PT_SPECIAL_BODIES
 #include "../scalar.h"
 
-#define ONE(name)                      \
-  double pti_special_##name(double x); \
+#define ONE(name) \
   double pti_special_##name(double x) { return PT_NAME(name, d)(x); }
-#define TWO(name)                                \
-  double pti_special_##name(double a, double b); \
+#define TWO(name) \
   double pti_special_##name(double a, double b) { return PT_NAME(name, d)(a, b); }
 PT_SPECIAL(ONE, TWO)
