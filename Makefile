@@ -279,7 +279,6 @@ build/libptlua_nccl.so: kernels/nccl/nccl.cpp engine/transport.h | $(GEN)
 	$(call say,c++)$(filter ccache,$(CC)) $(CXX) -std=c++17 -DPT_BUILD -D_GNU_SOURCE -Iengine -Ibuild/gen -isystem $(NCCL_HOME)/include \
 	  -isystem $(CUDA_HOME)/include -Wall -Wextra -Werror -O2 $(HARD) -shared -Wl,-z,relro,-z,now,-z,defs -o $@ $< \
 	  $(addprefix -L,$(wildcard $(NCCL_HOME)/lib $(NCCL_HOME)/lib64)) -lnccl
-$(BUILD)/kernels/cpu/special.o: CFLAGS_ALL += -Os
 # Sums of the ranks' arrays: loops worth vectors.
 $(BUILD)/engine/comm/reduce.o: CFLAGS_ALL += $(OPT_LOOPS)
 .PHONY: sim simcheck cuda cuda-report test-cuda bench-cuda gpu
