@@ -495,6 +495,21 @@ local function sparse_average(a, x, before, after, strides, dilations)
   return sums(x, before, more) / sums(share, before, more)
 end
 
+-- Places in planes of x as places in all of x; `columns`: planes lie column by column.
+local function flat_places(ids, x, columns)
+  local nd, plane, planes = x.ndim - 2, 1, { x:size(1), x:size(2) }
+  for d = 1, nd do plane, planes[d + 2] = plane * x:size(d + 2), 1 end
+  if columns then
+    local rest, turned, step = ids, 0, plane
+    for d = nd, 1, -1 do
+      step = step // x:size(d + 2)
+      turned, rest = turned + rest % x:size(d + 2) * step, rest // x:size(d + 2)
+    end
+    ids = turned
+  end
+  return ids + pt.range(0, planes[1] * planes[2] - 1):to(pt.int64):reshape(planes) * plane
+end
+
 local function pooled(kind)
   return function(a, x, _, n)
     local nd = x[1].ndim - 2
@@ -502,17 +517,18 @@ local function pooled(kind)
     local before, after = padding_of(a, x[1], a.kernel_shape, strides, dilations)
     local y, ceil = x[1], a.ceil_mode == 1
     if kind == "max" then
-      if n > 1 then fail "MaxPool with its second output is not known" end
       for d = 1, nd do
         if before[d] ~= after[d] or before[d] * 2 > a.kernel_shape[d] then
+          if n > 1 then fail "MaxPool of unequal pads with its second output is not known" end
           y = pad_with(y, before, after, -math.huge)
           before = filled(nil, nd, 0)
           break
         end
       end
-      return (F["max_pool" .. nd .. "d"](y, a.kernel_shape, {
-        stride = strides, padding = before, dilation = dilations, ceil_mode = ceil,
-      }))
+      local best, ids = F["max_pool" .. nd .. "d"](y, a.kernel_shape, {
+        stride = strides, padding = before, dilation = dilations, ceil_mode = ceil, return_indices = n > 1,
+      })
+      return best, ids and flat_places(ids - 1, y, a.storage_order == 1)
     end
     for _, step in ipairs(dilations) do
       if step ~= 1 then return sparse_average(a, y, before, after, strides, dilations) end
