@@ -43,6 +43,8 @@ local specs_of = {
   { "^engine/ops/complex", "complex complex_functions ops complex_linalg fft" },
   { "^engine/ops/conv", "conv ops functional golden" },
   { "^engine/ops/blocks", "blocks ops formats" },
+  { "^engine/ops/shape", "views functions ops:select,slice,narrow,as_strided,permute,expand,squeeze,reshape" },
+  { "^engine/ops/support", "views functions ops:add,sum,mm,cat,index,sort,expand,reshape corners" },
   { "^engine/ops/[arn].*", "ops functions functional functional_sequence golden meaning" },
   { "^engine/ops", "ops functions golden corners meaning functional" },
   { "^engine/comm", "distributed ddp" },
