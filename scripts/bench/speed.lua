@@ -3,6 +3,8 @@
 ---
 ---   ptlua scripts/bench/speed.lua [PATTERN]     PT_BENCH_THREADS="1 2": runs with as many threads
 ---   ptlua scripts/bench/speed.lua --serve       answers peers/speed.py, which has PyTorch run the same text in turn
+---   ptlua scripts/bench/speed.lua --steps       names of training steps
+---   ptlua scripts/bench/speed.lua --peak NAME   MB that the process has taken after three runs (step_memory.lua)
 
 local here = arg[0]:match "^(.*/)"
 local pt = require "pt"
@@ -188,6 +190,25 @@ local function measure(key, run)
 end
 
 local list = read_list()
+
+if arg[1] == "--steps" then
+  for _, workload in ipairs(list) do
+    if workload.group == "training steps" then print(workload.name) end
+  end
+  return
+end
+
+if arg[1] == "--peak" then
+  for _, workload in ipairs(list) do
+    if workload.name == arg[2] then
+      local run = prepare(workload)
+      for _ = 1, 3 do run() end
+    end
+  end
+  local file <close> = assert(io.open "/proc/self/status")
+  print(tonumber(file:read("a"):match "VmHWM:%s*(%d+) kB") / 1024)
+  return
+end
 
 if arg[1] == "--serve" then
   local current, run

@@ -323,4 +323,6 @@ def main():
                   f"{rate(workload, best[0], peak[n])}", flush=True)
     save(cpu, peak, rows)
 
-main()
+
+if __name__ == "__main__":
+    main()
