@@ -437,6 +437,7 @@ format:
 	clang-format -i $(C_SOURCES)
 
 # scripts/bench/workloads.txt in numbers, and the rest of the folder. PATTERN=softmax: only what has it in its name.
+# bench-peers WRITE=1 puts the figures into docs/speed.svg and the tables of README.md and kernels/SPEED.md.
 PATTERN ?=
 build/bench/peak: scripts/bench/peak.c
 	@mkdir -p $(@D)
@@ -449,6 +450,8 @@ bench: deps
 bench-peers: deps
 	@$(MAKE) --no-print-directory all build/bench/peak
 	@$(PYTHON) scripts/bench/peers/speed.py build/ptlua '$(PATTERN)'
+	@[ -z '$(WRITE)' ] || { cp build/bench/speed.svg docs/speed.svg && \
+	  $(PYTHON) scripts/bench/peers/tables.py build/bench/speed.json README.md kernels/SPEED.md; }
 	@[ -n '$(PATTERN)' ] || PYTHON=$(PYTHON) build/ptlua scripts/bench/compare.lua
 
 # Lines per room, bytes of the stripped library, start-up time.

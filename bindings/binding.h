@@ -30,8 +30,9 @@ pt_tensor *pl_tensor_at(lua_State *L, int i);
 pt_tensor *pl_check_tensor(lua_State *L, int i, const char *op, const char *name);
 /* Pushes an empty box, to be filled with pl_fill once the scope that owns the tensor is about to end. */
 pl_box *pl_new_box(lua_State *L);
-/* The same beside a box at index i, which is the quickest way to what boxes have in common. */
-pl_box *pl_new_box_like(lua_State *L, int i);
+/* The same beside a box at index i, if not 0, which is the quickest way to what boxes have in common; a view takes no
+   memory of its own, and so is no reason to look for garbage now. */
+pl_box *pl_new_box_like(lua_State *L, int i, bool view);
 /* Retains t and counts its bytes towards the next step of the collector. */
 void pl_fill(lua_State *L, pl_box *box, pt_tensor *t);
 /* Whether the state's allocator calls pl_drop_box for what was a userdata of a box's size (state.c): its boxes then need

@@ -1,6 +1,7 @@
 /* lua_op.c: every op of the table, called from Lua. One C function serves all of them as functions and methods, another
    their twins that edit in place; a third the operators of tensors. What can raise comes first, the boxes before the
    engine, the error last. */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "binding.h"
@@ -68,6 +69,16 @@ static int write_out(lua_State *L, const pt_op *op, int options, int results) {
   return lua_gettop(L) - first + 1;
 }
 
+/* Ops whose last result shared the memory of their first argument: the next one very likely does. */
+static atomic_bool views[PTI_NOPS];
+
+static void note_view(const pt_op *op, const pt_arg *arg, const pt_tensor *out) {
+  bool view = op->narg > 0 && op->param[0].type == 'T' && arg[0].t && out &&
+      out->alias->storage == arg[0].t->alias->storage;
+  if (atomic_load_explicit(&views[op - pti_table], memory_order_relaxed) != view)
+    atomic_store_explicit(&views[op - pti_table], view, memory_order_relaxed);
+}
+
 /* Upvalue 1: the op. */
 static int op_call(lua_State *L) {
   const pt_op *op = lua_touserdata(L, lua_upvalueindex(1));
@@ -79,7 +90,8 @@ static int op_call(lua_State *L) {
   int handled = plain ? -1 : hand_over(L, op, "");
   if (handled >= 0) return handled;
   if (!plain) pl_read_args(L, &a, op, "");
-  for (int k = 0; k < op->nout; k++) box[k] = plain ? pl_new_box_like(L, 1) : pl_new_box(L);
+  bool view = atomic_load_explicit(&views[op - pti_table], memory_order_relaxed);
+  for (int k = 0; k < op->nout; k++) box[k] = pl_new_box_like(L, plain ? 1 : 0, view);
   if (pti_this.anomaly) pl_mark_line(L);
   pt_scope scope = pt_scope_begin();
   bool ok = scope >= 0 && pl_make_numbers(&a) && pti_call(op, a.arg, out);
@@ -87,6 +99,7 @@ static int op_call(lua_State *L) {
   for (int k = 0; ok && !same && k < op->nout; k++) {
     if (out[k]) pl_fill(L, box[k], out[k]);
   }
+  if (ok) note_view(op, a.arg, out[0]);
   pt_scope_end(scope);
   if (!ok) return pl_raise(L);
   int results = same ? 1 : op->nout;

@@ -103,28 +103,20 @@ static void tell_collector(lua_State *L) {
   room = pti_min64(pti_max64(heap * PER_BYTE, SOONEST), LATEST);
 }
 
-static pl_box *push_box(lua_State *L) {
-  if (unseen >= YOUNG) tell_collector(L);
+/* Garbage is looked for right before a result takes a block: after it, what this call still holds could not go, and
+   the next result would find no block that is warm. */
+pl_box *pl_new_box_like(lua_State *L, int i, bool view) {
+  if (!view && unseen >= YOUNG) tell_collector(L);
   pl_box *box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = (pl_box){.magic = magic};
-  return box;
-}
-
-pl_box *pl_new_box(lua_State *L) {
-  pl_box *box = push_box(L);
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
+  if (i == 0) lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
+  else lua_getmetatable(L, i);
   lua_setmetatable(L, -2);
   if (watching) watch(L);
   return box;
 }
 
-pl_box *pl_new_box_like(lua_State *L, int i) {
-  pl_box *box = push_box(L);
-  lua_getmetatable(L, i);
-  lua_setmetatable(L, -2);
-  if (watching) watch(L);
-  return box;
-}
+pl_box *pl_new_box(lua_State *L) { return pl_new_box_like(L, 0, false); }
 
 static void tell_bytes(pti_storage *s) {
   static atomic_uint threads;
