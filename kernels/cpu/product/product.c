@@ -18,7 +18,8 @@ enum {
   FEW_PANELS = 2,          /* of a, for which copying b does not pay */
   FEW_ROWS = 2,            /* that read b in long lines, where it has LARGE elements */
   LINES = 12,              /* of it at a time: as many as processors fetch ahead of well */
-  LARGE = 1 << 20
+  LARGE = 1 << 20,
+  HALVED = 256 /* columns of c that pay for packing a twice */
 };
 
 typedef struct job {
@@ -404,7 +405,10 @@ static void cut_units(job *j, int64_t parts) {
     int64_t cache = pti_min64(most, (int64_t)pti_cache_bytes() / 2);
     int64_t deep = pti_min64(j->slab, pti_max64(1, j->k));
     int64_t rows = pti_max64(j->kernel->rows, cache / size / deep);
-    j->down = pti_min64(parts, most_down);
+    /* Halves of c side by side: cores that do not share a cache get what others packed slowly, so each half's panels of
+       b are packed by those that read them, and a twice. */
+    int64_t halves = parts > 1 && columns >= HALVED && !j->kernel->tiled ? 2 : 1;
+    j->down = pti_min64(parts / halves, most_down);
     while (j->panels_a % j->down) j->down /= 2; /* so that units are equal */
     j->across = pti_min64(parts / j->down, most_across);
     while (j->down < most_down && p->m > j->down * rows && (!j->a_in_place || j->kernel->tiled))
