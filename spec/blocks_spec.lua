@@ -158,6 +158,20 @@ describe("a quantised layer", function()
     assert.equal(net.list[1], net.again)
   end)
 
+  it("holds GPT-2's layers, whose weights are (in, out)", function()
+    pt.manual_seed(1)
+    local gpt2 = pt.models.from_config { model_type = "gpt2", vocab_size = 96, n_positions = 32, n_embd = 32,
+      n_layer = 2, n_head = 4 }
+    gpt2:eval()
+    local ids = pt.randint(1, 97, { 2, 9 })
+    local exact = gpt2(ids)
+    nn.utils.quantize_(gpt2, "q8_0")
+    assert.equal("QuantizedLinear 32 -> 96", gpt2.transformer.h[1].attn.c_attn:describe())
+    assert.equal("QuantizedLinear 128 -> 32", gpt2.transformer.h[2].mlp.c_proj:describe())
+    local off = ((gpt2(ids) - exact):norm() / exact:norm()):item()
+    assert.is_true(off > 0 and off < 0.02, tostring(off))
+  end)
+
   it("refuses what it cannot hold", function()
     assert.error_matches(function() nn.QuantizedLinear(33, 2) end, "from 33 to 2 features cannot be made")
     assert.error_matches(function() nn.QuantizedLinear(64, 2, { format = "q9" }) end, "format 'q9' is not")

@@ -148,112 +148,142 @@ static void G(finish)(const product *p, void *sum, int64_t pitch, int64_t proble
   }
 }
 
-/* ---- products of few rows: sums along k, LANES at a time ---- */
+/* ---- products of few rows: w is read in the order of memory, one row at a time, which takes half as long as to read
+   several side by side ---- */
 
 #if defined(DOTS)
-/* h rows of x times c rows of w, added to sums. */
-static inline __attribute__((always_inline)) void G(dots_tile)(const int h, const int c, int64_t k,
-                                                               const T *x, int64_t ldx, const S *w,
-                                                               int64_t ldw, T *sums,
-                                                               int64_t pitch) {
-  V s[8][4];
+/* Sums along k of h rows of x by a row of w, each in `chains` vectors, so that additions do not wait for each other.
+   Meanwhile the row that comes next is fetched. */
+static inline __attribute__((always_inline)) void G(dots_row)(const int h, const int chains,
+                                                              int64_t k, const T *x, int64_t ldx,
+                                                              const S *w, int64_t ldw, T *sums,
+                                                              int64_t pitch) {
+  V s[8][8];
   UNROLLED
-  for (int i = 0; i < h; i++) s[i][0] = s[i][1] = s[i][2] = s[i][3] = (V){0};
+  for (int i = 0; i < h * chains; i++) s[i / chains][i % chains] = (V){0};
   int64_t l = 0, rest = k % LANES;
-  for (; l + LANES <= k; l += LANES) {
-    V v[4];
+  for (; l + chains * LANES <= k; l += chains * LANES) {
     UNROLLED
-    for (int q = 0; q < c; q++) {
-      v[q] = G(load)(w + q * ldw + l);
-      __builtin_prefetch((const char *)(w + q * ldw + l) + 1024);
-    }
-    UNROLLED
-    for (int i = 0; i < h; i++) {
-      V u = *(const VU *)(x + i * ldx + l);
+    for (int c = 0; c < chains; c++) {
+      V v = G(load)(w + l + c * LANES);
+      if (c * LANES * sizeof(S) % 64 == 0) __builtin_prefetch(w + ldw + l + c * LANES, 0, 2);
       UNROLLED
-      for (int q = 0; q < c; q++) s[i][q] += u * v[q];
+      for (int i = 0; i < h; i++) s[i][c] += *(const VU *)(x + i * ldx + l + c * LANES) * v;
     }
   }
+  for (; l + LANES <= k; l += LANES) {
+    V v = G(load)(w + l);
+    UNROLLED
+    for (int i = 0; i < h; i++) s[i][0] += *(const VU *)(x + i * ldx + l) * v;
+  }
   if (rest > 0) {
-    V v[4];
+    V v = G(load_part)(w + l, rest);
     UNROLLED
-    for (int q = 0; q < c; q++) v[q] = G(load_part)(w + q * ldw + l, rest);
-    UNROLLED
-    for (int i = 0; i < h; i++) {
-      V u = F(load_part)(x + i * ldx + l, rest);
-      UNROLLED
-      for (int q = 0; q < c; q++) s[i][q] += u * v[q];
-    }
+    for (int i = 0; i < h; i++) s[i][0] += F(load_part)(x + i * ldx + l, rest) * v;
   }
   UNROLLED
   for (int i = 0; i < h; i++) {
     UNROLLED
-    for (int q = 0; q < c; q++) sums[i * pitch + q] += F(lane_sum)(s[i][q]);
+    for (int c = 1; c < chains; c++) s[i][0] += s[i][c];
+    sums[i * pitch] += F(lane_sum)(s[i][0]);
   }
 }
 
-#define DOTS_OF(h, c)                                                                        \
-  static void G(dots_##h)(int64_t k, const T *x, int64_t ldx, const S *w, int64_t ldw,       \
-                          int64_t count, T *sums, int64_t pitch) {                           \
-    int64_t q = 0;                                                                           \
-    for (; q + c <= count; q += c)                                                           \
-      G(dots_tile)(h, c, k, x, ldx, w + q * ldw, ldw, sums + q, pitch);                      \
-    for (; q < count; q++) G(dots_tile)(h, 1, k, x, ldx, w + q * ldw, ldw, sums + q, pitch); \
+#define DOTS_OF(h, chains)                                                             \
+  static void G(dots_##h)(int64_t k, const T *x, int64_t ldx, const S *w, int64_t ldw, \
+                          int64_t count, T *sums, int64_t pitch) {                     \
+    for (int64_t q = 0; q < count; q++)                                                \
+      G(dots_row)(h, chains, k, x, ldx, w + q * ldw, ldw, sums + q, pitch);            \
   }
-DOTS_OF(1, 4)
+DOTS_OF(1, 8)
 DOTS_OF(2, 4)
-DOTS_OF(4, DOT_4)
-#if DOT_4 == 4
-DOTS_OF(8, 3)
-#endif
+DOTS_OF(4, 2)
 #undef DOTS_OF
-
-/* sums += x[0] w + .. + x[h - 1] w[(h - 1) ldw], n numbers each. */
-static inline __attribute__((always_inline)) void G(lines_tile)(const int h, const T *x, const S *w,
-                                                                int64_t ldw, int64_t n, T *sums) {
-  int64_t q = 0;
-  for (; q + LANES <= n; q += LANES) {
-    V s = *(const VU *)(sums + q);
-    UNROLLED
-    for (int i = 0; i < h; i++) {
-      s += x[i] * G(load)(w + i * ldw + q);
-      __builtin_prefetch((const char *)(w + i * ldw + q) + 1024);
-    }
-    *(VU *)(sums + q) = s;
-  }
-  for (; q < n; q++)
-    for (int i = 0; i < h; i++) sums[q] += x[i] * (T)GET(w[i * ldw + q]);
-}
-
-static void G(lines)(int64_t k, const void *row, const void *lines, int64_t ldw, int64_t n,
-                     void *to) {
-  const T *x = row;
-  const S *w = lines;
-  T *sums = to;
-  int64_t l = 0;
-  memset(sums, 0, (size_t)n * sizeof(T));
-  for (; l + 8 <= k; l += 8) G(lines_tile)(8, x + l, w + l * ldw, ldw, n, sums);
-  for (; l < k; l++) G(lines_tile)(1, x + l, w + l * ldw, ldw, n, sums);
-}
 
 static void G(dots)(int64_t k, const void *rows, int64_t ldx, int64_t h, const void *w, int64_t ldw,
                     int64_t count, void *to) {
   const T *x = rows;
   T *sums = to;
   memset(sums, 0, (size_t)(h * count) * sizeof(T));
-  for (int64_t l = 0; l < k; l += DOT_DEPTH) {
-    int64_t kn = pti_min64(DOT_DEPTH, k - l);
+  int64_t depth = DOT_NUMBERS / pti_min64(h, 4) / 64 * 64;
+  for (int64_t l = 0; l < k; l += depth) {
+    int64_t kn = pti_min64(depth, k - l);
     const S *wl = (const S *)w + l;
     int64_t i = 0;
-#if DOT_4 == 4
-    for (; i + 8 <= h; i += 8)
-      G(dots_8)(kn, x + i * ldx + l, ldx, wl, ldw, count, sums + i * count, count);
-#endif
     for (; i + 4 <= h; i += 4)
       G(dots_4)(kn, x + i * ldx + l, ldx, wl, ldw, count, sums + i * count, count);
     for (; i + 2 <= h; i += 2)
       G(dots_2)(kn, x + i * ldx + l, ldx, wl, ldw, count, sums + i * count, count);
     for (; i < h; i++) G(dots_1)(kn, x + i * ldx + l, ldx, wl, ldw, count, sums + i * count, count);
+  }
+}
+
+/* Where rows of w lie along c: `lines` of them times their numbers of x are added to h lines of sums. Meanwhile as many
+   lines as come next are fetched, in the order of memory. Short lines are faster one by one, without that. */
+static inline __attribute__((always_inline)) void G(lines_of)(const int h, const int lines,
+                                                              const T *x, int64_t ldx, const S *w,
+                                                              int64_t ldw, int64_t n, T *sums,
+                                                              int64_t pitch) {
+  const S *next = w + lines * ldw;
+  int64_t q = 0, at = 0, rest = n % LANES;
+  V s[4];
+  for (; q + LANES <= n; q += LANES) {
+    UNROLLED
+    for (int i = 0; i < h; i++) s[i] = *(const VU *)(sums + i * pitch + q);
+    UNROLLED
+    for (int l = 0; l < lines; l++) {
+      V v = G(load)(w + l * ldw + q);
+      if (lines > 1 && l * LANES * sizeof(S) % 64 == 0)
+        __builtin_prefetch(next + at + l * LANES, 0, 2);
+      UNROLLED
+      for (int i = 0; i < h; i++) s[i] += x[i * ldx + l] * v;
+    }
+    UNROLLED
+    for (int i = 0; i < h; i++) *(VU *)(sums + i * pitch + q) = s[i];
+    at += lines * LANES;
+    if (at >= n) {
+      at -= n;
+      next += ldw;
+    }
+  }
+  if (rest == 0) return;
+  UNROLLED
+  for (int i = 0; i < h; i++) s[i] = F(load_part)(sums + i * pitch + q, rest);
+  for (int l = 0; l < lines; l++) {
+    V v = G(load_part)(w + l * ldw + q, rest);
+    UNROLLED
+    for (int i = 0; i < h; i++) s[i] += x[i * ldx + l] * v;
+  }
+  UNROLLED
+  for (int i = 0; i < h; i++) F(store_part)(sums + i * pitch + q, s[i], rest);
+}
+
+#define LINES_OF(h)                                                                                \
+  static void G(lines_##h)(int64_t k, const T *x, int64_t ldx, const S *w, int64_t ldw, int64_t n, \
+                           T *sums, int64_t pitch) {                                               \
+    int64_t l = 0;                                                                                 \
+    for (; l + LINES <= k; l += LINES)                                                             \
+      G(lines_of)(h, LINES, x + l, ldx, w + l * ldw, ldw, n, sums, pitch);                         \
+    for (; l < k; l++) G(lines_of)(h, 1, x + l, ldx, w + l * ldw, ldw, n, sums, pitch);            \
+  }
+LINES_OF(1)
+LINES_OF(2)
+LINES_OF(4)
+#undef LINES_OF
+
+static void G(lines)(int64_t k, const void *rows, int64_t ldx, int64_t h, const void *w,
+                     int64_t ldw, int64_t n, void *to, int64_t pitch) {
+  const T *x = rows;
+  T *sums = to;
+  for (int64_t i = 0; i < h; i++) memset(sums + i * pitch, 0, (size_t)n * sizeof(T));
+  for (int64_t l = 0; l < k; l += LINES) { /* all rows before the next lines */
+    int64_t r = pti_min64(LINES, k - l), i = 0;
+    const S *wl = (const S *)w + l * ldw;
+    for (; i + 4 <= h; i += 4)
+      G(lines_4)(r, x + i * ldx + l, ldx, wl, ldw, n, sums + i * pitch, pitch);
+    for (; i + 2 <= h; i += 2)
+      G(lines_2)(r, x + i * ldx + l, ldx, wl, ldw, n, sums + i * pitch, pitch);
+    for (; i < h; i++) G(lines_1)(r, x + i * ldx + l, ldx, wl, ldw, n, sums + i * pitch, pitch);
   }
 }
 #endif

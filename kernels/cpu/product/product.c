@@ -489,6 +489,7 @@ static bool run_strip(job *j, int64_t problems) {
 bool pti_product_run(const product *p) {
   if (p->batch == 0 || p->m == 0 || p->n == 0) return true;
   if (pti_product_is_skinny(p)) return pti_product_skinny(p);
+  if (pti_product_is_lines(p)) return pti_product_lines(p);
   if (pti_product_is_turned(p)) return pti_product_turned(p);
   job j = {0};
   set_geometry(&j, p);

@@ -18,17 +18,14 @@
    them with AVX-512, 16 before. */
 #if defined(__AVX512F__)
 enum { VECTOR = 64, ROWS = 14, FEW_ROWS = 6 };
-#define DOT_4 4
 #define LANES_4 16
 #define LANES_8 8
 #elif defined(__AVX2__)
 enum { VECTOR = 32, ROWS = 6, FEW_ROWS = 6 };
-#define DOT_4 2
 #define LANES_4 8
 #define LANES_8 4
 #else
 enum { VECTOR = 16, ROWS = 6, FEW_ROWS = 6 };
-#define DOT_4 2
 #define LANES_4 4
 #define LANES_8 2
 #endif
@@ -41,8 +38,10 @@ enum { VECTOR = 16, ROWS = 6, FEW_ROWS = 6 };
 #define ALL_HEIGHTS FEW_HEIGHTS
 #endif
 
-/* Elements of each of the few rows of a skinny product that stay in the first-level cache. */
-enum { DOT_DEPTH = 1024 };
+/* Numbers of the few rows of a skinny product that stay in the first-level cache. */
+enum { DOT_NUMBERS = 4096 };
+/* Lines of w that are added up before their sums go back to the cache. */
+enum { LINES = 8 };
 
 /* ---- the first n lanes of a vector, 0 < n <= lanes, for numbers of 4 and of 8 bytes ---- */
 

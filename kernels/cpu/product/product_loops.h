@@ -24,9 +24,9 @@ typedef void product_micro(int64_t k, const void *a, int64_t row, int64_t step, 
    compute type, times w[q * ldw + l], elements of a dtype. */
 typedef void product_dots(int64_t k, const void *x, int64_t ldx, int64_t h, const void *w,
                           int64_t ldw, int64_t count, void *sums);
-/* sums[q], for q < n: the sum over l of x[l] times w[l * ldw + q]. */
-typedef void product_lines(int64_t k, const void *x, const void *w, int64_t ldw, int64_t n,
-                           void *sums);
+/* The same with the elements w[l * ldw + q], to sums[i * pitch + q], q < n. */
+typedef void product_lines(int64_t k, const void *x, int64_t ldx, int64_t h, const void *w,
+                           int64_t ldw, int64_t n, void *sums, int64_t pitch);
 /* `rows` rows of n elements of c, from row i and column j on, from their sums, whose rows are `pitch` numbers apart and
    which are overwritten; alpha is not yet applied. */
 typedef void product_finish(const product *p, void *sum, int64_t pitch, int64_t problem, int64_t i,
@@ -83,6 +83,10 @@ const product_kernel *pti_product_tiles(bool ints);
 /* skinny.c: whether it handles p, and the product. */
 bool pti_product_is_skinny(const product *p);
 bool pti_product_skinny(const product *p);
+
+/* lines.c: the same. */
+bool pti_product_is_lines(const product *p);
+bool pti_product_lines(const product *p);
 
 /* turned.c: the same; it takes products with PRODUCT_FEW rows at most. */
 bool pti_product_is_turned(const product *p);

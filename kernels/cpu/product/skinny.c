@@ -1,7 +1,6 @@
 /* skinny.c: products of at most eight rows by a large matrix whose rows are contiguous along k, or the other way round:
    the large one is read once, from front to back, and each of its elements is used as soon as it is read, so only
-   the few rows are packed. Matrix times vector is the case of one row. A vector by a matrix whose columns are contiguous
-   along k has sums for a stretch of columns in the first-level cache, to which it adds eight lines of them at a time.
+   the few rows are packed. Matrix times vector is the case of one row.
 
    A unit is some rows of the large matrix. Sums have a fixed order: within the lanes of a vector, then across them. */
 #include <string.h>
@@ -119,46 +118,6 @@ static bool run_turned(skinny_job *j) {
   return ok;
 }
 
-/* ---- one row by contiguous columns ---- */
-
-enum { STRETCH = 512, LARGE = 1 << 20 /* elements of b for which this pays */ };
-
-static bool one_row(const product *p) {
-  const product_side *a = &p->a, *b = &p->b;
-  return p->m == 1 && b->step == 1 && b->k_step != 1 && p->n >= STRETCH && p->n * p->k >= LARGE &&
-      !b->index && !b->pack && !b->packed && !a->pack && !a->packed;
-}
-
-/* Units: stretches of columns. */
-static void run_lines(void *ctx, int64_t lo, int64_t hi) {
-  const skinny_job *j = ctx;
-  const product_side *b = &j->p->b;
-  int64_t size = (int64_t)pt_dtype_size(b->dtype);
-  double sums[STRETCH];
-  for (int64_t u = lo; u < hi; u++) {
-    int64_t problem = u / j->units, q = u % j->units * STRETCH;
-    int64_t n = pti_min64(STRETCH, j->p->n - q);
-    const char *w = (const char *)b->data + (problem * b->batch_step + q) * size;
-    const char *x = j->rows + (size_t)(problem * pitch(j->p)) * j->size;
-    j->loops->lines[b->dtype](j->p->k, x, w, b->k_step, n, sums);
-    j->loops->finish[j->p->dtype](j->p, sums, n, problem, 0, 1, q, n);
-  }
-}
-
-static bool run_one_row(skinny_job *j) {
-  const product *p = j->p;
-  size_t bytes = (size_t)(p->batch * pitch(p)) * j->size;
-  j->rows = pti_cpu_host->alloc(bytes);
-  if (j->rows == NULL) return false;
-  j->few = 1;
-  j->units = (p->n + STRETCH - 1) / STRETCH;
-  pti_cpu_host->parallel_for(p->batch, pti_max64(1, UNIT / pitch(p)), pack_rows, j);
-  pti_cpu_host->parallel_for(p->batch * j->units, pti_max64(1, UNIT / (STRETCH * p->k)), run_lines,
-                             j);
-  pti_cpu_host->free(j->rows, bytes);
-  return true;
-}
-
 static bool few_columns(const product *p) {
   const product_side *a = &p->a;
   return p->n <= PRODUCT_DOTS && p->m >= 64 && a->step == 1 && a->k_step != 1 && !a->index &&
@@ -167,14 +126,12 @@ static bool few_columns(const product *p) {
 
 bool pti_product_is_skinny(const product *p) {
   if (!pti_is(p->dtype, PTI_FLOATS)) return false;
-  return fits(&p->a, &p->b, p->m, p->n) || fits(&p->b, &p->a, p->n, p->m) || one_row(p) ||
-      few_columns(p);
+  return fits(&p->a, &p->b, p->m, p->n) || fits(&p->b, &p->a, p->n, p->m) || few_columns(p);
 }
 
 bool pti_product_skinny(const product *p) {
   product_type type = pti_product_type(p->dtype);
   skinny_job j = {.p = p, .loops = pti_product_loops_now(type), .size = pti_product_size(type)};
-  if (one_row(p)) return run_one_row(&j);
   j.turned = !fits(&p->a, &p->b, p->m, p->n);
   j.few = j.turned ? p->n : p->m;
   j.many = j.turned ? p->m : p->n;

@@ -14,13 +14,14 @@ local defaults = {
 
 -- A linear layer whose weight is (inputs, outputs), as GPT-2's files have it.
 local Conv1D = nn.class "Conv1D"
+Conv1D._transposed = true -- so that nn.utils.quantize_ takes it for a Linear
 
 function Conv1D:init(inputs, outputs)
   self.weight = nn.Parameter(pt.randn(inputs, outputs) * 0.02)
   self.bias = nn.Parameter(pt.zeros(outputs))
 end
 
-function Conv1D:forward(x) return x:matmul(self.weight) + self.bias end
+function Conv1D:forward(x) return (pt.linear(x, self.weight:t(), self.bias)) end
 
 -- ---- layers ----
 

@@ -46,9 +46,11 @@ local from_float = signature("from_float", "format:s=q8_0", function(linear, for
   if type(linear) ~= "table" or not pt.is_tensor(linear.weight) or linear.weight:dim() ~= 2 then
     fail("from_float: expected a module with a weight (out, in), got %s", signature.describe(linear))
   end
-  local out, features = linear.weight:size(1), linear.weight:size(2)
+  local weight = linear.weight:detach()
+  if linear._transposed then weight = weight:t() end
+  local out, features = weight:size(1), weight:size(2)
   local layer = QuantizedLinear(features, out, { format = format, bias = linear.bias ~= nil })
-  layer.blocks = pt.quantize_blocks(linear.weight:detach(), format)
+  layer.blocks = pt.quantize_blocks(weight, format)
   if linear.bias then layer.bias = linear.bias end
   return layer:train(linear.training)
 end)

@@ -483,8 +483,8 @@ By how much a nonlinearity shrinks its input; param is the slope of leaky_relu.
 1.6666666666667
 
 = nn.utils.quantize_(module, format = "q8_0", [filter])
-Replaces the Linear layers below a module by nn.QuantizedLinear ones of a format, "q8_0" or "q4_0"; returns the
-module. filter(layer, path) says which. Layers whose features do not divide into blocks of 32 stay.
+Replaces the Linear layers below a module, and those of GPT-2, by nn.QuantizedLinear ones of a format, "q8_0" or "q4_0";
+returns the module. filter(layer, path) says which. Layers whose features do not divide into blocks of 32 stay.
 > nn.utils.quantize_(nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10)), "q8_0")[1].format
 q8_0
 

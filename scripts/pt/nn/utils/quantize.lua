@@ -6,8 +6,10 @@ local module = require "pt.nn.module"
 local QuantizedLinear = require "pt.nn.quantized".QuantizedLinear
 local signature = require "pt.signature"
 
--- Whether a module is a plain Linear whose rows divide into blocks, which hold 32 numbers.
+-- Whether a module is a plain Linear, or one whose weight is (in, out) as GPT-2's, and its features divide into blocks,
+-- which hold 32 numbers.
 local function divides(m)
+  if m._transposed then return m.weight:size(1) % 32 == 0 end
   return getmetatable(m) == layers.Linear and m.in_features % 32 == 0
 end
 
