@@ -107,18 +107,52 @@ typedef struct linear_job {
   const uint8_t *w;
   float *y;
   int64_t per_row, row_bytes; /* blocks and bytes of a row of w */
+  block_group *rounded;       /* x, or NULL */
+  int64_t groups;             /* of a row */
 } linear_job;
+
+/* Sums of x's row i times a row of w: whole groups of blocks in integers, the rest as floats. */
+static float dot_row(const linear_job *j, const uint8_t *w, int64_t i) {
+  pti_block_format format = j->p->format;
+  const float *x = j->x + i * j->p->k;
+  int64_t done = 8 * j->groups;
+  if (j->rounded == NULL) return j->loops->dot[format](w, j->per_row, x);
+  float sum = j->loops->rounded_dot[format](w, j->groups, j->rounded + i * j->groups);
+  if (done == j->per_row) return sum;
+  const pti_block_kind *kind = &pti_block_kinds[format];
+  return sum +
+      j->loops->dot[format](w + done * kind->bytes, j->per_row - done, x + done * kind->numbers);
+}
 
 /* Features lo .. hi - 1 of all rows; a row of w comes from memory once. */
 static void dot_rows(void *ctx, int64_t lo, int64_t hi) {
   const linear_job *j = ctx;
   const pti_block_linear *p = j->p;
-  block_dot *dot = j->loops->dot[p->format];
   for (int64_t o = lo; o < hi; o++) {
     float add = j->bias ? j->bias[o] : 0;
     for (int64_t i = 0; i < p->m; i++)
-      j->y[i * p->n + o] = dot(j->w + o * j->row_bytes, j->per_row, j->x + i * p->k) + add;
+      j->y[i * p->n + o] = dot_row(j, j->w + o * j->row_bytes, i) + add;
   }
+}
+
+/* Rounds x where there are kernels for that, and it has no NaN. */
+static void round_rows(linear_job *j, size_t *bytes) {
+  const pti_block_linear *p = j->p;
+  *bytes = 0;
+  j->groups = j->per_row / 8;
+#if defined(__x86_64__)
+  if (!j->loops->rounded_dot[p->format] || !pti_cpu_vnni() || j->groups == 0) return;
+  size_t size = (size_t)(p->m * j->groups) * sizeof *j->rounded;
+  j->rounded = pti_cpu_host->alloc(size);
+  if (j->rounded == NULL) return; /* floats do */
+  *bytes = size;
+  bool ok = true;
+  for (int64_t i = 0; i < p->m && ok; i++)
+    ok = j->loops->round(j->x + i * p->k, j->groups, j->rounded + i * j->groups);
+  if (ok) return;
+  pti_cpu_host->free(j->rounded, size);
+  j->rounded = NULL;
+#endif
 }
 
 /* A panel of w as product_packer wants it: `width` columns, number by number along k. */
@@ -160,6 +194,9 @@ bool pti_cpu_block_linear(int dev, const pti_block_linear *p, const void *x, con
   j.row_bytes = j.per_row * kind->bytes;
   if (p->m > FEW && p->k > 0) return packed_product(&j);
   int64_t grain = pti_max64(1, 2 * PTI_PIECE / pti_max64(1, p->m * p->k));
+  size_t bytes;
+  round_rows(&j, &bytes);
   pti_cpu_host->parallel_for(p->n, grain, dot_rows, &j);
+  if (j.rounded) pti_cpu_host->free(j.rounded, bytes);
   return pti_cpu_host->poll();
 }

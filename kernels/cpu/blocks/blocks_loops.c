@@ -2,7 +2,8 @@
    that: 18 bytes of q4_0 hold 32 numbers. So a block's integers are turned into floats in registers, sixteen at a time,
    multiplied by x, and the sum of 32 products is scaled once.
 
-   Sums stay in sixteen lanes at every level; what differs between levels is that multiplications and additions fuse. */
+   Sums stay in sixteen lanes at every level; what differs between levels is that multiplications and additions fuse, and
+   that AVX-512 with VNNI multiplies integers (rounded.inc.h). */
 #include <string.h>
 #if defined(__F16C__)
 #include <immintrin.h>
@@ -159,7 +160,25 @@ static inline scales scales_of(pti_block_format format, const uint8_t *block, in
 #define NUMBERS NUMBERS_Q6_K
 #include "format.inc.h"
 
-const block_loops GLUE(pti_block_loops_, PT_LEVEL) = {
-    .load = {load_q8_0, load_q4_0, load_q4_k, load_q6_k},
-    .dot = {dot_q8_0, dot_q4_0, dot_q4_k, dot_q6_k},
-};
+#if defined(__AVX512F__)
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512vnni"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512vnni")
+#endif
+#include "rounded.inc.h"
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#define ROUNDED .round = round_groups, .rounded_dot = {rounded_dot_q8_0, rounded_dot_q4_0},
+#else
+#define ROUNDED
+#endif
+
+const block_loops GLUE(pti_block_loops_,
+                       PT_LEVEL) = {.load = {load_q8_0, load_q4_0, load_q4_k, load_q6_k},
+                                    .dot = {dot_q8_0, dot_q4_0, dot_q4_k, dot_q6_k},
+                                    ROUNDED};

@@ -40,8 +40,8 @@ enum { VECTOR = 16, ROWS = 6, FEW_ROWS = 6 };
 
 /* Numbers of the few rows of a skinny product that stay in the first-level cache. */
 enum { DOT_NUMBERS = 4096 };
-/* Lines of w that are added up before their sums go back to the cache. */
-enum { LINES = 8 };
+/* Lines of w that are added up before their sums go back to the cache, where they are longer than so many bytes. */
+enum { LINES = 8, SHORT_LINE = 3072 };
 
 /* ---- the first n lanes of a vector, 0 < n <= lanes, for numbers of 4 and of 8 bytes ---- */
 
