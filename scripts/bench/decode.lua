@@ -1,5 +1,5 @@
---- GPT-2 small with random weights, 124 million: milliseconds to read a prompt of 64 tokens, and for each token after it,
---- by what its weights are kept in.
+--- GPT-2 small with random weights, 124 million: milliseconds to read a prompt of 64 tokens, and for each token after
+--- it, by what its weights are kept in.
 ---
 ---   ptlua scripts/bench/decode.lua [FORMAT ...]     float32, float16, q8_0, q4_0
 ---   ptlua scripts/bench/decode.lua --serve FOLDER   answers peers/llama.py, which has llama.cpp run the same weights
@@ -79,22 +79,22 @@ local function serve(folder)
     write_gguf(("%s/%s.gguf"):format(folder, format), element)
   end
   print(PROMPT, TOKENS, table.concat(ids, " "))
-  local held, model
+  local held = {} -- one model at a time
   for line in io.lines() do
     local format, what = line:match "^(%S+) (%S+)$"
-    if held ~= format then
-      model = nil
+    if held.format ~= format then
+      held.model = nil
       collectgarbage()
-      held, model = format, model_in(format)
+      held.format, held.model = format, model_in(format)
     end
     if what == "logits" then
       local rows, path = {}, folder .. "/logits.npy"
-      decode(model, function(logits) rows[#rows + 1] = logits:flatten():float() end)
+      decode(held.model, function(logits) rows[#rows + 1] = logits:flatten():float() end)
       pt.save(pt.stack(rows), path)
       print(path)
     else
       pt.set_num_threads(tonumber(what))
-      print(decode(model))
+      print(decode(held.model))
     end
     io.stdout:flush()
   end

@@ -16,10 +16,7 @@ enum {
   PACK_PIECE = 8192,       /* elements to pack that justify a thread */
   SHALLOW = 32,            /* steps of a block of k that take less time than its sums */
   FEW_PANELS = 2,          /* of a, for which copying b does not pay */
-  FEW_ROWS = 2,            /* that read b in long lines, where it has LARGE elements */
-  LINES = 12,              /* of it at a time: as many as processors fetch ahead of well */
-  LARGE = 1 << 20,
-  HALVED = 256 /* columns of c that pay for packing a twice */
+  HALVED = 256             /* columns of c that pay for packing a twice */
 };
 
 typedef struct job {
@@ -495,9 +492,6 @@ bool pti_product_run(const product *p) {
   set_geometry(&j, p);
   j.plain = is_plain(p, j.size);
   choose_in_place(&j);
-  /* One row or two by a large b: it is read in long lines. By shape alone, as sums depend on it. */
-  if (j.b_in_place && p->m <= FEW_ROWS && p->n * p->k >= LARGE)
-    j.depth = j.slab = pti_min64(j.depth, LINES);
   int64_t all = j.panels_b, fit = PACKED / (int64_t)j.size / pti_max64(1, pitch_b(&j));
   if (!p->b.packed && !j.b_in_place) j.strip = pti_min64(all, pti_max64(16, fit));
   /* Several problems keep the threads busy without being cut up. */

@@ -30,7 +30,8 @@
    Packing is what makes 6 fast: panels are read from front to back, whatever the layout of the matrix, and hold numbers
    of the compute type. It costs one pass over a and b. Where that does not pay, it is skipped: matrices that fit in a
    part of the second-level cache are read in place, a by its two strides, b if its rows are as in a panel. Products of
-   at most eight rows or columns by a large matrix have a path of their own (skinny.c), which reads the large one once.
+   at most eight rows or columns by a large matrix have paths of their own (skinny.c, lines.c), which read the large one
+   once.
 
    Rows are distributed evenly over panels, so 15 rows make panels of 8 and 7 rather than 14 and 1; there is a
    micro-kernel for each height. The arithmetic of an element of c does not depend on its panel or unit, nor on the
