@@ -40,7 +40,7 @@ bool pti_cpu_norm_grad(int dev, const pti_norm *p, const void *x, const void *w,
   }
   if (gx || elements) pti_cpu_host->parallel_for(pieces, 1, nets->norm_grad[wide], &j);
   if (elements) {
-    pti_cpu_host->parallel_for(p->n, 4096, nets->norm_add[wide], &j);
+    pti_cpu_host->parallel_for(p->n, 1024, nets->norm_add[wide], &j);
     pti_cpu_host->free(j.partial, (size_t)bytes);
   } else if (affine) {
     int64_t channels = p->n / p->inner * p->period;

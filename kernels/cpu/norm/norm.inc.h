@@ -117,18 +117,23 @@ static void F(norm_grad)(void *ctx, int64_t lo, int64_t hi) {
   }
 }
 
-/* Adds up the pieces' sums, in order. Units: columns. */
+/* Adds up the pieces' sums, in order, of neighbouring columns together. Units: columns. */
 static void F(norm_add)(void *ctx, int64_t lo, int64_t hi) {
+  enum { TOGETHER = 256 };
   const norm_job *j = ctx;
   int64_t n = j->p->n, pieces = (j->p->rows + j->piece - 1) / j->piece;
-  for (int64_t c = lo; c < hi; c++) {
-    double w = 0, b = 0;
+  for (int64_t c = lo; c < hi; c += TOGETHER) {
+    double w[TOGETHER] = {0}, b[TOGETHER] = {0};
+    int64_t many = pti_min64(TOGETHER, hi - c);
     for (int64_t i = 0; i < pieces; i++) {
-      w += (double)((const T *)j->partial)[i * 2 * n + c];
-      b += (double)((const T *)j->partial)[i * 2 * n + n + c];
+      const T *pw = (const T *)j->partial + i * 2 * n + c, *pb = pw + n;
+      for (int64_t k = 0; k < many; k++) {
+        w[k] += (double)pw[k];
+        b[k] += (double)pb[k];
+      }
     }
-    if (j->gw) ((T *)j->gw)[c] = (T)w;
-    if (j->gb) ((T *)j->gb)[c] = (T)b;
+    for (int64_t k = 0; k < many && j->gw; k++) ((T *)j->gw)[c + k] = (T)w[k];
+    for (int64_t k = 0; k < many && j->gb; k++) ((T *)j->gb)[c + k] = (T)b[k];
   }
 }
 
