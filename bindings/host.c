@@ -2,7 +2,6 @@
    (pl_run), since even pushing a string may raise; whatever fails, the state works on. While a vm runs, its
    thread counts from 1 and polls the vm's interrupt flag; afterwards the thread is as it was. */
 #include <lualib.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,78 +15,14 @@
 /* The vm inside which the thread is; the innermost where they nest. */
 static _Thread_local pt_vm *current;
 
-/* ---- interrupts ---- */
-
-/* Runs between two instructions of the interrupted coroutine. The flag is taken back: an interrupt that the script
-   catches is over. But after so many within one run each instruction raises, whatever catches that, until it ends. */
-enum { INSISTENT = 20 };
-static void stop(lua_State *L, lua_Debug *ar) {
-  (void)ar;
-  bool insist = current && current->stopped >= INSISTENT;
-  if (!insist) pl_rest(L);
-  pl_errand job = current ? atomic_exchange(&current->posted, NULL) : NULL;
-  if (job) job(L);
-  if (current == NULL || !(atomic_exchange(&current->interrupt, 0) || insist)) return;
-  current->stopped += !insist;
-  pti_fail(PT_EINTERRUPT, "interrupted");
-  luaL_error(L, "interrupted");
-}
-
-static void stop_soon(lua_State *L) {
-  lua_sethook(L, stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
-}
-
-static _Atomic(pl_errand) posted_anywhere;
-static void do_posted(lua_State *L, lua_Debug *ar) {
-  (void)ar;
-  lua_sethook(L, NULL, 0, 0);
-  pl_errand job = atomic_exchange(&posted_anywhere, NULL);
-  if (job) job(L);
-}
-
-/* Sets the hook of what runs, from the outside. While `held` is taken the running coroutine does not change, so it is not
-   collected meanwhile; whoever finds it taken need not wait: the thread of the script is about to look for itself. Only
-   lock-free atomics and lua_sethook: safe in a signal handler. */
-static void stop_what_runs(pt_vm *vm) {
-  if (atomic_exchange(&vm->held, 1)) return;
-  lua_State *L = atomic_load(&vm->running);
-  if (L) stop_soon(L);
-  atomic_store(&vm->held, 0);
-}
-
-lua_State *pl_switch(pt_vm *vm, lua_State *L) {
-  while (atomic_exchange(&vm->held, 1)) sched_yield();
-  lua_State *before = atomic_exchange(&vm->running, L);
-  atomic_store(&vm->held, 0);
-  if (L && (atomic_load(&vm->interrupt) || atomic_load(&vm->posted))) stop_soon(L);
-  return before;
-}
-
-/* A hook that is always there would make every script slower; like lua.c, this sets one when it is needed. A vm with
-   limits has one that looks at the flag. */
-void pt_vm_interrupt(pt_vm *vm) {
-  if (vm == NULL || atomic_load(&vm->running) == NULL) return;
-  atomic_store(&vm->interrupt, 1);
-  if (!pl_counts(vm->limits)) stop_what_runs(vm);
-}
-
-/* The same for a job that is to be done by the thread of the script. */
-void pl_post(pt_vm *vm, lua_State *main, pl_errand job) {
-  if (vm == NULL) { /* a stock Lua: its main coroutine will do it */
-    atomic_store(&posted_anywhere, job);
-    lua_sethook(main, do_posted, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
-    return;
-  }
-  atomic_store(&vm->posted, job);
-  stop_what_runs(vm);
-}
-
 pt_vm *pl_current_vm(void) { return current; }
+
+/* ---- coroutines ---- */
 
 enum { RESUMED = 100 /* instructions that a switch counts as */ };
 
 /* Calls the library's coroutine.resume (first upvalue) with all that is on the stack, and notes who runs. */
-static int resume(lua_State *L) {
+static int run_on(lua_State *L) {
   pt_vm *vm = current;
   lua_State *co = lua_tothread(L, 1);
   luaL_argexpected(L, co, 1, "coroutine");
@@ -101,13 +36,21 @@ static int resume(lua_State *L) {
   return status == LUA_OK ? lua_gettop(L) : lua_error(L);
 }
 
+/* coroutine.resume, which catches what is raised. */
+static int resume(lua_State *L) {
+  pl_before_catching(L);
+  int n = run_on(L);
+  if (!lua_toboolean(L, -n)) pl_caught(L);
+  return n;
+}
+
 /* What coroutine.wrap returns; upvalues: resume of the library, the coroutine. */
 static int call_wrapped(lua_State *L) {
   lua_State *co = lua_tothread(L, lua_upvalueindex(2));
   luaL_checkstack(L, 1, NULL);
   lua_pushvalue(L, lua_upvalueindex(2));
   lua_insert(L, 1);
-  resume(L);
+  run_on(L);
   if (lua_toboolean(L, 1)) return lua_gettop(L) - 1;
   int status = lua_status(co);
   if (status != LUA_OK && status != LUA_YIELD) {
@@ -245,8 +188,7 @@ static pt_status failed(pt_vm *vm, int status) {
   clear(vm);
   pl_switch(vm,
             NULL); /* what is said about it is not interrupted, even where the script insisted */
-  atomic_store(&vm->interrupt, 0);
-  vm->stopped = 0;
+  pl_forget_interrupts(vm);
   pl_rest(L);
   if (status == LUA_ERRMEM) {
     keep_memory_error(vm);
@@ -298,8 +240,7 @@ static bool begin(visit *v, pt_vm *vm) {
   if (outer) {
     v->generator = pti_swap_generator(vm->generator);
     pti_set_default_dtype(vm->dtype);
-    atomic_store(&vm->interrupt, 0);
-    vm->stopped = 0;
+    pl_forget_interrupts(vm);
     pl_limits_begin(vm->limits);
   }
   enter(vm);
@@ -314,7 +255,7 @@ static void end(visit *v) {
   pt_vm *vm = v->vm;
   pl_switch(vm, v->running);
   if (v->outer) {
-    atomic_store(&vm->interrupt, 0);
+    pl_forget_interrupts(vm);
     pl_rest(vm->L);
     vm->dtype = pti_default_dtype();
     pti_set_default_dtype(v->dtype);

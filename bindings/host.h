@@ -4,6 +4,8 @@
 
 #include <stdatomic.h>
 
+#include <lua.h>
+
 #include "binding.h"
 #include "rng.h"
 #include "vm_limits.h"
@@ -15,13 +17,22 @@ struct pt_value {
   pt_value *before, *after;
 };
 
+/* A line of a script. */
+typedef struct pl_place {
+  char file[LUA_IDSIZE];
+  int line;
+  double until; /* when it no longer matters */
+} pl_place;
+
 struct pt_vm {
   lua_State *L;
   _Atomic(lua_State *) running; /* the coroutine that runs; NULL while none does */
   atomic_int held;              /* taken while `running` changes or is used from outside */
   _Atomic(const void *) thread; /* the thread that is inside: the address of its `current` */
   _Atomic int interrupt;
-  int stopped; /* interrupts of this run that were raised */
+  int stopped;     /* interrupts of this run that were raised */
+  double raised;   /* when one was that nobody has caught yet, or 0 */
+  pl_place caught; /* where the last one was */
   _Atomic(pl_errand) posted;
   pl_limits *limits;
   pti_generator generator;        /* its random numbers, whatever thread it runs in */
@@ -33,6 +44,11 @@ struct pt_vm {
   struct pl_task *task; /* what pt_vm_step goes on with, or NULL */
 };
 
+/* Asked for, raised or caught: they are over. */
+void pl_forget_interrupts(pt_vm *vm);
+/* Of a function that catches errors: before it calls what it protects, where it may raise, and after it has caught one. */
+void pl_before_catching(lua_State *L);
+void pl_caught(lua_State *L);
 /* L runs from now on (NULL: nothing does); returns what did. */
 lua_State *pl_switch(pt_vm *vm, lua_State *L);
 /* Does job(L), with `arg` at 1, in the vm: limits, interrupts, errors are taken care of. */

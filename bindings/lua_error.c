@@ -1,12 +1,12 @@
 /* lua_error.c: how errors reach a script. The text of the engine's last error, or of one made here, goes out with the
    line of the script in parentheses: "matmul: x [2, 3] and y [4, 5]: 3 ~= 4 (train.lua:12)". Within a layer, its path
    stands for the op; nn/module.lua, which knows layers, leaves a function for that (core.on_error). */
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "binding.h"
+#include "vm_limits.h"
 
 static const char editor_key; /* of the function that nn/module.lua left, in the registry */
 
@@ -76,8 +76,7 @@ static int raise_top(lua_State *L) {
 /* An interrupt that reached the script as this error is over and is not raised a second time; but a worker must stop
    even if its task catches the error. */
 int pl_raise(lua_State *L) {
-  bool mine = pt_error_code() == PT_EINTERRUPT && pti_this.interrupt && pti_this.worker == NULL;
-  if (mine) atomic_store(pti_this.interrupt, 0);
+  if (pt_error_code() == PT_EINTERRUPT) pl_take_interrupt();
   lua_pushstring(L, pt_error());
   return raise_top(L);
 }

@@ -1,6 +1,6 @@
-/* pattern.c: string.find, match, gmatch and gsub for sandboxes. Lua's own may look back over a text for years without
-   an instruction between; these look at the limits every few thousand steps, and take the memory of one frame for each
-   item of a pattern. The patterns are those of the Lua 5.4 manual, section 6.4.1. */
+/* pattern.c: string.find, match, gmatch and gsub that can be stopped. Lua's own may look back over a text for years without
+   an instruction between; these look at interrupts and limits every few thousand steps, and take the memory of one frame
+   for each item of a pattern. The patterns are those of the Lua 5.4 manual, section 6.4.1. */
 #include <ctype.h>
 #include <lauxlib.h>
 #include <string.h>
@@ -41,6 +41,7 @@ static bool in_class(int c, int class) {
   case 'u': in = isupper(c); break;
   case 'w': in = isalnum(c); break;
   case 'x': in = isxdigit(c); break;
+  case 'z': in = c == 0; break; /* as Lua still has it */
   default: return class == c;
   }
   return isupper(class) ? !in : in;
@@ -158,16 +159,20 @@ static const char *frontier(matcher *m, const char *s, const char **p) {
   return s;
 }
 
-/* %b, %f and %1; *p goes past them. NULL: no match. `own`: it was one of these. */
-static const char *special(matcher *m, const char *s, const char **p, bool *own) {
-  int kind = *p + 1 < m->pattern_end ? (unsigned char)(*p)[1] : 0;
-  *own = kind == 'b' || kind == 'f' || isdigit(kind);
+/* Whether p is %b, %f or %1; a pattern ends with a 0. */
+static inline bool is_special(const char *p) {
+  return *p == '%' && (p[1] == 'b' || p[1] == 'f' || isdigit((unsigned char)p[1]));
+}
+
+/* One of these, which *p goes past. NULL: no match. */
+static const char *special(matcher *m, const char *s, const char **p) {
+  int kind = (unsigned char)(*p)[1];
   if (kind == 'b') {
     s = balanced(m, s, *p + 2);
     *p += 4;
   } else if (kind == 'f') {
     s = frontier(m, s, p);
-  } else if (isdigit(kind)) {
+  } else {
     int i = closed_capture(m, kind);
     ptrdiff_t n = m->capture[i].length;
     bool same = n >= 0 && n <= m->end - s && memcmp(m->capture[i].from, s, (size_t)n) == 0;
@@ -186,9 +191,10 @@ static const char *match_here(matcher *m, const char *s, const char *p) {
     }
     if (*p == ')') return close_capture(m, s, p + 1);
     if (*p == '$' && p + 1 == m->pattern_end) return s == m->end ? s : NULL;
-    bool own = false;
-    if (*p == '%') s = special(m, s, &p, &own);
-    if (own) continue;
+    if (is_special(p)) {
+      s = special(m, s, &p);
+      continue;
+    }
     const char *item = item_end(m, p);
     int repeat = item < m->pattern_end ? *item : 0;
     bool one = fits(m, s, p, item);
@@ -255,12 +261,30 @@ static size_t first_place(lua_State *L, int i, size_t length) {
   return at == 0 || at < -(lua_Integer)length ? 0 : length - (size_t)-at;
 }
 
+/* Short texts are common, for which memmem is slow. */
+static const char *search(const char *s, const char *end, const char *p, size_t n) {
+  while ((size_t)(end - s) >= n) {
+    s = memchr(s, *p, (size_t)(end - s) - n + 1);
+    if (s == NULL || memcmp(s, p, n) == 0) return s;
+    s++;
+  }
+  return NULL;
+}
+
 static int find_plain(lua_State *L, const char *s, size_t ls, size_t at, const char *p, size_t lp) {
-  const char *found = lp ? memmem(s + at, ls - at, p, lp) : s + at;
+  const char *found = lp ? search(s + at, s + ls, p, lp) : s + at;
   if (found == NULL) return lua_pushnil(L), 1;
   lua_pushinteger(L, found - s + 1);
   lua_pushinteger(L, found - s + (lua_Integer)lp);
   return 2;
+}
+
+/* Whether a pattern stands for itself. */
+static bool is_plain(const char *p, const char *end) {
+  for (; p <= end; p += strlen(p) + 1) { /* it may hold zeros */
+    if (strpbrk(p, "^$*+?.([%-")) return false;
+  }
+  return true;
 }
 
 static int find_or_match(lua_State *L, bool find) {
@@ -268,8 +292,7 @@ static int find_or_match(lua_State *L, bool find) {
   const char *s = luaL_checklstring(L, 1, &ls), *p = luaL_checklstring(L, 2, &lp);
   size_t at = first_place(L, 3, ls);
   if (at > ls) return lua_pushnil(L), 1;
-  bool plain = memchr(p, 0, lp) == NULL && strpbrk(p, "^$*+?.([%-") == NULL;
-  if (find && (lua_toboolean(L, 4) || plain)) return find_plain(L, s, ls, at, p, lp);
+  if (find && (lua_toboolean(L, 4) || is_plain(p, p + lp))) return find_plain(L, s, ls, at, p, lp);
   matcher m = new_matcher(L, s, ls, p, lp);
   bool anchored = lp > 0 && *p == '^';
   for (const char *from = s + at; from <= m.end; from++) {
@@ -289,34 +312,36 @@ static int find_or_match(lua_State *L, bool find) {
 static int find(lua_State *L) { return find_or_match(L, true); }
 static int match_text(lua_State *L) { return find_or_match(L, false); }
 
-/* Upvalues: the text, the pattern, where to go on, where the last match ended (-1: there was none). */
+/* How far gmatch has come: where to go on, and where the last match ended (NULL: there was none). */
+typedef struct progress {
+  matcher m;
+  const char *at, *last, *pattern;
+} progress;
+
+/* Upvalues: the text and the pattern, which are kept alive, the progress. */
 static int next_match(lua_State *L) {
-  size_t ls, lp;
-  const char *s = lua_tolstring(L, lua_upvalueindex(1), &ls);
-  const char *p = lua_tolstring(L, lua_upvalueindex(2), &lp);
-  lua_Integer at = lua_tointeger(L, lua_upvalueindex(3)),
-              last = lua_tointeger(L, lua_upvalueindex(4));
-  matcher m = new_matcher(L, s, ls, p, lp);
-  for (; at <= (lua_Integer)ls; at++) {
-    const char *e = attempt(&m, s + at, p);
-    if (e == NULL || e - s == last) continue;
-    lua_pushinteger(L, e - s);
-    lua_copy(L, -1, lua_upvalueindex(3));
-    lua_replace(L, lua_upvalueindex(4));
-    return push_captures(&m, s + at, e, true);
+  progress *g = lua_touserdata(L, lua_upvalueindex(3));
+  g->m.L = L;
+  for (; g->at <= g->m.end; g->at++) {
+    const char *e = attempt(&g->m, g->at, g->pattern), *from = g->at;
+    if (e == NULL || e == g->last) continue;
+    g->at = g->last = e;
+    return push_captures(&g->m, from, e, true);
   }
   return 0;
 }
 
 static int gmatch(lua_State *L) {
-  size_t ls;
-  luaL_checklstring(L, 1, &ls);
-  luaL_checkstring(L, 2);
+  size_t ls, lp;
+  const char *s = luaL_checklstring(L, 1, &ls), *p = luaL_checklstring(L, 2, &lp);
   size_t at = first_place(L, 3, ls);
   lua_settop(L, 2);
-  lua_pushinteger(L, (lua_Integer)(at > ls ? ls + 1 : at));
-  lua_pushinteger(L, -1);
-  lua_pushcclosure(L, next_match, 4);
+  progress *g = lua_newuserdatauv(L, sizeof *g, 0);
+  g->m = new_matcher(L, s, ls, p, lp);
+  g->at = s + (at > ls ? ls + 1 : at);
+  g->last = NULL;
+  g->pattern = p;
+  lua_pushcclosure(L, next_match, 3);
   return 1;
 }
 

@@ -62,6 +62,10 @@ void pl_open_libraries(lua_State *L) {
   pt_sandbox sandbox = l->config.sandbox;
   if (sandbox) open_few(L);
   else luaL_openlibs(L);
+  pl_open_protected_calls(L);
+  lua_getglobal(L, LUA_STRLIBNAME);
+  pl_open_patterns(L);
+  lua_pop(L, 1);
   if (sandbox || pl_counts(l)) {
     lua_pushglobaltable(L);
     pl_wrap(L, "xpcall", pl_protected_call);
@@ -118,6 +122,7 @@ void pl_restrict_core(lua_State *L) {
                                         "set_cpu_level",
                                         "fail_at",
                                         "fail_lua_at",
+                                        "try",
                                         "hold_interrupt",
                                         "interrupt_asked",
                                         "release_interrupt",

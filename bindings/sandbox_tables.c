@@ -153,7 +153,6 @@ void pl_guard_strings(lua_State *L) {
   static const char *const gone[] = {"dump", NULL};
   lua_getglobal(L, LUA_STRLIBNAME);
   pl_remove_names(L, gone);
-  pl_open_patterns(L);
   lua_pushcfunction(L, rep);
   lua_setfield(L, -2, "rep");
   pl_wrap(L, "format", pl_format);

@@ -110,7 +110,7 @@ bool pl_hooks_are_off(lua_State *L) { return *(const void **)lua_getextraspace(L
 static void raise(lua_State *L) {
   if (pt_error_code() == PT_ETIME)
     lua_sethook(L, tick, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
-  else if (pti_this.interrupt && pti_this.worker == NULL) atomic_store(pti_this.interrupt, 0);
+  else pl_take_interrupt();
   luaL_error(L, "%s", pt_error());
 }
 

@@ -44,6 +44,11 @@ bool pl_hooks_are_off(lua_State *L);
 /* Counts so many instructions that no hook sees, and raises where the limits are reached or the thread is to stop. */
 void pl_charge(lua_State *L, int64_t instructions);
 
+/* The interrupt of this thread reaches the script as an error: it is taken back. One that a worker's task catches is not. */
+void pl_take_interrupt(void);
+/* pcall and xpcall that know of interrupts (vm_interrupt.c), into the globals. */
+void pl_open_protected_calls(lua_State *L);
+
 /* Opens the standard libraries that the sandbox leaves; once the module can be found, takes away what it does not. */
 void pl_open_libraries(lua_State *L);
 void pl_close_sandbox(lua_State *L);

@@ -233,12 +233,12 @@ end)
 
 -- TSan holds signals back until the program calls the system, which such a loop never does.
 describe("Ctrl-C #tsan #alone", function()
-  -- Starts ptlua, sends it SIGINT after its first line of output, n times.
+  -- Starts ptlua, sends it SIGINT a moment after its first line of output, n times.
   local function interrupt(code, n)
     local script = ([[
       fifo=$(mktemp -u); mkfifo $fifo
       %s -e %s >$fifo 2>&1 & pid=$!
-      { read line; for i in %s; do kill -INT $pid; sleep 0.2; done; cat; } <$fifo
+      { read line; for i in %s; do sleep 0.1; kill -INT $pid; done; cat; } <$fifo
       wait $pid; echo "status $?"; rm -f $fifo]]):format(ptlua, quote(code), ("x "):rep(n))
     local p = assert(io.popen("bash -mc " .. quote(script) .. " 2>/dev/null"))
     local text = p:read "a"
@@ -274,8 +274,84 @@ describe("Ctrl-C #tsan #alone", function()
     assert.truthy(out:find "false\ttrue\t.*interrupted", out)
   end)
 
+  -- Nothing stops LAPACK: the caller leaves.
+  for name, call in pairs {
+    eigenvalues = "pt.linalg.eig(pt.randn(700, 700))", inverse = "pt.randn(3000, 3000):inverse()",
+  } do
+    it("leaves a factorization: " .. name .. " #plain", function()
+      local out = interrupt(([[
+        print "ready"
+        io.flush()
+        local from = pt.clock()
+        local ok, message = pcall(function() return %s end)
+        print(ok, pt.clock() - from < 0.5, message)]]):format(call), 1)
+      assert.truthy(out:find "false\ttrue\t.*interrupted", out)
+      assert.truthy(out:find "status 0", out) -- after what was left has ended
+    end)
+  end
+
+  -- A script that catches an interrupt goes on; a loop of protected calls does not.
+  local endless = "while true do end"
+  for name, loop in pairs {
+    pcall = "while true do pcall(f) end", xpcall = "while true do xpcall(f, tostring) end",
+    resume = "while true do coroutine.resume(coroutine.create(f)) end",
+    wrap = "while true do pcall(coroutine.wrap(f)) end",
+    ["loops in loops"] = "while true do pcall(function()\n while true do pcall(f) end\n end) end",
+  } do
+    it("ends a loop whose rounds catch it: " .. name, function()
+      local out = interrupt(("local function f() %s end print 'ready' io.flush()\n%s"):format(endless, loop), 1)
+      assert.truthy(out:find "interrupted", out)
+      assert.truthy(out:find "status 130", out)
+    end)
+  end
+
+  it("lets a script that has caught it save what it has, and go on", function()
+    local out = interrupt([[
+      print "ready"
+      io.flush()
+      local caught = pcall(function()
+        while true do pcall(function() while true do end end) end
+      end)
+      local saved = pcall(string.upper, "x")
+      local from = pt.clock()
+      while pt.clock() < from + 0.1 do pcall(string.upper, "x") end
+      print(caught, saved, "end")]], 1)
+    assert.truthy(out:find "false\ttrue\tend\nstatus 0", out)
+  end)
+
+  it("stops the matching of a pattern that looks back for years", function()
+    for _, call in ipairs { "find(p)", "match(p)", "gsub(p, '')", "gmatch(p)()" } do
+      local out = interrupt(([[
+        local s, p = ("a"):rep(1000), (".-"):rep(12) .. "b"
+        print "ready" io.flush()
+        s:%s]]):format(call), 1)
+      assert.truthy(out:find "interrupted", out)
+      assert.truthy(out:find "status 130", out)
+    end
+  end)
+
   it("quits at once the second time", function()
-    local out = interrupt("print 'ready' io.flush() while true do pcall(function() while true do end end) end", 2)
+    local out = interrupt([[
+      local function f() while true do end end
+      print "ready"
+      io.flush()
+      while true do
+        pcall(f)
+        pcall(f)
+      end]], 2)
     assert.truthy(out:find "status 130")
+  end)
+end)
+
+describe("patterns", function()
+  it("match as those of lua5.4 #plain", function()
+    local function output(program)
+      local out = assert(io.popen(program .. " spec/support/patterns.lua"))
+      local text = out:read "a"
+      assert(out:close())
+      return text
+    end
+    local ours = output(ptlua)
+    assert(#ours > 200000 and ours == output "lua5.4", "the results differ")
   end)
 end)

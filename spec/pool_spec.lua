@@ -436,6 +436,7 @@ describe("pool", function()
         function() while true do end end,
         function() while true do pcall(function() while true do end end) end end,
         function() coroutine.wrap(function() while true do end end)() end,
+        function() return ("a"):rep(1000):find((".-"):rep(12) .. "b") end, -- a pattern that looks back for years
       }
       for _, loop in ipairs(loops) do
         raises("map: timed out after 0.05 s with 0 of 2 tasks done", pool.map, pool, loop, { 1, 2 }, { timeout = 0.05 })

@@ -233,9 +233,11 @@ int main(int argc, char **argv) {
   set_handler(SIGALRM, on_alarm);
   if (o.time_limit > 0) start_timer(o.time_limit, 0.01);
   int status = run(&c);
-  start_timer(0, 0);
+  if (!timed_out) start_timer(0, 0); /* after the time limit the end, too, is timed */
   signal(SIGINT, SIG_DFL);
-  pt_vm_close(vm);
+  pt_vm *last = vm;
+  vm = NULL;
+  pt_vm_close(last);
   if (status == INTERRUPTED) raise(SIGINT); /* a shell's loop ends, too */
   return status;
 }

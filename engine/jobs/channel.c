@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "jobs/wait.h"
+#include "wait.h"
 #include "mem.h"
 
 /* ---- packets ---- */

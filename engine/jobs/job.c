@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "jobs/wait.h"
+#include "wait.h"
 
 pti_job *pti_job_new(pti_worker_pool *pool, int64_t n, size_t size, void (*drop)(pti_job *job)) {
   pti_job *job = calloc(1, size);

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "jobs/jobs.h"
-#include "jobs/wait.h"
+#include "wait.h"
 #include "mem.h"
 #include "pool.h"
 

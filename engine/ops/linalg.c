@@ -7,7 +7,6 @@
    asymmetric x counts is decided in scripts/pt/linalg.lua. */
 #include <stdio.h>
 
-#include "mem.h"
 #include "ops.h"
 
 /* Messages use the name that scripts use: linalg.solve for linalg_solve. */
@@ -121,65 +120,6 @@ static pti_factor factor_of(pti_factor_kind kind, const pt_tensor *x) {
   return f;
 }
 
-/* One array of a pti_factor. */
-typedef struct array {
-  void *from;    /* on the device */
-  int64_t bytes; /* of one matrix's share, and later of the whole */
-  bool read, written;
-  void *host;
-} array;
-
-enum { ARRAYS = 6 };
-static void arrays_of(const pti_factor *f, array *a) {
-  int64_t size = (int64_t)pt_dtype_size(f->dtype), real = (int64_t)pt_dtype_size(part_of(f->dtype)),
-          m = f->m, n = f->n, k = pti_min64(m, n);
-  int64_t rows = f->full ? m : k, columns = f->full ? n : k;
-  bool solves = f->kind == PTI_LU_SOLVE || f->kind == PTI_TRIANGLE;
-  bool tall = f->kind == PTI_LU || f->kind == PTI_QR || f->kind == PTI_SVD;
-  a[0] = (array){f->a, (tall ? m : n) * n * size, true, !solves, NULL};
-  int64_t b = solves ? n * f->k : f->kind == PTI_QR ? rows * n : f->kind == PTI_SVD ? k : n;
-  int64_t each = f->kind == PTI_EIG ? 2 * real : f->kind >= PTI_EIGH ? real : size;
-  a[1] = (array){f->b, b * each, solves, true, NULL};
-  int64_t c = f->kind == PTI_EIG ? n * n * 2 * real : m * rows * size;
-  a[2] = (array){f->c, c, false, true, NULL};
-  a[3] = (array){f->d, columns * n * size, false, true, NULL};
-  a[4] = (array){f->pivot, k * (int64_t)sizeof(int32_t), solves, !solves, NULL};
-  a[5] = (array){f->info, (int64_t)sizeof(int32_t), false, true, NULL};
-}
-
-/* A device without factorizations (LAPACK is the host's) has them done here: what is read is copied to the host and
-   what was written back. */
-static bool factor_on_host(const pti_device *dev, pti_factor f) {
-  array a[ARRAYS];
-  arrays_of(&f, a);
-  bool ok = true;
-  for (int i = 0; i < ARRAYS && ok; i++) {
-    if (a[i].from == NULL) continue;
-    ok = pti_mul(a[i].bytes, f.batch, &a[i].bytes) &&
-        (a[i].host = pti_alloc((size_t)pti_max64(a[i].bytes, 1))) != NULL;
-    if (ok && a[i].read && a[i].bytes)
-      ok = dev->be->to_host(dev->index, a[i].host, a[i].from, (size_t)a[i].bytes, false);
-  }
-  f.a = a[0].host, f.b = a[1].host, f.c = a[2].host, f.d = a[3].host;
-  f.pivot = a[4].host, f.info = a[5].host;
-  ok = ok && pti_device_at(0)->kernels->factor(0, &f);
-  for (int i = 0; i < ARRAYS; i++) {
-    if (ok && a[i].host && a[i].written && a[i].bytes)
-      ok = dev->be->from_host(dev->index, a[i].from, a[i].host, (size_t)a[i].bytes);
-  }
-  ok = dev->be->sync(dev->index) && ok; /* the copies are done with the host's memory */
-  for (int i = 0; i < ARRAYS; i++) {
-    if (a[i].host) pti_free(a[i].host, (size_t)pti_max64(a[i].bytes, 1));
-  }
-  return ok;
-}
-
-static bool run_factor(const pt_tensor *x, const pti_factor *f) {
-  const pti_device *dev = pti_home(x);
-  if (f->batch == 0) return true;
-  return dev->kernels->factor ? dev->kernels->factor(dev->index, f) : factor_on_host(dev, *f);
-}
-
 /* ---- calls that the gradients are written in ---- */
 
 /* The transpose; of complex matrices the conjugate one, which makes the gradients PyTorch's. */
@@ -246,7 +186,7 @@ pt_tensor *linalg_cholesky_run(const linalg_cholesky_args *args) {
   pti_factor f = factor_of(PTI_CHOLESKY, x);
   f.a = pti_ptr(a);
   f.info = (int32_t *)(void *)pti_ptr(info);
-  if (!run_factor(x, &f)) return NULL;
+  if (!pti_factorize(x, &f)) return NULL;
   *args->info = info;
   if (args->check &&
       !check_info(spoken(args->op), info,
@@ -277,7 +217,7 @@ pt_tensor *linalg_lu_run(const linalg_lu_args *args) {
   f.a = pti_ptr(a);
   f.pivot = (int32_t *)(void *)pti_ptr(*args->pivots);
   f.info = (int32_t *)(void *)pti_ptr(*args->info);
-  return run_factor(x, &f) ? swapped(a, false) : NULL;
+  return pti_factorize(x, &f) ? swapped(a, false) : NULL;
 }
 
 pt_tensor *linalg_rows_run(const linalg_rows_args *args) {
@@ -359,7 +299,7 @@ pt_tensor *linalg_solve_run(const linalg_solve_args *args) {
   f.a = pti_ptr(lu);
   f.pivot = (int32_t *)(void *)pti_ptr(pivot);
   f.info = (int32_t *)(void *)pti_ptr(info);
-  if (!run_factor(a, &f)) return NULL;
+  if (!pti_factorize(a, &f)) return NULL;
   *args->info = info;
   if (args->check &&
       !check_info(spoken(args->op), info, "A is singular: entry %d on the diagonal of U is zero"))
@@ -368,7 +308,7 @@ pt_tensor *linalg_solve_run(const linalg_solve_args *args) {
   f.k = b->size[b->nd - 1];
   f.b = pti_ptr(x);
   f.info = NULL;
-  return run_factor(a, &f) ? swapped(x, false) : NULL;
+  return pti_factorize(a, &f) ? swapped(x, false) : NULL;
 }
 
 bool linalg_solve_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
@@ -389,7 +329,7 @@ pt_tensor *linalg_solve_triangular_run(const linalg_solve_triangular_args *args)
   f.unit = args->unit;
   f.a = pti_ptr(ca);
   f.b = pti_ptr(x);
-  return run_factor(a, &f) ? swapped(x, false) : NULL;
+  return pti_factorize(a, &f) ? swapped(x, false) : NULL;
 }
 
 bool linalg_solve_triangular_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
@@ -417,7 +357,7 @@ pt_tensor *linalg_qr_run(const linalg_qr_args *args) {
   f.a = pti_ptr(a);
   f.b = pti_ptr(r);
   f.c = pti_ptr(q);
-  if (!run_factor(x, &f)) return NULL;
+  if (!pti_factorize(x, &f)) return NULL;
   return (*args->R = swapped(r, false)) ? swapped(q, false) : NULL;
 }
 
@@ -462,7 +402,7 @@ pt_tensor *linalg_eigh_run(const linalg_eigh_args *args) {
   f.a = pti_ptr(a);
   f.b = pti_ptr(values);
   f.info = (int32_t *)(void *)pti_ptr(info);
-  if (!run_factor(x, &f) ||
+  if (!pti_factorize(x, &f) ||
       !check_info(spoken(args->op), info, "the iteration did not converge (%d)"))
     return NULL;
   return (*args->vectors = swapped(a, false)) ? values : NULL;
@@ -498,7 +438,7 @@ pt_tensor *linalg_eig_run(const linalg_eig_args *args) {
   f.b = pti_ptr(values);
   f.c = pti_ptr(v);
   f.info = (int32_t *)(void *)pti_ptr(info);
-  if (!run_factor(x, &f) ||
+  if (!pti_factorize(x, &f) ||
       !check_info(spoken(args->op), info, "the iteration did not converge (%d)"))
     return NULL;
   return (*args->vectors = swapped(v, false)) ? values : NULL;
@@ -541,7 +481,7 @@ pt_tensor *linalg_svd_run(const linalg_svd_args *args) {
   f.c = with ? pti_ptr(u) : NULL;
   f.d = with ? pti_ptr(v) : NULL;
   f.info = (int32_t *)(void *)pti_ptr(info);
-  if (!run_factor(x, &f) ||
+  if (!pti_factorize(x, &f) ||
       !check_info(spoken(args->op), info, "the iteration did not converge (%d)"))
     return NULL;
   *args->S = s;

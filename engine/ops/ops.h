@@ -91,4 +91,10 @@ pt_tensor *pti_embed(const pti_edge *e, const pti_geometry *q, pt_tensor *g);
 pt_tensor *pti_grad_as(pt_tensor *g, const pti_edge *e);
 pt_tensor *pti_grad_to(pt_tensor *g, const pti_edge *e);
 
+/* ---- factorizations (factor.c) ---- */
+
+/* Fills what the arrays of f, which belong to x's device, are for; false, with the error recorded, where that failed or
+   the thread was told to stop. */
+bool pti_factorize(const pt_tensor *x, const pti_factor *f);
+
 #endif

@@ -128,6 +128,8 @@ static void interrupts(void) {
   stopped(vm,
           "local ok, why = coroutine.resume(coroutine.create(function() while true do end end))"
           "assert(not ok) error(why, 0)");
+  stopped(vm, "while true do pcall(function() while true do end end) end");
+  stopped(vm, "while true do pcall(string.find, ('a'):rep(1000), ('.-'):rep(12) .. 'b') end");
   stopped(vm, "local x = pt.ones(300, 300) while true do x = x:matmul(x):clamp(0, 1) end");
   pt_vm_interrupt(vm); /* nothing runs: nothing happens */
   CHECK(run(vm,
@@ -137,6 +139,15 @@ static void interrupts(void) {
             "assert(not ok and why:find 'why')\n"
             "assert(not pcall(f) and not pcall(coroutine.resume))\n"
             "assert(not coroutine.resume(coroutine.running()))") == PT_OK);
+  pt_vm_close(vm);
+}
+
+/* What an interrupt leaves behind goes on while its vm, with the memory that it is counted on, is closed. */
+static void left_behind(void) {
+  pt_vm *vm = open_vm((size_t)256 << 20, false);
+  stopped(vm, "pt.linalg.eig(pt.randn(1000, 1000))");
+  CHECK(run(vm, "assert(pt.ones(2, 2):inverse():sum():item() ~= 0)") != PT_OK);
+  CHECK(run(vm, "assert(pt.eye(2):inverse():sum():item() == 2)") == PT_OK);
   pt_vm_close(vm);
 }
 
@@ -166,6 +177,7 @@ int main(void) {
   calls();
   limits();
   interrupts();
+  left_behind();
   nested();
   pt_scope_end(scope);
   return failures > 0;

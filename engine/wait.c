@@ -1,5 +1,5 @@
 /* wait.c: waiting for another thread: asleep, in slices so that interrupts are noticed, or spinning. */
-#include "jobs/wait.h"
+#include "wait.h"
 
 #include <math.h>
 #include <time.h>

@@ -1,6 +1,6 @@
-/* wait.h: how threads of pools and channels wait for each other. */
-#ifndef PTI_JOBS_WAIT_H
-#define PTI_JOBS_WAIT_H
+/* wait.h: how threads wait for each other. */
+#ifndef PTI_WAIT_H
+#define PTI_WAIT_H
 
 #include <pthread.h>
 #include <stdatomic.h>
