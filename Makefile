@@ -133,7 +133,7 @@ endif
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@;)
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: all deps deps-test run specs hosts amalgamation test test-asan test-tsan test-peers fuzz libfuzzer coverage mutants lint docs format bench bench-peers size clean help
+.PHONY: all deps deps-test run specs hosts amalgamation test test-asan test-tsan test-peers fuzz libfuzzer coverage mutants torture lint docs format bench bench-peers size clean help
 
 all: $(TARGETS)
 
@@ -388,6 +388,10 @@ mutants: deps-test
 	@git ls-files -co --exclude-standard | tar -cf - -T - | tar -xf - -C build/mutants
 	@$(MAKE) --no-print-directory -C build/mutants all
 	@$(LUA) scripts/tools/mutate.lua build/mutants $(MUTANTS) $(SEED) '$(WHERE)'
+# Failures, accidents and long runs by the thousand, BUDGET seconds for each part: `make torture PART=alloc BUDGET=600`.
+BUDGET ?= 60
+torture: specs
+	@$(BUILD)/ptlua spec/torture/run.lua $(BUILD) $(BUDGET) $(SEED) $(PART)
 lint: deps-test
 	@$(LUA) spec/run.lua lint
 
@@ -481,6 +485,7 @@ help:
 	  'make libfuzzer    parsers and programs under libFuzzer (clang)' \
 	  'make fuzz         damaged files of every format under ASan (RUNS=1000000 SEED=1)' \
 	  'make coverage     lines and branches of the core that the specs reach;  make mutants  damage that they notice' \
+	  'make torture      failed allocations, faults of disks, kills, long runs (PART=alloc BUDGET=60 seconds for each part)' \
 	  'make lint         luacheck and clang-format alone;  make format  fixes the latter' \
 	  'make bench        speed, and shares of what the machine can do (PATTERN=softmax);  make bench-peers  beside PyTorch (PYTHON=...)' \
 	  'make hosts        build/hosts: the examples of scripts/examples/hosts' \

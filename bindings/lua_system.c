@@ -5,6 +5,7 @@
 
 #include "binding.h"
 #include "mem.h"
+#include "pool.h"
 #include "rng.h"
 
 /* A whole number in [lo, hi]; raises. */
@@ -148,6 +149,17 @@ static int fail_lua_at(lua_State *L) {
   return 1;
 }
 
+/* For tests: core.try{ poison = true, collect = true, pieces = n }; what is not named is switched off. */
+static int try_settings(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_getfield(L, 1, "poison");
+  lua_getfield(L, 1, "collect");
+  lua_getfield(L, 1, "pieces");
+  pti_try_memory(lua_toboolean(L, 2), lua_toboolean(L, 3));
+  pti_try_pieces((int)luaL_optinteger(L, 4, 0));
+  return 0;
+}
+
 /* ---- modes ---- */
 
 static int set_default_dtype(lua_State *L) {
@@ -189,6 +201,7 @@ void pl_open_system(lua_State *L) {
                                        {"set_memory_limit", set_memory_limit},
                                        {"fail_at", fail_at},
                                        {"fail_lua_at", fail_lua_at},
+                                       {"try", try_settings},
                                        {"set_default_dtype", set_default_dtype},
                                        {"get_default_dtype", get_default_dtype},
                                        {"terminal_width", terminal_width},

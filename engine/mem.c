@@ -54,6 +54,13 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static atomic_size_t held, peak, limit;
 
+/* What tests ask for. */
+enum { POISON = 1, COLLECT = 2, FRESH = 0xFF, FREED = 0xDB };
+static atomic_int trials;
+static inline bool tries(int what) {
+  return atomic_load_explicit(&trials, memory_order_relaxed) & what;
+}
+
 /* The class of a size and the bytes its blocks have; 0 bytes on overflow. */
 static int class_of(size_t bytes, size_t *size) {
   if (bytes <= 1024) {
@@ -126,6 +133,9 @@ void pti_fail_at(int64_t n, int64_t count) {
   cache *m = mine();
   m->fail_at = n;
   m->faults = count;
+}
+void pti_try_memory(bool poison, bool collect) {
+  atomic_store(&trials, (poison ? POISON : 0) | (collect ? COLLECT : 0));
 }
 void pti_set_pressure(void (*collect)(void *ud), void *ud) {
   mine()->collect = collect;
@@ -288,6 +298,7 @@ void *pti_alloc_booked(size_t bytes) {
   int c = class_of(bytes, &size);
   void *p = NULL;
   cache *m = mine();
+  if (tries(COLLECT)) pti_mem_collect();
   if (m->fail_at > 0 && --m->fail_at == 0) {
     m->fail_at = --m->faults > 0;
     size = 0;
@@ -304,6 +315,7 @@ void *pti_alloc_booked(size_t bytes) {
   }
   if (p == NULL)
     return pti_fail(PT_EMEMORY, "out of memory: %zu bytes could not be allocated", bytes);
+  if (tries(POISON)) memset(p, FRESH, size);
   return p;
 }
 
@@ -312,6 +324,7 @@ void pti_free(void *p, size_t bytes) {
   size_t size;
   int c = class_of(bytes, &size);
   block *b = p;
+  if (tries(POISON)) memset(p, FREED, size);
   if (size <= THREAD_MAX) {
     cache *m = mine();
     if (m->kept + size > THREAD_KEEP) pti_mem_flush_thread();

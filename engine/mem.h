@@ -33,6 +33,9 @@ bool pti_mem_collect(void); /* false where no callback is set */
 /* For tests: `count` allocations of this thread fail, beginning with the n-th from now (1: the next one);
    0 switches it off. */
 void pti_fail_at(int64_t n, int64_t count);
+/* For tests, of all threads: blocks are filled with ones as they are handed out and with other bytes as they are freed;
+   and each thread's garbage is collected at every allocation. */
+void pti_try_memory(bool poison, bool collect);
 /* Moves this thread's cached blocks to the shared store (a worker going idle), or returns everything
    to the system. */
 void pti_mem_flush_thread(void);

@@ -321,9 +321,19 @@ static void run_shared(slot *s, int threads) {
   if (!counted) give_core();
 }
 
+static atomic_int wanted_pieces;
+void pti_try_pieces(int count) { atomic_store(&wanted_pieces, count); }
+/* Random numbers are drawn in fours: their pieces stay multiples of that. */
+static int64_t smaller_grain(int64_t n, int64_t grain, int count) {
+  int64_t small = pti_min64(grain, n / count + 1);
+  return grain % 4 ? small : (small + 3) / 4 * 4;
+}
+
 void pti_parallel_for(int64_t n, int64_t grain, pti_range *fn, void *ctx) {
   if (n <= 0) return;
   if (grain < 1) grain = 1;
+  int cut = atomic_load_explicit(&wanted_pieces, memory_order_relaxed);
+  if (cut > 0) grain = smaller_grain(n, grain, cut);
   if (n <= grain) {
     fn(ctx, 0, n);
     return;

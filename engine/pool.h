@@ -13,6 +13,9 @@
 typedef void pti_range(void *ctx, int64_t lo, int64_t hi);
 void pti_parallel_for(int64_t n, int64_t grain, pti_range *fn, void *ctx);
 
+/* For tests: from now on loops are cut into about so many pieces, however short they are; 0: as they ask for. */
+void pti_try_pieces(int count);
+
 /* The body of a loop that spins until another thread is done. */
 static inline void pti_relax(void) {
 #if defined(__x86_64__) || defined(__i386__)

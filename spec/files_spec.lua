@@ -100,6 +100,35 @@ describe("a write that fails", function()
   end)
 end)
 
+describe("a signal during a call", function()
+  -- spec/torture/files.lua does this to every writer, with every error.
+  it("does not end it, and what cannot be opened leaves nothing behind #plain", function()
+    local preload, place = folder .. "/faults.so", folder .. "/x"
+    assert(os.execute(("cc -shared -fPIC -o %s spec/torture/faults.c -ldl && mkdir %s"):format(preload, place)))
+    local path = place .. "/x.safetensors"
+    local function saves(n, errno)
+      write(path, "old")
+      local settings = ("FAULT_UNDER=%s FAULT_AT=%d FAULT_ERRNO=%d LD_PRELOAD=%s"):format(place, n, errno, preload)
+      local text = ("pt.save({ x = pt.ones(10) }, %q)"):format(path)
+      local out, code = run(("%s %s -e %s"):format(settings, ptlua, quote(text)))
+      return out:match "FAULT in (%w+)", code
+    end
+    local EINTR, EIO, n, seen = 4, 5, 0, {}
+    repeat
+      n = n + 1
+      local call, code = saves(n, EINTR)
+      assert.equal(0, code, call)
+      seen[call or ""] = true
+    until not call
+    assert(seen.open and seen.flock and seen.ftruncate and seen.write and seen.fsync and seen.rename)
+    for i = 1, n - 1 do
+      local call, code = saves(i, EIO)
+      assert.equal("x.safetensors\n", (run("ls " .. place)), call)
+      if code ~= 0 then assert.equal("old", read(path), call) end
+    end
+  end)
+end)
+
 describe("standard output", function()
   it("that takes nothing fails the process, also through os.exit #plain", function()
     for _, script in ipairs { "print(1)", "io.write(1)", "print(1) os.exit(true)", "print(1) os.exit(true, true)" } do

@@ -15,9 +15,38 @@
 
 enum { CHUNK = 1 << 24 }; /* bytes between two looks at the interrupt flag */
 
+/* A call that a signal cut off is made again, unless the signal was to stop us: see fail_errno. */
+#define AGAIN(result) ((result) < 0 && errno == EINTR && pti_poll())
+
 static bool fail_errno(const char *path, const char *what) {
   char buffer[128];
+  if (errno == EINTR && !pti_poll()) return false; /* recorded as that */
   return pti_refuse(PT_EIO, "%s: %s: %s", path, what, strerror_r(errno, buffer, sizeof buffer));
+}
+
+static int open_file(const char *path, int flags) {
+  int fd;
+  do fd = open(path, flags | O_CLOEXEC, 0666);
+  while (AGAIN(fd));
+  return fd;
+}
+static bool sync_file(int fd) {
+  int code;
+  do code = fsync(fd);
+  while (AGAIN(code));
+  return code == 0;
+}
+static bool resize_file(int fd, off_t size) {
+  int code;
+  do code = ftruncate(fd, size);
+  while (AGAIN(code));
+  return code == 0;
+}
+static bool rename_file(const char *from, const char *to) {
+  int code;
+  do code = rename(from, to);
+  while (AGAIN(code));
+  return code == 0;
 }
 
 int pti_host_open(const char *path, pt_open_mode mode) {
@@ -38,7 +67,7 @@ int pti_file_open(const char *path, int64_t *size) {
   struct stat st;
   int fd = pti_this.files
       ? pti_host_open(path, PT_OPEN_READ)
-      : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not make us wait */
+      : open_file(path, O_RDONLY | O_NONBLOCK); /* a pipe must not make us wait */
   if (fd < 0 && pti_this.files) return -1;
   if (fd < 0 || fstat(fd, &st) < 0) {
     fail_errno(path, "cannot open");
@@ -72,11 +101,14 @@ bool pti_file_read(int fd, const char *path, void *data, int64_t bytes, int64_t 
 static int open_locked(const char *temp) {
   for (;;) {
     struct stat mine, named;
-    int fd = open(temp, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    int fd = open_file(temp, O_RDWR | O_CREAT | O_NOFOLLOW);
     if (fd < 0) return -1;
-    while (flock(fd, LOCK_EX) < 0 && errno == EINTR) {
-      if (pti_poll()) continue;
+    int code;
+    do code = flock(fd, LOCK_EX);
+    while (AGAIN(code));
+    if (code < 0 && errno == EINTR) {
       close(fd);
+      errno = EINTR;
       return -1;
     }
     if (fstat(fd, &mine) == 0 && lstat(temp, &named) == 0 && mine.st_ino == named.st_ino &&
@@ -117,12 +149,13 @@ bool pti_outfile_open(pti_outfile *f, const char *path) {
   }
   if (asprintf(&f->temp, "%s.tmp", f->path) < 0) {
     f->temp = NULL;
-  } else if ((f->fd = open_locked(f->temp)) >= 0 && ftruncate(f->fd, 0) == 0) {
+  } else if ((f->fd = open_locked(f->temp)) >= 0 && resize_file(f->fd, 0)) {
     if (known && fchmod(f->fd, st.st_mode & 07777) < 0)
       errno = 0; /* the mode is kept where that is allowed */
     return true;
   }
   fail_errno(path, "cannot write");
+  if (f->fd >= 0) unlink(f->temp);
   outfile_free(f);
   return false;
 }
@@ -143,15 +176,14 @@ bool pti_outfile_write(pti_outfile *f, const void *data, size_t bytes) {
 /* One record of a log at the end of a file. Where not all of it fits, what was written of it is taken back. */
 bool pt_append_bytes(const char *path, const void *data, size_t bytes) {
   struct stat before;
-  pti_outfile f = {.fd = pti_this.files
-                       ? pti_host_open(path, PT_OPEN_APPEND)
-                       : open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666)};
+  pti_outfile f = {.fd = pti_this.files ? pti_host_open(path, PT_OPEN_APPEND)
+                                        : open_file(path, O_WRONLY | O_APPEND | O_CREAT)};
   if (f.fd < 0 && pti_this.files) return false;
   if (f.fd < 0) return fail_errno(path, "cannot write");
   f.path = strdup(path);
   bool known = fstat(f.fd, &before) == 0 && S_ISREG(before.st_mode);
   bool ok = f.path ? pti_outfile_write(&f, data, bytes) : pti_refuse(PT_EMEMORY, "out of memory");
-  if (!ok && known && ftruncate(f.fd, before.st_size) < 0) known = false;
+  if (!ok && known) resize_file(f.fd, before.st_size);
   if (close(f.fd) < 0 && ok && errno != EINTR) ok = fail_errno(path, "cannot write");
   free(f.path);
   return ok;
@@ -161,9 +193,9 @@ bool pt_append_bytes(const char *path, const void *data, size_t bytes) {
 static void sync_folder(const char *path) {
   const char *slash = strrchr(path, '/');
   char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-  int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+  int fd = folder ? open_file(folder, O_RDONLY | O_DIRECTORY) : -1;
   if (fd >= 0) {
-    fsync(fd);
+    sync_file(fd);
     close(fd);
   }
   free(folder);
@@ -171,12 +203,12 @@ static void sync_folder(const char *path) {
 
 bool pti_outfile_close(pti_outfile *f, bool ok) {
   if (f->temp == NULL) { /* pipes cannot be synced */
-    if (ok && fsync(f->fd) < 0 && errno != EINVAL && errno != EROFS)
+    if (ok && !sync_file(f->fd) && errno != EINVAL && errno != EROFS)
       ok = fail_errno(f->path, "cannot write");
     outfile_free(f);
     return ok;
   }
-  if (ok && (fsync(f->fd) < 0 || rename(f->temp, f->path) < 0))
+  if (ok && !(sync_file(f->fd) && rename_file(f->temp, f->path)))
     ok = fail_errno(f->path, "cannot write");
   if (ok) {
     sync_folder(f->path);

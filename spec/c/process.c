@@ -61,16 +61,22 @@ static void one_after_the_other(void) {
   CHECK(!PLAIN || (seconds < 10 && grown < 1024)); /* 1 s where nobody else wants the cores */
 }
 
-enum { SHELF = 24, THREADS = 4 };
+enum { SHELF = 24, THREADS = 4, MOST_THREADS = 64 };
 static struct {
   pthread_mutex_t lock;
   pt_vm *vm[SHELF];
 } shelf = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+typedef struct swapper {
+  unsigned seed;
+  int vms; /* to open */
+} swapper;
+
 /* Takes what is in a place, and puts a vm of its own there: vms are closed by other threads than opened them. */
 static void *swap(void *arg) {
-  unsigned seed = *(unsigned *)arg;
-  for (int i = 0; i < VMS / 10; i++) {
+  const swapper *s = arg;
+  unsigned seed = s->seed;
+  for (int i = 0; i < s->vms; i++) {
     seed = seed * 1664525 + 1013904223;
     pt_vm *mine = pt_vm_open(&(pt_vm_config){
         .size = sizeof(pt_vm_config), .memory_limit = i % 2 ? (size_t)64 << 20 : 0, .seed = seed});
@@ -86,14 +92,14 @@ static void *swap(void *arg) {
   return NULL;
 }
 
-static void any_thread_any_order(void) {
-  pthread_t thread[THREADS];
-  unsigned seed[THREADS];
-  for (unsigned i = 0; i < THREADS; i++) {
-    seed[i] = i + 1;
-    CHECK(pthread_create(&thread[i], NULL, swap, &seed[i]) == 0);
+static void any_thread_any_order(int vms, int threads) {
+  pthread_t thread[MOST_THREADS];
+  swapper job[MOST_THREADS];
+  for (int i = 0; i < threads; i++) {
+    job[i] = (swapper){(unsigned)i + 1, vms / threads};
+    CHECK(pthread_create(&thread[i], NULL, swap, &job[i]) == 0);
   }
-  for (int i = 0; i < THREADS; i++) {
+  for (int i = 0; i < threads; i++) {
     void *failed = NULL;
     pthread_join(thread[i], &failed);
     CHECK(failed == NULL);
@@ -143,9 +149,15 @@ static void forks(void) {
   pt_scope_end(scope);
 }
 
-int main(void) {
+/* process [VMS THREADS]: with arguments, only so many vms in so many threads. */
+int main(int argc, char **argv) {
+  if (argc == 3) {
+    int threads = atoi(argv[2]);
+    any_thread_any_order(atoi(argv[1]), threads < MOST_THREADS ? threads : MOST_THREADS);
+    return failures > 0;
+  }
   one_after_the_other();
-  any_thread_any_order();
+  any_thread_any_order(THREADS * VMS / 10, THREADS);
   if (FORKS) forks();
   return failures > 0;
 }

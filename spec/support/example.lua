@@ -1,5 +1,5 @@
 -- Runs an example of the reference as a reader would type it, and returns the text that it shows: what it printed, and
--- the values of its last line, which is an expression or a statement.
+-- the values of its last line, which is an expression or a statement. `call` calls it in pcall's place.
 local pt = require "pt"
 local inspect = require "pt.inspect"
 
@@ -9,7 +9,7 @@ local function shown(value)
   return inspect(value, { width = 100 })
 end
 
-return function(code)
+return function(code, call)
   local before, last = code:match "^(.*\n)([^\n]*)$"
   before, last = before or "", last or code
   local lines = {}
@@ -29,7 +29,7 @@ return function(code)
     paths[#paths + 1] = tmpname()
     return paths[#paths]
   end
-  local values = table.pack(pcall(chunk))
+  local values = table.pack((call or pcall)(chunk))
   _G.print, os.tmpname = print_of_all, tmpname -- luacheck: ignore
   for _, path in ipairs(paths) do os.remove(path) end
   if not values[1] then error(values[2], 0) end
