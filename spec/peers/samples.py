@@ -583,6 +583,11 @@ def main():
     total = sum(n for k, n in record.count.items() if k not in NOT_ASKED)
     print(f"{total} samples asked; {len(missing)} names that ptlua lacks: {' '.join(sorted(missing))}")
     print("; ".join(f"{k} {n}" for k, n in record.count.most_common()))
+    for reason, n in record.reasons.most_common():
+        print(f"explained {n}: {reason}")
+    if not (options.only or options.dtype):
+        idle = [reason for _, _, reason in record.explained if reason not in record.reasons]
+        print(f"explained nothing: {'; '.join(idle) or 'none'}")
     unexplained = sum(len(f) for f in record.found.values())
     print(f"{unexplained} unexplained in {len(record.found)} functions")
     sys.exit(1 if unexplained else 0)
