@@ -72,6 +72,7 @@ local refusals = {
   { "F.cross_entropy(z(2, 3), pt.tensor{1, 4})", "cross_entropy: target 4 at position 2 is not a class from 1 to 3" },
   { "F.multi_margin_loss(z(2, 3), pt.tensor{1, 4})", "multi_margin_loss: id 4 of target is not from 1 to 3" },
   { "F.multilabel_margin_loss(z(1, 3), pt.tensor{{1, 4, 0}})", "multilabel_margin_loss: target has an id" },
+  { "F.multilabel_margin_loss(z(1, 2), z(1, 2):gt(0))", "multilabel_margin_loss: target is bool, but ids are int64" },
   { "F.ctc_loss(z(4, 1, 3), pt.tensor{{1}}, {4}, {1})", "ctc_loss: target 1 of sample 1 is not a class" },
   { "F.ctc_loss(z(4, 1, 3), pt.tensor{{2}}, {5}, {1})", "ctc_loss: input_lengths 5 of sample 1" },
   { "F.scaled_dot_product_attention(z(2, 3), z(2, 4), z(2, 4))", "attention: query .* do not fit" },

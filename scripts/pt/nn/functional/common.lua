@@ -82,15 +82,23 @@ function common.values(x)
   return core.is_tensor(x) and x:detach() or nil
 end
 
+--- Refuses ids that are not whole numbers.
+---@param op string
+---@param name string
+---@param ids pt.Tensor
+function common.need_ids(op, name, ids)
+  if ids:is_floating_point() or ids.dtype.is_complex or tostring(ids.dtype) == "bool" then
+    fail("%s: %s is %s, but ids are int64: x:long() makes them", op, name, tostring(ids.dtype))
+  end
+end
+
 --- Refuses what is not an id of one of n entries.
 ---@param op string
 ---@param name string
 ---@param ids pt.Tensor
 ---@param n integer
 function common.check_ids(op, name, ids, n)
-  if ids:is_floating_point() or tostring(ids.dtype) == "bool" then
-    fail("%s: %s is %s, but ids are int64: x:long() makes them", op, name, tostring(ids.dtype))
-  end
+  common.need_ids(op, name, ids)
   local values = common.values(ids)
   if ids:numel() == 0 or values == nil then return end
   local low, high = values:amin():item(), values:amax():item()

@@ -250,6 +250,7 @@ define.float32("multilabel_margin_loss", "x:T target:T reduction:s=mean",
     local single
     x, target, single = batch_of("multilabel_margin_loss", x, target, true)
     local c = x:size(2)
+    common.need_ids("multilabel_margin_loss", "target", target)
     if target:numel() > 0 and (target:amin():item() < 0 or target:amax():item() > c) then
       fail("multilabel_margin_loss: target has an id that is not a class from 1 to %d, or 0 for the end", c)
     end
