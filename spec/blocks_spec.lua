@@ -84,6 +84,25 @@ describe("blocks of few bits", function()
     end)
   end
 
+  for _, format in ipairs { "q8_0", "q4_0" } do
+    it(format .. " are multiplied by numbers of any size, infinities and NaN, whatever the length of a row", function()
+      for _, k in ipairs { 32, 256, 288, 512 } do
+        local w = pt.quantize_blocks(pt.randn(4, k), format)
+        local dense = pt.dequantize_blocks(w, format)
+        for _, value in ipairs { 0, 1e-38, 1e-20, 1e20, 1e35, math.huge, -math.huge, 0 / 0 } do
+          local x = pt.randn(2, k) * (value < 1e-10 and value or 1)
+          x[{ 2, k }] = value
+          local y, exact = pt.linear_blocks(x, w, format):double(), F.linear(x:double(), dense:double())
+          local most = x:double():abs():nan_to_num(0, 0, 0):amax(2, true)
+          local bound = most * dense:double():abs():sum(2) * 1e-6 + 1e-44
+          local near = (y - exact):abs():le(bound):logical_or(y:eq(exact))
+            :logical_or(y:isnan():logical_and(exact:isnan()))
+          assert.is_true(near:all():item(), ("%d, %g"):format(k, value))
+        end
+      end
+    end)
+  end
+
   it("are refused by name where they do not fit", function()
     local w = pt.zeros(3, 34, { dtype = pt.uint8 })
     for message, call in pairs {

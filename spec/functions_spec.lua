@@ -524,6 +524,14 @@ describe("copies", function()
     end
   end)
 
+  it("to a dtype keeps a matrix that lies by columns as it lies, anything else becomes dense", function()
+    local m = pt.randn(3, 4)
+    assert.same({ 1, 4 }, m:t():half():stride())
+    assert.is_true(pt.equal(m:t():half(), m:half():t():contiguous()))
+    assert.same({ 2, 1 }, m:narrow(2, 1, 2):half():stride())
+    assert.same({ 3, 1 }, m:t():narrow(1, 1, 2):half():stride())
+    assert.same({ 0, 4 }, pt.zeros(0, 4):t():t():half():size())
+  end)
   it("to another dtype are the same from dense tensors, views and single elements", function()
     local dtypes = { "float32", "float64", "float16", "bfloat16", "int64", "int32", "uint8", "bool" }
     local numbers = pt.arange(70000):remainder(201)

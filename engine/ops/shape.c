@@ -436,8 +436,12 @@ bool clone_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
 pt_tensor *to_dtype_run(const to_dtype_args *args) {
   if (args->dtype == PT_BOOL && pti_is(args->x->dtype, PTI_COMPLEX))
     return pt_ne(args->x, pt_scalar_int(0));
-  pt_tensor *y = pti_new_like(args->x, args->dtype);
-  return pti_copy_into(y, args->x) ? y : NULL;
+  pt_tensor *x = args->x, *y = pti_new_like(x, args->dtype);
+  if (y && x->nd == 2 && x->stride[0] == 1 && x->stride[1] == x->size[0]) {
+    y->stride[0] = 1; /* a matrix that lies by columns stays so, as in PyTorch */
+    y->stride[1] = x->size[0];
+  }
+  return pti_copy_into(y, x) ? y : NULL;
 }
 
 bool to_dtype_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {

@@ -12,12 +12,13 @@ local defaults = {
   activation_function = "gelu_new", layer_norm_epsilon = 1e-5, embd_pdrop = 0.1, resid_pdrop = 0.1,
 }
 
--- A linear layer whose weight is (inputs, outputs), as GPT-2's files have it.
+-- A linear layer whose weight is (inputs, outputs), as GPT-2's files have it; in memory the numbers of an output follow
+-- one another, as products by one token read them fastest.
 local Conv1D = nn.class "Conv1D"
 Conv1D._transposed = true -- so that nn.utils.quantize_ takes it for a Linear
 
 function Conv1D:init(inputs, outputs)
-  self.weight = nn.Parameter(pt.randn(inputs, outputs) * 0.02)
+  self.weight = nn.Parameter((pt.randn(outputs, inputs) * 0.02):t())
   self.bias = nn.Parameter(pt.zeros(outputs))
 end
 
