@@ -15,15 +15,15 @@ LDFLAGS ?=
 # What a bare Debian lacks, as probe:package; a probe is a command or NAME.pc.
 NEEDS := cc:gcc pkg-config:pkg-config gzip:gzip lua5.4:lua5.4 lua5.4.pc:liblua5.4-dev openblas.pc:libopenblas-dev zlib.pc:zlib1g-dev \
          libedit.pc:libedit-dev
-TEST_NEEDS := g++:g++ libpng.pc:libpng-dev libjpeg.pc:libjpeg62-turbo-dev busted:lua-busted luacheck:lua-check clang-format:clang-format tmux:tmux \
+TEST_NEEDS := g++:g++ libpng.pc:libpng-dev libjpeg.pc:libjpeg62-turbo-dev libmicrohttpd.pc:libmicrohttpd-dev lua5.4-socket.pc:lua-socket-dev busted:lua-busted luacheck:lua-check clang-format:clang-format tmux:tmux \
               mpirun:openmpi-bin ompi-c.pc:libopenmpi-dev
 
 # ---- flags ----
 pkg   = $(shell pkg-config $(1) 2>/dev/null)
 ZLIB := $(call pkg,--libs zlib)
-# Headers alone: these libraries are opened when an image is read or written.
+# Headers alone: these libraries are opened when an image is read or written, or a server begins.
 HAVE := $(if $(ZLIB),-DPT_HAVE_ZLIB) $(if $(call pkg,--modversion libpng),-DPT_HAVE_PNG) \
-        $(if $(call pkg,--modversion libjpeg),-DPT_HAVE_JPEG)
+        $(if $(call pkg,--modversion libjpeg),-DPT_HAVE_JPEG) $(if $(call pkg,--modversion libmicrohttpd),-DPT_HAVE_HTTP)
 # Tile instructions, where the compiler knows them.
 AMX := $(shell $(CC) -Werror -mamx-tile -mamx-bf16 -mamx-int8 -x c -c /dev/null -o /dev/null 2>/dev/null && echo -DPT_HAVE_AMX)
 EDIT := $(if $(call pkg,--modversion libedit),-DPT_HAVE_EDIT)
@@ -189,7 +189,7 @@ amalgamation: build/amalgamation/ptlua.c
 build/amalgamation/ptlua.c: scripts/tools/amalgamate.lua Makefile $(ENGINE) $(KERNELS) $(BY_LEVEL) $(BINDINGS) $(GEN) build/gen/scripts_plain.c \
   $(CALLERS) $(wildcard kernels/*.h kernels/cpu/*.h kernels/cpu/*/*.h)
 	@mkdir -p $(@D)
-	$(call say,gen)AMALGAMATE_FLAGS='-DPT_HAVE_ZLIB -DPT_HAVE_PNG -DPT_HAVE_JPEG $(AMX) $(LUA_CFLAGS) $(BLAS_CFLAGS)' \
+	$(call say,gen)AMALGAMATE_FLAGS='-DPT_HAVE_ZLIB -DPT_HAVE_PNG -DPT_HAVE_JPEG -DPT_HAVE_HTTP $(AMX) $(LUA_CFLAGS) $(BLAS_CFLAGS)' \
 	  $(LUA) scripts/tools/amalgamate.lua $(@D) '$(CC)' $(UNITS) $(foreach l,$(LEVELS),-- $l '$(FLAGS_$l)' \
 	  $(foreach f,$(BY_LEVEL),'$f:$(LOOPS_$(basename $(notdir $f)))'))
 

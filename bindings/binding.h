@@ -136,6 +136,7 @@ void pl_open_json(lua_State *L);   /* JSON */
 void pl_open_system(lua_State *L); /* clock, threads, seeds, memory, terminal */
 void pl_open_signal(lua_State *L); /* deferring Ctrl-C */
 void pl_open_listen(lua_State *L); /* the socket of `ptlua --attach` */
+void pl_open_http(lua_State *L);   /* what http.lua is made of */
 void pl_open_device(lua_State *L); /* devices other than the CPU */
 void pl_open_stream(lua_State *L); /* their streams and events */
 void pl_open_worker(lua_State *L); /* what pool.lua is made of */

@@ -129,8 +129,8 @@ static void push_core(lua_State *L) {
   static void (*const parts[])(lua_State *) = {
       pl_open_error,  pl_open_tensor, pl_open_data,   pl_open_op,     pl_open_grad,
       pl_open_mode,   pl_open_hook,   pl_open_optim,  pl_open_io,     pl_open_blob,
-      pl_open_json,   pl_open_system, pl_open_signal, pl_open_listen, pl_open_device,
-      pl_open_stream, pl_open_worker, pl_open_comm,   pl_open_dlpack};
+      pl_open_json,   pl_open_system, pl_open_signal, pl_open_listen, pl_open_http,
+      pl_open_device, pl_open_stream, pl_open_worker, pl_open_comm,   pl_open_dlpack};
   lua_newtable(L);
   for (size_t i = 0; i < PTI_COUNT(parts); i++) parts[i](L);
   lua_pushcfunction(L, scripts_are_packed);

@@ -135,6 +135,8 @@ void pl_restrict_core(lua_State *L) {
                                         "process",
                                         "disconnect",
                                         "stop_script",
+                                        "http_open",
+                                        "http_find",
                                         "comm_open",
                                         "value_pack",
                                         "value_unpack",

@@ -1,34 +1,10 @@
 /* image.c: images as PNG and JPEG, in memory: which format it is, which modes there are, and tensors (channels,
-   height, width) of bytes on our side. png.c and jpeg.c call the libraries, which are opened here. */
+   height, width) of bytes on our side. png.c and jpeg.c call the libraries. */
 #include "io/image.h"
 
-#include <dlfcn.h>
-#include <pthread.h>
 #include <string.h>
 
 #include "op.h"
-
-/* ---- libraries ---- */
-
-static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
-
-static bool open_locked(pti_library *lib) {
-  void *library = dlopen(lib->file, RTLD_NOW | RTLD_LOCAL);
-  for (int i = 0; library && lib->names[i]; i++) {
-    lib->at[i] = dlsym(library, lib->names[i]);
-    if (lib->at[i] == NULL) library = NULL;
-  }
-  lib->ready = library != NULL;
-  return lib->ready ||
-      pti_refuse(PT_EIO, "%s needs a library (Debian: %s): %s", lib->what, lib->package, dlerror());
-}
-
-bool pti_library_open(pti_library *lib) {
-  pthread_mutex_lock(&opening);
-  bool ok = lib->ready || open_locked(lib);
-  pthread_mutex_unlock(&opening);
-  return ok;
-}
 
 #if !defined PT_HAVE_PNG || !defined PT_HAVE_JPEG
 static void *absent(const char *format, const char *library, const char *package) {

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 
 #include "io/bytes.h"
+#include "io/library.h"
 #include "tensor.h"
 
 typedef enum pti_image_mode {
@@ -34,15 +35,6 @@ typedef struct pti_written {
 
 /* "NAME: byte 12: what"; NULL. */
 void *pti_coded_fail(const pti_coded *c, const char *what);
-
-/* A library that was not opened yet, and the pointers that its functions get; `names` is a list in that order. */
-typedef struct pti_library {
-  const char *file, *what, *package;
-  void **at;
-  const char *const *names;
-  bool ready;
-} pti_library;
-bool pti_library_open(pti_library *lib);
 
 /* (height, width, channels) of bytes out of c, of sizes that the file's length makes believable. */
 pt_tensor *pti_png_decode(pti_coded *c);

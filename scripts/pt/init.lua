@@ -111,6 +111,7 @@ local parts = {
   repl = "pt.repl", channel = "pt.channel", progress = "pt.progress", cuda = "pt.cuda", linalg = "pt.linalg",
   fft = "pt.fft", func = "pt.func", testing = "pt.testing", utils = "pt.utils",
   distributed = "pt.distributed", plot = "pt.plot", show = "pt.show", onnx = "pt.onnx",
+  http = "pt.http",
 }
 
 -- Functions that are a field of one of these.

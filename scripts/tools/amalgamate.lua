@@ -435,7 +435,8 @@ header = header:gsub("#ifdef PT_BUILD\n#include[^\n]*\n#else\n#include \"([^\"]+
 end)
 write(out .. "/ptlua.h", header)
 
-local optional = { ["zlib.h"] = "ZLIB", ["png.h"] = "PNG", ["jpeglib.h"] = "JPEG", ["jerror.h"] = "" }
+local optional = { ["zlib.h"] = "ZLIB", ["png.h"] = "PNG", ["jpeglib.h"] = "JPEG", ["jerror.h"] = "",
+  ["microhttpd.h"] = "HTTP" }
 local lines = {
   "/* ptlua.c: the whole library, made by `make amalgamation`. Compile with -O2 (clang: also -fno-math-errno -fwrapv)",
   "   and link it with Lua 5.4, -lpthread -ldl -lm, and -lz where zlib.h is there (-DPT_NO_ZLIB: without). */",
@@ -443,7 +444,8 @@ local lines = {
   "#if defined(__has_include)",
   "#if __has_include(<zlib.h>) && !defined(PT_NO_ZLIB)", "#define PT_HAVE_ZLIB", "#include <zlib.h>", "#endif",
   "#if __has_include(<png.h>)", "#define PT_HAVE_PNG", "#endif",
-  "#if __has_include(<jpeglib.h>)", "#define PT_HAVE_JPEG", "#endif", "#endif",
+  "#if __has_include(<jpeglib.h>)", "#define PT_HAVE_JPEG", "#endif",
+  "#if __has_include(<microhttpd.h>)", "#define PT_HAVE_HTTP", "#endif", "#endif",
   "#if defined(__x86_64__)", "#include <cpuid.h>", "#include <immintrin.h>",
   "#if defined(__clang__) ? __clang_major__ >= 12 : __GNUC__ >= 11", "#define PT_HAVE_AMX", "#endif", "#endif",
 }
@@ -455,6 +457,7 @@ end
 for _, line in ipairs {
   "#ifdef PT_HAVE_PNG", "#include <png.h>", "#endif",
   "#ifdef PT_HAVE_JPEG", "#include <jpeglib.h>", "#include <jerror.h>", "#endif",
+  "#ifdef PT_HAVE_HTTP", "#include <microhttpd.h>", "#endif",
   "#undef complex", "#undef I", -- of complex.h, by way of cblas.h
   '#include "ptlua.h"', "#pragma GCC visibility push(hidden)",
   "#if defined(__clang__)", "#pragma clang fp contract(off)",

@@ -146,8 +146,9 @@ function Batch:step()
   return ended
 end
 
+Batch.init = signature("ContinuousBatch", "model:t prefill:i=512", Batch.init)
 signature.methods(Batch, "batch", {
-  init = "model:t prefill:i=512", add = "prompt:a logprobs:i? " .. sampling.OPTIONS, remove = "sequence:t", step = "",
+  add = "prompt:a logprobs:i? " .. sampling.OPTIONS, remove = "sequence:t", step = "",
 })
 
 return { ContinuousBatch = Batch }
