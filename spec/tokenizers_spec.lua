@@ -136,3 +136,59 @@ describe("a tokenizer file", function()
     raises("expected a list of ids", tokenizer.decode, tokenizer, "x")
   end)
 end)
+
+describe("a detokenizer", function()
+  local bytes = data.ByteTokenizer()
+  -- Bytes as published tokenizers give them: those of no whole character are U+FFFD.
+  local lossy = { decode = function(_, ids)
+    local text = bytes:decode(ids)
+    local ok, bad = utf8.len(text)
+    while not ok do
+      text = text:sub(1, bad - 1) .. "\u{FFFD}" .. text:sub(bad + 1)
+      ok, bad = utf8.len(text, bad)
+    end
+    return text
+  end }
+
+  for _, case in ipairs {
+    { "plain text", {}, "plain text" }, { "", { "x" }, "" }, { "aé€\u{1F600}z", {}, "aé€\u{1F600}z" },
+    { "one stop two", { "stop" }, "one " }, { "sto st stop", { "stop", "zzz" }, "sto st " },
+    { "ends in sto", { "stop" }, "ends in sto" }, { "aab", { "ab", "aab" }, "" }, { "a€b", { "€" }, "a" },
+    { "x\n\nuser: y", { "\nuser:" }, "x\n" },
+  } do
+    local text, stops, want = table.unpack(case)
+    for name, tokenizer in pairs { bytes = bytes, lossy = lossy } do
+      it(("gives %q, stops %s, %s"):format(text, table.concat(stops, " "), name), function()
+        local stream, out, ended = data.Detokenizer(tokenizer, stops), {}, false
+        for _, id in ipairs(bytes:encode(text):tolist()) do
+          local piece, stopped = stream:add(id)
+          assert.is_truthy(utf8.len(piece)) -- never a part of a character
+          assert.is_falsy(piece:find("\u{FFFD}", 1, true))
+          out[#out + 1] = piece
+          ended = ended or stopped
+        end
+        out[#out + 1] = stream:flush()
+        assert.equal(want, table.concat(out))
+        assert.equal(want ~= text, ended)
+        assert.equal("", stream:flush())
+      end)
+    end
+  end
+
+  it("gives up on bytes that are no text, and looks at few ids", function()
+    local most = 0
+    local counted = { decode = function(_, ids)
+      most = math.max(most, #ids)
+      return lossy:decode(ids)
+    end }
+    local stream, out = data.Detokenizer(counted), {}
+    for _ = 1, 100 do out[#out + 1] = stream:add(256) end
+    out[#out + 1] = stream:flush()
+    assert.equal(("\u{FFFD}"):rep(100), table.concat(out))
+    assert(most <= 16, most)
+  end)
+
+  it("refuses an empty stop string", function()
+    assert.error_matches(function() data.Detokenizer(bytes, { "" }) end, "stops: 1 must be a string that is not empty")
+  end)
+end)

@@ -11,62 +11,29 @@
 local pt = require "pt"
 local nn, optim, data, models = pt.nn, pt.optim, pt.data, pt.models
 
--- ---- text as it grows ----
-
--- How many bytes at the end of a text may still become something else: a character that is not complete, or the
--- beginning of a stop string.
-local function undecided(text, stops)
-  local length = 0
-  for n = 1, math.min(3, #text) do -- a byte that begins a character of more than n bytes
-    local byte = text:byte(-n)
-    if byte >= 0xc0 then
-      local whole = byte >= 0xf0 and 4 or byte >= 0xe0 and 3 or 2
-      if whole > n then length = n end
-      break
-    end
-  end
-  for _, stop in ipairs(stops) do
-    for n = math.min(#stop - 1, #text), length + 1, -1 do
-      if text:sub(-n) == stop:sub(1, n) then length = n break end
-    end
-  end
-  return length
-end
-
--- The place of the first stop string, or nil.
-local function stop_in(text, stops)
-  local first
-  for _, stop in ipairs(stops) do
-    local at = text:find(stop, 1, true)
-    if at and (not first or at < first) then first = at end
-  end
-  return first
-end
+-- ---- text ----
 
 -- Continues prompts, and calls write(row, piece) with each piece of text that is certain.
 local function continue(model, tokenizer, prompts, options, write)
-  local ids, made, written = {}, {}, {}
-  for i, prompt in ipairs(prompts) do ids[i], made[i], written[i] = tokenizer:encode(prompt):tolist(), {}, 0 end
-  local texts = {}
+  local ids, streams, texts = {}, {}, {}
+  for i, prompt in ipairs(prompts) do
+    ids[i], texts[i] = tokenizer:encode(prompt):tolist(), ""
+    streams[i] = data.Detokenizer(tokenizer, options.stops)
+  end
+  local function say(row, piece)
+    texts[row] = texts[row] .. piece
+    if piece ~= "" then write(row, piece) end
+  end
   local function on_token(id, row)
-    table.insert(made[row], id)
-    local text = tokenizer:decode(made[row])
-    local stop = stop_in(text, options.stops)
-    local certain = stop and stop - 1 or #text - undecided(text, options.stops)
-    if certain > written[row] then
-      write(row, text:sub(written[row] + 1, certain))
-      written[row] = certain
-    end
-    texts[row] = text:sub(1, stop and stop - 1 or #text)
-    return stop == nil
+    local piece, stopped = streams[row]:add(id)
+    say(row, piece)
+    return not stopped
   end
   models.generate(model, ids, {
     max_new_tokens = options.tokens, temperature = options.temperature, top_k = options.top_k, top_p = options.top_p,
     min_p = options.min_p, repetition_penalty = options.penalty, stop = options.stop_ids, on_token = on_token,
   })
-  for row, text in pairs(texts) do -- what was held back and came to nothing
-    if #text > written[row] then write(row, text:sub(written[row] + 1)) end
-  end
+  for row, stream in ipairs(streams) do say(row, stream:flush()) end
   return texts
 end
 
@@ -81,8 +48,8 @@ local function show(model, tokenizer, prompts, options)
     end
   end)
   for i, prompt in ipairs(prompts) do
-    if #prompts > 1 then print(("%d: %s%s\n"):format(i, prompt, texts[i] or "")) end
-    count = count + #tokenizer:encode(texts[i] or "")
+    if #prompts > 1 then print(("%d: %s%s\n"):format(i, prompt, texts[i])) end
+    count = count + #tokenizer:encode(texts[i])
   end
   print(("\n%d tokens, %.1f a second"):format(count, count / (pt.clock() - started)))
   return texts

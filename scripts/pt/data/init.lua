@@ -19,7 +19,7 @@ local data = {
 local objects = { tokenizers = "tokenizer", images = "dataset" } -- what messages call those of a file
 
 for _, part in ipairs {
-  "dataset", "sampler", "loader", "readers", "images", "sound", "json", "events", "tokenizers",
+  "dataset", "sampler", "loader", "readers", "images", "sound", "json", "events", "tokenizers", "detokenizer",
 } do
   for name, value in pairs(require("pt.data." .. part)) do
     if type(value) == "table" and value.__index then methods(value, objects[part] or part) end

@@ -482,6 +482,27 @@ The text of ids, a tensor or a list.
 > data.ByteTokenizer():decode { 98, 99 }
 ab
 
+= data.Detokenizer
+Text of ids that come one by one: `add` gives what an id makes certain, never a part of a character, and nothing that may
+still become one of the stop strings, with which the text ends.
+from: transformers.TextIteratorStreamer
+> local text, pieces = data.Detokenizer(data.ByteTokenizer(), { "stop" }), {}
+> for i, id in ipairs(data.ByteTokenizer():encode("as stop"):tolist()) do pieces[i] = (text:add(id)) end
+> pieces
+{ "a", "", "s ", "", "", "", "" }
+
+= Detokenizer:add
+The text that is certain with one more id, often "", and whether a stop string has come.
+> data.Detokenizer(data.ByteTokenizer()):add(98)
+a  false
+
+= Detokenizer:flush
+What was held back, once no more ids will come.
+> local text = data.Detokenizer(data.ByteTokenizer(), { "stop" })
+> text:add(116)
+> text:flush()
+s
+
 = data.CharTokenizer(text)
 The characters (UTF-8) of a text, in the order of their codes, as ids from 1.
 from: -
