@@ -203,6 +203,7 @@ end
 local function encode(tokenizer, text, special)
   local ok, ids = pcall(tokenizer.encode, tokenizer, text, { add_special_tokens = special })
   if not ok then refuse(400, "the prompt cannot be read: %s", "prompt", reason_of(ids)) end
+  if #ids == 0 then refuse(400, "the prompt is empty", "prompt") end
   return ids:tolist()
 end
 
