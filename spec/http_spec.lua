@@ -159,7 +159,19 @@ describe("http: a request", function()
     assert.equal("/fine", take(server).path)
   end)
 
+  it("may be answered by a table with any names", function()
+    local server <close> = serve()
+    local client <close> = connect(server.port)
+    local body = { status = 5, body = "b", headers = { headers = 1 } }
+    client:ask("GET", "/")
+    take(server):respond(200, body)
+    assert.same(body, pt.data.parse_json((select(2, client:receive()))))
+  end)
+
   for message, fn in pairs {
+    ["^respond: status must be an integer, got 'x'"] = function(request) request:respond("x") end,
+    ["^respond: body must be a string or a table, got 5"] = function(request) request:respond(200, 5) end,
+    ["^begin: headers must be a table, got 'x'"] = function(request) request:begin(200, "x") end,
     ["^respond: status must be between 200 and 599, got 99"] = function(request) request:respond(99) end,
     ["^respond: headers must be strings of one line"] = function(request)
       request:respond(200, "", { A = "b\r\nC: d" })

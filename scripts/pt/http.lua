@@ -107,8 +107,18 @@ function Server.__tostring(self) return ("http://%s:%d"):format(self.address, se
 
 -- ---- requests ----
 
--- A body as text, and the headers as a list of names and values.
-local function prepare(body, headers)
+-- A body as text, and the headers as a list of names and values. These functions take no options by name, which a body
+-- would be mistaken for.
+local function prepare(op, status, body, headers)
+  if math.type(status) ~= "integer" then
+    fail("%s: status must be an integer, got %s", op, signature.describe(status))
+  end
+  if type(headers or {}) ~= "table" then
+    fail("%s: headers must be a table, got %s", op, signature.describe(headers))
+  end
+  if type(body) ~= "string" and type(body) ~= "table" then
+    fail("%s: body must be a string or a table, got %s", op, signature.describe(body))
+  end
   local list, typed = {}, false
   for name, value in pairs(headers or {}) do
     list[#list + 1], list[#list + 2] = name, tostring(value)
@@ -128,7 +138,7 @@ end
 ---@param headers? table<string, string>
 ---@return boolean sent
 function Request:respond(status, body, headers)
-  local text, list = prepare(body or "", headers)
+  local text, list = prepare("respond", status, body or "", headers)
   return core.http_respond(self.taken, status, list, text)
 end
 
@@ -137,7 +147,7 @@ end
 ---@param headers? table<string, string>
 ---@return boolean
 function Request:begin(status, headers)
-  local _, list = prepare("", headers)
+  local _, list = prepare("begin", status, "", headers)
   return core.http_begin(self.taken, status, list)
 end
 
@@ -164,8 +174,7 @@ signature.methods(Server, "server", {
   receive = "timeout:n?", receive_passed = "timeout:n?", waiting = "", drain = "", close = "", requests = "",
 })
 signature.methods(Request, "request", {
-  respond = "status:i body:a? headers:t?", begin = "status:i headers:t?", write = "text:s", finish = "", gone = "",
-  pass = "",
+  write = "text:s", finish = "", gone = "", pass = "",
 })
 
 return { Server = Server, Request = Request }

@@ -569,13 +569,13 @@ from: -
 > server:receive(0)
 nil  timeout
 
-= Request:respond
+= Request:respond(status, body, headers)
 Answers, a string as text and a table as JSON. False where the client is gone.
 > local function hello(request) return request:respond(200, { text = "hello" }) end
 > type(hello)
 function
 
-= Request:begin
+= Request:begin(status, headers)
 Begins an answer that is written piece by piece.
 > local function count(request)
 >   request:begin(200, { ["Content-Type"] = "text/plain" })
