@@ -296,7 +296,7 @@ end
 local function take_logprobs(self, choice)
   local made = choice.sequence.logprobs
   if not made then return NULL end
-  local function word(id) return valid(self.tokenizer:decode { id }) end
+  local function word(id) return id <= #self.tokenizer and valid(self.tokenizer:decode { id }) or "" end
   local content, flat = {}, { tokens = {}, token_logprobs = {}, top_logprobs = {} }
   for i = choice.told + 1, #made do
     local entry, tops, of = made[i], {}, {}
@@ -404,6 +404,7 @@ local function begin(worker, request)
     if choice.seed then options.generator:manual_seed(choice.seed) else options.generator:seed() end
     choice.text = data.Detokenizer(worker.tokenizer, ask.stops)
     options.on_token = function(id)
+      if id > #worker.tokenizer then return not job.gone end -- vocabularies are padded with ids that mean nothing
       local piece, stopped = choice.text:add(id)
       tell(job, choice, piece)
       return not (stopped or job.gone)
