@@ -100,12 +100,14 @@ local function report(options, n)
   load_with(server.port, n, 0.3) -- warms caches
   local times, seconds = load_with(server.port, n, SECONDS)
   os.execute("kill -INT " .. server.pid)
+  server.pipe:read "a" -- its last words
   server.pipe:close()
   local tokens, waits = 0, {}
   for i, answer in ipairs(times) do tokens, waits[i] = tokens + answer.tokens, answer.seconds end
   table.sort(waits)
-  print(("%-24s %2d clients  %7.1f requests/s  %6.0f tokens/s  an answer in %4.0f ms, at 99 %% %4.0f ms"):format(
-    options, n, #times / seconds, tokens / seconds, waits[(#waits + 1) // 2] * 1e3, waits[math.ceil(#waits * 0.99)] * 1e3))
+  local line = "%-24s %2d clients  %7.1f requests/s  %6.0f tokens/s  an answer in %4.0f ms, at 99 %% %4.0f ms"
+  print(line:format(options, n, #times / seconds, tokens / seconds, waits[(#waits + 1) // 2] * 1e3,
+    waits[math.ceil(#waits * 0.99)] * 1e3))
   io.stdout:flush()
 end
 
