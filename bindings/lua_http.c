@@ -1,4 +1,4 @@
-/* lua_http.c: servers and requests (engine/io/http.h) as Lua objects. A server is known by its number in other states; a
+/* lua_http.c: servers and requests (engine/http/http.h) as Lua objects. A server is known by its number in other states; a
    request belongs to the state that took it.
 
    core.http_open(address, port, connections, patience, body_limit, line_limit) -> server;  core.http_find(number) -> server
@@ -10,7 +10,7 @@
 #include "binding.h"
 
 #ifdef PT_HAVE_HTTP
-#include "io/http.h"
+#include "http/http.h"
 
 static const char server_type[] = "pt.core.server", request_type[] = "pt.core.request";
 

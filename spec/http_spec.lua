@@ -293,7 +293,9 @@ describe("http: a server", function()
     assert.equal("http://127.0.0.1:" .. server.port, tostring(server))
     for message, options in pairs {
       ["^listen: 127.0.0.1, port %d+: Address already in use"] = { port = server.port },
-      ["^listen: localhost is no address"] = { address = "localhost" },
+      ["^listen: localhost is no address like 127.0.0.1"] = { address = "localhost" },
+      ["^listen: 1.2.3 is no address"] = { address = "1.2.3" }, ["^listen: 1.2.3.4.5 is"] = { address = "1.2.3.4.5" },
+      ["^listen: 1.2.3.256 is no address"] = { address = "1.2.3.256" }, ["^listen:  is no address"] = { address = "" },
       ["^Server: port must be between 0 and 65535, got 70000"] = { port = 70000 },
       ["^Server: connections must be between 1 and 65535, got 0"] = { connections = 0 },
       ["^Server: timeout must be a positive number of seconds, got 0"] = { timeout = 0 },

@@ -52,6 +52,7 @@ local bindings_see = {
   "io/blob.h", "io/safetensors.h", "io/json.h", -- what the formats in Lua are made of
   "pool.h", -- tests cut loops into pieces
   "rng.h", "jobs/jobs.h", "jobs/channel.h", -- workers: a random stream for each task, queues
+  "http/http.h", -- servers
   "comm/comm.h", -- ranks: jobs, groups, works
 }
 
@@ -184,7 +185,7 @@ end)
 
 -- Words that only some files may use; the rest of engine/ and kernels/ may not.
 local powers = {
-  { "dlopen", { "engine/plugin.c", "engine/io/image.c", "kernels/cpu/blas.c" } },
+  { "dlopen", { "engine/plugin.c", "engine/io/library.c", "kernels/cpu/blas.c" } },
   { "pthread_create", { "engine/pool.c", "engine/aside.c", "engine/jobs/workers.c", "engine/comm/comm.c" } },
   { "cblas_%w+", { "kernels/cpu/product/gemm.c" } },
   { "openblas_%w+", { "kernels/cpu/blas.c" } },

@@ -119,6 +119,88 @@ for name, maker in pairs(makers) do
   end)
 end
 
+describe("a window of attention", function()
+  local _ <close> = pt.no_grad()
+  local config = { sliding_window = 4 }
+  for key, value in pairs(small) do config[key] = value end
+  local model = make("MistralForCausalLM", config)
+  local ids = pt.randint(1, 42, { 2, 11 })
+
+  it("of one layer makes a step's logits those of the steps in it", function()
+    config.num_hidden_layers = 1
+    local one = make("MistralForCausalLM", config)
+    local changed = ids:clone()
+    changed[1][5], changed[1][6] = changed[1][5] % 41 + 1, changed[1][6] % 41 + 1
+    local a, b = one(ids)[1], one(changed)[1]
+    for step = 1, 11 do
+      local sees = step >= 5 and step <= 9 -- 5 is seen until 8, 6 until 9
+      assert.equal(sees, (a[step] - b[step]):abs():max():item() > 1e-4, step)
+    end
+  end)
+
+  it("is the same through a cache, padded, ragged, and absent for texts that are shorter", function()
+    local whole, cache = model(ids), models.KVCache()
+    close(whole:narrow(2, 1, 3), model(ids:narrow(2, 1, 3), { cache = cache }), "within the window")
+    close(whole:narrow(2, 4, 5), model(ids:narrow(2, 4, 5), { cache = cache }), "five at once")
+    for step = 9, 11 do
+      close(whole:narrow(2, step, 1), model(ids:narrow(2, step, 1), { cache = cache }), "one more")
+    end
+    local mask = pt.ones(2, 11, { dtype = pt.bool })
+    mask[1][1], mask[1][2] = false, false
+    local padded = models.KVCache()
+    close(model(ids:narrow(1, 1, 1):narrow(2, 3, 9))[1], model(ids, { mask = mask })[1]:narrow(1, 3, 9), "padded")
+    model(ids:narrow(2, 1, 10), { mask = mask:narrow(2, 1, 10), cache = padded })
+    close(model(ids, { mask = mask }):narrow(2, 11, 1),
+      model(ids:narrow(2, 11, 1), { mask = mask, cache = padded }), "padded, one more")
+    local batch = models.ContinuousBatch(model, 3)
+    local prompt = ids[1]:tolist()
+    local text = batch:add(prompt, { max_new_tokens = 8, temperature = 0 })
+    while #batch > 0 do batch:step() end
+    assert.same(slowly(model, ids:narrow(1, 1, 1), 8), text.text)
+    config.sliding_window, config.num_hidden_layers = 11, 2
+    close(make("MistralForCausalLM", config)(ids), make("LlamaForCausalLM", small)(ids), "a wide window")
+  end)
+end)
+
+describe("generate of T5", function()
+  local _ <close> = pt.no_grad()
+  local model = make("T5ForConditionalGeneration", {
+    vocab_size = 41, d_model = 32, d_kv = 8, d_ff = 48, num_layers = 2, num_heads = 4,
+  })
+
+  it("answers prompts of any lengths, each as alone", function()
+    local prompts = { { 5, 9, 2 }, { 7 }, { 1, 2, 3, 4, 5, 6, 7 } }
+    local texts = models.generate(model, prompts, { max_new_tokens = 10, temperature = 0 })
+    for i, prompt in ipairs(prompts) do
+      local decoder, want = { 1 }, {}
+      for step = 1, 10 do
+        want[step] = model(pt.tensor { prompt }, pt.tensor { decoder })[1][-1]:argmax():item()
+        decoder[step + 1] = want[step]
+      end
+      assert.same(want, texts[i])
+    end
+    local stop = texts[1][3]
+    local ended = models.generate(model, prompts, { max_new_tokens = 10, temperature = 0, stop = stop })
+    for i, text in ipairs(texts) do
+      local want = {}
+      for _, id in ipairs(text) do
+        if id == stop then break end
+        want[#want + 1] = id
+      end
+      assert.same(want, ended[i])
+    end
+  end)
+
+  it("counts what its own text has, not the prompt", function()
+    local options = { max_new_tokens = 20, temperature = 0, repetition_penalty = 1e6 }
+    local seen = { [1] = true }
+    for _, id in ipairs(models.generate(model, { { 5 } }, options)[1]) do
+      assert.is_nil(seen[id])
+      seen[id] = true
+    end
+  end)
+end)
+
 describe("generate:", function()
   -- A model whose logits are always these.
   local Fixed = nn.class "Fixed"

@@ -5,7 +5,7 @@
 --
 -- FOLDER is a published model as it was downloaded: config.json, model.safetensors or its index, tokenizer.json.
 -- Without one a small Llama of letters answers, which knows nothing unless --train lets it read the King James Bible.
--- Expected: 16 clients at once get several times as many tokens a second as one; docs/models.md has figures.
+-- Expected: 16 clients at once get 4 times as many tokens a second as one; docs/models.md has figures.
 --
 -- How it works: libmicrohttpd's thread speaks HTTP; this script takes requests, answers the quick ones and passes the
 -- others on; --workers replicas of the model, which share its weights, take them when they have room. Each continues

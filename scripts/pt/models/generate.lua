@@ -64,15 +64,50 @@ local function note(drawn, active, o, stop, texts)
   return going
 end
 
+-- What gives logits (batch, vocabulary): `start` those of the prompts, `step` those of the ids drawn; `select` keeps
+-- some rows. `text` are the ids that the text begins with.
+local function of_decoder(model, ids, mask)
+  local cache = language.KVCache()
+  local function logits(x) return model(x, { cache = cache, mask = mask, last = true }):select(2, 1) end
+  return {
+    text = ids,
+    start = function() return logits(ids) end,
+    step = function(drawn)
+      if mask then mask = pt.cat({ mask, mask:new_ones(mask:size(1), 1) }, 2) end
+      return logits(drawn)
+    end,
+    select = function(places)
+      cache:select(places)
+      mask = mask and mask:index_select(1, places)
+    end,
+  }
+end
+
+-- The same where an encoder reads the prompts and a decoder begins a text of its own.
+local function of_encoder_decoder(model, ids, mask)
+  local memory, cache = model:encode(ids, mask), language.KVCache()
+  local first = ids:new_full({ ids:size(1), 1 }, model.config.decoder_start_token_id + 1)
+  local function logits(x) return model:decode(x, memory, mask, cache):select(2, -1) end
+  return {
+    text = first,
+    start = function() return logits(first) end,
+    step = logits,
+    select = function(places)
+      cache:select(places)
+      memory, mask = memory:index_select(1, places), mask and mask:index_select(1, places)
+    end,
+  }
+end
+
 local function run(model, prompts, o)
   local _ <close> = pt.no_grad()
   local rows, stop, texts, active = rows_of(prompts), sampling.stop_set(o.stop), {}, {}
   for i = 1, #rows do texts[i], active[i] = {}, i end
   if #rows == 0 or o.max_new_tokens == 0 then return texts end
   local ids, mask = pad(rows, model:parameters()[1].device)
-  local cache = language.KVCache()
-  local logits = model(ids, { cache = cache, mask = mask, last = true }):select(2, 1)
-  local history = sampling.history(o, ids, logits)
+  local source = (model.decode and of_encoder_decoder or of_decoder)(model, ids, mask)
+  local logits = source.start()
+  local history = sampling.history(o, source.text, logits)
   for step = 1, o.max_new_tokens do
     local drawn = sampling.choose(logits, o, history)
     local going = note(drawn, active, o, stop, texts)
@@ -81,19 +116,17 @@ local function run(model, prompts, o)
       local places, left = pt.tensor(going, { device = ids.device }), {}
       for i, place in ipairs(going) do left[i] = active[place] end
       active, drawn = left, drawn:index_select(1, places)
-      cache:select(places)
+      source.select(places)
       sampling.select(history, places)
-      mask = mask and mask:index_select(1, places)
     end
     drawn = drawn:unsqueeze(2)
     sampling.note(history, drawn)
-    if mask then mask = pt.cat({ mask, mask:new_ones(mask:size(1), 1) }, 2) end
-    logits = model(drawn, { cache = cache, mask = mask, last = true }):select(2, 1)
+    logits = source.step(drawn)
   end
   return texts
 end
 
---- Continues prompts. Rows that have ended leave the batch.
+--- Continues prompts, or answers them where the model has an encoder (T5). Rows that have ended leave the batch.
 ---@param model pt.nn.Module a language model, in eval mode
 ---@param prompts pt.Tensor|integer[]|(pt.Tensor|integer[])[] ids of one text or of several, of any lengths
 ---@param options? pt.models.GenerateOptions

@@ -184,24 +184,45 @@ function language.context(owner, ids, options)
   return context
 end
 
+-- The keys and values that a layer looks at, and its mask, where each step sees no more than the last `window` steps,
+-- itself among them (0: all).
+local function windowed(context, k, v, window)
+  local total = k:size(3)
+  if window == 0 or total <= window then return k, v, context.mask end
+  if context.steps == 1 then
+    local function last(x, dim) return x and x:narrow(dim, total - window + 1, window) end
+    return last(k, 3), last(v, 3), last(context.mask, -1)
+  end
+  if not context.band then -- the same for all layers
+    local may = context.mask or causal(context.past, context.steps, k.device)
+    local near = pt.ones(context.steps, total, { dtype = pt.bool, device = k.device })
+    context.band = may:logical_and(near:triu(context.past - window + 1))
+  end
+  return k, v, context.band
+end
+
 -- Of one context.
-local function attend(context, layer, q, k, v, scale)
+local function attend(context, layer, q, k, v, scale, window)
   if context.cache then k, v = context.cache:_extend(layer, k, v) end
+  local mask
+  k, v, mask = windowed(context, k, v, window)
   local y = F.scaled_dot_product_attention(q, k, v, {
-    attn_mask = context.mask, is_causal = not context.mask and context.steps > 1, scale = scale,
+    attn_mask = mask, is_causal = not mask and context.steps > 1, scale = scale,
     enable_gqa = q:size(2) ~= k:size(2),
   })
   return language.merge_heads(y)
 end
 
 --- Attention of a layer of a decoder: its keys and values go into the cache.
+---@param window? integer how many steps a step sees, itself among them; nil or 0: all
 ---@return pt.Tensor (batch, steps, heads * width)
-function language.attend(context, layer, q, k, v, scale)
-  if not context.parts then return attend(context, layer, q, k, v, scale) end
+function language.attend(context, layer, q, k, v, scale, window)
+  window = window or 0
+  if not context.parts then return attend(context, layer, q, k, v, scale, window) end
   local outputs = {}
   for i, part in ipairs(context.parts) do
     local function own(x) return x:narrow(3, part.first, part.steps) end
-    outputs[i] = attend(part, layer, own(q), own(k), own(v), scale)
+    outputs[i] = attend(part, layer, own(q), own(k), own(v), scale, window)
   end
   return pt.cat(outputs, 2)
 end

@@ -12,6 +12,7 @@ local defaults = {
   vocab_size = 32000, hidden_size = 4096, intermediate_size = 11008, num_hidden_layers = 32, num_attention_heads = 32,
   num_key_value_heads = 0, head_dim = 0, hidden_act = "silu", rms_norm_eps = 1e-6, rope_theta = 10000.0,
   rope_scaling = {}, rope_parameters = {}, attention_bias = false, mlp_bias = false, tie_word_embeddings = false,
+  sliding_window = 0,
 }
 
 -- ---- rotary positions (Su and others 2021) ----
@@ -58,6 +59,7 @@ local Attention = nn.class "LlamaAttention"
 function Attention:init(config, layer)
   local width, size, heads = config.hidden_size, config.head_dim, config.num_attention_heads
   self.heads, self.key_heads, self.layer = heads, config.num_key_value_heads, layer
+  self.window = config.windowed and config.sliding_window or 0
   self.q_proj = nn.Linear(width, heads * size, config.qkv_bias)
   self.k_proj = nn.Linear(width, self.key_heads * size, config.qkv_bias)
   self.v_proj = nn.Linear(width, self.key_heads * size, config.qkv_bias)
@@ -74,7 +76,7 @@ function Attention:forward(x, context)
   local v = language.split_heads(self.v_proj(x), self.key_heads)
   if self.q_norm then q, k = self.q_norm(q), self.k_norm(k) end
   q, k = rotate(q, context.cos, context.sin), rotate(k, context.cos, context.sin)
-  return self.o_proj(language.attend(context, self.layer, q, k, v))
+  return self.o_proj(language.attend(context, self.layer, q, k, v, nil, self.window))
 end
 
 local MLP = nn.class "LlamaMLP"
@@ -164,7 +166,7 @@ local function define(name, own)
 end
 
 define("LlamaForCausalLM", {})
-define("MistralForCausalLM", { intermediate_size = 14336, num_key_value_heads = 8 })
+define("MistralForCausalLM", { intermediate_size = 14336, num_key_value_heads = 8, windowed = true })
 define("Qwen2ForCausalLM", { vocab_size = 151936, intermediate_size = 22016, qkv_bias = true })
 define("Qwen3ForCausalLM", { vocab_size = 151936, intermediate_size = 22016, head_dim = 128, head_norms = true })
 

@@ -287,7 +287,8 @@ Keeps only these rows of the batch, in this order.
 [1, 1, 20]
 
 = models.generate
-Continues prompts, ids of one text or a list of them, and returns the new ids of each. temperature 0 takes the likeliest
+Continues prompts, ids of one text or a list of them, and returns the new ids of each; with T5 it answers them, by a text
+of its own. temperature 0 takes the likeliest
 token; top_k, top_p and min_p leave out unlikely ones; repetition_penalty above 1 makes those that occurred unlikely. Ids
 in `stop` end a text. on_token(id, row) is called for each; false ends that row. presence_penalty and frequency_penalty
 are taken from the logits of tokens that the new text has, once and as often as they occur.

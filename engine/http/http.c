@@ -1,9 +1,8 @@
 /* http.c: the server of http.h. Callbacks run in libmicrohttpd's thread, everything else in any; what both touch is under
    the server's mutex, which may be held while the library's own locks are taken, never the other way round. */
 #ifdef PT_HAVE_HTTP
-#include "io/http.h"
+#include "http/http.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -12,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -301,20 +301,25 @@ static PTI_PRINTF(2, 0) void note_message(void *cls, const char *format, va_list
 
 /* ---- opening and closing ---- */
 
-static bool address_of(const pti_http_options *o, struct sockaddr_storage *to) {
-  struct sockaddr_in *four = (void *)to;
-  struct sockaddr_in6 *six = (void *)to;
-  *to = (struct sockaddr_storage){.ss_family = strchr(o->address, ':') ? AF_INET6 : AF_INET};
-  four->sin_port = htons((uint16_t)o->port); /* where sin6_port is, too */
-  void *bytes = to->ss_family == AF_INET6 ? (void *)&six->sin6_addr : (void *)&four->sin_addr;
-  return inet_pton(to->ss_family, o->address, bytes) == 1;
+/* Four numbers with dots between them; names are not looked up. */
+static bool read_address(const char *text, unsigned char bytes[4]) {
+  for (int i = 0; i < 4; i++) {
+    int n = 0, digits = 0;
+    for (; *text >= '0' && *text <= '9' && digits < 3; text++, digits++) n = 10 * n + *text - '0';
+    if (digits == 0 || n > 255 || *text != (i < 3 ? '.' : 0)) return false;
+    bytes[i] = (unsigned char)n;
+    text++;
+  }
+  return true;
 }
 
 static bool start(pti_http *s) {
-  struct sockaddr_storage address;
-  if (!address_of(&s->o, &address)) return pti_refuse(PT_EARG, "%s is no address", s->o.address);
-  unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
-      (address.ss_family == AF_INET6 ? MHD_USE_IPv6 : 0);
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)s->o.port)};
+  unsigned char bytes[4];
+  if (!read_address(s->o.address, bytes))
+    return pti_refuse(PT_EARG, "%s is no address like 127.0.0.1", s->o.address);
+  memcpy(&address.sin_addr, bytes, 4);
+  unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
   sigset_t all, was; /* signals are for the threads of the program */
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &was);

@@ -14,7 +14,7 @@
 typedef struct pti_http pti_http;
 
 typedef struct pti_http_options {
-  const char *address; /* of an interface: "127.0.0.1", "::1" */
+  const char *address; /* of an interface, IPv4: "127.0.0.1" */
   int port;            /* 0: any that is free */
   int connections;     /* at most; further ones wait */
   int patience;      /* seconds that a client may rest in the middle of a request or between two */
