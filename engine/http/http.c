@@ -18,7 +18,7 @@
 #include <microhttpd.h>
 
 #include "io/library.h"
-#include "jobs/wait.h"
+#include "wait.h"
 
 enum {
   PIECE = 1 << 15,        /* bytes of a stream that the library takes at a time */
