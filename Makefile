@@ -76,6 +76,9 @@ endif
 OPT_ROWS := $(if $(COVERAGE),$(OPT_LOOPS),-O2 -ftree-vectorize)
 GCC_ROWS := -fvect-cost-model=dynamic --param vect-epilogues-nomask=0
 OPT_ROWS += $(shell $(CC) -Werror $(GCC_ROWS) -x c -c /dev/null -o /dev/null 2>/dev/null && echo "$(GCC_ROWS)")
+# For loops that ask for a setting in every round, such as an optimizer's: one for each answer.
+UNSWITCH := -funswitch-loops
+UNSWITCH := $(shell $(CC) -Werror $(UNSWITCH) -x c -c /dev/null -o /dev/null 2>/dev/null && echo "$(UNSWITCH)")
 
 # ---- files ----
 # The number changes when programs have to be built anew.
@@ -150,7 +153,8 @@ $(BUILD)/kernels/%.o: kernels/%.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(BLAS_CFLAGS) $(CFLAGS_ALL) $(OPT_LOOPS) -MMD -MP -c $< -o $@
 # How the loops of each level are compiled. Sums of products are fused where the level can: their bits are those of a level.
-LOOPS_tensor_loops      = $(OPT_LOOPS) -fno-trapping-math -fwrapv
+LOOPS_tensor_loops      = $(OPT_ROWS) $(UNSWITCH) -fno-trapping-math -fwrapv
+LOOPS_reduce_loops      = $(OPT_LOOPS) -fno-trapping-math -fwrapv
 LOOPS_elementwise_loops = $(OPT_ROWS) -fno-trapping-math -fwrapv
 LOOPS_nn_loops          = $(OPT_LOOPS) -fno-trapping-math
 LOOPS_product_loops     = $(OPT_ROWS) -fno-trapping-math -ffp-contract=fast
@@ -158,6 +162,9 @@ LOOPS_conv_loops        = $(OPT_LOOPS) -fno-trapping-math -ffp-contract=fast
 $(BUILD)/kernels/cpu/tensor_loops_%.o: kernels/cpu/tensor_loops.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) $(LOOPS_tensor_loops) $(FLAGS_$*) -MMD -MP -c $< -o $@
+$(BUILD)/kernels/cpu/reduce/reduce_loops_%.o: kernels/cpu/reduce/reduce_loops.c | $(GEN)
+	@mkdir -p $(@D)
+	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) $(LOOPS_reduce_loops) $(FLAGS_$*) -MMD -MP -c $< -o $@
 $(BUILD)/kernels/cpu/elementwise/elementwise_loops_%.o: kernels/cpu/elementwise/elementwise_loops.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) -DPT_LEVEL=$* $(CFLAGS_ALL) $(LOOPS_elementwise_loops) $(FLAGS_$*) -MMD -MP -c $< -o $@

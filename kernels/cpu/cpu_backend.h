@@ -114,13 +114,19 @@ typedef struct pti_cpu_elementwise {
 extern const pti_cpu_elementwise pti_cpu_elementwise_base, pti_cpu_elementwise_avx2,
     pti_cpu_elementwise_avx512;
 
+typedef struct pti_cpu_reductions {
+  pti_row_loop *row[PTI_NREDUCE][PTI_NCOMPUTE];
+  pti_column_loop *column[PTI_NREDUCE][PTI_NCOMPUTE];
+} pti_cpu_reductions;
+extern const pti_cpu_reductions pti_cpu_reductions_base, pti_cpu_reductions_avx2,
+    pti_cpu_reductions_avx512;
+
 typedef struct pti_cpu_loops {
   const pti_cpu_elementwise *rows;
+  const pti_cpu_reductions *reductions;
   pti_load_loop *load[PT_NDTYPE][PTI_NCOMPUTE];
   pti_store_loop *store[PT_NDTYPE][PTI_NCOMPUTE];
   pti_move_loop *move[5]; /* by log2 of the element's size */
-  pti_row_loop *row[PTI_NREDUCE][PTI_NCOMPUTE];
-  pti_column_loop *column[PTI_NREDUCE][PTI_NCOMPUTE];
   pti_exp_row_loop *exp_row[2];
   pti_exp_column_loop *exp_column[2];
   pti_dot_row_loop *dot_row[2];

@@ -1,5 +1,5 @@
-/* level.h: how loops over scalar.h's functions are compiled for one CPU level; elementwise_loops.c and tensor_loops.c
-   include it before anything else. They are compiled once per level with -DPT_LEVEL=base (avx2,
+/* level.h: how loops over scalar.h's functions are compiled for one CPU level; elementwise_loops.c, reduce_loops.c and
+   tensor_loops.c include it before anything else. They are compiled once per level with -DPT_LEVEL=base (avx2,
    avx512), that level's instruction flags, -fno-math-errno -fno-trapping-math -fwrapv and
    -ffp-contract=off: integers wrap around, and a multiplication and an addition stay two roundings
    but where scalar.h's functions fuse them. Everything in them is static but their tables: two levels

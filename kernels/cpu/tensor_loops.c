@@ -1,5 +1,5 @@
-/* tensor_loops.c: reductions, conversions, moves, softmax, optimizer steps and random numbers as loops of one
-   CPU level (level.h), and the table of all its loops. */
+/* tensor_loops.c: conversions, moves, softmax, optimizer steps and random numbers as loops of one CPU level (level.h),
+   and the table of all its loops. */
 #include <string.h>
 
 #include "level.h"
@@ -22,8 +22,6 @@ static inline int64_t brain_to_int(uint16_t x) { return float_to_int(pti_bf16_lo
 #define BRAIN_TO_T pti_bf16_load
 #define FLOAT_TO_T
 #define DOUBLE_TO_T
-#define S double
-#define MEMBER f
 
 #define T float
 #define PT_S f
@@ -33,10 +31,7 @@ static inline int64_t brain_to_int(uint16_t x) { return float_to_int(pti_bf16_lo
 #include <immintrin.h>
 #define HALF_BY_HARDWARE
 #endif
-#define LOWEST (-HUGE_VALF)
-#define HIGHEST HUGE_VALF
 #include "copy/convert.inc.h"
-#include "reduce/reduce.inc.h"
 #include "softmax/softmax.inc.h"
 #include "optim/sgd_adam.inc.h"
 #include "optim/optimizer_steps.inc.h"
@@ -46,17 +41,12 @@ static inline int64_t brain_to_int(uint16_t x) { return float_to_int(pti_bf16_lo
 #undef F
 #undef T_TO_INT
 #undef HALF_BY_HARDWARE
-#undef LOWEST
-#undef HIGHEST
 
 #define T double
 #define PT_S d
 #define F(name) name##_f64
 #define T_TO_INT double_to_int
-#define LOWEST (-HUGE_VAL)
-#define HIGHEST HUGE_VAL
 #include "copy/convert.inc.h"
-#include "reduce/reduce.inc.h"
 #include "softmax/softmax.inc.h"
 #include "optim/sgd_adam.inc.h"
 #include "optim/optimizer_steps.inc.h"
@@ -65,8 +55,6 @@ static inline int64_t brain_to_int(uint16_t x) { return float_to_int(pti_bf16_lo
 #undef PT_S
 #undef F
 #undef T_TO_INT
-#undef LOWEST
-#undef HIGHEST
 
 #include "random/box_muller.inc.h"
 
@@ -74,23 +62,16 @@ static inline int64_t brain_to_int(uint16_t x) { return float_to_int(pti_bf16_lo
 #undef BRAIN_TO_T
 #undef FLOAT_TO_T
 #undef DOUBLE_TO_T
-#undef S
-#undef MEMBER
 #define HALF_TO_T half_to_int
 #define BRAIN_TO_T brain_to_int
 #define FLOAT_TO_T float_to_int
 #define DOUBLE_TO_T double_to_int
-#define S int64_t
-#define MEMBER i
 
 #define T int64_t
 #define PT_S i
 #define F(name) name##_i64
 #define T_TO_INT
-#define LOWEST INT64_MIN
-#define HIGHEST INT64_MAX
 #include "copy/convert.inc.h"
-#include "reduce/reduce.inc.h"
 #undef T
 #undef F
 
@@ -153,23 +134,14 @@ static void draw(uint64_t seed, uint64_t stream, uint64_t ctr, uint32_t *w, int6
   CONVERT(way, PT_F32), CONVERT(way, PT_F64), CONVERT(way, PT_F16), CONVERT(way, PT_BF16),   \
       CONVERT(way, PT_I64), CONVERT(way, PT_I32), CONVERT(way, PT_I16), CONVERT(way, PT_I8), \
       CONVERT(way, PT_U8), CONVERT(way, PT_BOOL)
-#define EACH(name) \
-  { name##_f32, name##_f64, name##_i64 }
 #define FLOATS(name) \
   { name##_f32, name##_f64 }
-#define REDUCTIONS(way)                                                                    \
-  [PTI_SUM] = EACH(way##_sum), [PTI_PROD] = EACH(way##_prod), [PTI_MAX] = EACH(way##_max), \
-  [PTI_MIN] = EACH(way##_min), [PTI_ANY] = EACH(way##_any), [PTI_ALL] = EACH(way##_all),   \
-  [PTI_ARGMAX] = EACH(way##_argmax), [PTI_ARGMIN] = EACH(way##_argmin),                    \
-  [PTI_NORM] = EACH(way##_norm)
-
 const pti_cpu_loops GLUE(pti_cpu_loops_, PT_LEVEL) = {
     .rows = &GLUE(pti_cpu_elementwise_, PT_LEVEL),
     .load = {REALS(load)},
     .store = {REALS(store)},
     .move = {move_1, move_2, move_4, move_8, move_16},
-    .row = {REDUCTIONS(row)},
-    .column = {REDUCTIONS(column)},
+    .reductions = &GLUE(pti_cpu_reductions_, PT_LEVEL),
     .exp_row = FLOATS(exp_row),
     .exp_column = FLOATS(exp_column),
     .dot_row = FLOATS(dot_row),

@@ -20,10 +20,62 @@ local function module_name(path)
   return "pt" .. inner:gsub("/", ".")
 end
 
+-- ---- compiling ----
+
+--- Compiled code without the names of locals but parameters, an eighth of it: what Lua's own stripping takes as well,
+--- names of files, lines and upvalues, is needed for messages. The format is that of Lua 5.4's ldump.c.
+local function without_locals(code)
+  local at, from, parts = #"\27Lua" + 29, 1, {}
+  local function skip(n) at = at + n end
+  local function number()
+    local n, byte = 0
+    repeat
+      byte = code:byte(at)
+      n = n << 7 | byte & 127
+      skip(1)
+    until byte > 127
+    return n
+  end
+  local function text() skip(math.max(number() - 1, 0)) end
+  local constant = { [0x03] = 8, [0x13] = 8, [0x04] = text, [0x14] = text }
+  local function value()
+    local size = constant[code:byte(at)] or 0
+    skip(1)
+    if size == text then text() else skip(size) end
+  end
+  local function each(fn) for _ = 1, number() do fn() end end
+  local function line() number() number() end
+  local function variable() text() number() number() end
+  local function fn()
+    text() number() number()
+    local params = code:byte(at)
+    skip(3)
+    skip(4 * number())
+    each(value)
+    skip(3 * number())
+    each(fn)
+    skip(number())
+    each(line)
+    parts[#parts + 1] = code:sub(from, at - 1)
+    local n = number()
+    from = at
+    for _ = 1, math.min(n, params) do variable() end
+    assert(params < 128)
+    parts[#parts + 1] = string.char(math.min(n, params) | 128) .. code:sub(from, at - 1)
+    for _ = params + 1, n do variable() end
+    from = at
+    each(text)
+  end
+  fn()
+  assert(at == #code + 1)
+  parts[#parts + 1] = code:sub(from)
+  return table.concat(parts)
+end
+
 -- Its name in messages and tracebacks: pt.nn.module is "[pt]/nn/module.lua".
 local function compiled(name, text)
   local inner = name == "pt" and "init" or name:sub(4):gsub("%.", "/")
-  return string.dump(assert(load(text, "=[pt]/" .. inner .. ".lua", "t")))
+  return without_locals(string.dump(assert(load(text, "=[pt]/" .. inner .. ".lua", "t"))))
 end
 
 -- C11 has trigraphs, hence the care about `?`; octal escapes end after three digits.

@@ -1,5 +1,5 @@
 /* elementwise.inc.h: the element-wise rows of ops.def as loops over dense blocks of one compute type T (letter PT_S).
-   Included by tensor_loops.c once per type. F(name) makes a name of this type; VALUE_<dtypes>(loop) and
+   Included by elementwise_loops.c once per type. F(name) makes a name of this type; VALUE_<dtypes>(loop) and
    GRADIENT(loop) keep or drop a loop, depending on the type. No op is named here. An output may be one of the inputs,
    so the loops promise the compiler that no iteration depends on another instead of calling pointers restrict. */
 

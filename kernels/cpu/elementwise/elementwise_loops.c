@@ -1,5 +1,5 @@
 /* elementwise_loops.c: the element-wise rows of ops.def as loops of one CPU level (level.h). Compiled with -O2 and
-   vectors, not -O3 as tensor_loops.c: there are a thousand loops, blocks are long, and the unrolled ends
+   vectors, not -O3: there are a thousand loops, blocks are long, and the unrolled ends
    that -O3 writes for each of them doubled the library for no speed. */
 #include "../level.h"
 #include "ptlua_ew.h"

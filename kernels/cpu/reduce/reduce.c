@@ -266,9 +266,9 @@ static bool run(reduce_job *j) {
   if (j->load == NULL || j->store == NULL) {
     return pti_cpu_host->fail(PT_EDTYPE, "no such reduction of %s", pt_dtype_name(j->in_dtype));
   }
-  j->row = loops->row[j->kind][j->compute];
-  j->column = loops->column[j->kind][j->compute];
-  j->join = loops->column[j->kind == PTI_NORM ? PTI_SUM : j->kind][sums];
+  j->row = loops->reductions->row[j->kind][j->compute];
+  j->column = loops->reductions->column[j->kind][j->compute];
+  j->join = loops->reductions->column[j->kind == PTI_NORM ? PTI_SUM : j->kind][sums];
   plan(j);
   if (j->nseg > 1) return run_segments(j);
   int64_t grain = PTI_PIECE / pti_max64(1, j->width * j->gone->n);

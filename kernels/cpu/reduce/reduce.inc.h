@@ -1,5 +1,5 @@
 /* reduce.inc.h: folding dense numbers of one compute type T into one (rows) or into as many
-   (columns). Included by tensor_loops.c once per type; S is the type of sums, MEMBER its member of
+   (columns). Included by reduce_loops.c once per type; S is the type of sums, MEMBER its member of
    pti_sum, LOWEST and HIGHEST bound T.
 
    A row is folded in LANES interleaved parts, which are then combined in halves: the same on every

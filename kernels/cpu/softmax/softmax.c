@@ -41,7 +41,7 @@ static void forward_rows(void *ctx, int64_t lo, int64_t hi) {
     const char *x = j->x + i * bytes;
     char *y = j->y + i * bytes;
     pti_sum top = {.f = -HUGE_VAL};
-    j->loops->row[PTI_MAX][c](&top, NULL, x, n, 0);
+    j->loops->reductions->row[PTI_MAX][c](&top, NULL, x, n, 0);
     double sum = j->loops->exp_row[c](y, x, top.f, n);
     double first = j->log ? top.f : 1 / sum, second = j->log ? log(sum) : 0;
     if (c == PTI_CF32) a.f = (float)first, b.f = (float)second;
@@ -62,7 +62,7 @@ static void backward_rows(void *ctx, int64_t lo, int64_t hi) {
   for (int64_t i = lo; i < hi; i++) {
     const char *y = j->x + i * bytes, *g = j->g + i * bytes;
     pti_sum sum = {.f = 0};
-    if (j->log) j->loops->row[PTI_SUM][c](&sum, NULL, g, n, 0);
+    if (j->log) j->loops->reductions->row[PTI_SUM][c](&sum, NULL, g, n, 0);
     else sum.f = j->loops->dot_row[c](g, y, n);
     if (c == PTI_CF32) a.f = (float)sum.f;
     else a.d = sum.f;
@@ -96,7 +96,7 @@ static void forward_columns(void *ctx, int64_t lo, int64_t hi) {
     char *y = j->y + q.at;
     for (int64_t k = 0; k < q.n; k++) top[k].f = -HUGE_VAL, sum[k] = 0;
     for (int64_t i = 0; i < j->r.n; i++)
-      j->loops->column[PTI_MAX][c](top, NULL, x + i * q.step, q.n, i);
+      j->loops->reductions->column[PTI_MAX][c](top, NULL, x + i * q.step, q.n, i);
     for (int64_t k = 0; k < q.n; k++) set(c, &a, k, top[k].f);
     for (int64_t i = 0; i < j->r.n; i++)
       j->loops->exp_column[c](y + i * q.step, x + i * q.step, &a, sum, q.n);
@@ -121,7 +121,7 @@ static void backward_columns(void *ctx, int64_t lo, int64_t hi) {
     for (int64_t k = 0; k < q.n; k++) sum[k].f = 0;
     for (int64_t i = 0; i < j->r.n; i++) {
       const char *gi = g + i * q.step;
-      if (j->log) j->loops->column[PTI_SUM][c](sum, NULL, gi, q.n, i);
+      if (j->log) j->loops->reductions->column[PTI_SUM][c](sum, NULL, gi, q.n, i);
       else j->loops->dot_column[c](gi, y + i * q.step, &sum->f, q.n);
     }
     for (int64_t k = 0; k < q.n; k++) set(c, &a, k, sum[k].f);
