@@ -404,7 +404,8 @@ static void cut_units(job *j, int64_t parts) {
     int64_t rows = pti_max64(j->kernel->rows, cache / size / deep);
     /* Halves of c side by side: cores that do not share a cache get what others packed slowly, so each half's panels of
        b are packed by those that read them, and a twice. */
-    int64_t halves = parts > 1 && columns >= HALVED && !j->kernel->tiled ? 2 : 1;
+    bool packs = !j->b_in_place && !j->kernel->tiled && j->k > SHALLOW;
+    int64_t halves = parts > 1 && packs && columns >= HALVED ? 2 : 1;
     j->down = pti_min64(parts / halves, most_down);
     while (j->panels_a % j->down) j->down /= 2; /* so that units are equal */
     j->across = pti_min64(parts / j->down, most_across);
