@@ -46,9 +46,13 @@ local function same(want, got, when)
   end
 end
 
-local function fails_everywhere(op, sample)
-  local fn, inputs = samples.function_of(op, sample)
-  local want = all_of(fn, inputs)
+-- Halves are converted on their way in and out; not every op takes them.
+local function fails_everywhere(op, sample, dtype)
+  local takes, fn, inputs = pcall(samples.function_of, op, sample, nil, dtype)
+  local want = fn
+  if takes then takes, want = pcall(all_of, fn, inputs) end
+  if not takes and dtype ~= "float64" then return end
+  assert(takes, want)
   local n, through = 1, 0
   while through < 3 do -- a call that goes on without the block may reach the next position
     core.fail_at(n)
@@ -74,7 +78,9 @@ describe("memory that runs out in", function()
       local list = assert(samples.of(op))
       for _, sample in ipairs(list) do all_of(samples.function_of(op, sample)) end
       local before = expect.settled()
-      for _, sample in ipairs(list) do fails_everywhere(op, sample) end
+      for _, sample in ipairs(list) do
+        for _, dtype in ipairs { "float64", "bfloat16" } do fails_everywhere(op, sample, dtype) end
+      end
       local after = expect.settled()
       for _, key in ipairs { "tensors", "nodes", "live_bytes" } do assert.equal(before[key], after[key], key) end
     end)

@@ -105,8 +105,9 @@ static bool fused_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
     return false;
   x = ready(x, r.dtype);
   g = ready(g, r.dtype);
+  if (!x || !g) return false;
   pt_tensor *sum = pti_new_like(mean, pti_computed(x)), *dot = pti_new_like(mean, pti_computed(x));
-  if (!x || !g || !sum || !dot) return false;
+  if (!sum || !dot) return false;
   const pti_device *dev = pti_device_at(pti_dev(x));
   if (r.n &&
       !dev->kernels->channel_dots(dev->index, r, pti_ptr(g), pti_ptr(x), pti_ptr(mean),

@@ -441,8 +441,8 @@ function samples.outputs_of(op, args)
 end
 
 --- The tensors of a sample that gradients are asked of, and a function of them alone.
-function samples.function_of(op, sample, layout)
-  local args, inputs, put = samples.arguments(sample, "float64", layout), {}, {}
+function samples.function_of(op, sample, layout, of)
+  local args, inputs, put = samples.arguments(sample, of or "float64", layout), {}, {}
   local function collect(list, recipes)
     for i, recipe in pairs(recipes) do
       if samples.is_recipe(recipe) then
