@@ -111,27 +111,34 @@ typedef struct linear_job {
   int64_t groups;             /* of a row */
 } linear_job;
 
-/* Sums of x's row i times a row of w: whole groups of blocks in integers, the rest as floats. */
-static float dot_row(const linear_job *j, const uint8_t *w, int64_t i) {
+/* Sums of x's row i times rows o .. o + n - 1 of w: whole groups of blocks in integers where x is rounded, the rest as
+   floats. */
+static void dot_some(const linear_job *j, int64_t i, int64_t o, int64_t n, float *sums) {
   pti_block_format format = j->p->format;
-  const float *x = j->x + i * j->p->k;
-  int64_t done = 8 * j->groups;
-  if (j->rounded == NULL) return j->loops->dot[format](w, j->per_row, x);
-  float sum = j->loops->rounded_dot[format](w, j->groups, j->rounded + i * j->groups);
-  if (done == j->per_row) return sum;
   const pti_block_kind *kind = &pti_block_kinds[format];
-  return sum +
-      j->loops->dot[format](w + done * kind->bytes, j->per_row - done, x + done * kind->numbers);
+  const uint8_t *w = j->w + o * j->row_bytes;
+  int64_t done = j->rounded ? 8 * j->groups : 0, left = j->per_row - done;
+  if (done)
+    j->loops->rounded_dots[format](w, j->row_bytes, n, j->groups, j->rounded + i * j->groups, sums);
+  const float *x = j->x + i * j->p->k + done * kind->numbers;
+  for (int64_t r = 0; r < n && left; r++) {
+    float sum = j->loops->dot[format](w + r * j->row_bytes + done * kind->bytes, left, x);
+    sums[r] = done ? sums[r] + sum : sum;
+  }
 }
 
 /* Features lo .. hi - 1 of all rows; a row of w comes from memory once. */
 static void dot_rows(void *ctx, int64_t lo, int64_t hi) {
+  enum { SOME = 16 };
   const linear_job *j = ctx;
-  const pti_block_linear *p = j->p;
-  for (int64_t o = lo; o < hi; o++) {
-    float add = j->bias ? j->bias[o] : 0;
-    for (int64_t i = 0; i < p->m; i++)
-      j->y[i * p->n + o] = dot_row(j, j->w + o * j->row_bytes, i) + add;
+  int64_t n;
+  for (int64_t o = lo; o < hi; o += n) {
+    n = pti_min64(SOME, hi - o);
+    for (int64_t i = 0; i < j->p->m; i++) {
+      float sums[SOME] = {0}, *y = j->y + i * j->p->n + o;
+      dot_some(j, i, o, n, sums);
+      for (int64_t r = 0; r < n; r++) y[r] = sums[r] + (j->bias ? j->bias[o + r] : 0);
+    }
   }
 }
 
@@ -141,7 +148,7 @@ static void round_rows(linear_job *j, size_t *bytes) {
   *bytes = 0;
   j->groups = j->per_row / 8;
 #if defined(__x86_64__)
-  if (!j->loops->rounded_dot[p->format] || !pti_cpu_vnni() || j->groups == 0) return;
+  if (!j->loops->rounded_dots[p->format] || !pti_cpu_vnni() || j->groups == 0) return;
   size_t size = (size_t)(p->m * j->groups) * sizeof *j->rounded;
   j->rounded = pti_cpu_host->alloc(size);
   if (j->rounded == NULL) return; /* floats do */

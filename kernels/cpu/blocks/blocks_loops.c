@@ -173,7 +173,7 @@ static inline scales scales_of(pti_block_format format, const uint8_t *block, in
 #else
 #pragma GCC pop_options
 #endif
-#define ROUNDED .round = round_groups, .rounded_dot = {rounded_dot_q8_0, rounded_dot_q4_0},
+#define ROUNDED .round = round_groups, .rounded_dots = {rounded_dots_q8_0, rounded_dots_q4_0},
 #else
 #define ROUNDED
 #endif

@@ -19,14 +19,16 @@ typedef struct block_group {
 } block_group;
 /* False if x has numbers that are not to be rounded, NaN among them. */
 typedef bool block_round(const float *x, int64_t groups, block_group *to);
-typedef float block_rounded_dot(const uint8_t *blocks, int64_t groups, const block_group *x);
+/* The same for `rows` rows of blocks, `pitch` bytes apart. */
+typedef void block_rounded_dots(const uint8_t *blocks, int64_t pitch, int64_t rows, int64_t groups,
+                                const block_group *x, float *y);
 
 typedef struct block_loops {
   block_load *load[PTI_NBLOCK_FORMAT];
   block_dot *dot[PTI_NBLOCK_FORMAT];
   /* For machines with VNNI; NULL: not of this level, or of this format. */
   block_round *round;
-  block_rounded_dot *rounded_dot[PTI_NBLOCK_FORMAT];
+  block_rounded_dots *rounded_dots[PTI_NBLOCK_FORMAT];
 } block_loops;
 
 extern const block_loops pti_block_loops_base, pti_block_loops_avx2, pti_block_loops_avx512;

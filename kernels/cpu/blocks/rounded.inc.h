@@ -63,10 +63,11 @@ static inline float sum_of_eight(__m256 v) {
                           _mm256_loadu_si256((const __m256i *)(x->bytes[byte] + 64 * pair))), \
       second, _mm256_loadu_si256((const __m256i *)(x->bytes[byte] + 64 * pair + 32)))
 
-/* NAME: x times `groups` groups of blocks of `size` bytes. FIRST and SECOND are the first and second halves of the numbers
+/* NAME: x times each of some rows of `groups` groups of blocks of `size` bytes. FIRST and SECOND are the first and second halves of the numbers
    of the blocks at p and q, `offset` too large. */
-#define ROUNDED_DOT(NAME, size, offset, FIRST, SECOND)                                           \
-  static float NAME(const uint8_t *blocks, int64_t groups, const block_group *x) {               \
+#define ROUNDED_DOTS(NAME, size, offset, FIRST, SECOND)                                          \
+  static inline __attribute__((always_inline)) float NAME##_row(                                 \
+      const uint8_t *blocks, int64_t groups, const block_group *x) {                             \
     __m256 high = _mm256_setzero_ps(), low = high, above = high;                                 \
     for (int64_t i = 0; i < groups; i++, x++, blocks += 8 * (size)) {                            \
       __m256 d = _mm256_mul_ps(eight_scales(blocks, size), _mm256_loadu_ps(x->scale));           \
@@ -85,6 +86,10 @@ static inline float sum_of_eight(__m256 v) {
     }                                                                                            \
     low = _mm256_fmadd_ps(above, _mm256_set1_ps(-(offset)), low);                                \
     return sum_of_eight(_mm256_fmadd_ps(high, _mm256_set1_ps(256), low));                        \
+  }                                                                                              \
+  static void NAME(const uint8_t *blocks, int64_t pitch, int64_t rows, int64_t groups,           \
+                   const block_group *x, float *y) {                                             \
+    for (int64_t r = 0; r < rows; r++) y[r] = NAME##_row(blocks + r * pitch, groups, x);         \
   }
 
 #define LOW_HALVES(p, q) _mm256_and_si256(both(p, q), _mm256_set1_epi8(15))
@@ -92,5 +97,5 @@ static inline float sum_of_eight(__m256 v) {
 #define UPPER(v) _mm256_xor_si256(v, _mm256_set1_epi8(-128))
 #define FIRST_BYTES(p, q) UPPER(both(p, q))
 #define SECOND_BYTES(p, q) UPPER(both(p + 16, q + 16))
-ROUNDED_DOT(rounded_dot_q4_0, 18, 8, LOW_HALVES, HIGH_HALVES)
-ROUNDED_DOT(rounded_dot_q8_0, 34, 128, FIRST_BYTES, SECOND_BYTES)
+ROUNDED_DOTS(rounded_dots_q4_0, 18, 8, LOW_HALVES, HIGH_HALVES)
+ROUNDED_DOTS(rounded_dots_q8_0, 34, 128, FIRST_BYTES, SECOND_BYTES)

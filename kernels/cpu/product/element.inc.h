@@ -42,6 +42,8 @@ G(pack_square)(T *to, int64_t width, const S *from, int64_t step, int64_t count)
 static void G(pack_across)(T *to, int64_t width, const S *from, int64_t step, int64_t count,
                            int64_t kn) {
   int64_t l = 0;
+  for (; width == 1 && count == 1 && l + LANES <= kn; l += LANES)
+    *(VU *)(to + l) = G(load)(from + l);
   for (; l + LANES <= kn; l += LANES) G(pack_square)(to + l * width, width, from + l, step, count);
   if (l == kn) return;
   if (l > 0) { /* the last square overlaps the one before */
