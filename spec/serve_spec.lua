@@ -103,7 +103,7 @@ local function events(client)
   return list
 end
 
-describe("serve.lua", function()
+describe("serve.lua #tsan", function()
   local server
   setup(function() server = start "--slots 4 --queue 64 --max-body 20000 --prefill 8 --workers 2" end)
   teardown(function()
@@ -307,7 +307,7 @@ describe("serve.lua", function()
   end
 end)
 
-describe("serve.lua with one slot", function()
+describe("serve.lua with one slot #tsan", function()
   local server
   setup(function()
     assert(os.execute("mkdir " .. folder))
@@ -367,7 +367,7 @@ describe("serve.lua with one slot", function()
   end)
 end)
 
-describe("serve.lua's command line", function()
+describe("the command line of serve.lua #plain", function()
   local function run(words)
     local pipe = io.popen(("%s %s %s 2>&1"):format(program, script, words))
     local text = pipe:read "a"
