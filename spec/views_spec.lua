@@ -69,6 +69,12 @@ describe("a view of", function()
     end
     assert.error_matches(function() pt.zeros(0, 3):view(0, -1) end, "%-1 could be anything")
   end)
+
+  it("t is that of a matrix, or of less", function()
+    assert.same({ 6, 4 }, { table.unpack(numbers(4, 6):t().shape) })
+    assert.same({ 24 }, { table.unpack(numbers(24):t().shape) })
+    assert.error_matches(function() numbers(2, 3, 4):t() end, "t: x %[2, 3, 4%] is not a matrix")
+  end)
 end)
 
 -- Every dim of x (2, 3, 4): the element of the view at a place is that of x at another.
