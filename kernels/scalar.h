@@ -94,7 +94,8 @@
 #define MANTISSA(x) PT_WORD(mantissa)(x)
 #define MAX2(a, b) PT_WORD(max2)(a, b) /* NaN wins */
 #define MIN2(a, b) PT_WORD(min2)(a, b)
-#define NDTR(x) PT_WORD(ndtr)(x) /* the normal distribution function, exact beside 1 */
+#define NDTR(x) PT_WORD(ndtr)(x)             /* the normal distribution function, exact beside 1 */
+#define NORMAL_CDF(x) PT_WORD(normal_cdf)(x) /* the same, exact in its left tail too */
 #define NEXTAFTER(a, b) PT_WORD(nextafter)(a, b)
 #define POLYGAMMA(n, x) PT_WORD(polygamma)(n, x) /* n-th derivative of DIGAMMA */
 #define POW(a, b) PT_WORD(pow)(a, b)

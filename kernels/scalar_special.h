@@ -47,10 +47,19 @@ PT_SERIES double PT_NAME(erfinv, d)(double y) {
   return PT_NAME(withsign, d)(x, y);
 }
 
+/* erfc(x sqrt(1/2)). It is steep, so the rounding of its argument is made good; it is 0 or 2 where |z| >= 28. */
+PT_SERIES double pt_erfc_of_half(double x) {
+  double z = x * 0.70710678118654752, y = erfc(z);
+  if (!(fabs(z) < 28)) return y;
+  double lost = fma(x, 0.70710678118654752, -z) + x * -4.8336466567264565e-17;
+  return y - 1.1283791670955126 * exp(-z * z) * lost;
+}
+PT_SERIES double PT_NAME(normal_cdf, d)(double x) { return 0.5 * pt_erfc_of_half(-x); }
+
 /* Far to the left by the asymptotic series of the tail. */
 PT_SERIES double PT_NAME(log_ndtr, d)(double x) {
-  if (x > -1) return log1p(-0.5 * erfc(x * 0.70710678118654752));
-  if (x > -30) return log(0.5 * erfc(-x * 0.70710678118654752));
+  if (x > -1) return log1p(-0.5 * pt_erfc_of_half(x));
+  if (x > -30) return log(0.5 * pt_erfc_of_half(-x));
   double z = 1 / (x * x), s = 1, term = 1;
   for (int k = 1; k < 9; k++) {
     term *= -z * (2 * k - 1);
@@ -125,7 +134,10 @@ PT_SERIES double pt_bessel_jy(bool second, int n, double x) {
     double y = second ? p * im + q * re : p * re - q * im;
     return x == HUGE_VAL ? 0 : y / sqrt(3.14159265358979324 * x);
   }
-  if (x < 1e-300) return second ? -HUGE_VAL : n ? 0.5 * x : 1;
+  if (x < 1e-8) { /* the first term of the power series; the sequence would grow too fast */
+    if (!second) return n ? 0.5 * x : 1;
+    return 0.63661977236758134 * (n ? -1 / x : log(0.5 * x) + 0.57721566490153286);
+  }
   int top = 2 * (int)(0.5 * x) + 46; /* even; J_k is below 1e-20 there */
   double above = 0, at = 1e-300, sum = 0, j0 = 0, j1 = 0, even = 0, odd = 0;
   for (int k = top; k > 0; k--) { /* at is J_k, but for the scale */
@@ -256,13 +268,11 @@ PT_SERIES double PT_NAME(spherical_j0, d)(double x) {
   return fabs(x) == HUGE_VAL ? 0 : x == 0 ? 1 : sin(x) / x;
 }
 PT_SERIES double PT_NAME(spherical_j1, d)(double x) {
-  double z = x * x;
-  if (z < 0.1)
-    return x *
-        (1.0 / 3 -
-         z *
-             (1.0 / 30 -
-              z * (1.0 / 840 - z * (1.0 / 45360 - z * (1.0 / 3991680 - z / 518918400)))));
+  if (fabs(x) < 1) {
+    double s = 1;
+    for (int k = 9; k > 0; k--) s = 1 - x * x / (2 * k * (2 * k + 3)) * s;
+    return x / 3 * s;
+  }
   return fabs(x) == HUGE_VAL ? 0 : (sin(x) / x - cos(x)) / x;
 }
 
@@ -276,7 +286,7 @@ PT_SERIES double pt_zeta(double s, double x) {
   double y = 0, a = x;
   for (int k = 0; k < 9 || a < 9; k++, a += 1) y += pow(a, -s);
   double w = pow(a, -s), f = s * w / a;
-  y += a * w / (s - 1) + 0.5 * w;
+  y += pow(a, 1 - s) / (s - 1) + 0.5 * w;
   for (int k = 0; k < 8; k++) {
     y += f * bernoulli[k];
     f *= (s + 2 * k + 1) * (s + 2 * k + 2) / (a * a);
@@ -304,8 +314,11 @@ PT_SERIES double pt_log1p_rest(double m) {
 /* x^a exp(-x) / gamma(a + 1). */
 PT_SERIES double pt_gamma_term(double a, double x) {
   if (a < 10) return exp(a * log(x) - x - PT_NAME(lgamma, d)(a + 1));
-  double z = 1 / (a * a), stirling = (1.0 / 12 - z * (1.0 / 360 - z * (1.0 / 1260 - z / 1680))) / a;
-  return exp(-a * pt_log1p_rest((x - a) / a) - stirling) / sqrt(6.28318530717958648 * a);
+  double z = 1 / (a * a), s = 691.0 / 360360 - z / 156;
+  s = 1.0 / 12 - z * (1.0 / 360 - z * (1.0 / 1260 - z * (1.0 / 1680 - z * (1.0 / 1188 - z * s))));
+  /* (x - a) / a has lost the digits of an x that is much smaller */
+  double fall = x < 0.5 * a ? -log(x / a) + (x - a) / a : pt_log1p_rest((x - a) / a);
+  return exp(-a * fall - s / a) / sqrt(6.28318530717958648 * a);
 }
 
 /* The regularized incomplete gamma function of x, or what it lacks to 1 (`upper`). A series, a continued fraction

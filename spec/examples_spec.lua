@@ -1,4 +1,4 @@
--- Every example runs in its short form, and asserts there that its training goes well.
+-- Every example runs in its short form, asserts there that its training goes well, and prints the same on one thread.
 local pt = require "pt"
 
 local folder = "scripts/examples/"
@@ -8,6 +8,21 @@ local names = {
   "linear_regression", "mnist_ddp", "mnist_hogwild", "mnist_lenet", "mnist_mlp", "resnet_cifar", "time_sequence",
   "transformer_translate", "twin", "vae", "word_lm",
 }
+
+-- What an example prints.
+local function run(path, text)
+  local printed = {}
+  local env = setmetatable({
+    arg = { [0] = path, "--smoke" },
+    print = function(...) printed[#printed + 1] = tostring((...)) end,
+  }, { __index = _G })
+  pt.manual_seed(5)
+  assert(load(text, "@" .. path, "t", env))()
+  assert.is_true(#printed > 0)
+  return table.concat(printed, "\n")
+end
+
+local function without_times(text) return (text:gsub("[%d.]+ s%f[%A]", ""):gsub("[%d.]+ a second", "")) end
 
 describe("the example", function()
   for _, name in ipairs(names) do
@@ -19,14 +34,14 @@ describe("the example", function()
       local text = file:read "a"
       file:close()
       assert.is_truthy(text:find("\n-- Expected: ", 1, true), "the header tells no expected figure")
-      local printed = {}
-      local env = setmetatable({
-        arg = { [0] = path, "--smoke" },
-        print = function(...) printed[#printed + 1] = tostring((...)) end,
-      }, { __index = _G })
-      assert(load(text, "@" .. path, "t", env))()
-      assert.is_true(#printed > 0)
+      local printed = run(path, text)
       assert.equal(pt.float32, pt.get_default_dtype())
+      if name ~= "mnist_hogwild" then
+        local threads = pt.get_num_threads()
+        finally(function() pt.set_num_threads(threads) end)
+        pt.set_num_threads(threads == 1 and 3 or 1)
+        assert.equal(without_times(printed), without_times(run(path, text)))
+      end
     end)
   end
 end)

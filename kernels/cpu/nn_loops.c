@@ -1,6 +1,7 @@
 /* nn_loops.c: the loops of nn_loops.h for one CPU level. Compiled once per level, as tensor_loops.c is; everything
    here is static but the table. */
 #include "nn_loops.h"
+#include "../scalar.h"
 
 #define GLUE3(a, b) a##b
 #define GLUE(a, b) GLUE3(a, b)

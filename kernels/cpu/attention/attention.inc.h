@@ -98,7 +98,7 @@ static void F(attention)(void *ctx, int64_t lo, int64_t hi) {
         if (high == (T)-INFINITY && F(hidden)(row, seen)) seen = 0; /* every score so far */
         memset(row + seen, 0, (size_t)(n - seen) * sizeof(T));
         if (seen == 0) continue;
-        T fade = high == top[i] ? 1 : (T)exp((double)(top[i] - high));
+        T fade = high == top[i] ? 1 : (T)pt_exp_d((double)(top[i] - high));
         sum[i] = sum[i] * fade + F(row_exp)(row, high, seen);
         top[i] = high;
         for (int64_t c = 0; c < p->dv && fade != 1; c++) y[i * p->dv + c] *= fade;
@@ -112,7 +112,7 @@ static void F(attention)(void *ctx, int64_t lo, int64_t hi) {
     for (int64_t i = 0; i < m; i++) {
       T scale = sum[i] == 0 ? 0 : 1 / sum[i];
       for (int64_t c = 0; c < p->dv; c++) y[i * p->dv + c] *= scale;
-      lse[i] = sum[i] == 0 ? (T)-INFINITY : top[i] + (T)log((double)sum[i]);
+      lse[i] = sum[i] == 0 ? (T)-INFINITY : top[i] + (T)pt_log_d((double)sum[i]);
     }
   }
   pti_cpu_host->free(s, bytes);

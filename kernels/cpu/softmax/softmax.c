@@ -4,6 +4,7 @@
    compute type. */
 #include <math.h>
 
+#include "../../scalar.h" /* pt_log_d: the C library's logarithm has other bits elsewhere */
 #include "../cpu_backend.h"
 #include "../cpu_slots.h"
 
@@ -43,7 +44,7 @@ static void forward_rows(void *ctx, int64_t lo, int64_t hi) {
     pti_sum top = {.f = -HUGE_VAL};
     j->loops->reductions->row[PTI_MAX][c](&top, NULL, x, n, 0);
     double sum = j->loops->exp_row[c](y, x, top.f, n);
-    double first = j->log ? top.f : 1 / sum, second = j->log ? log(sum) : 0;
+    double first = j->log ? top.f : 1 / sum, second = j->log ? pt_log_d(sum) : 0;
     if (c == PTI_CF32) a.f = (float)first, b.f = (float)second;
     else a.d = first, b.d = second;
     if (j->log) j->loops->log_pass[c](y, x, x, &a, &b, false, n);
@@ -100,7 +101,7 @@ static void forward_columns(void *ctx, int64_t lo, int64_t hi) {
     for (int64_t k = 0; k < q.n; k++) set(c, &a, k, top[k].f);
     for (int64_t i = 0; i < j->r.n; i++)
       j->loops->exp_column[c](y + i * q.step, x + i * q.step, &a, sum, q.n);
-    for (int64_t k = 0; k < q.n; k++) set(c, &b, k, j->log ? log(sum[k]) : 1 / sum[k]);
+    for (int64_t k = 0; k < q.n; k++) set(c, &b, k, j->log ? pt_log_d(sum[k]) : 1 / sum[k]);
     for (int64_t i = 0; i < j->r.n; i++) {
       const char *from = x + i * q.step;
       char *to = y + i * q.step;
