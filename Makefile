@@ -31,7 +31,9 @@ WARN := -std=c11 -Wall -Wextra -Werror
 # No fast-math, and a multiplication and an addition are rounded apart but where a loop asks for their fusion: the same bits
 # for any thread count and on every machine of one CPU level; most are the same on all levels (engine/README.md).
 MATH := -fno-math-errno -ffp-contract=off
-HARD := -fstack-protector-strong -fvisibility=hidden -fPIC
+# The same bytes from every folder: debug information calls this one "."; lists of files are sorted, archives without dates.
+HERE := $(if $(COVERAGE),,'-ffile-prefix-map=$(CURDIR)=.')
+HARD := -fstack-protector-strong -fvisibility=hidden -fPIC $(HERE)
 OPT_LOOPS := -O3
 ifneq ($(COVERAGE),)
 # Not optimised, so that branches are those of the source; counters that threads may share.
@@ -55,7 +57,7 @@ CFLAGS_ALL   := $(WARN) $(OPT) $(MATH) $(HARD) $(CFLAGS)
 RELR := -Wl,-z,pack-relative-relocs
 RELR := $(shell printf '\043include <features.h>\n\043if !__GLIBC_PREREQ(2, 36)\n\043error old\n\043endif\n' | \
           $(CC) -shared -Wl,--fatal-warnings $(RELR) -x c - -o /dev/null 2>/dev/null && echo "$(RELR)")
-LDFLAGS_ALL  := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(if $(COVERAGE),--coverage) -Wl,-z,relro,-z,now $(RELR) $(LDFLAGS)
+LDFLAGS_ALL  := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(if $(COVERAGE),--coverage) -Wl,-z,relro,-z,now,-z,noexecstack $(RELR) $(LDFLAGS)
 LUA_CFLAGS   := $(call pkg,--cflags lua5.4)
 BLAS_CFLAGS  := $(call pkg,--cflags openblas)
 # OpenBLAS is opened at the first product (kernels/cpu/blas.c), not linked.
@@ -83,22 +85,22 @@ UNSWITCH := $(shell $(CC) -Werror $(UNSWITCH) -x c -c /dev/null -o /dev/null 2>/
 # ---- files ----
 # The number changes when programs have to be built anew.
 SONAME   := libptlua.so.0
-ENGINE   := $(wildcard engine/*.c engine/*/*.c)
-BY_LEVEL := $(wildcard kernels/cpu/*_loops.c kernels/cpu/*/*_loops.c)
-KERNELS  := $(filter-out $(BY_LEVEL),$(wildcard kernels/cpu/*.c kernels/cpu/*/*.c))
-PROGRAM  := $(wildcard bindings/program/*.c)
-BINDINGS := $(filter-out $(PROGRAM),$(wildcard bindings/*.c bindings/*/*.c))
+ENGINE   := $(sort $(wildcard engine/*.c engine/*/*.c))
+BY_LEVEL := $(sort $(wildcard kernels/cpu/*_loops.c kernels/cpu/*/*_loops.c))
+KERNELS  := $(filter-out $(BY_LEVEL),$(sort $(wildcard kernels/cpu/*.c kernels/cpu/*/*.c)))
+PROGRAM  := $(sort $(wildcard bindings/program/*.c))
+BINDINGS := $(filter-out $(PROGRAM),$(sort $(wildcard bindings/*.c bindings/*/*.c)))
 OBJ := $(ENGINE:%.c=$(BUILD)/%.o) $(KERNELS:%.c=$(BUILD)/%.o) $(BINDINGS:%.c=$(BUILD)/%.o) \
        $(foreach l,$(LEVELS),$(BY_LEVEL:%.c=$(BUILD)/%_$l.o)) $(BUILD)/ptlua_table.o $(BUILD)/scripts.o
 MAIN := $(PROGRAM:%.c=$(BUILD)/%.o)
 # The generated files serve every build, whatever its flags.
 GEN  := $(addprefix build/gen/,ptlua_ops.h ptlua_calls.h ptlua_table.c ptlua_run.h ptlua_ids.h ptlua_rows.h ptlua_ew.h ptlua_hash.h)
-SCRIPTS := $(shell find scripts/pt -name '*.lua' 2>/dev/null)
+SCRIPTS := $(sort $(shell find scripts/pt -name '*.lua' 2>/dev/null))
 PAGES := $(sort $(wildcard docs/*.md))
 TARGETS := $(addprefix $(BUILD)/,ptlua libptlua.so libptlua.a pt.so)
 # The simulated device: kernels/cuda built by the C++ compiler, where there is one. It is the same for every build.
-SIM_CU := $(wildcard kernels/cuda/*.cu)
-SIM_CXX := $(wildcard kernels/sim/*.cpp)
+SIM_CU := $(sort $(wildcard kernels/cuda/*.cu))
+SIM_CXX := $(sort $(wildcard kernels/sim/*.cpp))
 ifneq ($(shell command -v $(CXX)),)
 TARGETS += $(BUILD)/libptlua_sim.so
 endif
@@ -226,19 +228,19 @@ FORCE:
 # modules; the shared library uses liblua5.4.so; the module finds Lua in the program that loads it.
 STAY := -Wl,-z,nodelete
 $(BUILD)/ptlua: $(MAIN) $(OBJ)
-	$(call say,link)$(CC) $(LDFLAGS_ALL) -Wl,-E -o $@ $^ -Wl,--whole-archive -l:liblua5.4.a -Wl,--no-whole-archive $(LIBS)
+	$(call say,link)$(CC) $(LDFLAGS_ALL) -pie -Wl,-E -o $@ $^ -Wl,--whole-archive -l:liblua5.4.a -Wl,--no-whole-archive $(LIBS)
 $(BUILD)/libptlua.so: $(OBJ)
 	$(call say,link)$(CC) $(LDFLAGS_ALL) -shared $(STAY) -Wl,-soname,$(SONAME) $(if $(SANITIZE),,-Wl,-z,defs) -o $@ $^ -llua5.4 $(LIBS)
 	@ln -sf libptlua.so $(BUILD)/$(SONAME)
 $(BUILD)/libptlua.a: $(OBJ)
 	@rm -f $@
-	$(call say,ar)$(AR) rcs $@ $^
+	$(call say,ar)$(AR) rcsD $@ $^
 $(BUILD)/pt.so: $(OBJ)
 	$(call say,link)$(CC) $(LDFLAGS_ALL) -shared $(STAY) -o $@ $^ $(LIBS)
 
 # ---- devices ----
 # The same .cu files three times: for the simulated device, for its checked build (every access is looked at), and by nvcc.
-SIM_FLAGS := -std=c++17 -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno -fwrapv -fno-strict-aliasing -g1 \
+SIM_FLAGS := $(HERE) -std=c++17 -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno -fwrapv -fno-strict-aliasing -g1 \
              -Wall -Wextra -Werror -Wno-unknown-pragmas -DPT_BUILD -D_GNU_SOURCE -Ikernels/sim -Iengine -Ibuild/gen
 FLAGS_sim      := -O1
 FLAGS_simcheck := -O1 -fsanitize=thread
@@ -259,7 +261,7 @@ build/simcheck/%.o: kernels/cuda/%.cu | $(GEN)
 build/simcheck/%.o: kernels/sim/%.cu | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,c++)$(SIM_CC) $(FLAGS_simcheck) -x c++ $< -o $@
-SIM_LINK = $(call say,link)$(CXX) -shared -Wl,-Bsymbolic -Wl,-z,relro,-z,now,-z,defs -o $@ $^ -ldl -lpthread
+SIM_LINK = $(call say,link)$(CXX) -shared -Wl,-Bsymbolic -Wl,-z,relro,-z,now,-z,noexecstack,-z,defs -o $@ $^ -ldl -lpthread
 build/libptlua_sim.so: $(SIM_CU:kernels/cuda/%.cu=build/sim/%.o) $(SIM_OBJ)
 	$(SIM_LINK)
 build/simcheck/libptlua_sim.so: $(SIM_CU:kernels/cuda/%.cu=build/simcheck/%.o) $(SIM_OBJ)
@@ -274,7 +276,7 @@ endif
 build/libptlua_mpi.so: kernels/mpi/mpi.c engine/transport.h | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) -DPT_BUILD -D_GNU_SOURCE -Iengine -Ibuild/gen $(MPI_CFLAGS) $(WARN) -O2 $(HARD) $(CFLAGS) -shared \
-	  -Wl,-z,relro,-z,now,-z,defs -o $@ $< $(call pkg,--libs ompi-c)
+	  -Wl,-z,relro,-z,now,-z,noexecstack,-z,defs -o $@ $< $(call pkg,--libs ompi-c)
 ifneq ($(BUILD),build)
 $(BUILD)/libptlua_mpi.so: build/libptlua_mpi.so
 	@mkdir -p $(@D); ln -sf ../libptlua_mpi.so $@
@@ -284,7 +286,7 @@ endif
 build/libptlua_nccl.so: kernels/nccl/nccl.cpp engine/transport.h | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,c++)$(filter ccache,$(CC)) $(CXX) -std=c++17 -DPT_BUILD -D_GNU_SOURCE -Iengine -Ibuild/gen -isystem $(NCCL_HOME)/include \
-	  -isystem $(CUDA_HOME)/include -Wall -Wextra -Werror -O2 $(HARD) -shared -Wl,-z,relro,-z,now,-z,defs -o $@ $< \
+	  -isystem $(CUDA_HOME)/include -Wall -Wextra -Werror -O2 $(HARD) -shared -Wl,-z,relro,-z,now,-z,noexecstack,-z,defs -o $@ $< \
 	  $(addprefix -L,$(wildcard $(NCCL_HOME)/lib $(NCCL_HOME)/lib64)) -lnccl
 # Sums of the ranks' arrays: loops worth vectors.
 $(BUILD)/engine/comm/reduce.o: CFLAGS_ALL += $(OPT_LOOPS)
@@ -470,11 +472,20 @@ bench-peers: deps
 	  $(PYTHON) scripts/bench/peers/tables.py build/bench/speed.json README.md kernels/SPEED.md; }
 	@[ -n '$(PATTERN)' ] || PYTHON=$(PYTHON) build/ptlua scripts/bench/compare.lua
 
-# Lines per room, bytes of the stripped library, start-up time.
-# What is promised and whether it holds: the rows of docs/promises.md. WRITE=1 puts the results there.
+# What is promised and whether it holds: the rows of docs/promises.md, as many as MINUTES allow. WRITE=1 puts the results
+# there, ONLY=8,14-17 runs some rows.
+MINUTES ?= 60
 .PHONY: proofs
-proofs: all $(BUILD)/spec/process $(BUILD)/spec/attacks
-	@$(LUA) scripts/tools/proofs.lua $(BUILD) $(if $(WRITE),--write)
+proofs: specs
+	@$(LUA) scripts/tools/proofs.lua $(BUILD) $(MINUTES) $(if $(WRITE),--write) $(if $(ONLY),--only $(ONLY))
+# Builds twice, in two folders, and compares the bytes; and what the library is made of, for those who keep lists of it.
+.PHONY: reproducible sbom
+reproducible:
+	@MAKE='$(MAKE)' sh scripts/tools/reproducible.sh
+sbom: $(BUILD)/ptlua
+	@$(BUILD)/ptlua scripts/tools/sbom.lua $(VERSION) $(NEEDS) -- $(TEST_NEEDS) >$(BUILD)/ptlua.cdx.json
+	@echo $(BUILD)/ptlua.cdx.json
+# Lines per room, bytes of the stripped library, start-up time.
 size: all
 	@for room in engine kernels/cpu bindings scripts spec; do \
 	  printf '%-12s %6d lines\n' $$room $$(git ls-files -co --exclude-standard $$room | grep -v /data/ | xargs cat | wc -l); done
@@ -500,6 +511,7 @@ help:
 	  'make coverage     lines and branches of the core that the specs reach;  make mutants  damage that they notice' \
 	  'make torture      failed allocations, faults of disks, kills, long runs (PART=alloc BUDGET=60 seconds for each part)' \
 	  'make lint         luacheck and clang-format alone;  make format  fixes the latter' \
+	  'make proofs       docs/promises.md row by row, within MINUTES=60 (ONLY=8,14-17; WRITE=1 puts the results there)' \
 	  'make bench        speed, and shares of what the machine can do (PATTERN=softmax);  make bench-peers  beside PyTorch (PYTHON=...)' \
 	  'make hosts        build/hosts: the examples of scripts/examples/hosts' \
   'make docs         build/docs: index.html (manual and reference), reference.md, pt.d.lua for editors, ptlua.1' \
@@ -507,6 +519,7 @@ help:
 	  'make cuda-report  registers, spills and occupancy of its kernels' \
 	  'make test-cuda    the specs of devices on a GPU;  make bench-cuda  its speed beside PyTorch (DEVICE=cuda)' \
 	  'make simcheck     the specs of devices with every access of a kernel checked' \
+	  'make reproducible builds twice and compares the bytes;  make sbom  build/ptlua.cdx.json: what it is made of' \
 	  'make size         lines, bytes, start-up time' \
 	  'make install      PREFIX=/usr/local DESTDIR= ;  make uninstall;  make module install-module  for pt.so alone' \
   'make dist         build/dist: the sources as one archive, and a rockspec;  make deb  packages for Debian' \

@@ -740,6 +740,10 @@ bool pt_set_requires_grad(pt_tensor *x, bool on) {
   if (!pt_is_leaf(x)) {
     return on || pti_refuse(PT_EGRAD, "requires_grad_: x is the result of an op; use x:detach()");
   }
+  if (on && x->root && !pti_needs_grad(x->root)) { /* its views go back to it, not beyond */
+    pt_release(x->root);
+    x->root = NULL;
+  }
   x->requires_grad = on;
   if (!on && x->node) {
     x->node->leaf = NULL;

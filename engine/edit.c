@@ -5,12 +5,16 @@
 #include "formula.h"
 #include "ptlua_ids.h"
 
+static bool wanting_leaf(const pt_tensor *x) {
+  return x->requires_grad && (x->node == NULL || x->node->op == NULL);
+}
+
 bool pti_editable(const char *name, const char *mark, pt_tensor *x) {
   if (pti_this.no_grad) return true;
-  pt_tensor *leaf = x->root ? x->root : x;
-  if (leaf->requires_grad && (leaf->node == NULL || leaf->node->op == NULL)) {
+  bool itself = wanting_leaf(x); /* a view can be one, too */
+  if (itself || (x->root && wanting_leaf(x->root))) {
     return pti_refuse(PT_EGRAD, "%s%s: x is %s leaf that requires grad; edit it under pt.no_grad()",
-                      name, mark, x->root ? "a view of a" : "a");
+                      name, mark, itself ? "a" : "a view of a");
   }
   if (x->root && !pti_needs_grad(x) && pti_needs_grad(x->root)) {
     return pti_refuse(

@@ -9,7 +9,7 @@
 #define PT_SPECIAL(ONE, TWO)                                                                     \
   ONE(airy_ai) ONE(airy_ai_slope) ONE(bessel_j0) ONE(bessel_j1) ONE(bessel_y0) ONE(bessel_y1)    \
   ONE(digamma) ONE(erfcx) ONE(erfinv) ONE(i0) ONE(i0e) ONE(i1) ONE(i1e) ONE(k0) ONE(k0e) ONE(k1) \
-  ONE(k1e) ONE(log_ndtr) ONE(normal_cdf) ONE(spherical_j0) ONE(spherical_j1)                                     \
+  ONE(k1e) ONE(log_ndtr) ONE(normal_cdf) ONE(spherical_j0) ONE(spherical_j1)                     \
   TWO(hurwitz_zeta) TWO(igamma) TWO(igammac) TWO(polygamma)
 /* clang-format on */
 

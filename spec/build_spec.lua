@@ -30,7 +30,9 @@ describe("build #plain", function()
   it("is hardened: no executable stack, nothing writable that the linker fills, checked functions", function()
     for _, file in ipairs { "build/libptlua.so", "build/pt.so", "build/ptlua" } do
       local segments, symbols = output("readelf -lW " .. file), output("nm -D " .. file)
+      assert.truthy(output("readelf -h " .. file):find "Type:%s+DYN", file) -- of the program: at any address
       assert.truthy(segments:find "GNU_STACK[^\n]* RW ", file)
+      assert.falsy(segments:find "LOAD[^\n]* RWE ", file)
       assert.truthy(segments:find "GNU_RELRO", file)
       assert.truthy(needed(file):find "BIND_NOW", file)
       assert.falsy(needed(file):find "TEXTREL", file)
@@ -52,6 +54,25 @@ describe("build #plain", function()
     for line in output("grep -rn 'socket(' engine bindings kernels --include=*.c --include=*.cpp"):gmatch "[^\n]+" do
       assert.truthy(line:find "socket%(AF_UNIX" or not line:find "[^%w_]socket%(", line)
     end
+  end)
+
+  it("does not say where it was built", function()
+    local folder = output "pwd":gsub("\n", "")
+    for _, file in ipairs { "build/libptlua.so", "build/pt.so", "build/ptlua", "build/libptlua.a" } do
+      assert.equal("0\n", (output(("grep -cF '%s/' %s"):format(folder, file))), file)
+    end
+  end)
+
+  it("names in its bill of materials what it is built from and what it opens", function()
+    output "env -u MAKEFLAGS -u MAKELEVEL make sbom"
+    local pt = require "pt"
+    local bill, scopes = pt.data.read_json "build/ptlua.cdx.json", {}
+    assert.equal("CycloneDX", bill.bomFormat)
+    assert.equal(pt.version, bill.metadata.component.version)
+    for _, part in ipairs(bill.components) do scopes[part.name] = part.scope end
+    assert.same({ "required", "required", "optional", "excluded" },
+      { scopes["liblua5.4-dev"], scopes["zlib1g-dev"], scopes["libpng-dev"], scopes.gcc })
+    for _, name in ipairs(bill.dependencies[1].dependsOn) do assert.truthy(scopes[name] ~= "excluded", name) end
   end)
 
   it("exports the public names and nothing else", function()

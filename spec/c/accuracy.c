@@ -1,7 +1,7 @@
 /* accuracy.c: how far the results of element-wise ops are from the truth, in units in the last place, for each floating dtype
    and on each CPU level of this machine. The truth is computed in long double. Prints a row of a Markdown table for each op:
    the largest error, and where it was found. Exits with 0 if every error is within what accuracy/rows.def allows.
-   usage: accuracy [POINTS]     of float32 and float64; with 65536 or more, ops of one operand see every number of the halves
+   usage: accuracy [POINTS [OP ...]]   of float32 and float64; with 65536 or more, ops of one operand see every number of the halves
           accuracy truth        the truth at some points, which spec/peers/truth.py compares with mpmath's */
 #define _GNU_SOURCE /* j0l */
 #include <inttypes.h>
@@ -100,6 +100,7 @@ static double load(pt_dtype dtype, const void *from, int64_t i) {
 /* Units in the last place from y to the truth. Infinity counts as the number after the largest one. */
 static double error_of(const kind *k, double y, wide truth, wide beside) {
   wide end = ldexpl(1, k->most), v = y;
+  if (fabsl(beside) >= end) return 0; /* a part of it is too large for the dtype */
   if (isnan(truth) || isnan(y)) return isnan(truth) && isnan(y) ? 0 : HUGE_VAL;
   if (fabsl(truth) > end) truth = copysignl(end, truth);
   if (isinf(v)) v = copysignl(end, v);
@@ -293,6 +294,9 @@ int main(int argc, char **argv) {
   for (int i = 0; i < ROWS; i++) {
     const row *r = &rows[i];
     found f[KINDS];
+    bool asked = argc < 3;
+    for (int k = 2; k < argc; k++) asked |= strcmp(argv[k], r->op) == 0;
+    if (!asked) continue;
     printf("| %s%s |", r->op, strcmp(r->beside_text, "0") == 0 ? "" : " *");
     for (int j = 0; j < KINDS; j++) {
       f[j] = measure(r, &kinds[j], points);
