@@ -14,9 +14,9 @@ enum {
   NARROW = 64,  /* columns that are left to the general path */
   SMALL = 256 << 10, /* elements of b, too, unless they are to be converted; */
   FEW = 2, /* more rows than these leave to it what does not come from memory: a b of less than */
-  FAR = 12 << 20,  /* bytes */
-  WORK = 64 << 10, /* elements of b that justify a thread */
-  FINISHED = 1024  /* sums that become elements of c at a time */
+  IN_MEMORY = 12 << 20, /* bytes */
+  WORK = 64 << 10,      /* elements of b that justify a thread */
+  FINISHED = 1024       /* sums that become elements of c at a time */
 };
 
 typedef struct lines_job {
@@ -35,7 +35,8 @@ bool pti_product_is_lines(const product *p) {
   bool converted = p->dtype == PT_F16 || p->dtype == PT_BF16;
   return pti_is(p->dtype, PTI_FLOATS) && p->m <= PRODUCT_DOTS && p->n >= NARROW && b->step == 1 &&
       b->k_step != 1 && !b->index && !b->pack && !b->packed && !a->pack && !a->packed &&
-      (converted || p->n * p->k >= (p->m <= FEW ? SMALL : FAR / (int64_t)pt_dtype_size(p->dtype)));
+      (converted ||
+       p->n * p->k >= (p->m <= FEW ? SMALL : IN_MEMORY / (int64_t)pt_dtype_size(p->dtype)));
 }
 
 static char *sums_of(const lines_job *j, int64_t problem, int64_t part) {
