@@ -70,7 +70,7 @@ for line in read(page):gmatch "([^\n]*)\n" do
     if not only or only[tonumber(number)] then
       local text = results(proofs, before)
       line = ("%s %s| %s |"):format(head, proofs, text)
-      print(("%2d  %-100s  %s"):format(number, promise, text))
+      print(("%2d  %-99s  %s"):format(number, promise, text))
       io.stdout:flush()
     end
   end
