@@ -18,7 +18,7 @@
 
 /* The levels by name: those of vectors, then the last of them with products of bfloat16, and with tiles. Each has what
    those before it have. */
-enum { BRAINS = PTI_NCPU, AMX, NLEVEL };
+enum { BF16 = PTI_NCPU, AMX, NLEVEL };
 static const char *const names[NLEVEL] = {"base", "avx2", "avx512", "avx512_bf16", "amx"};
 static int best;
 static atomic_int level;
@@ -61,7 +61,7 @@ static int best_level(void) {
       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
   if (!avx512) return PTI_CPU_AVX2;
   if (!__builtin_cpu_supports("avx512bf16")) return PTI_CPU_AVX512;
-  return has_amx() ? AMX : BRAINS;
+  return has_amx() ? AMX : BF16;
 #else
   return PTI_CPU_BASE;
 #endif
@@ -139,7 +139,7 @@ pti_cpu_level pti_cpu(void) {
 }
 
 bool pti_cpu_amx(void) { return current() == AMX; }
-bool pti_cpu_brains(void) { return current() == BRAINS; }
+bool pti_cpu_bf16(void) { return current() == BF16; }
 
 int pti_cores(void) {
   pthread_once(&once, look);

@@ -16,10 +16,10 @@ static inline int64_t double_to_int(double x) {
   return x >= -0x1p63 && x < 0x1p63 ? (int64_t)x : INT64_MIN;
 }
 static inline int64_t half_to_int(uint16_t x) { return float_to_int(pti_f16_load(x)); }
-static inline int64_t brain_to_int(uint16_t x) { return float_to_int(pti_bf16_load(x)); }
+static inline int64_t bf16_to_int(uint16_t x) { return float_to_int(pti_bf16_load(x)); }
 
 #define HALF_TO_T pti_f16_load
-#define BRAIN_TO_T pti_bf16_load
+#define BF16_TO_T pti_bf16_load
 #define FLOAT_TO_T
 #define DOUBLE_TO_T
 
@@ -59,11 +59,11 @@ static inline int64_t brain_to_int(uint16_t x) { return float_to_int(pti_bf16_lo
 #include "random/box_muller.inc.h"
 
 #undef HALF_TO_T
-#undef BRAIN_TO_T
+#undef BF16_TO_T
 #undef FLOAT_TO_T
 #undef DOUBLE_TO_T
 #define HALF_TO_T half_to_int
-#define BRAIN_TO_T brain_to_int
+#define BF16_TO_T bf16_to_int
 #define FLOAT_TO_T float_to_int
 #define DOUBLE_TO_T double_to_int
 

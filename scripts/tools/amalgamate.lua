@@ -462,6 +462,7 @@ for _, line in ipairs {
   '#include "ptlua.h"', "#pragma GCC visibility push(hidden)",
   "#if defined(__clang__)", "#pragma clang fp contract(off)",
   "#pragma clang diagnostic ignored \"-Wunknown-pragmas\"",
+  "#pragma clang diagnostic ignored \"-Wpragma-clang-attribute\"", -- a level may have nothing to say in a file
   "#pragma clang diagnostic ignored \"-Wbitwise-conditional-parentheses\"", "#else",
   "#pragma GCC optimize(\"no-math-errno,fp-contract=off\")", "#endif", "",
 } do lines[#lines + 1] = line end

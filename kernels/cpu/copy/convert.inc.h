@@ -29,7 +29,7 @@
 #define SAME(v) (v)
 #define NONZERO(v) ((v) != 0)
 #define HALF(v) pti_f16_store((float)(v))
-#define BRAIN(v) pti_bf16_store((float)(v))
+#define TO_BF16(v) pti_bf16_store((float)(v))
 
 LOAD(PT_F32, float, FLOAT_TO_T)
 LOAD(PT_F64, double, DOUBLE_TO_T)
@@ -55,7 +55,7 @@ static void F(store_PT_F16)(char *to, int64_t stride, const void *from, int64_t 
 LOAD(PT_F16, uint16_t, HALF_TO_T)
 STORE(PT_F16, uint16_t, HALF)
 #endif
-LOAD(PT_BF16, uint16_t, BRAIN_TO_T)
+LOAD(PT_BF16, uint16_t, BF16_TO_T)
 LOAD(PT_I64, int64_t, SAME)
 LOAD(PT_I32, int32_t, SAME)
 LOAD(PT_I16, int16_t, SAME)
@@ -64,7 +64,7 @@ LOAD(PT_U8, uint8_t, SAME)
 LOAD(PT_BOOL, uint8_t, NONZERO)
 STORE(PT_F32, float, SAME)
 STORE(PT_F64, double, SAME)
-STORE(PT_BF16, uint16_t, BRAIN)
+STORE(PT_BF16, uint16_t, TO_BF16)
 STORE(PT_I64, int64_t, T_TO_INT)
 STORE(PT_I32, int32_t, T_TO_INT)
 STORE(PT_I16, int16_t, T_TO_INT)
@@ -77,4 +77,4 @@ STORE(PT_BOOL, uint8_t, NONZERO)
 #undef SAME
 #undef NONZERO
 #undef HALF
-#undef BRAIN
+#undef TO_BF16

@@ -83,7 +83,7 @@ static const product_kernel *choose_kernel(const product *p, const product_loops
     if (tiles) return tiles;
   }
 #if defined(__x86_64__)
-  if (p->dtype == PT_BF16 && pti_cpu_brains()) return pti_product_brains_avx512;
+  if (p->dtype == PT_BF16 && pti_cpu_bf16()) return pti_product_bf16_pairs_avx512;
   if (bytes && pti_cpu() == PTI_CPU_AVX512 && pti_cpu_vnni()) return pti_product_fours_avx512;
   if (bytes || p->dtype == PT_I16) {
     return pti_cpu() == PTI_CPU_AVX512 ? pti_product_pairs_avx512

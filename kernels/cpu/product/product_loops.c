@@ -65,18 +65,18 @@ enum { LINES = 8, SHORT_LINE = 3072 };
 #if defined(__AVX512F__)
 #define HALF_16(x) _mm256_loadu_si256((const __m256i *)(x))
 #define FIRST_16(x, n) _mm256_maskz_loadu_epi16((__mmask16)((1u << (n)) - 1), x)
-#define TO_BRAIN(v) _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(v), 16))
+#define WIDEN_BF16(v) _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(v), 16))
 #define HALVES(x) _mm512_cvtph_ps(HALF_16(x))
 #define HALVES_PART(x, n) _mm512_cvtph_ps(FIRST_16(x, n))
-#define BRAINS(x) TO_BRAIN(HALF_16(x))
-#define BRAINS_PART(x, n) TO_BRAIN(FIRST_16(x, n))
+#define BF16(x) WIDEN_BF16(HALF_16(x))
+#define BF16_PART(x, n) WIDEN_BF16(FIRST_16(x, n))
 #define PUT_HALVES(y, v) \
   _mm256_storeu_si256((__m256i *)(y), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT))
-#define PUT_BRAINS(y, v) _mm256_storeu_si256((__m256i *)(y), brains_of(v))
+#define PUT_BF16(y, v) _mm256_storeu_si256((__m256i *)(y), bf16_of(v))
 #define PUT_BYTES(y, v) _mm_storeu_si128((__m128i *)(y), _mm512_cvtepi32_epi8((__m512i)(v)))
 
 /* As pti_bf16_store does: to nearest, ties to even; NaN stays NaN. */
-static inline __attribute__((always_inline)) __m256i brains_of(__m512 v) {
+static inline __attribute__((always_inline)) __m256i bf16_of(__m512 v) {
   __m512i u = _mm512_castps_si512(v), high = _mm512_srli_epi32(u, 16);
   __m512i up =
       _mm512_add_epi32(_mm512_and_epi32(high, _mm512_set1_epi32(1)), _mm512_set1_epi32(0x7fff));
@@ -87,7 +87,7 @@ static inline __attribute__((always_inline)) __m256i brains_of(__m512 v) {
 #elif defined(__AVX2__)
 #define HALF_16(x) _mm_loadu_si128((const __m128i *)(x))
 #define HALVES(x) _mm256_cvtph_ps(HALF_16(x))
-#define BRAINS(x) _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(HALF_16(x)), 16))
+#define BF16(x) _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(HALF_16(x)), 16))
 #endif
 
 /* ---- the loops for each compute type ---- */
@@ -124,14 +124,14 @@ static inline __attribute__((always_inline)) __m256i brains_of(__m512 v) {
 #define G(name) name##_f32_bf16
 #define GET pti_bf16_load
 #define PUT pti_bf16_store
-#if defined(PUT_BRAINS)
-#define PUT_VECTOR PUT_BRAINS
+#if defined(PUT_BF16)
+#define PUT_VECTOR PUT_BF16
 #endif
-#if defined(BRAINS)
-#define VECTOR_AT BRAINS
+#if defined(BF16)
+#define VECTOR_AT BF16
 #endif
-#if defined(BRAINS_PART)
-#define PART_AT BRAINS_PART
+#if defined(BF16_PART)
+#define PART_AT BF16_PART
 #endif
 #include "element.inc.h"
 #define S uint16_t
@@ -302,7 +302,7 @@ static void regroup_fours(void *to, const void *panel, int64_t width, int64_t co
 #undef EACH_HEIGHT
 #define EACH_HEIGHT ALL_HEIGHTS
 #define T float
-#define F(name) name##_brains
+#define F(name) name##_bf16_pairs
 #define BYTES 4
 #define FROM_DOUBLE AS_FLOAT
 #define MAC(sum, x, v) \
@@ -316,8 +316,8 @@ static void regroup_fours(void *to, const void *panel, int64_t width, int64_t co
 #endif
 
 /* Elements of bfloat16 as floats have nothing below their upper halves. */
-static void regroup_brains(void *to, const void *panel, int64_t width, int64_t count,
-                           int64_t steps) {
+static void regroup_bf16_pairs(void *to, const void *panel, int64_t width, int64_t count,
+                               int64_t steps) {
   const uint32_t *x = panel;
   uint32_t *y = to;
   for (int64_t l = 0; l < steps; l++, y += width) {
@@ -391,13 +391,13 @@ const product_kernel *const GLUE(pti_product_pairs_, PT_LEVEL) = NULL;
 static const product_kernel fours = {KERNEL(fours, 4, FEW_ROWS, FEW), .group = 4, .step = 1,
                                      .regroup = {regroup_fours, regroup_fours}};
 const product_kernel *const GLUE(pti_product_fours_, PT_LEVEL) = &fours;
-static const product_kernel brains = {KERNEL(brains, 4, ROWS, ALL),
-                                      .group = 2,
-                                      .step = 16,
-                                      .slab = 1024,
-                                      .squares = true,
-                                      .regroup = {regroup_brains, regroup_brains}};
-const product_kernel *const GLUE(pti_product_brains_, PT_LEVEL) = &brains;
+static const product_kernel bf16_pairs = {KERNEL(bf16_pairs, 4, ROWS, ALL),
+                                          .group = 2,
+                                          .step = 16,
+                                          .slab = 1024,
+                                          .squares = true,
+                                          .regroup = {regroup_bf16_pairs, regroup_bf16_pairs}};
+const product_kernel *const GLUE(pti_product_bf16_pairs_, PT_LEVEL) = &bf16_pairs;
 #endif
 
 #define ELEMENT(dtype, t, s) .pack[dtype] = pack_##t##_##s, .finish[dtype] = finish_##t##_##s

@@ -68,7 +68,7 @@ const product_loops *pti_product_loops_now(product_type type);
 extern const product_kernel *const pti_product_pairs_base,
     *const pti_product_pairs_avx2, *const pti_product_pairs_avx512, *const pti_product_fours_avx512;
 /* Of pairs of bfloat16, for AVX512_BF16. */
-extern const product_kernel *const pti_product_brains_avx512;
+extern const product_kernel *const pti_product_bf16_pairs_avx512;
 /* Packs `steps` numbers of `group` elements, a multiple of 16, of a matrix whose neighbours are contiguous along k or
    across it: `count` rows or columns, `many` elements along k, zeros beyond them. A panel has `width` numbers for each
    step, or is made of tiles. */
