@@ -58,8 +58,9 @@ void pti_http_drain(pti_http *s);
 /* Drains, waits a little until what is answered has been sent, and cuts what is left. */
 void pti_http_close(pti_http *s);
 
-/* The next request of a line (1 or 2), within `seconds`; the caller owns it, and a reference to the server with it. NULL: there was none, and if `over` there
-   will be none. After pti_http_drain the second line is over once the first one has been found to be. */
+/* The next request of a line (1 or 2), within `seconds`; the caller owns it, and a reference to the server with it. NULL:
+   there was none, and if `over` there will be none. After pti_http_drain the second line is over once the first one has
+   been found to be. */
 pti_http_request *pti_http_take(pti_http *s, int line, double seconds, bool *over);
 /* The request goes to the second line, and is no longer the caller's; false where that is full. */
 bool pti_http_pass(pti_http_request *r);
