@@ -1,5 +1,6 @@
 -- Every op, its gradient and the gradient of that, with each of their allocations failing in turn: an error that says
--- so, nothing left behind, and the next call gives what it gave before.
+-- so, nothing left behind, and the next call gives what it gave before. The thread sanitizer (#tsan) ends where it has
+-- seen so many places.
 local pt = require "pt"
 local core = require "pt.core"
 local samples = require "spec.support.samples"
@@ -70,7 +71,7 @@ local function fails_everywhere(op, sample, dtype)
   same(want, all_of(fn, inputs), "after the failures")
 end
 
-describe("memory that runs out in", function()
+describe("memory that runs out in #tsan", function()
   for _, op in ipairs(core.ops()) do
     op.fn = core.fn(op.name)
     it(op.name .. " leaves an error and nothing else", function()
