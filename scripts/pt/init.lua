@@ -33,10 +33,11 @@ core.on_out(function(...) return require "pt.out"(...) end)
 local home = { functions = {}, methods = {} } -- name -> the file that makes it
 local loading = {} -- files that are being run
 
+-- An interrupt, or memory that runs out, may end a file at any line: it is run again when a name is asked for again.
 local function install(part)
+  local _ <close> = setmetatable({}, { __close = function() loading[part] = nil end })
   loading[part] = true
   local made = require("pt." .. part)
-  loading[part] = nil
   for name, fn in pairs(made.functions) do
     if home.functions[name] == part then pt[name] = fn end
   end
@@ -72,8 +73,11 @@ local all_loaded = false
 --- Loads every file, for callers that want all names.
 function core.load_all()
   if all_loaded then return end
-  all_loaded = true
+  local done = false
+  local _ <close> = setmetatable({}, { __close = function() all_loaded = done end })
+  all_loaded = true -- files look for names, too
   for _, part in ipairs(require "pt.parts") do install(part) end
+  done = true
 end
 
 setmetatable(core.Tensor, {

@@ -8,19 +8,24 @@
 ---@param space? string what messages call the table
 ---@return table made
 local function lazy(made, parts, files, finish, space)
-  local at = 0
+  local at = 0 -- of the last file that was run or is being run, which may ask for fields of later ones
+  -- A file that an interrupt ends, or memory that runs out, is run again.
+  local function run_next()
+    local next_one, done = at + 1, false
+    local _ <close> = setmetatable({}, { __close = function() if not done then at = next_one - 1 end end })
+    at = next_one
+    for key, value in pairs(require(parts[next_one])) do
+      if finish then finish(value) end
+      made[key] = value
+    end
+    done = true
+  end
   local function load(name)
     if files[name] then
       made[name] = require(files[name])
       return made[name]
     end
-    while at < #parts and rawget(made, name) == nil do
-      at = at + 1
-      for key, value in pairs(require(parts[at])) do
-        if finish then finish(value) end
-        made[key] = value
-      end
-    end
+    while at < #parts and rawget(made, name) == nil do run_next() end
     return rawget(made, name)
   end
   -- All names, for completion: loads what is left.
