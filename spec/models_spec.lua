@@ -1,5 +1,5 @@
 -- pt.models: names, shapes and logits of the published definitions, with weights that both sides make by a rule
--- (spec/peers/models.py).
+-- (spec/peers/models.py). Their kernels' threads are looked at elsewhere: the thread sanitizer (#tsan) leaves this out.
 local pt = require "pt"
 local compare = require "spec.support.compare"
 local recorded = require "spec.support.model_values"
@@ -68,7 +68,7 @@ function inputs.BertForMaskedLM(model) return model(ids) end
 function inputs.T5ForConditionalGeneration(model) return model(ids, ids:narrow(2, 1, 5), mask) end
 function inputs.WhisperEncoder(model) return model(wave({ 2, 8, 40 }, 0):float()) end
 
-describe("models:", function()
+describe("models: #tsan", function()
   for _, row in ipairs(recorded) do
     it(("%s has the published names, shapes and logits"):format(row.name), function()
       local _ <close> = pt.no_grad()

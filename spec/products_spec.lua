@@ -68,7 +68,7 @@ local threaded = {
 
 describe("products", function()
   for _, dtype in ipairs(dtypes) do
-    it("of " .. dtype .. " are sums of products, whatever the shape, the layout and the CPU level", function()
+    it("of " .. dtype .. " are sums of products, whatever the shape, the layout and the CPU level #tsan", function()
       finally(function() pt.set_cpu_level(best) end)
       pt.manual_seed(1)
       for _, shape in ipairs(shapes) do
