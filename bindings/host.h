@@ -46,6 +46,8 @@ struct pt_vm {
 
 /* Asked for, raised or caught: they are over. */
 void pl_forget_interrupts(pt_vm *vm);
+/* The interrupt that was caught last ended all that it was meant to end: the same line may protect a call again. */
+void pl_end_interrupt(void);
 /* Of a function that catches errors: before it calls what it protects, where it may raise, and after it has caught one. */
 void pl_before_catching(lua_State *L);
 void pl_caught(lua_State *L);

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "binding.h"
+#include "host.h"
 
 static atomic_flag held = ATOMIC_FLAG_INIT;
 static volatile sig_atomic_t asked;
@@ -46,10 +47,18 @@ static int release_interrupt(lua_State *L) {
   return 0;
 }
 
+/* core.end_interrupt(): called by a prompt whose input is over, whatever ended it */
+static int end_interrupt(lua_State *L) {
+  (void)L;
+  pl_end_interrupt();
+  return 0;
+}
+
 void pl_open_signal(lua_State *L) {
   static const luaL_Reg functions[] = {{"hold_interrupt", hold_interrupt},
                                        {"interrupt_asked", interrupt_asked},
                                        {"release_interrupt", release_interrupt},
+                                       {"end_interrupt", end_interrupt},
                                        {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

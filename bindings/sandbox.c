@@ -126,6 +126,7 @@ void pl_restrict_core(lua_State *L) {
                                         "hold_interrupt",
                                         "interrupt_asked",
                                         "release_interrupt",
+                                        "end_interrupt",
                                         "listen",
                                         "request",
                                         "answer",

@@ -18,6 +18,11 @@ void pl_forget_interrupts(pt_vm *vm) {
   vm->raised = vm->caught.until = 0;
 }
 
+void pl_end_interrupt(void) {
+  pt_vm *vm = pl_current_vm();
+  if (vm) vm->raised = vm->caught.until = 0;
+}
+
 void pl_take_interrupt(void) {
   pt_vm *vm = pl_current_vm();
   if (pti_this.interrupt == NULL || pti_this.worker) return;
@@ -48,9 +53,11 @@ void pl_caught(lua_State *L) {
   if (vm == NULL || vm->raised == 0) return;
   double now = pt_clock();
   bool fresh = now < vm->raised + AFTERMATH; /* an older one may have ended within the library */
+  pl_place here = calling_line(L);
+  if (fresh && strncmp(here.file, "[pt]", 4) == 0) return; /* which passes on what it catches */
   vm->raised = 0;
   if (!fresh) return;
-  vm->caught = calling_line(L);
+  vm->caught = here;
   vm->caught.until = now + AFTERMATH;
 }
 

@@ -252,6 +252,17 @@ describe("Ctrl-C #tsan #alone", function()
     assert.truthy(out:find "status 130")
   end)
 
+  it("is over where the library caught it and passed it on: what it did can be done again", function()
+    local out = interrupt([[
+local captured = require "pt.repl.session".captured
+local session = { print = function(_, text) io.write(text, "\n") end }
+print 'ready' io.flush()
+print(pcall(captured, session, function() while true do end end))
+captured(session, function() print "again" end)]], 1)
+    assert.truthy(out:find("false\tinterrupted", 1, true), out)
+    assert.truthy(out:find("again\n", 1, true), out)
+  end)
+
   it("stops work on tensors", function()
     local out = interrupt("print 'ready' io.flush() x = pt.ones(200, 200) while true do x = x:matmul(x):sign() end", 1)
     assert.truthy(out:find "interrupted")

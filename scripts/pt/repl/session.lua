@@ -144,6 +144,7 @@ end
 --- Runs a function as an input's: true and its values, or false after printing the error.
 function Session:call(fn, ...)
   local result = table.pack(xpcall(fn, report.handler(fn), ...))
+  core.end_interrupt() -- the next input is no round of a loop
   io.stdout:flush()
   if result[1] then return table.unpack(result, 1, result.n) end
   local failure = result[2]
