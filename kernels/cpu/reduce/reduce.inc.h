@@ -118,30 +118,33 @@ FOLD_COLUMN(norm, S, a + b * b)
 FOLD(prod, S, 1, a *b, a *b)
 
 /* Of four numbers first, as each waits for the one before it. */
-#define EXTREME(id, neutral, of)                                                      \
-  static void F(row_##id)(pti_sum * acc, int64_t * best, const void *from, int64_t n, \
-                          int64_t at) {                                               \
-    (void)best, (void)at;                                                             \
-    const T *x = from;                                                                \
-    T lane[LANES];                                                                    \
-    for (int j = 0; j < LANES; j++) lane[j] = neutral;                                \
-    int64_t i = 0;                                                                    \
-    for (; i + 4 * LANES <= n; i += 4 * LANES) {                                      \
-      PTI_ROLLED                                                                      \
-      for (int j = 0; j < LANES; j++) {                                               \
-        const T *v = x + i + j;                                                       \
-        T low = of(v[0], v[LANES]), high = of(v[2 * LANES], v[3 * LANES]);            \
-        T four = of(low, high);                                                       \
-        lane[j] = of(lane[j], four);                                                  \
-      }                                                                               \
-    }                                                                                 \
-    for (; i < n; i++) lane[i % LANES] = of(lane[i % LANES], x[i]);                   \
-    for (int w = LANES / 2; w > 0; w /= 2) {                                          \
-      for (int j = 0; j < w; j++) lane[j] = of(lane[j], lane[j + w]);                 \
-    }                                                                                 \
-    T most = (T)acc->MEMBER;                                                          \
-    acc->MEMBER = (S)of(most, lane[0]);                                               \
-  }                                                                                   \
+#define EXTREME(id, neutral, of)                                                          \
+  static void F(row_##id)(pti_sum * acc, int64_t * best, const void *from, int64_t n,     \
+                          int64_t at) {                                                   \
+    (void)best, (void)at;                                                                 \
+    const T *x = from;                                                                    \
+    T lane[LANES];                                                                        \
+    for (int j = 0; j < LANES; j++) lane[j] = neutral;                                    \
+    int64_t i = 0;                                                                        \
+    for (; i + 4 * LANES <= n; i += 4 * LANES) {                                          \
+      PTI_ROLLED                                                                          \
+      for (int j = 0; j < LANES; j++) {                                                   \
+        const T *v = x + i + j;                                                           \
+        T low = of(v[0], v[LANES]), high = of(v[2 * LANES], v[3 * LANES]);                \
+        T four = of(low, high);                                                           \
+        lane[j] = of(lane[j], four);                                                      \
+      }                                                                                   \
+    }                                                                                     \
+    for (; i + LANES <= n; i += LANES) {                                                  \
+      PTI_ROLLED                                                                          \
+      for (int j = 0; j < LANES; j++) lane[j] = of(lane[j], x[i + j]);                    \
+    }                                                                                     \
+    int left = (int)(n - i);                                                              \
+    for (int j = 0; j < LANES; j++) lane[j] = of(lane[j], j < left ? x[i + j] : neutral); \
+    IN_HALVES(T, of(a, b))                                                                \
+    T most = (T)acc->MEMBER;                                                              \
+    acc->MEMBER = (S)of(most, lane[0]);                                                   \
+  }                                                                                       \
   FOLD_COLUMN(id, T, of(a, b))
 EXTREME(max, LOWEST, MAX2)
 EXTREME(min, HIGHEST, MIN2)
