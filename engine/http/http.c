@@ -46,14 +46,8 @@ enum { READING, WAITING, ANSWERED, STREAMING };
   X(MHD_queue_response)                \
   X(MHD_destroy_response)
 
-static struct {
-#define POINTER(name) __typeof__(name) *name;
-  NAMES(POINTER)
-#undef POINTER
-} lib;
-#define NAME(name) #name,
-static const char *const names[] = {NAMES(NAME) NULL};
-#undef NAME
+static struct { NAMES(PTI_LIBRARY_POINTER) } lib;
+static const char *const names[] = {NAMES(PTI_LIBRARY_NAME) NULL};
 static pti_library library = {.file = "libmicrohttpd.so.12",
                               .what = "HTTP",
                               .package = "libmicrohttpd12",

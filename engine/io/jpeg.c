@@ -28,14 +28,8 @@ enum { SCANS = 200 /* a progressive file may redo the whole image in each; hones
   X(jpeg_std_error)          \
   X(jpeg_write_scanlines)
 
-static struct {
-#define POINTER(name) __typeof__(name) *name;
-  NAMES(POINTER)
-#undef POINTER
-} lib;
-#define NAME(name) #name,
-static const char *const names[] = {NAMES(NAME) NULL};
-#undef NAME
+static struct { NAMES(PTI_LIBRARY_POINTER) } lib;
+static const char *const names[] = {NAMES(PTI_LIBRARY_NAME) NULL};
 static pti_library library = {.file = "libjpeg.so.62",
                               .what = "JPEG",
                               .package = "libjpeg62-turbo",

@@ -14,4 +14,8 @@ typedef struct pti_library {
 } pti_library;
 bool pti_library_open(pti_library *lib);
 
+/* For a list X(function) of what is needed: the members of a struct of pointers, and the names. */
+#define PTI_LIBRARY_POINTER(name) __typeof__(name) *name;
+#define PTI_LIBRARY_NAME(name) #name,
+
 #endif

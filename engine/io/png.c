@@ -40,14 +40,8 @@ enum { INFLATE = 1032 /* deflate makes at most so many bytes of one */ };
   X(png_write_info)             \
   X(png_write_row)
 
-static struct {
-#define POINTER(name) __typeof__(name) *name;
-  NAMES(POINTER)
-#undef POINTER
-} lib;
-#define NAME(name) #name,
-static const char *const names[] = {NAMES(NAME) NULL};
-#undef NAME
+static struct { NAMES(PTI_LIBRARY_POINTER) } lib;
+static const char *const names[] = {NAMES(PTI_LIBRARY_NAME) NULL};
 static pti_library library = {.file = "libpng16.so.16",
                               .what = "PNG",
                               .package = "libpng16-16",
