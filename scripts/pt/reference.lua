@@ -20,7 +20,7 @@ local reference = {}
 
 local texts = {
   "ops", "functions", "shapes", "methods", "math", "linear_algebra", "layers", "convolutions", "losses", "functional",
-  "networks", "optimizers", "training", "data", "runtime", "distributions", "models",
+  "networks", "optimizers", "training", "data", "runtime", "http", "distributions", "models",
 }
 
 ---@class pt.ReferenceEntry
