@@ -1,16 +1,8 @@
 -- Continuous batching: every text comes out as models.generate makes it alone, whatever joins and leaves meanwhile.
 local pt = require "pt"
+local make = require("spec.support.language_models").make
 
 local models, nn = pt.models, pt.nn
-
-local function make(name, config)
-  pt.manual_seed(3)
-  local model = models[name](config):eval()
-  for _, p in ipairs(model:parameters()) do -- larger than they begin: logits that differ
-    if p.ndim > 1 then p:detach():mul_(3) end
-  end
-  return model
-end
 
 local llama = {
   vocab_size = 41, hidden_size = 32, intermediate_size = 48, num_hidden_layers = 2, num_attention_heads = 4,

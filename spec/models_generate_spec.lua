@@ -1,22 +1,15 @@
 -- Language models step by step: the cache, padded batches, models.generate; published weights and configurations.
 local pt = require "pt"
+local language_models = require "spec.support.language_models"
 
 local models, nn = pt.models, pt.nn
+local make = language_models.make
 
 local small = {
   vocab_size = 41, hidden_size = 32, intermediate_size = 48, num_hidden_layers = 2, num_attention_heads = 4,
   num_key_value_heads = 2,
 }
 local gpt2 = { vocab_size = 41, n_positions = 64, n_embd = 32, n_layer = 2, n_head = 4 }
-
-local function make(name, config)
-  pt.manual_seed(3)
-  local model = models[name](config):eval()
-  for _, p in ipairs(model:parameters()) do -- larger than they begin: logits that differ
-    if p.ndim > 1 then p:detach():mul_(3) end
-  end
-  return model
-end
 
 local makers = {
   GPT2LMHeadModel = function() return make("GPT2LMHeadModel", gpt2) end,
@@ -75,12 +68,7 @@ for name, maker in pairs(makers) do
       local stop = texts[2][4]
       local ended = models.generate(model, prompts, { max_new_tokens = 12, temperature = 0, stop = stop })
       for i, text in ipairs(texts) do
-        local want = {}
-        for _, id in ipairs(text) do
-          if id == stop then break end
-          want[#want + 1] = id
-        end
-        assert.same(want, ended[i])
+        assert.same(language_models.before(stop, text), ended[i])
       end
     end)
 
@@ -182,12 +170,7 @@ describe("generate of T5", function()
     local stop = texts[1][3]
     local ended = models.generate(model, prompts, { max_new_tokens = 10, temperature = 0, stop = stop })
     for i, text in ipairs(texts) do
-      local want = {}
-      for _, id in ipairs(text) do
-        if id == stop then break end
-        want[#want + 1] = id
-      end
-      assert.same(want, ended[i])
+      assert.same(language_models.before(stop, text), ended[i])
     end
   end)
 

@@ -8,21 +8,11 @@
 
 local pt = require "pt"
 local socket = require "socket"
+local char_of = require("pt.data.tokenizer.bytes").char_of
 local data, models = pt.data, pt.models
 
 local SECONDS, FOLDER = tonumber(arg[1]) or 5, arg[2]
 local PROMPT, TOKENS = "In the beginning God created the heaven and the earth", 48
-
--- Bytes as byte-level vocabularies write them.
-local function vocabulary()
-  local names, more = {}, 256
-  for b = 0, 255 do
-    local printable = b >= 33 and b <= 126 or b >= 161 and b <= 172 or b >= 174
-    names[utf8.char(printable and b or more)] = b
-    if not printable then more = more + 1 end
-  end
-  return names
-end
 
 local function write_model(folder)
   local config = {
@@ -33,9 +23,10 @@ local function write_model(folder)
   data.write_json(config, folder .. "/config.json")
   local model = models.from_config(config)
   pt.save(model:state_dict(), folder .. "/model.safetensors")
-  local bytes = { type = "ByteLevel", add_prefix_space = false }
+  local vocabulary, bytes = {}, { type = "ByteLevel", add_prefix_space = false }
+  for byte, name in pairs(char_of) do vocabulary[name] = byte:byte() end
   data.write_json({
-    model = { type = "BPE", vocab = vocabulary(), merges = {} }, pre_tokenizer = bytes, decoder = bytes,
+    model = { type = "BPE", vocab = vocabulary, merges = {} }, pre_tokenizer = bytes, decoder = bytes,
   }, folder .. "/tokenizer.json")
 end
 
