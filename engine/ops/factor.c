@@ -14,7 +14,7 @@ typedef struct array {
 
 enum { ARRAYS = 6 };
 static void arrays_of(const pti_factor *f, array *a) {
-  bool of_complex = f->dtype == PT_C64 || f->dtype == PT_C128;
+  bool of_complex = pti_is(f->dtype, PTI_COMPLEX);
   int64_t size = (int64_t)pt_dtype_size(f->dtype), real = of_complex ? size / 2 : size, m = f->m,
           n = f->n, k = pti_min64(m, n);
   int64_t rows = f->full ? m : k, columns = f->full ? n : k;

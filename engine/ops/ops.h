@@ -24,7 +24,7 @@ static inline pt_dtype pti_computed(const pt_tensor *x) {
 }
 /* The dtype in which a kernel gets x: halves stay halves where the device reads them. */
 static inline pt_dtype pti_working(const pt_tensor *x) {
-  bool half = x->dtype == PT_F16 || x->dtype == PT_BF16;
+  bool half = pti_is(x->dtype, PTI_HALVES);
   return half && pti_home(x)->be->halves ? x->dtype : pti_computed(x);
 }
 

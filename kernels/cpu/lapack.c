@@ -248,7 +248,7 @@ bool pti_cpu_factor(int dev, const pti_factor *f) {
            .lda = (int)pti_max64(f->m, 1),
            .ldb = (int)pti_max64(f->n, 1),
            .single = f->dtype == PT_F32 || f->dtype == PT_C64,
-           .of_complex = f->dtype == PT_C64 || f->dtype == PT_C128,
+           .of_complex = pti_is(f->dtype, PTI_COMPLEX),
            .size = pt_dtype_size(f->dtype)};
   j.real = j.single ? sizeof(float) : sizeof(double);
   plan(&j);

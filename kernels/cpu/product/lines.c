@@ -32,7 +32,7 @@ typedef struct lines_job {
 
 bool pti_product_is_lines(const product *p) {
   const product_side *a = &p->a, *b = &p->b;
-  bool converted = p->dtype == PT_F16 || p->dtype == PT_BF16;
+  bool converted = pti_is(p->dtype, PTI_HALVES);
   return pti_is(p->dtype, PTI_FLOATS) && p->m <= PRODUCT_DOTS && p->n >= NARROW && b->step == 1 &&
       b->k_step != 1 && !b->index && !b->pack && !b->packed && !a->pack && !a->packed &&
       (converted ||
