@@ -13,17 +13,8 @@ local function run(command)
   local out = pipe:read "a"
   return out, (select(3, pipe:close()))
 end
-local function write(path, text)
-  local file = assert(io.open(path, "wb"))
-  assert(file:write(text))
-  assert(file:close())
-end
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "a"
-  file:close()
-  return text
-end
+local text_file = require "spec.support.text_file"
+local read, write = text_file.read, text_file.write
 
 before_each(function()
   folder = os.tmpname()

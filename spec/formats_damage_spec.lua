@@ -7,12 +7,8 @@ local core = require "pt.core"
 
 local path, many = nil, os.getenv "PT_SPEC_LARGE" == "1"
 
-local function read(name)
-  local file = assert(io.open(name, "rb"))
-  local text = file:read "a"
-  file:close()
-  return text
-end
+local read = require("spec.support.text_file").read
+
 -- A new file each time: ext4 waits for the disk where a file is emptied and written again.
 local function write(text)
   os.remove(path)

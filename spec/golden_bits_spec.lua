@@ -5,12 +5,7 @@
 local pt = require "pt"
 local nn, F = pt.nn, pt.nn.functional
 
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read "a"
-  file:close()
-  return text
-end
+local read = require("spec.support.text_file").read
 
 -- Numbers between -1 and 1 that arithmetic alone gives.
 local function x(...) return ((pt.range(1, pt.ones(...):numel()) * 7919 % 4001):float() / 2000 - 1):reshape { ... } end

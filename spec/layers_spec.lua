@@ -1,12 +1,7 @@
 -- The layers of the tree: a file includes headers of its own layer and of those below, nothing else; a few
 -- powers belong to one file each.
 
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read "a"
-  file:close()
-  return text
-end
+local read = require("spec.support.text_file").read
 
 -- The picture in engine/README.md: place_of[name] = { layer, its place in the layer }, folders as "io".
 local place_of, drawn = {}, {}

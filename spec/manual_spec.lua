@@ -7,15 +7,8 @@ local build = ptlua:match "^(.*)/" or ""
 local root = io.popen("pwd"):read "l"
 local has_compiler = os.execute "command -v cc >/dev/null 2>&1"
 
-local function read(path)
-  local file <close> = assert(io.open(path))
-  return file:read "a"
-end
-
-local function write(path, text)
-  local file <close> = assert(io.open(path, "w"))
-  file:write(text)
-end
+local text_file = require "spec.support.text_file"
+local read, write = text_file.read, text_file.write
 
 local function blocks(text, language)
   local list = {}

@@ -10,12 +10,8 @@ local function raises(text, fn, ...)
   assert.is_truthy(tostring(message):find(text, 1, true), ("%q lacks %q"):format(message, text))
   return message
 end
-local function read(name)
-  local file = assert(io.open(name, "rb"))
-  local data = file:read "a"
-  file:close()
-  return data
-end
+local read = require("spec.support.text_file").read
+
 local function write(data)
   local file = assert(io.open(path, "wb"))
   file:write(data)

@@ -1,12 +1,7 @@
 -- The examples of engine/README.md: a copy of the tree gets what stands there, the files that it touches are compiled,
 -- and the ops are called in a program of its own.
 
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read "a"
-  file:close()
-  return text
-end
+local read = require("spec.support.text_file").read
 
 local function write(path, text, mode)
   local file = assert(io.open(path, mode or "w"))

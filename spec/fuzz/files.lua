@@ -12,17 +12,8 @@ local runs, seed = tonumber(arg[1]) or 100000, tonumber(arg[2]) or os.time()
 local path = os.tmpname()
 math.randomseed(seed)
 
-local function read(name)
-  local file = assert(io.open(name, "rb"))
-  local text = file:read "a"
-  file:close()
-  return text
-end
-local function write(name, text)
-  local file = assert(io.open(name, "wb"))
-  file:write(text)
-  file:close()
-end
+local text_file = require "spec.support.text_file"
+local read, write = text_file.read, text_file.write
 
 -- ---- what is changed: { name, text, how it is read } ----
 

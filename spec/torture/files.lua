@@ -34,11 +34,7 @@ local function read(path)
   file:close()
   return text
 end
-local function write(path, text)
-  local file = assert(io.open(path, "wb"))
-  assert(file:write(text))
-  assert(file:close())
-end
+local write = require("spec.support.text_file").write
 
 --- Runs the writer with the n-th call failing: what it said, its status, the file, what else lies there.
 local function run(writer, n, errno)
