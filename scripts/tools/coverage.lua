@@ -6,7 +6,7 @@
 
 local build, pattern = arg[1] or "build/coverage", arg[2]
 local gcov = os.getenv "GCOV" or "gcov"
-local rooms = { "engine/", "kernels/cpu/", "bindings/" }
+local rooms = { "engine/", "kernels/", "bindings/" }
 
 -- ---- gcov's JSON ----
 
