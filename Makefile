@@ -127,7 +127,7 @@ SPEC_C   := $(patsubst spec/c/%.c,$(BUILD)/spec/%,$(wildcard spec/c/*.c))
 # Hosts that open the shared library themselves, or bring a Lua or OpenBLAS of their own, where that is here.
 SPEC_C   += $(addprefix $(BUILD)/spec/plug-,reload $(if $(call pkg,--modversion openblas),openblas) $(if $(call pkg,--modversion luajit),luajit))
 SPEC_CXX := $(if $(shell command -v $(CXX)),$(patsubst spec/c/%.cpp,$(BUILD)/spec/%-cpp,$(wildcard spec/c/*.cpp)))
-C_SOURCES   = $(shell git ls-files -co --exclude-standard '*.c' '*.h' '*.cpp')
+C_SOURCES   = $(shell git ls-files -co --exclude-standard '*.c' '*.h' '*.cpp' '*.cu')
 
 # As many jobs as cores, each one's output in one piece; targets that show progress start a make of their own.
 ifeq ($(MAKELEVEL),0)

@@ -85,7 +85,7 @@ local alone, together = {}, {}
 
 local function add_lint()
   together[#together + 1] = { what = "luacheck", command = "luacheck -q --no-color .", read = read_check }
-  local files = "git ls-files -co --exclude-standard '*.c' '*.h' '*.cpp'"
+  local files = "git ls-files -co --exclude-standard '*.c' '*.h' '*.cpp' '*.cu'"
   together[#together + 1] = {
     what = "clang-format", command = files .. " | xargs clang-format --dry-run --Werror", read = read_check,
   }

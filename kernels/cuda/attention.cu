@@ -259,7 +259,7 @@ static void backward(int dev, cudaStream_t s, attention_args a, const void *y, b
   int64_t rows = a.b * a.h * a.lq, keys = a.b * a.hk * a.lk;
   shape fq, fk;
   *ok = shape_of(a, a.lq, a.b * a.h, 2 * a.d + a.dv, sizeof(T), &fq) &&
-        shape_of(a, a.lk, a.b * a.hk, 2 * (a.d + a.dv), sizeof(T), &fk);
+      shape_of(a, a.lk, a.b * a.hk, 2 * (a.d + a.dv), sizeof(T), &fk);
   T *dots = *ok ? (T *)pti_scratch(dev, (size_t)(rows + 1) * sizeof(T)) : NULL;
   if (!(*ok = dots != NULL)) return;
   a.dot = dots;

@@ -171,8 +171,8 @@ template <class S> static void launch(cudaStream_t s, attention_args a) {
 
 bool attention_by_mma(cudaStream_t s, const attention_args &a, pt_dtype dtype) {
   bool fits = (dtype == PT_F16 || dtype == PT_BF16) && a.d % 8 == 0 && a.dv % 8 == 0 &&
-              a.d <= 128 && a.dv <= 128 && a.d > 0 && a.dv > 0 && aligned16(a.q) &&
-              aligned16(a.k) && a.b * a.h * ((a.lq + ROWS - 1) / ROWS) <= INT32_MAX;
+      a.d <= 128 && a.dv <= 128 && a.d > 0 && a.dv > 0 && aligned16(a.q) && aligned16(a.k) &&
+      a.b * a.h * ((a.lq + ROWS - 1) / ROWS) <= INT32_MAX;
   if (!fits) return false;
   if (dtype == PT_F16) launch<f16>(s, a);
   else launch<bf16>(s, a);

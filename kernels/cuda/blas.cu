@@ -20,9 +20,9 @@ static const blas_table *open_library(void) {
   void *lib = NULL;
   for (const char *name : names) lib = lib ? lib : dlopen(name, RTLD_NOW | RTLD_LOCAL);
   bool ok = lib && find(lib, "cublasCreate_v2", &t.create) &&
-            find(lib, "cublasSetStream_v2", &t.set_stream) &&
-            find(lib, "cublasSetWorkspace_v2", &t.set_workspace) &&
-            find(lib, "cublasGemmStridedBatchedEx", &t.gemm);
+      find(lib, "cublasSetStream_v2", &t.set_stream) &&
+      find(lib, "cublasSetWorkspace_v2", &t.set_workspace) &&
+      find(lib, "cublasGemmStridedBatchedEx", &t.gemm);
   return ok ? &t : NULL;
 }
 const blas_table *blas_open(void) {
@@ -58,7 +58,7 @@ bool blas_takes(const pti_gemm *g) {
   if (g->batch > MOST) return false;
   /* a row of one element may have any leading dimension here, but not there */
   return g->lda >= (g->ta ? g->m : g->k) && g->ldb >= (g->tb ? g->k : g->n) && g->ldc >= g->n &&
-         blas_open() != NULL;
+      blas_open() != NULL;
 }
 
 bool blas_gemm(cudaStream_t s, const pti_gemm *g, pt_dtype out) {

@@ -178,7 +178,7 @@ __global__ void __launch_bounds__(THREADS)
         if (at < 0) continue;
         for (int64_t o = first; o < first + q.o; o++)
           sum += load(w[(o * q.c + c) * q.taps + tap]) *
-                 load(g[(n * q.groups * q.o + o) * q.nout + at]);
+              load(g[(n * q.groups * q.o + o) * q.nout + at]);
       }
       x[plane * q.nin + i] = put<S>::of(sum);
     }
@@ -258,10 +258,9 @@ static void forward(int dev, cudaStream_t s, pt_dtype dtype, const conv_args &q,
   *ok = by_images<S>(dev, q, k, [&](S *col, int64_t first, int images, int64_t g) {
     patches(s, q, col, x, first, images, g);
     return launched("convolution") &&
-           product(dev, dtype, dtype, false, false, q.o, q.nout, k, {w + g * q.o * k, k, 0},
-                   {col, (int64_t)images * q.nout, q.nout}, bias ? 1 : 0,
-                   y + (first * q.groups + g) * q.o * q.nout, q.nout, q.groups * q.o * q.nout,
-                   images);
+        product(dev, dtype, dtype, false, false, q.o, q.nout, k, {w + g * q.o * k, k, 0},
+                {col, (int64_t)images * q.nout, q.nout}, bias ? 1 : 0,
+                y + (first * q.groups + g) * q.o * q.nout, q.nout, q.groups * q.o * q.nout, images);
   });
 }
 template <class S>
@@ -320,8 +319,8 @@ static void weight(int dev, cudaStream_t s, pt_dtype dtype, const conv_args &q, 
     LAUNCH((take_outputs<S>), grid_for(q.nout, q.o * images), threads_for(q.nout), 0, s, q, out, gy,
            first, images, g);
     bool fine = launched("convolution") &&
-                product(dev, dtype, sums_of(dtype), false, true, q.o, k, each, {out, length, each},
-                        {col, length, each}, 0, part, k, size, parts);
+        product(dev, dtype, sums_of(dtype), false, true, q.o, k, each, {out, length, each},
+                {col, length, each}, 0, part, k, size, parts);
     if (fine && rest > 0)
       fine = product(dev, dtype, sums_of(dtype), false, true, q.o, k, rest,
                      {out + each * parts, length, 0}, {col + each * parts, length, 0}, 0,

@@ -33,8 +33,8 @@ __global__ void __launch_bounds__(THREADS)
 template <class E> static void move(cudaStream_t s, const pti_iter *it) {
   int64_t size = sizeof(E);
   bool square = it->nd == 2 && it->stride[0][1] == size && it->stride[1][0] == size &&
-                it->size[0] >= 16 && it->size[1] >= 16 && it->size[1] <= 32 * 65535 &&
-                it->stride[0][0] % size == 0 && it->stride[1][1] % size == 0;
+      it->size[0] >= 16 && it->size[1] >= 16 && it->size[1] <= 32 * 65535 &&
+      it->stride[0][0] % size == 0 && it->stride[1][1] % size == 0;
   if (!square) {
     LAUNCH((move_strided<E>), blocks_of(it->n, THREADS), THREADS, 0, s, geometry_of(it));
     return;
@@ -76,8 +76,7 @@ bool pti_cuda_copy(int dev, const pti_iter *it) {
   if (to == from && dense) {
     cudaError_t e = cudaMemcpyAsync(it->ptr[0], it->ptr[1], (size_t)(it->n * size),
                                     cudaMemcpyDeviceToDevice, s);
-    return e == cudaSuccess ||
-           pti_host->fail(PT_EDEVICE, "copy: %s", cudaGetErrorString(e));
+    return e == cudaSuccess || pti_host->fail(PT_EDEVICE, "copy: %s", cudaGetErrorString(e));
   }
   pti_compute via = compute_of(from);
   return for_pieces(it, [&](const pti_iter &p) {

@@ -170,7 +170,7 @@ __global__ void __launch_bounds__(THREADS) any_gemm(gemm_args q, int dtype, int 
     uint64_t sum = 0;
     for (int64_t k = 0; k < q.k; k++)
       sum += (uint64_t)load_any<int64_t>(dtype, a + (i * q.am + k * q.ak) * size) *
-             (uint64_t)load_any<int64_t>(dtype, b + (k * q.bk + j * q.bn) * size);
+          (uint64_t)load_any<int64_t>(dtype, b + (k * q.bk + j * q.bn) * size);
     char *to = c + (i * q.ldc + j) * size;
     sum *= (uint64_t)(int64_t)q.alpha;
     if (q.beta != 0) sum += (uint64_t)(int64_t)q.beta * (uint64_t)load_any<int64_t>(dtype, to);

@@ -24,7 +24,8 @@ template <bool BLOCK> DEV int64_t row_of(void) {
 }
 
 template <class S, int M, bool BLOCK>
-__global__ void __launch_bounds__(THREADS, sizeof(S) == 8 && M == 0 ? 6 : 1) norm_kernel(norm_args q) {
+__global__ void __launch_bounds__(THREADS, sizeof(S) == 8 && M == 0 ? 6 : 1)
+    norm_kernel(norm_args q) {
   typedef typename compute<S>::T T;
   int lanes = BLOCK ? (int)THREADS : 32, lane = BLOCK ? threadIdx.x : threadIdx.x & 31;
   int64_t r = row_of<BLOCK>();

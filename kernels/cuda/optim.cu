@@ -188,11 +188,11 @@ static bool step_all(int dev, const pti_param *p, int n, const Step &step, Numbe
       most = p[i].n > most ? p[i].n : most;
     }
     if (count == 0) continue;
-    bool known = dtype == PT_F32    ? (step_list<float>(s, all, count, most, step), true)
-                 : dtype == PT_F64  ? (step_list<double>(s, all, count, most, step), true)
-                 : dtype == PT_F16  ? (step_list<f16>(s, all, count, most, step), true)
-                 : dtype == PT_BF16 ? (step_list<bf16>(s, all, count, most, step), true)
-                                    : false;
+    bool known = dtype == PT_F32 ? (step_list<float>(s, all, count, most, step), true)
+        : dtype == PT_F64        ? (step_list<double>(s, all, count, most, step), true)
+        : dtype == PT_F16        ? (step_list<f16>(s, all, count, most, step), true)
+        : dtype == PT_BF16       ? (step_list<bf16>(s, all, count, most, step), true)
+                                 : false;
     if (!known) return pti_no_kernel(name, dtype);
     if (!launched(name)) return false;
   }

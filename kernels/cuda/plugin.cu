@@ -145,12 +145,11 @@ static int mark_done(int dev, void *m, bool wait) {
 }
 static bool mark_before(int dev, void *m, void *stream) {
   return on_device(dev) &&
-         ok(cudaStreamWaitEvent((cudaStream_t)stream, (cudaEvent_t)m, 0), "wait for an event");
+      ok(cudaStreamWaitEvent((cudaStream_t)stream, (cudaEvent_t)m, 0), "wait for an event");
 }
 static bool mark_time(int dev, void *from, void *to, double *ms) {
   float t = 0;
-  if (!on_device(dev) ||
-      !waited(cudaEventElapsedTime(&t, (cudaEvent_t)from, (cudaEvent_t)to)))
+  if (!on_device(dev) || !waited(cudaEventElapsedTime(&t, (cudaEvent_t)from, (cudaEvent_t)to)))
     return false;
   *ms = t;
   return true;
@@ -170,7 +169,8 @@ static void *alloc_block(int dev, size_t bytes) {
   if (e == cudaSuccess) return p;
   cudaGetLastError();
   if (e != cudaErrorMemoryAllocation) return ok(e, "memory"), (void *)NULL;
-  pti_host->fail(PT_EMEMORY, "out of memory of %s:%d: %zu bytes could not be allocated", NAME, dev, bytes);
+  pti_host->fail(PT_EMEMORY, "out of memory of %s:%d: %zu bytes could not be allocated", NAME, dev,
+                 bytes);
   return NULL;
 }
 
@@ -207,7 +207,7 @@ void pti_scratch_free(int dev, void *p, size_t) {
 static bool to_host(int dev, void *dst, const void *src, size_t bytes, bool later) {
   cudaStream_t s = pti_stream(dev);
   return s && ok(cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDeviceToHost, s), "copy to the host") &&
-         (later || waited(cudaStreamSynchronize(s)));
+      (later || waited(cudaStreamSynchronize(s)));
 }
 static bool from_host(int dev, void *dst, const void *src, size_t bytes) {
   cudaStream_t s = pti_stream(dev);
@@ -227,8 +227,8 @@ static bool after(int dev, cudaStream_t later, int from, cudaStream_t earlier) {
 static bool peer(int dev, void *dst, int from, const void *src, size_t bytes) {
   cudaStream_t to = pti_stream(dev), s = pti_stream(from);
   return to && s && after(from, s, dev, to) &&
-         ok(cudaMemcpyPeerAsync(dst, dev, src, from, bytes, s), "copy between devices") &&
-         after(dev, to, from, s);
+      ok(cudaMemcpyPeerAsync(dst, dev, src, from, bytes, s), "copy between devices") &&
+      after(dev, to, from, s);
 }
 
 static bool describe(int dev, char *name, size_t size, size_t *free, size_t *total) {

@@ -145,9 +145,10 @@ bool pti_cuda_rnn_grad(int dev, const pti_rnn *p, const pti_rnn_data *d) {
     if (q.n * p->h == 0) continue;
     BY_WIDE(p->dtype, backward, s, q);
     /* of the state: the part through the gates, in addition to the GRU's part through z */
-    ok = launched("rnn backward") && product(dev, p->dtype, false, q.n, p->h, width,
-                                             (const char *)d->g_pre + q.row * width * size, d->w_hh,
-                                             p->h, p->kind == PTI_GRU ? 1 : 0, d->g_h0);
+    ok = launched("rnn backward") &&
+        product(dev, p->dtype, false, q.n, p->h, width,
+                (const char *)d->g_pre + q.row * width * size, d->w_hh, p->h,
+                p->kind == PTI_GRU ? 1 : 0, d->g_h0);
   }
   return ok;
 }
