@@ -280,6 +280,70 @@ local function value_specs(op, list)
   end)
 end
 
+-- The sample with its dims counted from the end; nil where it names none.
+local function from_the_end(op, sample)
+  local turned, any = setmetatable({}, getmetatable(sample)), false
+  for i, v in pairs(sample) do turned[i] = v end
+  local first = sample[1]
+  local ndim = math.max(1, #(samples.is_recipe(first) and first or first[1]).shape)
+  if op.name == "unsqueeze" or op.name == "stack" then ndim = #(first.shape or first[1].shape) + 1 end
+  local function turn(dim)
+    any = any or dim > 0
+    return dim > 0 and dim - ndim - 1 or dim
+  end
+  for i, p in ipairs(signature(op.sig)) do
+    local v = (p.type == "d" or p.type == "D") and sample[i]
+    if math.type(v) then
+      turned[i] = turn(v)
+    elseif type(v) == "table" and getmetatable(v) == nil then
+      turned[i] = {}
+      for k, dim in ipairs(v) do turned[i][k] = turn(dim) end
+    end
+  end
+  return any and turned or nil
+end
+
+local function takes_dims(op)
+  for _, p in ipairs(signature(op.sig)) do
+    if p.type == "d" or p.type == "D" then return true end
+  end
+end
+
+local function dim_specs(op, list)
+  it("counts dims from the end, too", function()
+    each(list, function(sample)
+      local turned = from_the_end(op, sample)
+      if not turned then return end
+      compare_outputs(run(op, turned, "float64"), run(op, sample, "float64"), 0, 0, "from the end")
+      gradcheck.first(function_of(op, turned))
+    end)
+  end)
+end
+
+-- The results and the gradients of a sample.
+local function forward_and_backward(op, sample)
+  local fn, inputs = function_of(op, sample)
+  for i, x in ipairs(inputs) do inputs[i] = x:requires_grad_() end
+  for _, y in ipairs(fn(inputs)) do
+    if y.requires_grad then y:backward { gradient = pt.ones_like(y), retain_graph = true } end
+  end
+end
+
+local function size_specs(op, list)
+  it("takes sizes of 0 and 1 in every place, or says why not", function()
+    for _, sample in ipairs(list) do
+      for size in pairs(samples.sizes(sample)) do
+        for to = 0, 1 do
+          case()
+          local ok, err = pcall(forward_and_backward, op, samples.resized(sample, size, to))
+          assert(ok or names(tostring(err), op), ("%d for %d: %s"):format(to, size, err))
+        end
+      end
+    end
+    probe()
+  end)
+end
+
 local function argument_specs(op, list)
   it("refuses wrong arguments by name and goes on", function()
     wrong_arguments(op, list)
@@ -369,6 +433,8 @@ describe("op table:", function()
         it("has a twin that edits in place, through any view", function() in_place(op, list) end)
       end
       argument_specs(op, list)
+      size_specs(op, list)
+      if takes_dims(op) then dim_specs(op, list) end
     end)
   end
 

@@ -154,7 +154,7 @@ static bool composed_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
   v = spread_heads(v, group);
   pt_tensor *s = all_scores(&p, q, k, mask), *zero = pt_scalar_int(0);
   /* Rows that are masked altogether are set to 0 before softmax and again after it, so that no NaN arises. */
-  pt_tensor *hidden = pt_eq(pt_amax(pt_detach(s), &last, 1, true), pt_scalar(-INFINITY));
+  pt_tensor *hidden = pt_all(pt_eq(pt_detach(s), pt_scalar(-INFINITY)), &last, 1, true);
   pt_tensor *w = pt_where(hidden, zero, pt_softmax(pt_where(hidden, zero, s), 3, -1));
   pt_tensor *gw = pt_matmul(g, pt_transpose(v, 2, 3));
   pt_tensor *gs = pt_mul(w, pt_sub(gw, pt_sum(pt_mul(gw, w), &last, 1, true, -1)));

@@ -26,7 +26,8 @@ static bool read_norm(pti_norm *p, const pt_tensor *x, const pt_tensor *w, const
   p->rows = fits ? x->numel / p->n : 0;
   fits = fits && p->rows % p->period == 0 && (!w || w->numel == columns) &&
       (!b || b->numel == columns);
-  if (fits || x->numel == 0) return true;
+  bool hollow = x->numel == 0 && (p->n == 0 || p->inner == 0); /* its rows have no elements */
+  if (fits || hollow) return true;
   return pti_refuse(PT_ESHAPE,
                     "row_norm: x [%s] does not divide into rows of %lld with weight [%s]",
                     pti_shape_text(x), (long long)p->n, w ? pti_shape_text(w) : "none");
@@ -122,7 +123,16 @@ static bool composed_gradient(pt_node *n, pt_tensor *g, pt_tensor **gx) {
       (gx[2] = pt_reshape(pt_sum(g, batch, 2, false, -1), n->in[2].size, n->in[2].nd)) != NULL;
 }
 
+/* Where x has no elements. */
+static bool zero_gradients(pt_node *n, pt_tensor *g, pt_tensor **gx) {
+  for (int i = 0; i < 3; i++) {
+    if (pti_wants(n, i) && !(gx[i] = pti_zeros_for(&n->in[i], g))) return false;
+  }
+  return true;
+}
+
 bool row_norm_vjp(pt_node *n, pt_tensor *const *g, pt_tensor **gx) {
   if (g[0] == NULL) return pti_refuse(PT_EGRAD, "row_norm: mean and rstd are not differentiable");
+  if (g[0]->numel == 0) return zero_gradients(n, g[0], gx);
   return pt_grad_enabled() ? composed_gradient(n, g[0], gx) : fused_gradient(n, g[0], gx);
 }

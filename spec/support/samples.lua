@@ -209,6 +209,7 @@ local special = {
     { T { 3, 2, 2 }, T { 2, 2 }, none, T { 6, 2 }, T { 6, 2 }, T { 6 }, T { 6 }, "gru", none, true },
     { T { 2, 2, 3 }, T { 2, 2 }, none, T { 2, 3 }, T { 2, 2 }, none, none, "tanh" },
     { T { 5, 2 }, T { 3, 2 }, none, T { 2, 2 }, T { 2, 2 }, T { 2 }, T { 2 }, "tanh", { 3, 2 } },
+    { T { 2, 2, 3 }, T { 2, 0 }, none, T { 0, 3 }, T { 0, 0 }, none, none, "tanh" },
   },
   max_pool = {
     { T { 1, 2, 6 }, { 2 } }, { T { 1, 1, 4, 5 }, { 3, 2 }, { 2, 1 }, { 1, 0 } },
@@ -351,6 +352,29 @@ function samples.degenerate(op)
 end
 
 function samples.is_recipe(v) return getmetatable(v) == Recipe end
+
+--- The sizes that stand in a sample, as a set.
+function samples.sizes(sample, set)
+  set = set or {}
+  for _, v in pairs(sample) do
+    if samples.is_recipe(v) then
+      for _, size in ipairs(v.shape) do set[size] = true end
+    elseif type(v) == "table" then
+      samples.sizes(v, set)
+    end
+  end
+  return set
+end
+
+--- The sample with another size wherever one stands, but for tensors of given numbers.
+function samples.resized(sample, from, to)
+  local out = setmetatable({}, getmetatable(sample))
+  for i, v in pairs(sample) do out[i] = type(v) == "table" and not v.list and samples.resized(v, from, to) or v end
+  if not samples.is_recipe(sample) then return out end
+  out.shape = {}
+  for d, size in ipairs(sample.shape) do out.shape[d] = size == from and to or size end
+  return out
+end
 
 --- Whether gradients are asked of what a recipe makes.
 function samples.wants_grad(recipe) return recipe.dtype == nil and not recipe.data end
