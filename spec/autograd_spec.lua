@@ -179,6 +179,19 @@ describe("hooks", function()
     end)
     fails("retain_grad", function() pt.ones(2):retain_grad() end)
   end)
+
+  it("of a result end with it, while its graph lives on", function()
+    leaves_nothing(20, function()
+      local x = leaf { 1, 2 }
+      local y = x * 2
+      y:retain_grad()
+      local z = y:sum()
+      y = nil -- luacheck: ignore
+      collectgarbage()
+      z:backward()
+      assert.same({ 2, 2 }, x.grad:tolist())
+    end)
+  end)
 end)
 
 describe("modes", function()
@@ -582,6 +595,42 @@ describe("as_strided of a view", function()
       for i = 1, y:numel() do weights[i] = (i - 1) * 7 % 11 + 1.0 end
       local g = autograd.grad((y * pt.tensor(weights):reshape(y.shape)):sum(), x)
       assert.is_true(pt.allclose(g, pt.tensor(want):float()), tostring(g))
+    end)
+  end
+end)
+
+-- Every order of three edits of a tensor and of views of it: what a view is a function of then, by its gradient.
+describe("edits in place of a tensor and of its views", function()
+  -- first and last element of the tensor itself, of a view of all, of two that overlap
+  local ranges = { { 1, 4 }, { 1, 4 }, { 1, 3 }, { 2, 4 } }
+  local function made()
+    local x = leaf { 1, 1, 1, 1 }
+    local base = x * 1
+    return x, { base, base:view(2, 2), base:narrow(1, 1, 3), base:narrow(1, 2, 3) }
+  end
+  local edits = {
+    { "multiplied", function(y, k) y:mul_(k) end, function(v, k) return v * k end },
+    { "zeroed, then added to", function(y) y:zero_():add_(1) end, function() return 0 end },
+  }
+  for _, edit in ipairs(edits) do
+    it(edit[1], function()
+      for order = 0, 4 ^ 3 - 1 do
+        for read = 1, 4 do
+          local x, views = made()
+          local want = { 1, 1, 1, 1 }
+          for k, at in ipairs { order % 4 + 1, order // 4 % 4 + 1, order // 16 + 1 } do
+            edit[2](views[at], k + 1)
+            for i = ranges[at][1], ranges[at][2] do want[i] = edit[3](want[i], k + 1) end
+          end
+          for i = 1, 4 do
+            if i < ranges[read][1] or i > ranges[read][2] then want[i] = 0 end
+          end
+          local y = views[read]:sum()
+          if y.requires_grad then y:backward() end
+          local got = x.grad and x.grad:tolist() or { 0, 0, 0, 0 }
+          assert.same(want, got, ("order %d, view %d"):format(order, read))
+        end
+      end
     end)
   end
 end)

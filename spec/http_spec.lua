@@ -296,6 +296,7 @@ describe("http: a server", function()
       ["^listen: localhost is no address like 127.0.0.1"] = { address = "localhost" },
       ["^listen: 1.2.3 is no address"] = { address = "1.2.3" }, ["^listen: 1.2.3.4.5 is"] = { address = "1.2.3.4.5" },
       ["^listen: 1.2.3.256 is no address"] = { address = "1.2.3.256" }, ["^listen:  is no address"] = { address = "" },
+      ["^listen: 1.0001.2.3 is no address"] = { address = "1.0001.2.3" },
       ["^Server: port must be between 0 and 65535, got 70000"] = { port = 70000 },
       ["^Server: connections must be between 1 and 65535, got 0"] = { connections = 0 },
       ["^Server: timeout must be a positive number of seconds, got 0"] = { timeout = 0 },

@@ -1,5 +1,6 @@
 /* training.c: networks trained in C: by ops alone, and by functions of the library's Lua, called by name. Both take the
    steps that a script takes, to the bit. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -83,7 +84,13 @@ static void refusals(void) {
   pt_tensor *w = pt_ones((int64_t[]){2}, 1, PT_F32, 0), *none = NULL;
   CHECK(pt_sgd_new(&none, 1, 0.1, 0, 0, false) == NULL && pt_error_code() == PT_EARG);
   CHECK(pt_sgd_new(&w, 1, -1, 0, 0, false) == NULL && pt_sgd_new(&w, 1, 1, 0, 0, true) == NULL);
-  CHECK(pt_adam_new(&w, 1, 0.1, 1, 0.9, 0, 0, false) == NULL);
+  const double no_adam[][4] = {{-1, 0.9, 0.9, 0}, {1, 1, 0.9, 0},    {1, -0.1, 0.9, 0},
+                               {1, 0.9, 1, 0},    {1, 0.9, -0.1, 0}, {1, 0.9, 0.9, -1},
+                               {NAN, 0, 0, 0},    {1, 0, NAN, 0}};
+  for (int i = 0; i < 8; i++) {
+    const double *o = no_adam[i];
+    CHECK(pt_adam_new(&w, 1, o[0], o[1], o[2], o[3], 0, false) == NULL);
+  }
   CHECK(!pt_optimizer_step(NULL) && pt_error_code() == PT_EARG);
   CHECK(pt_set_requires_grad(w, true));
   pt_tensor *result = pt_neg(w);
