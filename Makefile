@@ -133,7 +133,7 @@ C_SOURCES   = $(shell git ls-files -co --exclude-standard '*.c' '*.h' '*.cpp' '*
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
-ifeq ($(filter run deps% test% bench%,$(MAKECMDGOALS)),)
+ifeq ($(filter run deps% test% bench% mutants,$(MAKECMDGOALS)),)
 MAKEFLAGS += --output-sync
 endif
 # Short lines while building; `make V=1` shows the commands.
@@ -398,12 +398,14 @@ coverage: deps-test
 	@$(LUA) spec/run.lua build/coverage || echo 'some specs failed, as those that measure time may; what they ran counts'
 	@$(LUA) scripts/tools/coverage.lua build/coverage $(WHERE)
 # Damage of single tokens that the specs should notice, in a copy of the tree: MUTANTS=200 SEED=1 WHERE=kernels/cpu/sort.
+# AGAIN=1 tries those that survived once more, AGAIN='views ops:sort' with these specs first.
 MUTANTS ?= 200
+AGAIN ?=
 mutants: deps-test
 	@mkdir -p build/mutants
 	@git ls-files -co --exclude-standard | tar -cf - -T - | tar -xf - -C build/mutants
 	@$(MAKE) --no-print-directory -C build/mutants all
-	@$(LUA) scripts/tools/mutate.lua build/mutants $(MUTANTS) $(SEED) '$(WHERE)'
+	@$(LUA) scripts/tools/mutate.lua build/mutants $(if $(AGAIN),again '$(filter-out 1,$(AGAIN))',$(MUTANTS) $(SEED)) '$(WHERE)'
 # Failures, accidents and long runs by the thousand, BUDGET seconds for each part: `make torture PART=alloc BUDGET=600`.
 BUDGET ?= 60
 torture: specs

@@ -1,14 +1,17 @@
 -- mutate.lua: damages one token of the engine or of the CPU's kernels at random, again and again, and counts how often
 -- the specs notice (`make mutants`). TREE is a copy of the sources with build/ptlua built: no others are touched.
 -- usage: lua5.4 scripts/tools/mutate.lua TREE COUNT SEED [PATTERN of paths]
+--        lua5.4 scripts/tools/mutate.lua TREE again [SPECS] [PATTERN of paths]
 -- A mutant is compiled, linked into a program of its own, and shown to the specs that its file is mapped to below, in
--- their order. It is noticed where one of them fails, crashes or does not end. Loops that are built for each CPU level
--- are damaged in the one that this machine uses. What was found is appended to TREE/build/mutants.txt: a run with
--- another seed adds to it, and the last lines count what stands there.
+-- their order, then to the others. It is noticed where one of them fails, crashes or does not end. Loops that are built
+-- for each CPU level are damaged in the one that this machine uses. What was found is appended to
+-- TREE/build/mutants.txt: a run with another seed adds to it, and the last lines count what stands there. `again` tries
+-- those that survived once more, as after new specs, first with SPECS; what is found now stands in place of what was.
 
-local tree, wanted, seed, pattern = arg[1], tonumber(arg[2]), tonumber(arg[3]), arg[4] or ""
+local tree, wanted, pattern = arg[1], math.tointeger(arg[2]), arg[4] or ""
+local seed, first = wanted and math.tointeger(arg[3]), not wanted and arg[3] or ""
 local limits = "ulimit -t 40; ulimit -v 12000000; " -- seconds of the processor, KB
-local wall_seconds = 600
+local wall_seconds = 120
 local dir, notes = "build/mutant", tree .. "/build/mutants.txt"
 
 -- ---- which specs look at a file ----
@@ -69,6 +72,17 @@ local specs_of = {
   { "", "functions autograd memory meaning golden exhaustion create device_runtime pool ops:view,narrow,add" },
 }
 
+-- What is shown a mutant that none of those noticed: specs of what tensors compute, and for the engine those of all
+-- else, as far as they take a second. `c:` are programs of spec/c.
+local others = {
+  { "^engine", [[function dlpack memory c:training c:tensors c:autograd c:stream serialize nn nn_utils func print
+    state_dict layers_use images data exhaustion c:vm networks formats amp hosts http pool
+    c:host_api]] },
+  { "", [[views functional functional_losses functional_sequence functional_rules meaning scatter einsum
+    blocks promotion complex complex_functions complex_linalg golden optim optim_rules corners
+    scalar linalg create special random golden_bits twin autograd functions conv]] },
+}
+
 -- ---- files and commands ----
 
 local function read(path)
@@ -84,7 +98,7 @@ local function write(path, text, mode)
 end
 
 local function output(command)
-  local pipe = assert(io.popen(("cd %s; %s"):format(tree, command)))
+  local pipe = assert(io.popen(("cd %s; %s 2>/dev/null"):format(tree, command)))
   local text = pipe:read "a"
   pipe:close()
   return text
@@ -177,18 +191,27 @@ local compile, link = commands_of_make()
 local level = output "build/ptlua -e 'print(require(\"pt.core\").cpu_level())'":match "%w+" or "base"
 local objects = objects_by_source(level == "amx" and "avx512" or level)
 
---- Compiles and links; false where it is no C any more.
+--- Compiles and links; the objects, or nothing where it is no C any more.
 local function build(source)
-  local line = link:gsub(" %-o build/ptlua ", " -o " .. dir .. "/ptlua ")
+  local line, made = link:gsub(" %-o build/ptlua ", " -o " .. dir .. "/ptlua "), {}
   for i, object in ipairs(objects[source]) do
     local new = ("%s/%d.o"):format(dir, i)
     local command = compile[object]:gsub("%-MMD %-MP ", ""):gsub("%-o %S+$", "-o " .. new):gsub("%-Werror", "-w")
     -- soon compiled; at -O1 gcc fuses no products, which would change bits of its own
     if not command:find "contract=fast" then command = command .. " -O1" end
-    if not os.execute(("cd %s && timeout 300 %s 2>/dev/null"):format(tree, command)) then return false end
+    if not os.execute(("cd %s && timeout 300 %s 2>/dev/null"):format(tree, command)) then return nil end
     line = line:gsub(" " .. object:gsub("%p", "%%%0") .. " ", " " .. new .. " ")
+    made[i] = new
   end
-  return os.execute(("cd %s && %s 2>/dev/null"):format(tree, line))
+  return os.execute(("cd %s && %s 2>/dev/null"):format(tree, line)) and made
+end
+
+--- The command that links a program of spec/c with these objects, which come before the library's, and runs it.
+local function program_command(name, made)
+  local line = output("make -B -n V=1 build/spec/" .. name):match("[^\n]* %-o build/spec/" .. name .. " [^\n]*")
+  line = line:gsub(" %-o %S+", " -o " .. dir .. "/" .. name):gsub("%-MMD %-MP %-MF %S+", "")
+  line = line:gsub(" build/libptlua%.a", " " .. table.concat(made, " ") .. "%0", 1)
+  return ("%s && timeout -k 5 %d %s/%s"):format(line, wall_seconds, dir, name)
 end
 
 local function filters_of(spec, text)
@@ -204,12 +227,16 @@ local function filters_of(spec, text)
   return "--filter='" .. table.concat(out, "' --filter='") .. "'"
 end
 
---- How the spec ended: nil where it passed.
-local function shown_to(spec, text, with)
-  local file, filters = spec, ""
+--- How the spec ended with these objects, if any, in place of the undamaged ones: nil where it passed.
+local function shown_to(spec, text, made)
+  local file, filters, run = spec, ""
   if spec:find "^ops" then file, filters = "ops", filters_of(spec, text) end
-  local run = ("timeout -k 5 %d %s spec/busted.lua --no-keep-going -o TAP %s spec/%s_spec.lua"):format(
-    wall_seconds, with, filters, file)
+  if spec:find "^c:" then
+    run = program_command(spec:sub(3), made)
+  else
+    run = ("timeout -k 5 %d %s/ptlua spec/busted.lua --no-keep-going -o TAP %s spec/%s_spec.lua"):format(
+      wall_seconds, made[1] and dir or "build", filters, file)
+  end
   local command = ("cd %s && (%s%s) >%s/said 2>&1"):format(tree, limits, run, dir)
   local ok, _, code = os.execute(command)
   return not ok and (spec .. (code > 1 and " (status " .. code .. ")" or "")) or nil
@@ -218,60 +245,108 @@ end
 local sound = {} -- spec -> whether it passes with the undamaged program
 local function is_sound(spec, text)
   local key = spec == "ops" and filters_of(spec, text) or spec
-  if sound[key] == nil then sound[key] = not shown_to(spec, text, "build/ptlua") end
+  if sound[key] == nil then sound[key] = not shown_to(spec, text, {}) end
   if not sound[key] then print("not used, as it fails without damage: " .. key) end
   return sound[key]
 end
 
 local function specs_for(source)
+  local list
   for _, row in ipairs(specs_of) do
-    if source:find(row[1]) then return row[2] end
+    list = list or source:find(row[1]) and row[2]
   end
+  for _, row in ipairs(others) do
+    if source:find(row[1]) then list = list .. " " .. row[2] end
+  end
+  return list
 end
 
-local function noticed_by(source, text)
-  for spec in specs_for(source):gmatch "%S+" do
-    local how = shown_to(spec, text, dir .. "/ptlua")
+local function noticed_by(source, text, made)
+  local shown = {}
+  for spec in (first .. " " .. specs_for(source)):gmatch "%S+" do
+    local how = not shown[spec] and shown_to(spec, text, made)
+    shown[spec] = true
     if how and is_sound(spec, text) then return how end
   end
 end
 
 -- ---- all of them ----
 
+--- The line of a place, and what it is about with what the damage is.
+local function described(text, place)
+  local at, length, by = table.unpack(place)
+  local _, line = text:sub(1, at):gsub("\n", "")
+  local shown = ("%s{%s -> %s}%s"):format(text:sub(1, at - 1):match "[^\n]*$", text:sub(at, at + length - 1), by,
+    text:sub(at + length):match "^[^\n]*")
+  return line + 1, shown:match "^%s*(.*)"
+end
+
 io.stdout:setvbuf "line"
-math.randomseed(seed)
 os.execute(("mkdir -p %s/%s"):format(tree, dir))
 local pool, texts = {}, {}
 for source in output "find engine kernels/cpu -name '*.c' -o -name '*.inc.h' | sort":gmatch "[^\n]+" do
-  if objects[source] and source:find(pattern) then
+  if objects[source] then
     texts[source] = read(tree .. "/" .. source)
     for _, place in ipairs(places(texts[source])) do pool[#pool + 1] = { source, place } end
   end
 end
 print(("%d places in the sources; level %s"):format(#pool, level))
 
+--- What stands in the notes about a mutant; nothing where it is no C.
 local function try(source, place)
   local text = texts[source]
   local at, length, by = table.unpack(place)
   write(tree .. "/" .. source, text:sub(1, at - 1) .. by .. text:sub(at + length))
-  local built = build(source)
-  local how = built and noticed_by(source, text)
+  local made = build(source)
+  local how = made and noticed_by(source, text, made)
   write(tree .. "/" .. source, text)
-  if not built then return false end
-  local _, line = text:sub(1, at):gsub("\n", "")
-  local shown = text:sub(1, at - 1):match "[^\n]*$" .. "{" .. text:sub(at, at + length - 1) .. " -> " .. by .. "}" ..
-    text:sub(at + length):match "^[^\n]*"
-  local verdict = how and "noticed by " .. how or "SURVIVED"
-  local said = ("%s\t%s:%d\t%s"):format(verdict, source, line + 1, shown:match "^%s*(.*)")
+  if not made then return nil end
+  local said = ("%s\t%s:%d\t%s"):format(how and "noticed by " .. how or "SURVIVED", source, described(text, place))
   print(said)
-  write(notes, said .. "\n", "a")
-  return true
+  return said .. "\n"
 end
 
-local done = 0
-while done < wanted do
-  if try(table.unpack(pool[math.random(#pool)])) then done = done + 1 end
+local function try_at_random()
+  local chosen, done = {}, 0
+  for _, entry in ipairs(pool) do
+    if entry[1]:find(pattern) then chosen[#chosen + 1] = entry end
+  end
+  math.randomseed(seed)
+  while done < wanted do
+    local said = try(table.unpack(chosen[math.random(#chosen)]))
+    if said then
+      write(notes, said, "a")
+      done = done + 1
+    end
+  end
 end
+
+--- The place of a mutant in the sources as they are now, the nearest one where there are several.
+local function place_of(source, line, shown)
+  local best, distance
+  for _, entry in ipairs(pool) do
+    if entry[1] == source then
+      local at, now = described(texts[source], entry[2])
+      if now == shown and (not best or math.abs(at - line) < distance) then
+        best, distance = entry[2], math.abs(at - line)
+      end
+    end
+  end
+  return best
+end
+
+local function try_again()
+  local lines = {}
+  for line in io.lines(notes) do lines[#lines + 1] = line .. "\n" end
+  for i, old in ipairs(lines) do
+    local source, line, shown = old:match "^SURVIVED\t(.-):(%d+)\t(.*)\n"
+    local place = source and source:find(pattern) and place_of(source, math.tointeger(line), shown)
+    lines[i] = place and try(source, place) or old
+    write(notes, table.concat(lines))
+  end
+end
+
+if wanted then try_at_random() else try_again() end
 
 local total, noticed = 0, 0
 for line in io.lines(notes) do
