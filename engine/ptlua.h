@@ -130,8 +130,8 @@ PT_API int pt_get_num_threads(void);
 PT_API const char *pt_cpu_level(void); /* "base", "avx2", "avx512", "avx512_bf16" or "amx" */
 PT_API bool pt_set_cpu_level(const char *level); /* forces a level that the machine has */
 /* Whether float32 convolutions with 3x3 windows may use Winograd's F(4x4, 3x3), as they do where it is faster: 1.4 to 3
-   times as fast, with errors of 1e-6 to 3e-6 of the largest output, twice those of a direct sum. Applies to the whole
-   process; initially on. */
+   times as fast with stride 1, up to 1.4 times with stride 2, with errors of 1e-6 to 3e-6 of the largest output, twice
+   those of a direct sum. Applies to the whole process; initially on. */
 PT_API void pt_set_conv_winograd(bool on);
 PT_API bool pt_get_conv_winograd(void);
 PT_API double pt_clock(void);              /* monotonic seconds */

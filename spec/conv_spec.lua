@@ -141,6 +141,7 @@ describe("convolution", function()
     finally(function() pt.set_num_threads(threads) end)
     for _, case in ipairs {
       { "Winograd", 5, 32, 48, 1, { 17, 30 }, { 3, 3 }, { 1, 1 }, { 1, 1 }, { 1, 1 } },
+      { "Winograd by two", 5, 80, 96, 1, { 33, 30 }, { 3, 3 }, { 2, 2 }, { 1, 1 }, { 1, 1 } },
       { "direct", 5, 32, 48, 1, { 17, 30 }, { 3, 3 }, { 2, 2 }, { 1, 1 }, { 1, 1 } },
       { "stem", 3, 3, 40, 1, { 37, 50 }, { 7, 7 }, { 2, 2 }, { 3, 3 }, { 1, 1 } },
       { "groups", 3, 8, 16, 4, { 37, 50 }, { 3, 3 }, { 1, 1 }, { 1, 1 }, { 1, 1 } },
@@ -158,29 +159,46 @@ describe("convolution", function()
     end
   end)
 
-  it("loses at most a digit to Winograd's algorithm, which can be switched off", function()
-    local case = { "", 2, 64, 64, 1, { 28, 28 }, { 3, 3 }, { 1, 1 }, { 1, 1 }, { 1, 1 } }
-    local x, w, b = inputs(case)
-    local g = pt.randn_like(run(case, "float32", x, w, b))
-    local exact = { run(case, "float64", x, w, b, g) }
-    for _, level in ipairs(levels) do
-      pt.set_cpu_level(level)
-      local errors, values = {}, {}
-      for _, on in ipairs { true, false } do
-        pt.set_conv_winograd(on)
-        assert.equal(on, pt.get_conv_winograd())
-        local got = { run(case, "float32", x, w, b, g) }
-        values[on], errors[on] = got, {}
-        for part = 1, 2 do
-          errors[on][part] = ((got[part]:double() - exact[part]):abs():max() / exact[part]:abs():max()):item()
+  -- images, channels in and out, sizes, stride, padding; whether the gradient for x is computed so as well
+  for _, shape in ipairs {
+    { 2, 64, 64, { 28, 28 }, 1, 1, true },
+    { 5, 40, 130, { 11, 30 }, 1, 2, true },
+    { 2, 64, 64, { 32, 32 }, 2, 1, true },
+    { 1, 96, 70, { 33, 47 }, 2, 1, true },
+    { 3, 140, 200, { 30, 31 }, 2, 1, true },
+    { 40, 64, 64, { 16, 15 }, 2, 1, true },
+    { 2, 64, 96, { 33, 49 }, 2, 0, false },
+    { 2, 64, 96, { 30, 45 }, 2, 2, false },
+  } do
+    local n, c, o, size, stride, pad, gradient = table.unpack(shape)
+    local name = ("%d x %d x %s to %d by %d, padding %d"):format(n, c, table.concat(size, " x "), o, stride, pad)
+    it("loses at most a digit to Winograd's algorithm, which can be switched off: " .. name, function()
+      local case = { "", n, c, o, 1, size, { 3, 3 }, { stride, stride }, { pad, pad }, { 1, 1 } }
+      local x, w, b = inputs(case)
+      local g = pt.randn_like(run(case, "float32", x, w, b))
+      local exact = { run(case, "float64", x, w, b, g) }
+      for _, level in ipairs(levels) do
+        pt.set_cpu_level(level)
+        local errors, values = {}, {}
+        for _, on in ipairs { true, false } do
+          pt.set_conv_winograd(on)
+          assert.equal(on, pt.get_conv_winograd())
+          local got = { run(case, "float32", x, w, b, g) }
+          values[on], errors[on] = got, {}
+          for part = 1, 2 do
+            errors[on][part] = ((got[part]:double() - exact[part]):abs():max() / exact[part]:abs():max()):item()
+          end
+        end
+        for part = 1, gradient and 2 or 1 do
+          assert.is_false(pt.equal(values[true][part], values[false][part]))
+          assert.is_true(errors[true][part] < 5e-6 and errors[false][part] < 5e-6)
+          assert.is_true(errors[true][part] < 10 * errors[false][part])
         end
       end
-      for part = 1, 2 do
-        assert.is_false(pt.equal(values[true][part], values[false][part]))
-        assert.is_true(errors[true][part] < 5e-6 and errors[false][part] < 5e-6)
-        assert.is_true(errors[true][part] < 10 * errors[false][part])
-      end
-    end
+    end)
+  end
+
+  it("switches Winograd's algorithm by true or false", function()
     assert.error_matches(function() pt.set_conv_winograd "off" end, "set_conv_winograd: on must be a boolean, got")
   end)
 

@@ -70,6 +70,10 @@ local cases = {
     local function convolve(a, w) return F.conv2d(a, w, nil, { padding = 1 }) end
     return with_gradients(convolve, x(1, 16, 12, 12), x(16, 16, 3, 3))
   end,
+  strided = function()
+    local function convolve(a, w) return F.conv2d(a, w, nil, { stride = 2, padding = 1 }) end
+    return with_gradients(convolve, x(1, 64, 32, 32), x(64, 64, 3, 3))
+  end,
   depthwise = function()
     return with_gradients(function(a, w) return F.conv2d(a, w, nil, { groups = 6 }) end, x(2, 6, 9, 9), x(6, 1, 3, 3))
   end,

@@ -30,6 +30,14 @@ extern const pt_host *pti_cpu_host;
 #else
 #define PTI_ROLLED
 #endif
+/* A loop of a few rounds, whose number is known, that becomes straight code; unless that is to be small. */
+#if defined(__OPTIMIZE_SIZE__)
+#define UNROLLED
+#elif defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED _Pragma("GCC unroll 36")
+#endif
 
 /* Loops work on blocks of at most this many elements of a compute type. */
 enum { PTI_BLOCK = 1024, PTI_PIECE = 32768 /* elements that are worth a thread */ };

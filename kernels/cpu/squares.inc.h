@@ -1,12 +1,6 @@
 /* squares.inc.h: as many vectors as one has lanes, and their transpose. Included by files that are built once per CPU level.
    In each of log2(LANES) rounds, vector i is interleaved with vector i + LANES / 2. */
 
-#if defined(__clang__)
-#define UNROLLED _Pragma("clang loop unroll(full)")
-#else
-#define UNROLLED _Pragma("GCC unroll 16")
-#endif
-
 #define LOW_2 0, 2
 #define HIGH_2 1, 3
 #define LOW_4 0, 4, 1, 5

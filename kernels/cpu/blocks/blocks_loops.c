@@ -22,12 +22,6 @@ typedef float some_lanes __attribute__((vector_size(64), aligned(1), may_alias))
 typedef uint8_t some_bytes __attribute__((vector_size(16), aligned(1), may_alias));
 typedef int8_t some_signed_bytes __attribute__((vector_size(16), aligned(1), may_alias));
 
-#if defined(__clang__)
-#define UNROLLED _Pragma("clang loop unroll(full)")
-#else
-#define UNROLLED _Pragma("GCC unroll 8")
-#endif
-
 /* Vectors are not passed to functions: without AVX-512 the ABI has no registers for them. */
 #define AT(type, from) (*(const some_##type *)(from))
 #define FLOATS(to, integers)                                \

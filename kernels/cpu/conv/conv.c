@@ -52,18 +52,30 @@ static bool slide(slide_job *j, pt_dtype dtype, int64_t units, pti_range_loop *c
 
 /* ---- Winograd ---- */
 
-/* Whether it pays: steps of 16 multiplications for each pair of channels, and the cost of the transforms in that unit,
-   are fewer than the direct sum's. It depends only on the shape. */
-static bool winograd(const pti_conv *p, const int64_t *to) {
-  if (p->dtype != PT_F32 || p->groups != 1 || p->c < 16 || p->o < 16 || !pt_get_conv_winograd())
-    return false;
+/* Whether windows are those of winograd.c. */
+static bool winograd_windows(const pti_conv *p, bool back) {
+  int64_t stride = p->stride[1];
+  if (p->dtype != PT_F32 || p->groups != 1 || p->c < 16 || p->o < 16 || stride > 2) return false;
   for (int d = 0; d < 3; d++) {
-    int64_t k = d == 0 ? 1 : 3;
-    if (p->k[d] != k || p->stride[d] != 1 || p->dil[d] != 1 || p->pad[d] >= k) return false;
+    int64_t k = d == 0 ? 1 : 3, step = d == 0 ? 1 : stride;
+    if (p->k[d] != k || p->stride[d] != step || p->dil[d] != 1 || p->pad[d] >= k) return false;
   }
-  double tiles = (double)(p->n * ((to[1] + 3) / 4) * ((to[2] + 3) / 4));
-  double direct = 9 * (double)(p->n * to[0] * to[1] * to[2]);
-  return to[0] == 1 && 36 * tiles * (1 + 14.0 / (double)p->c + 10.0 / (double)p->o) + 320 < direct;
+  return p->in[0] == 1 && (stride == 1 || !back || (p->pad[1] == 1 && p->pad[2] == 1));
+}
+
+static double tiles(const int64_t *size, int64_t side) {
+  return (double)((size[1] + side - 1) / side) * (double)((size[2] + side - 1) / side);
+}
+
+/* Whether it pays: the multiplications for each pair of channels, and the cost of the transforms in that unit, are fewer
+   than the direct sum's. It depends only on the shape. */
+static bool winograd(const pti_conv *p, bool back) {
+  if (!winograd_windows(p, back) || !pt_get_conv_winograd()) return false;
+  const int64_t *to = back ? p->in : p->out, *terms = p->stride[1] == 1 ? to : p->out;
+  int points = p->stride[1] == 1 ? 36 : 81, side = back && p->stride[1] == 2 ? 8 : 4;
+  double steps = points * (double)p->n * tiles(to, side);
+  double direct = 9 * (double)p->n * (double)terms[1] * (double)terms[2];
+  return steps * (1 + 14.0 / (double)p->c + 10.0 / (double)p->o) + 320 < direct;
 }
 
 /* ---- slots ---- */
@@ -76,7 +88,7 @@ bool pti_cpu_conv(int dev, const pti_conv *p, const void *x, const void *w, cons
     s.x = x, s.w = w, s.bias = bias, s.y = y;
     return slide(&s, p->dtype, p->n * p->c, pti_cpu_nn_now()->slide);
   }
-  if (winograd(p, p->out)) return pti_conv_winograd(p, x, w, bias, y);
+  if (winograd(p, false)) return pti_conv_winograd(p, x, w, bias, y);
   return pti_conv_direct(p, x, w, bias, y);
 }
 
@@ -88,7 +100,7 @@ bool pti_cpu_conv_data(int dev, const pti_conv *p, const void *g, const void *w,
     s.x = g, s.w = w, s.bias = bias, s.y = x;
     return slide(&s, p->dtype, p->n * p->c, pti_cpu_nn_now()->slide);
   }
-  if (winograd(p, p->in)) return pti_conv_winograd_data(p, g, w, bias, x);
+  if (winograd(p, true)) return pti_conv_winograd_data(p, g, w, bias, x);
   return pti_conv_direct_data(p, g, w, bias, x);
 }
 

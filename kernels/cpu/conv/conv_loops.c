@@ -9,12 +9,6 @@
 
 #define GLUE3(a, b) a##b
 #define GLUE(a, b) GLUE3(a, b)
-#if defined(__clang__)
-#define UNROLLED _Pragma("clang loop unroll(full)")
-#else
-#define UNROLLED _Pragma("GCC unroll 36")
-#endif
-
 /* Hides the origin of a pointer from the compiler. */
 #define HIDE(pointer) __asm__("" : "+r"(pointer))
 
@@ -98,13 +92,6 @@ static void store_any_f32(void *sums, int64_t columns, int u, int64_t n, const v
 
 #define S(u, w, t) sum_##u##_##w##_##t
 const conv_loops GLUE(pti_conv_loops_, PT_LEVEL)[2] = {
-    {HALF,
-     VECTOR / 4,
-     {SUMS(1, f32), SUMS(2, f32)},
-     store_any_f32,
-     store_rows_f32,
-     winograd_data,
-     winograd_weight,
-     winograd_sums},
-    {HALF, VECTOR / 8, {SUMS(1, f64), SUMS(2, f64)}, store_f64, store_rows_f64, NULL, NULL, NULL},
+    {HALF, VECTOR / 4, {SUMS(1, f32), SUMS(2, f32)}, store_any_f32, store_rows_f32, winograd},
+    {HALF, VECTOR / 8, {SUMS(1, f64), SUMS(2, f64)}, store_f64, store_rows_f64, NULL},
 };

@@ -27,24 +27,36 @@ typedef void conv_store(void *sums, int64_t columns, int u, int64_t n, const voi
 typedef void conv_store_rows(const void *sums, int64_t columns, int64_t n, int64_t many,
                              const void *bias, void *y, int64_t plane, int64_t step);
 
-/* The transforms of winograd.c, of float: 6x6 rows of `channels` numbers, at from[0 .. 35], become the values at 36
-   points, `pitch` apart; so do 3x3 rows of weights, `row` apart; and sums at the points become the elements of n
-   channels of y, bias added, rows x cols of the tile that begins at y. */
-typedef void winograd_data_loop(const float *const *from, int64_t channels, float *to,
-                                int64_t pitch);
-typedef void winograd_weight_loop(const float *from, int64_t row, int64_t columns, float *to,
-                                  int64_t pitch);
-typedef void winograd_sums_loop(const float *from, int64_t pitch, const float *bias, int64_t n,
-                                float *y, int64_t plane, int64_t line, int rows, int cols);
+/* Tiles of winograd.c: of convolutions with stride 1, with stride 2, and of the latter's gradient for the input. How
+   many inputs, points and outputs they have in each of two dims. */
+typedef enum winograd_kind {
+  WINOGRAD_ONE,
+  WINOGRAD_TWO,
+  WINOGRAD_TWO_BACK,
+  WINOGRAD_KINDS
+} winograd_kind;
+typedef struct winograd_size {
+  int in, points, out;
+} winograd_size;
+static const winograd_size pti_winograd_sizes[WINOGRAD_KINDS] = {{6, 6, 4}, {9, 9, 4}, {5, 9, 8}};
+enum { WINOGRAD_MOST = 9 };
+
+/* Their transforms, of float: rows of `channels` numbers, one for each input of a tile, become the values at its points,
+   `pitch` apart; 3x3 rows of weights, `row` apart, become those for 6x6 points; and sums at the points become the
+   elements of n channels of y, bias added, rows x cols of the tile that begins at y. */
+typedef struct winograd_loops {
+  void (*data)(const float *const *from, int64_t channels, float *to, int64_t pitch);
+  void (*weight)(const float *from, int64_t row, int64_t columns, float *to, int64_t pitch);
+  void (*sums)(const float *from, int64_t pitch, const float *bias, int64_t n, float *y,
+               int64_t plane, int64_t line, int rows, int cols);
+} winograd_loops;
 
 typedef struct conv_loops {
   int half, lanes; /* rows of a half at most; of a vector: weights are one or two wide */
   conv_kernel *sum[2][CONV_MAX_HALF + 1];
   conv_store *store;
   conv_store_rows *store_rows;
-  winograd_data_loop *winograd_data; /* of float only */
-  winograd_weight_loop *winograd_weight;
-  winograd_sums_loop *winograd_sums;
+  const winograd_loops *winograd; /* for each kind; of float only */
 } conv_loops;
 
 extern const conv_loops pti_conv_loops_base[2], pti_conv_loops_avx2[2], pti_conv_loops_avx512[2];

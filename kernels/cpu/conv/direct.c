@@ -34,6 +34,10 @@
 /* Elements of a padded plane at most; pieces that the tiles of a set are cut into at most, and tiles of a piece at
    least; elements to copy or to pack, and multiplications, that justify a thread. */
 enum { ROOM = 1 << 26, PIECES = 16, LEAST_TILES = 16, COPY_PIECE = 16384, UNIT_TERMS = 1 << 19 };
+/* Bytes of a set for the gradient of weights. All sums go to memory and back for each set, which costs more than images
+   from beyond the second-level cache: 512-512, 7 x 7, batch 8, takes 25 ms in sets of 512 KB, 21 so. It is a number, not
+   the machine's cache, as the order of sums depends on it. */
+enum { WEIGHT_SET = 4 << 20 };
 
 /* Positions of the result that see the same taps. In dim d position t, 0 <= t < count[d], sees the source at
    t * step[d] + first[d] + j * gap[d] through tap tap[d] + j * tap_step[d], for 0 <= j < taps[d]; it is the element
@@ -159,8 +163,8 @@ static void reach_of(direct_job *j, const pass *s) {
 
 /* ---- the source ---- */
 
-/* Decides how many images a set has; `beside`: elements for each image that the cache holds with it. */
-static bool choose_set(direct_job *j, int64_t beside) {
+/* Decides how many images a set has: what fits `room` bytes, with `beside` more elements for each image. */
+static bool choose_set(direct_job *j, int64_t beside, int64_t room) {
   double plane = 1;
   j->copied = j->swapped;
   for (int d = 0; d < 3; d++) {
@@ -173,7 +177,7 @@ static bool choose_set(direct_job *j, int64_t beside) {
                               "have %.0f elements, more than %d",
                               plane, (int)ROOM);
   int64_t each = (source_plane(j) * j->groups * j->ci + beside) * j->size;
-  int64_t fit = (int64_t)pti_cache_bytes() / 2 / pti_max64(1, each);
+  int64_t fit = room / pti_max64(1, each);
   j->set = pti_max64(1, pti_min64(j->n, fit));
   j->set = pieces(j->n, pieces(j->n, j->set));
   return true;
@@ -475,7 +479,7 @@ static bool run(direct_job *j, const pass *s, int64_t count) {
   for (int d = 0; d < 3; d++) j->lead[d] = 0, j->room[d] = j->in[d];
   for (int64_t i = 0; i < count; i++) reach_of(j, &s[i]);
   j->swapped = swap_pays(j, s, count);
-  if (!choose_set(j, 0)) return false;
+  if (!choose_set(j, 0, (int64_t)pti_cache_bytes() / 2)) return false;
   bool apart = sets_apart(j);
   j->together = !apart && has_few_tiles(j, s, count);
   j->depth = j->ci * pti_volume(j->k);
@@ -692,7 +696,7 @@ bool pti_conv_direct_weight(const pti_conv *p, const void *x, const void *g, voi
   for (int d = 0; d < 3; d++) j->lead[d] = p->pad[d], j->room[d] = j->in[d] + p->pad[d];
   reach_of(j, &s);
   int64_t out = pti_volume(p->out), row = j->groups * j->npanel * j->cols;
-  if (!choose_set(j, row * out)) return false;
+  if (!choose_set(j, row * out, WEIGHT_SET)) return false;
   choose_rows(&w);
   j->depth = j->set * out;
   size_t g_bytes = (size_t)(row * j->depth * j->size), x_bytes = source_bytes(j);

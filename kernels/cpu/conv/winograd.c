@@ -8,6 +8,11 @@
    and those products are where the time goes. The gradient for the input is the same with the weights rotated by 180
    degrees.
 
+   With stride 2 and in one dim, the outer taps meet every second input, as a window of two with stride 1, and the middle
+   tap meets the others: 4 outputs of 9 inputs take 5 products and 4 instead of 12, tiles of 4x4 outputs 81 instead of
+   144. The 4 are products by the same weight, so there are 6x6 matrices of weights as above, some for several of data.
+   The gradient for the input has tiles of 8x8 outputs and 5x5 inputs.
+
    Images are first laid out with channels innermost, so that a vector holds neighbouring channels in all transforms.
    Where the weights fit the second-level cache, a unit of work is a few tiles: it transforms them and multiplies them
    by all weights, and nothing that a thread has made is read by another. Else a set of tiles is transformed at a time,
@@ -26,35 +31,31 @@
 #include "conv_loops.h"
 
 /* Bytes of transformed data of a set, unless those are fewer than LEAST tiles; bytes of images that are laid out at a
-   time; tiles of a unit, and of one that multiplies by all weights; input channels whose weights are packed at a time; elements that justify a thread; steps of a
+   time; sums for each output channel of a unit, and of one that multiplies by all weights; input channels whose weights are packed at a time; elements that justify a thread; steps of a
    product at a time. */
-enum {
-  SET = 1 << 20,
-  LEAST = 128,
-  TURNED = 1 << 21,
-  UNIT = 64,
-  WHOLE_UNIT = 32,
-  PACKED = 32,
-  PIECE = 16384,
-  DEPTH = 256
-};
+enum { SET = 1 << 20, LEAST = 128, TURNED = 1 << 21, PACKED = 32, PIECE = 16384, DEPTH = 256 };
 
 typedef struct winograd_job {
   const product_loops *loops;
-  const conv_loops *conv;
+  const winograd_loops *transform;
   int64_t n, ci, co; /* images, channels in and out */
-  int64_t in[2], out[2], pad[2];
+  int64_t in[2], out[2];
+  winograd_kind kind;
+  winograd_size size;
+  int step,
+      lead[2]; /* inputs from one tile to the next; inputs before the image that the first one has */
   bool turned;
   const float *x, *w, *bias;
   float *y;
   int64_t down, across, tiles; /* of an image; of all */
   int64_t pitch, cols, panels; /* elements of a tile's channels; columns of a panel, panels */
+  int64_t unit;                /* tiles of a unit at most */
   int64_t set, first, many;    /* tiles of a set at most; those of this one */
   int64_t chunks;
   bool together;         /* units transform their weights */
   bool whole;            /* units transform their tiles, and multiply them by all weights */
   float *image, *zeros;  /* (positions, pitch) of the images */
-  float *data, *weights; /* (36, set, pitch); for each panel (36, ci, cols) */
+  float *data, *weights; /* (points, set, pitch); for each panel (36, ci, cols) */
   atomic_bool failed;
 } winograd_job;
 
@@ -75,8 +76,8 @@ static void turn_images(void *ctx, int64_t lo, int64_t hi) {
 }
 
 static void place(const winograd_job *j, int64_t tile, int64_t *image, int64_t *row, int64_t *col) {
-  *col = tile % j->across * 4;
-  *row = tile / j->across % j->down * 4;
+  *col = tile % j->across;
+  *row = tile / j->across % j->down;
   *image = tile / j->across / j->down;
 }
 
@@ -84,15 +85,16 @@ static void place(const winograd_job *j, int64_t tile, int64_t *image, int64_t *
 static void transform_data(void *ctx, int64_t lo, int64_t hi) {
   const winograd_job *j = ctx;
   for (int64_t i = lo; i < hi; i++) {
-    const float *from[36];
+    const float *from[WINOGRAD_MOST * WINOGRAD_MOST];
     int64_t image, row, col;
     place(j, j->first + i, &image, &row, &col);
-    for (int q = 0; q < 36; q++) {
-      int64_t y = row + q / 6 - j->pad[0], x = col + q % 6 - j->pad[1];
+    for (int q = 0; q < j->size.in * j->size.in; q++) {
+      int64_t y = row * j->step + q / j->size.in - j->lead[0];
+      int64_t x = col * j->step + q % j->size.in - j->lead[1];
       bool inside = y >= 0 && y < j->in[0] && x >= 0 && x < j->in[1];
       from[q] = inside ? j->image + ((image * j->in[0] + y) * j->in[1] + x) * j->pitch : j->zeros;
     }
-    j->conv->winograd_data(from, j->pitch, j->data + i * j->pitch, j->set * j->pitch);
+    j->transform->data(from, j->pitch, j->data + i * j->pitch, j->set * j->pitch);
   }
 }
 
@@ -112,8 +114,8 @@ static void transform_panel(const winograd_job *j, int64_t panel, int64_t from, 
         j->loops->pack[PT_F32](&s, 0, one, j->cols, at, n, 0, 9);
       }
       const float *last = one + 8 * j->cols; /* rotated: the last tap comes first */
-      j->conv->winograd_weight(j->turned ? last : one, j->turned ? -j->cols : j->cols, j->cols,
-                               to + (c + i) * j->cols, j->ci * j->cols);
+      j->transform->weight(j->turned ? last : one, j->turned ? -j->cols : j->cols, j->cols,
+                           to + (c + i) * j->cols, j->ci * j->cols);
     }
   }
 }
@@ -129,26 +131,40 @@ static void transform_weights(void *ctx, int64_t lo, int64_t hi) {
   }
 }
 
-/* Tiles [from, until) of the set times a panel's weights, at each point. */
-static void multiply(const winograd_job *j, int64_t from, int64_t until, const float *w,
-                     float *sums) {
+/* Tiles [from, until) of the set times weights, at one point. */
+static void multiply_point(const winograd_job *j, int64_t from, int64_t until, int64_t point,
+                           const float *b, float *sums) {
   int64_t tiles = until - from, panels = pieces(tiles, j->loops->kernel.rows);
   int64_t depth = pieces(j->ci, pieces(j->ci, DEPTH));
-  for (int64_t point = 0; point < 36; point++) {
-    const float *a = j->data + (point * j->set + from) * j->pitch;
-    const float *b = w + point * j->ci * j->cols;
-    float *c = sums + point * UNIT * j->cols;
-    for (int64_t k = 0; k < j->ci; k += depth) {
-      int64_t kn = pti_min64(depth, j->ci - k);
-      for (int64_t i = 0; i < panels; i++) {
-        int64_t row = tiles * i / panels, h = tiles * (i + 1) / panels - row;
-        float *to = c + row * j->cols;
-        const float *next = b + k * j->cols + i * kn * (PRODUCT_AHEAD / 4);
-        j->loops->kernel.micro[1][h](kn, a + row * j->pitch + k, j->pitch, 1, b + k * j->cols,
-                                     j->cols, to, j->cols, k ? to : NULL, j->cols, 1, j->cols,
-                                     (const char *)next);
-      }
+  const float *a = j->data + (point * j->set + from) * j->pitch;
+  float *c = sums + point * j->unit * j->cols;
+  for (int64_t k = 0; k < j->ci; k += depth) {
+    int64_t kn = pti_min64(depth, j->ci - k);
+    for (int64_t i = 0; i < panels; i++) {
+      int64_t row = tiles * i / panels, h = tiles * (i + 1) / panels - row;
+      float *to = c + row * j->cols;
+      const float *next = b + k * j->cols + i * kn * (PRODUCT_AHEAD / 4);
+      j->loops->kernel.micro[1][h](kn, a + row * j->pitch + k, j->pitch, 1, b + k * j->cols,
+                                   j->cols, to, j->cols, k ? to : NULL, j->cols, 1, j->cols,
+                                   (const char *)next);
     }
+  }
+}
+
+/* The points of a line that weight i is for: those of the middle tap (0) stand behind the others. */
+static int points_of(const winograd_job *j, int i, int *first) {
+  bool middle = j->kind != WINOGRAD_ONE && i == 0;
+  *first = j->kind == WINOGRAD_ONE ? i : middle ? 5 : i - 1;
+  return middle ? 4 : 1;
+}
+
+/* The same at each point, with a panel's weights. */
+static void multiply(const winograd_job *j, int64_t from, int64_t until, const float *w,
+                     float *sums) {
+  for (int i = 0; i < 36; i++, w += j->ci * j->cols) {
+    int row, col, rows = points_of(j, i / 6, &row), cols = points_of(j, i % 6, &col);
+    for (int q = 0; q < rows * cols; q++)
+      multiply_point(j, from, until, (row + q / cols) * j->size.points + col + q % cols, w, sums);
   }
 }
 
@@ -160,13 +176,16 @@ static void sum_panel(const winograd_job *j, int64_t from, int64_t until, int64_
   for (int64_t t = from; t < until; t++) {
     int64_t image, row, col;
     place(j, j->first + t, &image, &row, &col);
-    j->conv->winograd_sums(sums + (t - from) * j->cols, UNIT * j->cols,
-                           j->bias ? j->bias + at : NULL, pti_min64(j->cols, j->co - at),
-                           j->y + ((image * j->co + at) * j->out[0] + row) * j->out[1] + col, area,
-                           j->out[1], (int)pti_min64(4, j->out[0] - row),
-                           (int)pti_min64(4, j->out[1] - col));
+    row *= j->size.out, col *= j->size.out;
+    j->transform->sums(sums + (t - from) * j->cols, j->unit * j->cols,
+                       j->bias ? j->bias + at : NULL, pti_min64(j->cols, j->co - at),
+                       j->y + ((image * j->co + at) * j->out[0] + row) * j->out[1] + col, area,
+                       j->out[1], (int)pti_min64(j->size.out, j->out[0] - row),
+                       (int)pti_min64(j->size.out, j->out[1] - col));
   }
 }
+
+static int64_t points(const winograd_job *j) { return j->size.points * j->size.points; }
 
 /* Scratch for units; NULL: no memory, which is recorded. */
 static float *scratch_of(winograd_job *j, int64_t floats) {
@@ -178,12 +197,12 @@ static float *scratch_of(winograd_job *j, int64_t floats) {
 /* Units: (chunk of the set, panel). */
 static void sum_tiles(void *ctx, int64_t lo, int64_t hi) {
   winograd_job *j = ctx;
-  int64_t points = 36 * j->ci * j->cols, each = 36 * UNIT * j->cols;
-  int64_t floats = each + (j->together ? points : 0);
+  int64_t weights = 36 * j->ci * j->cols, each = points(j) * j->unit * j->cols;
+  int64_t floats = each + (j->together ? weights : 0);
   float *sums = scratch_of(j, floats);
   for (int64_t i = lo; i < hi && sums; i++) {
     int64_t panel = i % j->panels, chunk = i / j->panels;
-    float *w = j->together ? sums + each : j->weights + panel * points;
+    float *w = j->together ? sums + each : j->weights + panel * weights;
     if (j->together) transform_panel(j, panel, 0, j->ci, w);
     sum_panel(j, j->many * chunk / j->chunks, j->many * (chunk + 1) / j->chunks, panel, w, sums);
   }
@@ -193,17 +212,17 @@ static void sum_tiles(void *ctx, int64_t lo, int64_t hi) {
 /* Units: chunks of the set, which is not transformed yet. */
 static void sum_whole(void *ctx, int64_t lo, int64_t hi) {
   winograd_job *j = ctx, own = *j;
-  int64_t points = 36 * j->ci * j->cols, each = 36 * UNIT * j->cols;
-  int64_t floats = each + 36 * WHOLE_UNIT * j->pitch;
+  int64_t each = points(j) * j->unit * j->cols;
+  int64_t floats = each + points(j) * j->unit * j->pitch;
   float *sums = scratch_of(j, floats);
-  own.set = WHOLE_UNIT;
+  own.set = j->unit;
   for (int64_t i = lo; i < hi && sums; i++) {
     int64_t from = j->many * i / j->chunks, until = j->many * (i + 1) / j->chunks;
     own.data = sums + each;
     own.first = j->first + from;
     transform_data(&own, 0, until - from);
     for (int64_t panel = 0; panel < j->panels; panel++)
-      sum_panel(&own, 0, until - from, panel, j->weights + panel * points, sums);
+      sum_panel(&own, 0, until - from, panel, j->weights + panel * 36 * j->ci * j->cols, sums);
   }
   if (sums) pti_cpu_host->free(sums, (size_t)floats * sizeof(float));
 }
@@ -219,35 +238,41 @@ static void run_images(winograd_job *j, const winograd_job *all, int64_t first) 
   j->first = 0;
   if (j->whole) {
     j->many = j->tiles;
-    j->chunks = pieces(j->many, WHOLE_UNIT);
+    j->chunks = pieces(j->many, j->unit);
     pti_cpu_host->parallel_for(j->chunks, 1, sum_whole, j);
     return;
   }
   for (; j->first < j->tiles; j->first += j->set) {
     j->many = pti_min64(j->set, j->tiles - j->first);
-    j->chunks = pieces(j->many, UNIT);
-    pti_cpu_host->parallel_for(j->many, pti_max64(1, PIECE / (36 * j->pitch)), transform_data, j);
+    j->chunks = pieces(j->many, j->unit);
+    pti_cpu_host->parallel_for(j->many, pti_max64(1, PIECE / (points(j) * j->pitch)),
+                               transform_data, j);
     pti_cpu_host->parallel_for(j->chunks * j->panels, 1, sum_tiles, j);
   }
 }
 
 static bool run(winograd_job *j) {
+  j->step = j->kind == WINOGRAD_TWO ? 8 : 4;
   j->loops = pti_product_loops_now(PRODUCT_F32);
-  j->conv = pti_conv_loops_now(PT_F32);
+  j->transform = &pti_conv_loops_now(PT_F32)->winograd[j->kind];
+  j->size = pti_winograd_sizes[j->kind];
   int64_t lanes = j->loops->kernel.lanes, area = j->in[0] * j->in[1];
-  j->down = pieces(j->out[0], 4), j->across = pieces(j->out[1], 4);
+  j->down = pieces(j->out[0], j->size.out), j->across = pieces(j->out[1], j->size.out);
   j->tiles = j->n * j->down * j->across;
   j->cols = 2 * lanes, j->panels = pieces(j->co, j->cols);
   j->pitch = pieces(j->ci, lanes) * lanes;
   if (j->pitch % 128 == 0)
     j->pitch += lanes; /* not a power of two, which would map to few cache sets */
   int64_t part = pti_min64(j->n, pti_max64(1, TURNED / (4 * area * j->pitch)));
-  int64_t tiles = part * j->down * j->across, fit = pti_max64(LEAST, SET / (36 * 4 * j->pitch));
+  int64_t tiles = part * j->down * j->across,
+          fit = pti_max64(LEAST, SET / (points(j) * 4 * j->pitch));
   j->set = pieces(tiles, pieces(tiles, fit));
-  j->together = j->tiles <= UNIT;
+  j->unit = j->kind == WINOGRAD_ONE ? 64 : 32;
+  j->together = j->tiles <= j->unit;
   int64_t weights = j->together ? 0 : j->panels * 36 * j->ci * j->cols;
   j->whole = !j->together && weights * (int64_t)sizeof(float) <= (int64_t)pti_cache_bytes() * 5 / 4;
-  int64_t image = part * area * j->pitch, data = j->whole ? 0 : 36 * j->set * j->pitch;
+  if (j->whole) j->unit = j->kind == WINOGRAD_ONE ? 32 : 14;
+  int64_t image = part * area * j->pitch, data = j->whole ? 0 : points(j) * j->set * j->pitch;
   size_t bytes = (size_t)(image + j->pitch + data + weights + lanes) * sizeof(float);
   j->zeros = pti_cpu_host->alloc(bytes);
   if (j->zeros == NULL)
@@ -268,8 +293,9 @@ static bool run(winograd_job *j) {
 
 bool pti_conv_winograd(const pti_conv *p, const void *x, const void *w, const void *bias, void *y) {
   winograd_job j = {.n = p->n, .ci = p->c, .co = p->o, .x = x, .w = w, .bias = bias, .y = y};
+  j.kind = p->stride[1] == 1 ? WINOGRAD_ONE : WINOGRAD_TWO;
   for (int d = 0; d < 2; d++)
-    j.in[d] = p->in[d + 1], j.out[d] = p->out[d + 1], j.pad[d] = p->pad[d + 1];
+    j.in[d] = p->in[d + 1], j.out[d] = p->out[d + 1], j.lead[d] = (int)p->pad[d + 1];
   return run(&j);
 }
 
@@ -277,7 +303,10 @@ bool pti_conv_winograd_data(const pti_conv *p, const void *g, const void *w, con
                             void *x) {
   winograd_job j = {.n = p->n, .ci = p->o, .co = p->c, .x = g, .w = w, .bias = bias, .y = x};
   j.turned = true;
-  for (int d = 0; d < 2; d++)
-    j.in[d] = p->out[d + 1], j.out[d] = p->in[d + 1], j.pad[d] = 2 - p->pad[d + 1];
+  j.kind = p->stride[1] == 1 ? WINOGRAD_ONE : WINOGRAD_TWO_BACK;
+  for (int d = 0; d < 2; d++) {
+    j.in[d] = p->out[d + 1], j.out[d] = p->in[d + 1];
+    j.lead[d] = j.kind == WINOGRAD_ONE ? 2 - (int)p->pad[d + 1] : 0;
+  }
   return run(&j);
 }

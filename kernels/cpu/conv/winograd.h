@@ -1,5 +1,5 @@
-/* winograd.h: what conv.c uses of winograd.c: 3x3 windows with stride 1, of float, one group, a padding of at most 2.
-   False, with the error recorded, where there is no memory. */
+/* winograd.h: what conv.c uses of winograd.c: 3x3 windows of float with stride 1 or 2 in both dims, one group, a padding
+   of at most 2; of exactly 1 for the gradient with stride 2. False, with the error recorded, where there is no memory. */
 #ifndef PTI_KERNELS_WINOGRAD_H
 #define PTI_KERNELS_WINOGRAD_H
 
