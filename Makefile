@@ -405,6 +405,7 @@ mutants: deps-test
 	@mkdir -p build/mutants
 	@git ls-files -co --exclude-standard | tar -cf - -T - | tar -xf - -C build/mutants
 	@$(MAKE) --no-print-directory -C build/mutants all
+	@test -z '$(AGAIN)' || $(MAKE) --no-print-directory -C build/mutants BUILD=build/asan SANITIZE=address,undefined build/asan/ptlua
 	@$(LUA) scripts/tools/mutate.lua build/mutants $(if $(AGAIN),again '$(filter-out 1,$(AGAIN))',$(MUTANTS) $(SEED)) '$(WHERE)'
 # Failures, accidents and long runs by the thousand, BUDGET seconds for each part: `make torture PART=alloc BUDGET=600`.
 BUDGET ?= 60

@@ -1,7 +1,7 @@
 -- pt.http: requests that a script takes and answers; clients that break rules, leave, or send too much.
 local pt = require "pt"
 
-if not pcall(function() pt.http.Server({ port = 0 }):close() end) or not pcall(require, "socket") then
+if not require "spec.support.http_here" then
   describe("http", function() it("needs libmicrohttpd and lua-socket", function() pending "they are not here" end) end)
   return
 end

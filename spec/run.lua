@@ -75,11 +75,7 @@ local function run(jobs, width, dir)
   done:close()
 end
 
--- What a sanitizer needs to know. OpenBLAS is not instrumented: what it does between its own threads is its own.
-local environment = {
-  asan = "ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 ",
-  tsan = "TSAN_OPTIONS=suppressions=$PWD/spec/support/tsan.supp:allocator_may_return_null=1 setarch -R ",
-}
+local sanitizers = dofile "spec/support/sanitizers.lua"
 
 local alone, together = {}, {}
 
@@ -99,9 +95,8 @@ local function is_alone(file)
 end
 
 local function add_specs(build, filter)
-  local kind = build:match "[^/]+$"
-  local env = environment[kind] or ""
-  local options = environment[kind] and "--exclude-tags=" .. kind .. ",plain" or ""
+  local sanitizer = sanitizers[build:match "[^/]+$"]
+  local env, options = sanitizer and sanitizer.environment or "", sanitizer and sanitizer.options or ""
   for _, program in ipairs(list("find " .. build .. "/spec -type f -executable | sort")) do
     if not filter or program:find(filter) then
       together[#together + 1] = { what = program, command = env .. program, read = read_check }

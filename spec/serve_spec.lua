@@ -5,7 +5,7 @@ local pt = require "pt"
 local data, models = pt.data, pt.models
 local script = "scripts/examples/serve.lua"
 
-if not pcall(function() pt.http.Server({ port = 0 }):close() end) or not pcall(require, "socket") then
+if not require "spec.support.http_here" then
   describe("serve.lua", function() it("needs libmicrohttpd and lua-socket", function() pending "not here" end) end)
   return
 end

@@ -3,6 +3,7 @@
 
 local pt = require "pt"
 local nn, data, F = pt.nn, pt.data, pt.nn.functional
+local target = require "spec.support.device"(it, pending)
 
 local function seed(n) pt.manual_seed(n or 7, { like = "pytorch" }) end
 
@@ -191,8 +192,7 @@ describe("PyTorch's numbers", function()
     it("drop what it drops in " .. case[1], function() check_near(case, 2e-5) end)
   end
 
-  it("are the same on a device", function()
-    if not pcall(pt.zeros, 1, { device = "sim" }) then return pending "no simulated device" end
+  target.it("are the same on a device", function()
     for _, draw in ipairs {
       function(o) return pt.rand(1001, o) end, function(o) return pt.randn(1001, o) end,
       function(o) return pt.randint(0, 9, { 1001 }, o) end, function(o) return pt.full({ 99 }, 3.0, o):poisson() end,
@@ -201,7 +201,7 @@ describe("PyTorch's numbers", function()
       seed()
       local here = draw {}
       seed()
-      assert.is_true(here:equal(draw({ device = "sim" }):to "cpu"))
+      assert.is_true(here:equal(draw({ device = target.name }):to "cpu"))
     end
   end)
 end)

@@ -7,6 +7,7 @@ return function(it, pending)
   name = name:find ":" and name or name .. ":0"
   local backend = name:match "^%a+"
   local count, reason = core.device_count(backend)
+  if not count and backend == "sim" then assert(reason:find(" is not in ", 1, true), reason) end -- it is, but fails
   local function only_where(there, why)
     return there and it or function(what) pending(what .. ": " .. why) end
   end
