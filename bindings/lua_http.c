@@ -138,7 +138,7 @@ static void add_fields(lua_State *L, int i, pti_http_text *fields, const char *o
   luaL_buffinit(L, &b);
   lua_Integer count = (lua_Integer)lua_rawlen(L, i);
   for (lua_Integer k = 1; k <= count; k++) {
-    size_t n;
+    size_t n = 0;
     lua_rawgeti(L, i, k);
     const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &n) : NULL;
     if (text == NULL || strlen(text) != n || strpbrk(text, "\r\n"))

@@ -4,10 +4,12 @@
 
    Small blocks are kept for reuse, as most objects of a training loop are small and die young. And the allocator drops
    the tensors of boxes: Lua hands a dead box's block back here, as it sweeps. A finalizer would do the same a cycle
-   later and for twice the price (measured: an addition of 10 floats takes 0.6 instead of 1.0 us). */
+   later and for twice the price (measured: an addition of 10 floats takes 0.6 instead of 1.0 us). Blocks of a box's size
+   end in a tag, which Lua does not see: whether a userdata lives there, of which Lua tells when it is made. */
 #include <dlfcn.h>
 #include <lualib.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,10 +32,64 @@ typedef struct budget {
   void *first; /* the block of the state itself, which Lua frees last */
   bool open;
   spare *list[SMALL / GRAIN];
-  void *newest;                /* the block handed out last, */
-  size_t box_size, box_offset; /* by which the layout of boxes is learned; 0 until then */
   int64_t until_fault, faults; /* tests: so many allocations succeed, then so many fail */
 } budget;
+
+/* ---- boxes ---- */
+
+/* How long the block of a userdata of a box's size is, and where its content begins: the same in every state. */
+static struct {
+  atomic_size_t size, offset;
+} layout;
+
+typedef struct newest {
+  void *block;
+  size_t size;
+} newest;
+
+static void *note(void *ud, void *block, size_t had, size_t size) {
+  (void)had;
+  if (size == 0) return free(block), NULL;
+  newest *n = ud;
+  *n = (newest){realloc(block, size), size};
+  return n->block;
+}
+
+static int learn(lua_State *L) {
+  const newest *n = lua_touserdata(L, 1);
+  const char *content = lua_newuserdatauv(L, sizeof(pl_box), 0);
+  atomic_store(&layout.offset, (size_t)(content - (const char *)n->block));
+  atomic_store(&layout.size, n->size);
+  return 0;
+}
+
+/* Asks a state that lives no longer than that; false where there is no memory for it. */
+static bool know_layout(void) {
+  if (atomic_load(&layout.size)) return true;
+  newest n = {0};
+  lua_State *L = lua_newstate(note, &n);
+  if (L == NULL) return false;
+  lua_gc(L, LUA_GCSTOP); /* the newest block is then the userdata's */
+  lua_pushcfunction(L, learn);
+  lua_pushlightuserdata(L, &n);
+  bool known = lua_pcall(L, 1, 0, 0) == LUA_OK;
+  lua_close(L);
+  return known;
+}
+
+static bool is_box_size(size_t size) {
+  return size == atomic_load_explicit(&layout.size, memory_order_relaxed);
+}
+static char *content_of(void *block) {
+  return (char *)block + atomic_load_explicit(&layout.offset, memory_order_relaxed);
+}
+
+typedef uint64_t tag;
+static tag *tag_of(void *block, size_t size) {
+  return (tag *)((char *)block + size); /* such sizes are whole words */
+}
+
+/* ---- blocks ---- */
 
 static spare **list_of(budget *b, size_t size) {
   return size > 0 && size <= SMALL ? &b->list[(size - 1) / GRAIN] : NULL;
@@ -51,7 +107,9 @@ static void *resize(const budget *b, void *block, size_t had, size_t size) {
 /* The size that a small block really has. */
 static size_t whole(size_t size) { return (size + GRAIN - 1) / GRAIN * GRAIN; }
 
-static void *take(budget *b, size_t size) {
+static size_t with_tag(size_t size) { return is_box_size(size) ? size + sizeof(tag) : size; }
+
+static void *take_block(budget *b, size_t size) {
   spare **list = list_of(b, size);
   if (list == NULL) return resize(b, NULL, 0, size);
   spare *block = *list;
@@ -61,7 +119,17 @@ static void *take(budget *b, size_t size) {
   return block;
 }
 
+static void *take(budget *b, size_t size, bool userdata) {
+  void *block = take_block(b, with_tag(size));
+  if (block == NULL || !is_box_size(size)) return block;
+  *tag_of(block, size) = userdata;
+  if (userdata) memset(content_of(block), 0, sizeof(pl_box));
+  return block;
+}
+
 static void give(budget *b, void *block, size_t size) {
+  if (is_box_size(size) && *tag_of(block, size)) pl_drop_box(content_of(block));
+  size = with_tag(size);
   spare **list = list_of(b, size);
   if (list == NULL || b->kept > KEEP) {
     resize(b, block, list ? whole(size) : size, 0);
@@ -74,7 +142,7 @@ static void give(budget *b, void *block, size_t size) {
 
 static void *move(budget *b, void *block, size_t had, size_t size) {
   if (!list_of(b, had) && !list_of(b, size)) return resize(b, block, had, size);
-  void *moved = take(b, size);
+  void *moved = take(b, size, false);
   if (moved == NULL) return NULL;
   memcpy(moved, block, had < size ? had : size);
   give(b, block, had);
@@ -130,7 +198,6 @@ static void *allocate(void *ud, void *block, size_t old_size, size_t size) {
   budget *b = ud;
   size_t had = block ? old_size : 0; /* of a new block Lua tells the type instead */
   if (size == 0) {
-    if (had && had == b->box_size) pl_drop_box((char *)block + b->box_offset);
     bool last = b->open && block == b->first;
     if (block) give(b, block, had);
     b->used -= had;
@@ -140,10 +207,10 @@ static void *allocate(void *ud, void *block, size_t old_size, size_t size) {
   }
   if (b->faults && size > had && refused(b)) return NULL;
   if (size > had && !grant(b, size - had)) return NULL;
-  void *moved = block ? move(b, block, had, size) : take(b, size);
+  void *moved = block ? move(b, block, had, size) : take(b, size, old_size == LUA_TUSERDATA);
   if (moved) b->used += size - had;
   if (b->first == NULL) b->first = moved;
-  return b->newest = moved;
+  return moved;
 }
 
 bool pl_fail_allocations(lua_State *L, int64_t n, int64_t count) {
@@ -160,16 +227,6 @@ bool pl_drops_boxes(lua_State *L) {
   return lua_getallocf(L, &ud) == allocate;
 }
 
-/* Where the content of a userdata lies in its block, and how large that is. */
-static void learn_layout(lua_State *L, budget *b) {
-  size_t before = b->used;
-  char *content = lua_newuserdatauv(L, sizeof(pl_box), 0);
-  memset(content, 0, sizeof(pl_box));
-  b->box_size = b->used - before;
-  b->box_offset = (size_t)(content - (char *)b->newest);
-  lua_pop(L, 1);
-}
-
 /* ---- open and close ---- */
 
 static void seed_generators(lua_State *L, uint64_t seed) {
@@ -184,13 +241,10 @@ static void seed_generators(lua_State *L, uint64_t seed) {
 static int set_up(lua_State *L) {
   const pl_limits *l = pl_limits_of(L);
   bool lazy = lua_toboolean(L, 1);
-  void *b;
-  lua_getallocf(L, &b);
   lua_gc(
       L, LUA_GCGEN, 0,
       0); /* most boxes die young (lua_tensor.c); while there is nothing to look at, this is free */
   lua_gc(L, LUA_GCSTOP); /* all that is made here stays */
-  learn_layout(L, b);
   pl_open_libraries(L);
   if (lazy) pl_promise_module(L);
   else luaL_requiref(L, "pt", luaopen_pt, 1);
@@ -228,7 +282,7 @@ static lua_State *open_state(pl_limits *limits, size_t limit, bool lazy) {
     b->account = limits->account;
     if (limit) b->own = b->account = pti_account_new(limit, limits->account);
     if (b->own) b->own->worker = true;
-    if (!limit || b->own) L = lua_newstate(allocate, b);
+    if (know_layout() && (!limit || b->own)) L = lua_newstate(allocate, b);
     if (L == NULL) drop(b);
   }
   if (L == NULL) return pti_fail(PT_EMEMORY, "no memory for a Lua state");
