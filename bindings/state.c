@@ -38,9 +38,7 @@ typedef struct budget {
 /* ---- boxes ---- */
 
 /* How long the block of a userdata of a box's size is, and where its content begins: the same in every state. */
-static struct {
-  atomic_size_t size, offset;
-} layout;
+static struct { atomic_size_t size, offset; } layout;
 
 typedef struct newest {
   void *block;

@@ -120,6 +120,17 @@ static bool divisible(const pt_op *op, pt_dtype d, pt_tensor *a, pt_tensor *b) {
   return zero == 0 || pti_refuse(PT_EARG, "%s: integer division by zero", op->name);
 }
 
+/* Kernels of integers take the numbers of a call as int64. */
+static bool fits_integers(const pt_op *op, pt_dtype d, const double *param, int count) {
+  if (!pti_is(d, PTI_INTS | PTI_BOOLS)) return true;
+  for (int i = 0; i < count; i++) {
+    if (!(param[i] >= -0x1p63 && param[i] < 0x1p63))
+      return pti_refuse(PT_EARG, "%s: %g is no integer, as elements of %s are", op->name, param[i],
+                        pt_dtype_name(d));
+  }
+  return true;
+}
+
 /* Inputs and numbers of a call; returns how many inputs. */
 static int unpack(const pt_op *op, const pt_arg *arg, pt_tensor **x, double *param) {
   int n = 0, p = 0;
@@ -144,7 +155,9 @@ pt_tensor *pti_ew_run(const pt_op *op, const pt_arg *arg, pt_tensor **more) {
     return x[0] && launch_alike(op, x, n + 1, param) ? x[0] : NULL;
   }
   d = dtype_of(op, x + 1, n);
-  if (d == PT_NDTYPE || (n > 1 && !divisible(op, d, x[1], x[2]))) return NULL;
+  if (d == PT_NDTYPE || (n > 1 && !divisible(op, d, x[1], x[2])) ||
+      !fits_integers(op, d, param, op->narg - n))
+    return NULL;
   int64_t size[PT_MAX_DIM];
   int nd, device = 0;
   if (!pti_broadcast(op->name, (const pt_tensor *const *)(x + 1), n, size, &nd)) return NULL;

@@ -77,6 +77,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
   }
   lua_settop(L, 0);
-  if (++runs % 64 == 0) lua_gc(L, LUA_GCCOLLECT);
+  if (++runs % 1024 == 0) lua_gc(L, LUA_GCCOLLECT);
   return 0;
 }
