@@ -129,6 +129,7 @@ void pl_rest(lua_State *L) {
   const pl_limits *l = pl_limits_of(L);
   if (pl_counts(l)) lua_sethook(L, tick, LUA_MASKCOUNT, TICK);
   else lua_sethook(L, NULL, 0, 0);
+  mark_hooks(L, false); /* new coroutines begin with a copy of the mark */
 }
 
 void pl_charge(lua_State *L, int64_t instructions) {

@@ -142,6 +142,21 @@ static void interrupts(void) {
   pt_vm_close(vm);
 }
 
+/* A run that was stopped in a hook, on the vm's own thread, is over for the coroutines of the next one. */
+static void after_limits(void) {
+  pt_vm *vm =
+      pt_vm_open(&(pt_vm_config){.size = sizeof(pt_vm_config), .instruction_limit = 1000000});
+  CHECK(run(vm, "while true do end") == PT_ETIME);
+  CHECK(run(vm,
+            "local closed\n"
+            "local f = coroutine.wrap(function()\n"
+            "  local x <close> = setmetatable({}, {__close = function() closed = true end})\n"
+            "  error 'why'\n"
+            "end)\n"
+            "assert(not pcall(f) and closed)") == PT_OK);
+  pt_vm_close(vm);
+}
+
 /* What an interrupt leaves behind goes on while its vm, with the memory that it is counted on, is closed. */
 static void left_behind(void) {
   pt_vm *vm = open_vm((size_t)256 << 20, false);
@@ -177,6 +192,7 @@ int main(void) {
   calls();
   limits();
   interrupts();
+  after_limits();
   left_behind();
   nested();
   pt_scope_end(scope);
