@@ -92,10 +92,13 @@ static int set_watched(lua_State *L) {
   return 1;
 }
 
+/* What came since the last look does not count as growth: the last result is still on the stack as a rule, and where it
+   is larger than `room` all objects would be looked at for each result, for nothing. */
 static void tell_collector(lua_State *L) {
+  int64_t fresh = unseen;
   unseen = 0;
   lua_gc(L, LUA_GCSTEP, 0);
-  int64_t live = pti_live_here(PTI_LIVE_BYTES);
+  int64_t live = pti_live_here(PTI_LIVE_BYTES) - fresh;
   floor_bytes = pti_min64(floor_bytes, live);
   if (live - floor_bytes < pti_max64(room, floor_bytes / 4)) return;
   lua_gc(L, LUA_GCCOLLECT);
