@@ -15,6 +15,7 @@ typedef struct pti_tiling {
 } pti_tiling;
 
 typedef struct pti_tile {
+  int64_t row, col; /* where it begins */
   int64_t rows, cols;
   char *ptr[PTI_MAX_OPERAND];
 } pti_tile;
@@ -57,6 +58,7 @@ static inline void pti_tile_at(const pti_iter *it, const pti_tiling *t, int64_t 
                                pti_tile *tile) {
   int64_t col = at % t->across * t->cols, row = at / t->across % t->down * t->rows;
   at /= t->across * t->down;
+  tile->row = row, tile->col = col;
   tile->cols = pti_min64(t->cols, it->size[it->nd - 1] - col);
   tile->rows = pti_min64(t->rows, pti_outer_size(it) - row);
   for (int o = 0; o < it->nop; o++)
@@ -66,6 +68,23 @@ static inline void pti_tile_at(const pti_iter *it, const pti_tiling *t, int64_t 
     at /= it->size[d];
     for (int o = 0; o < it->nop; o++) tile->ptr[o] += i * it->stride[o][d];
   }
+}
+
+/* From the tile before `at` to that one, without the divisions where it lies in the same two dims. */
+static inline void pti_next_tile(const pti_iter *it, const pti_tiling *t, int64_t at,
+                                 pti_tile *tile) {
+  int64_t inner = it->size[it->nd - 1], outer = pti_outer_size(it);
+  bool beside = tile->col + t->cols < inner, below = tile->row + t->rows < outer;
+  if (!beside && !below) {
+    pti_tile_at(it, t, at, tile);
+    return;
+  }
+  int64_t right = beside ? t->cols : -tile->col, down = beside ? 0 : t->rows;
+  tile->col += right, tile->row += down;
+  tile->cols = pti_min64(t->cols, inner - tile->col);
+  tile->rows = pti_min64(t->rows, outer - tile->row);
+  for (int o = 0; o < it->nop; o++)
+    tile->ptr[o] += right * pti_inner_stride(it, o) + down * pti_outer_stride(it, o);
 }
 
 #endif
