@@ -124,9 +124,7 @@ typedef struct sixteen {
 #undef E
 #undef F
 
-static void draw(uint64_t seed, uint64_t stream, uint64_t ctr, uint32_t *w, int64_t n) {
-  for (int64_t i = 0; i < n; i += 4) pti_philox(seed, stream, ctr + (uint64_t)i / 4, w + i);
-}
+#include "random/philox.inc.h"
 
 #define CONVERT(way, dtype) \
   [dtype] = {way##_##dtype##_f32, way##_##dtype##_f64, way##_##dtype##_i64}
