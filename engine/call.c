@@ -43,6 +43,7 @@ bool pti_gather_inputs(const pt_op *op, const pt_arg *arg, pti_inputs *in) {
   for (int i = 0; i < op->narg; i++) {
     const pti_param_spec *p = &op->param[i];
     bool list = p->type == 'L';
+    if (p->type == 'y' && in->n > 0) in->complex |= arg[i].given && arg[i].i >= PT_C64;
     if (!list && p->type != 'T' && p->type != 'A') continue;
     for (int k = 0; k < (list ? arg[i].n : 1); k++) {
       pt_tensor *t = list ? arg[i].list[k] : arg[i].t;

@@ -97,7 +97,10 @@ static pt_tensor *edit_complex(const pt_op *op, pt_arg *arg, pt_tensor *y) {
     return pti_fail(PT_EDTYPE, "%s_: the result is %s and cannot be stored in x of dtype %s",
                     op->name, pt_dtype_name(y->dtype), pt_dtype_name(x->dtype));
   }
-  if (y->nd > x->nd) {
+  bool fits = y->nd <= x->nd;
+  for (int d = 1; fits && d <= y->nd; d++)
+    fits = y->size[y->nd - d] == 1 || y->size[y->nd - d] == x->size[x->nd - d];
+  if (!fits) {
     return pti_fail(PT_ESHAPE, "%s_: x [%s] cannot take the result [%s]", op->name,
                     pti_shape_text(x), pti_shape_text(y));
   }

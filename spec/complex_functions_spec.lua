@@ -280,11 +280,19 @@ local values = {
   { "w:logical_not()", { { false, false, false }, { true, false, false } } },
   { "w:logical_and(w:real())", { { true, true, false }, { false, true, true } } },
   { "pt.zeros(0, 2, {dtype = pt.complex64}):prod(1)", { { 1.0, 0.0 }, { 1.0, 0.0 } } },
+  -- a complex dtype asked of real numbers
+  { "pt.arange(1, 4):sum({dtype = pt.complex128})", { 6.0, 0.0 } },
+  { "pt.arange(1, 4):prod({dtype = pt.complex128})", { 6.0, 0.0 } },
+  { "pt.arange(1, 4):mean({dtype = pt.complex128})", { 2.0, 0.0 } },
+  { "pt.arange(1, 4):cumsum(1, {dtype = pt.complex128})", { { 1.0, 0.0 }, { 3.0, 0.0 }, { 6.0, 0.0 } } },
 }
 
 local refused = {
   { "z:sort()", "sort: complex numbers have no order", "x:abs()" }, { "z:gt(1)", "gt: complex numbers have no order" },
   { "z:cumprod(1, pt.float32)", "cumprod: complex x cannot become float32" },
+  { "pt.ones(2, 1):where_(pt.zeros(2, 1), pt.ones(2, 3) * z:sum())", "where_: " },
+  { "pt.nn.functional.conv1d(pt.ones(1, 1, 3), pt.ones(1, 1, 2), pt.complex(double {1}, double {1}))",
+    "conv1d: x is float32", "bias is complex128" },
   { "z:argmax()", "argmax: complex numbers have no order" }, { "z:floor()", "floor: complex tensors", "view_as_real" },
   { "z:tolist()", "tolist: Lua has no complex numbers", "view_as_real" },
 }

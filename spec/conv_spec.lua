@@ -202,6 +202,15 @@ describe("convolution", function()
     assert.error_matches(function() pt.set_conv_winograd "off" end, "set_conv_winograd: on must be a boolean, got")
   end)
 
+  it("has a gradient of zero where a batch, or its signals, are empty", function()
+    for _, shape in ipairs { { 0, 4, 5 }, { 2, 4, 0 } } do
+      local w = pt.ones(2, 2, 3, { requires_grad = true })
+      local y = F.conv1d(pt.zeros(shape), w, nil, { stride = 2, padding = 2, groups = 2 })
+      y:backward(pt.ones_like(y))
+      assert.same(pt.zeros(2, 2, 3):tolist(), w.grad:tolist())
+    end
+  end)
+
   it("refuses windows that reach absurdly far", function()
     local x, w = pt.zeros(1, 1, 3, 3), pt.zeros(2, 1, 2, 2)
     assert.error_matches(function() return F.conv2d(x, w, nil, 100000000, 100000000) end, "windows reach too far")

@@ -12,6 +12,7 @@ local naive = require "spec.support.naive"
 
 local total = { ops = 0, cases = 0 }
 local settled, outputs_of, function_of = expect.settled, samples.outputs_of, samples.function_of
+local names = samples.names
 local skipped = {}
 
 local function set(list)
@@ -46,12 +47,6 @@ end
 local function probe()
   local x = pt.tensor { 1, 2, 3 }
   assert.same({ 2, 4, 6 }, (x + x):tolist())
-end
-
--- Whether a message names the op, or what scripts call it.
-local function names(err, op)
-  local spoken = samples.spoken[op.name]
-  return err:find(op.name, 1, true) or spoken and err:find(spoken, 1, true)
 end
 
 -- A call that must fail with the op's name; the next op works.

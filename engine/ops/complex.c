@@ -395,6 +395,7 @@ pt_tensor *linear_complex(const pt_op *op, const pt_arg *arg) {
 pt_tensor *convolution_complex(const pt_op *op, const pt_arg *arg) {
   pt_tensor *x = arg[0].t, *w = arg[1].t, *bias = arg[2].t, *part[4];
   if (!pti_same_dtype(op->name, "x", x, "weight", w)) return NULL;
+  if (!is_complex(x) && !pti_same_dtype(op->name, "x", x, "bias", bias)) return NULL;
   for (int i = 0; i < 4; i++) {
     pt_arg real[PTI_MAX_ARG];
     pt_tensor *out[PTI_MAX_OUT];
@@ -511,7 +512,9 @@ static pt_tensor *choose(pt_tensor *mask, pt_tensor *b, pt_tensor *c) {
 }
 pt_tensor *where_complex(const pt_op *op, const pt_arg *arg) {
   (void)op;
-  return choose(arg[0].t, arg[1].t, arg[2].t);
+  pt_tensor *mask = arg[0].t, *b = arg[1].t, *c = arg[2].t;
+  if (is_complex(mask)) mask = pt_ne(mask, pt_scalar_int(0));
+  return is_complex(b) || is_complex(c) ? choose(mask, b, c) : pt_where(mask, b, c);
 }
 pt_tensor *masked_fill_complex(const pt_op *op, const pt_arg *arg) {
   pt_tensor *x = arg[0].t, *value = arg[2].t;
@@ -569,7 +572,7 @@ pt_tensor *over_dims_complex(const pt_op *op, const pt_arg *arg) {
       if (!pti_is(arg[i].i, PTI_COMPLEX))
         return pti_fail(PT_EDTYPE, "%s: complex x cannot become %s", op->name,
                         pt_dtype_name(arg[i].i));
-      x = to(x, arg[i].i);
+      if ((x = to(x, arg[i].i)) == NULL) return NULL;
       real[i].given = false;
     } else if (type == 'd') {
       int d;

@@ -252,6 +252,8 @@ pt_tensor *convolution_weight_run(const convolution_weight_args *args) {
                     pti_shape_text(args->x), pti_shape_text(args->g),
                     pti_sizes_text(args->size->ints, args->size->n));
   }
+  if (in->numel == 0 || out->numel == 0) /* nothing to sum */
+    return pt_zeros(args->size->ints, args->size->n, dtype, pti_dev(in));
   pt_tensor *w = pti_new(args->size->ints, args->size->n, p->dtype, pti_dev(in));
   in = ready(in, p->dtype);
   out = ready(out, p->dtype);

@@ -162,6 +162,10 @@ bool linear_shortcut(const pt_arg *arg, pt_tensor **out) {
                       pti_shape_text(x), (long long)(x->nd ? x->size[x->nd - 1] : 0),
                       (long long)w->size[0]);
   }
+  if (b && b->numel != 1) {
+    return pti_refuse(PT_ESHAPE, "linear: bias [%s] for weight [%s], which gives one feature",
+                      pti_shape_text(b), pti_shape_text(w));
+  }
   out[0] = pt_matmul(arg[0].t, w);
   if (b) out[0] = pt_add(out[0], b);
   return out[0] != NULL;

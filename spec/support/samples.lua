@@ -275,14 +275,21 @@ local special = {
   randperm = { { 5 }, { 0 } },
 }
 
---- Ops of the table that scripts reach under other names, which their errors use.
-samples.spoken = {
+-- Ops of the table that scripts reach under other names, which their errors use.
+local spoken = {
   nll_loss_forward = "nll_loss", convolution = "conv", convolution_weight = "conv", batch_norm_train = "batch_norm",
   ctc_forward = "ctc_loss",
   rnn_layer = "rnn", linalg_cholesky = "linalg", linalg_lu = "linalg", linalg_rows = "linalg", linalg_solve = "linalg",
   linalg_solve_triangular = "linalg", linalg_qr = "linalg", linalg_eigh = "linalg", linalg_svd = "linalg",
-  linalg_pinv = "linalg", linalg_eig = "linalg",
+  linalg_pinv = "linalg", linalg_eig = "linalg", expand = "view", stack = "cat", row_norm = "normalisation",
+  scaled_dot_product_attention = "attention",
 }
+
+--- Whether a message names the op, or what scripts call it.
+function samples.names(err, op)
+  local other = spoken[op.name]
+  return err:find(op.name, 1, true) or other and err:find(other, 1, true)
+end
 
 --- Ops that make complex numbers, which are of two float32 or float64.
 samples.no_halves = { view_as_complex = true, complex = true, polar = true, fft_from_real = true }
