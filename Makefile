@@ -156,6 +156,8 @@ $(BUILD)/engine/%.o: engine/%.c | $(GEN)
 $(BUILD)/kernels/%.o: kernels/%.c | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(CPPFLAGS_ALL) $(BLAS_CFLAGS) $(CFLAGS_ALL) $(OPT_LOOPS) -MMD -MP -c $< -o $@
+# Functions of one number at a time: two thirds of the size, the same speed.
+$(BUILD)/kernels/cpu/special.o: OPT_LOOPS := $(OPT_ROWS)
 # How the loops of each level are compiled. Sums of products are fused where the level can: their bits are those of a level.
 LOOPS_tensor_loops      = $(OPT_ROWS) $(UNSWITCH) -fno-trapping-math -fwrapv
 LOOPS_reduce_loops      = $(OPT_LOOPS) -fno-trapping-math -fwrapv

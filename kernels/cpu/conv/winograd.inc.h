@@ -102,13 +102,11 @@ INLINED void weight_tile(winograd_kind kind, const float *from, int64_t row, int
                          float *to, int64_t pitch) {
   for (int64_t c = 0; c < columns; c += LANES) {
     V line[6], t[18];
-    UNROLLED
     for (int i = 0; i < 3; i++) {
       UNROLLED
       for (int q = 0; q < 3; q++) line[q] = LOAD(from + (q * 3 + i) * row + c);
       weight_line(kind, line, t + i, 3);
     }
-    UNROLLED
     for (int i = 0; i < 6; i++) {
       weight_line(kind, t + 3 * i, line, 1);
       UNROLLED
