@@ -74,6 +74,17 @@ local function try(what)
   assert(os.clock() - start < 5, what .. " takes long")
 end
 
+-- Whether the process still has the file open or in its memory.
+local function is_held()
+  collectgarbage()
+  collectgarbage()
+  local pid = io.open("/proc/self/stat"):read "n"
+  local pipe = assert(io.popen(("ls -l /proc/%d/fd; cat /proc/%d/maps"):format(pid, pid)))
+  local text = pipe:read "a"
+  pipe:close()
+  return text:find(path, 1, true) ~= nil
+end
+
 describe("a damaged file #tsan", function()
   setup(function()
     path = os.tmpname()
@@ -91,6 +102,15 @@ describe("a damaged file #tsan", function()
       for n = 0, #text - 1 do
         write(text:sub(1, n))
         try(("%s, cut at %d"):format(name, n))
+      end
+    end)
+
+    it("of " .. name .. ", or a whole one, is let go when it was read", function()
+      local text = make()
+      for _, n in ipairs { #text, #text // 2, 1 } do
+        write(text:sub(1, n))
+        pcall(pt.load, path)
+        assert.is_false(is_held())
       end
     end)
 

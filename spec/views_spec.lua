@@ -70,6 +70,12 @@ describe("a view of", function()
     assert.error_matches(function() pt.zeros(0, 3):view(0, -1) end, "%-1 could be anything")
   end)
 
+  it("no sizes at all is named so, whatever was said before", function()
+    local x = numbers(4, 6)
+    for _ = 1, 8 do pcall(x.view, x, 5, 5) end
+    assert.error_matches(function() pt.tensor(1.0):view(2) end, "view: x %[%] has 1 elements")
+  end)
+
   it("t is that of a matrix, or of less", function()
     assert.same({ 6, 4 }, { table.unpack(numbers(4, 6):t().shape) })
     assert.same({ 24 }, { table.unpack(numbers(24):t().shape) })

@@ -2,12 +2,12 @@
 -- the specs notice (`make mutants`). TREE is a copy of the sources with build/ptlua built: no others are touched.
 -- usage: lua5.4 scripts/tools/mutate.lua TREE COUNT SEED [PATTERN of paths]
 --        lua5.4 scripts/tools/mutate.lua TREE again [SPECS] [PATTERN of paths]
--- A mutant is compiled, linked into a program of its own, and shown to the specs that its file is mapped to below, in
--- their order, then to the others. It is noticed where one of them fails, crashes or does not end. Loops that are built
--- for each CPU level are damaged in the one that this machine uses. What was found is appended to
--- TREE/build/mutants.txt: a run with another seed adds to it, and the last lines count what stands there. `again` tries
--- those that survived once more, as after new specs, first with SPECS; what is found now stands in place of what was.
--- Where TREE/build/asan/ptlua is built, the specs of those files see them under AddressSanitizer, too.
+-- A mutant is compiled, linked into a program of its own, and shown to the specs that its file is mapped to, in their
+-- order. It is noticed where one of them fails, crashes or does not end. Loops that are built for each CPU level are
+-- damaged in the one that this machine uses. What was found is appended to TREE/build/mutants.txt: a run with another
+-- seed adds to it, and the last lines count what stands there. `again` shows those that survived to SPECS, to those of
+-- their file and to most others, too, and, where TREE/build/asan/ptlua is built, to those of their file under
+-- AddressSanitizer; what is found now stands in place of what was.
 
 local here = arg[0]:match "^(.*)/" or "."
 package.path = here .. "/mutate/?.lua"
@@ -174,7 +174,8 @@ local function try(source, place)
   local at, length, by = table.unpack(place)
   write(tree .. "/" .. source, text:sub(1, at - 1) .. by .. text:sub(at + length))
   local made = build(plain, source)
-  local how = made and noticed_by(plain, first .. " " .. specs.of(source) .. " " .. specs.others(source), text, made)
+  local list = wanted and specs.of(source) or table.concat({ first, specs.of(source), specs.others(source) }, " ")
+  local how = made and noticed_by(plain, list, text, made)
   if made and asan and not how then
     local sanitized = build(asan, source)
     how = sanitized and noticed_by(asan, specs.of(source), text, sanitized)
