@@ -392,12 +392,14 @@ libfuzzer:
 	@clang -std=gnu11 -Wall -Wextra -Werror -g -O1 -fsanitize=fuzzer,address,undefined -Iengine -Ibuild/gen $(LUA_CFLAGS) \
 	  -o build/libfuzzer/harness spec/fuzz/harness.c build/libfuzzer/libptlua.a -Wl,-E -llua5.4 $(LIBS)
 	@spec/fuzz/run.sh build/libfuzzer $(FUZZ_RUNS) $(FUZZ_TARGETS)
-# Lines and branches of the core that the specs of a build with counters reach; WHERE=engine/mem tells which they do not.
+# Lines and branches of the core that the specs and some torture of a build with counters reach; WHERE=engine/mem tells
+# which they do not.
 WHERE ?=
 coverage: deps-test
 	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
 	@$(MAKE) --no-print-directory specs BUILD=build/coverage COVERAGE=1
-	@$(LUA) spec/run.lua build/coverage || echo 'some specs failed, as those that measure time may; what they ran counts'
+	@$(LUA) spec/run.lua build/coverage || echo 'some specs failed, as those of time and of the bits of optimised loops may; what they ran counts'
+	@for part in alloc collect pieces; do build/coverage/ptlua spec/torture/run.lua build/coverage $(BUDGET) $(SEED) $$part; done
 	@$(LUA) scripts/tools/coverage.lua build/coverage $(WHERE)
 # Damage of single tokens that the specs should notice, in a copy of the tree: MUTANTS=200 SEED=1 WHERE=kernels/cpu/sort.
 # AGAIN=1 tries those that survived once more, AGAIN='views ops:sort' with these specs first.

@@ -138,6 +138,15 @@ describe("nn.functional", function()
     same({ 1.4, 1.3 }, var)
   end)
 
+  it("pools windows that see more than a line of a thousand", function()
+    local x = pt.randn(2, 4000)
+    for _, case in ipairs { { 700, 1 }, { 500, 2 }, { 9, 3 }, { 1200, 5 } } do
+      local y, ids = F.max_pool1d(x, case[1], case[2], { return_indices = true })
+      assert.is_true(pt.equal(x:unfold(2, case[1], case[2]):amax(3), y))
+      assert.is_true(pt.equal(x:gather(2, ids), y))
+    end
+  end)
+
   it("returns the ids of max pooling, from 1 within a plane, and unpools them", function()
     local x = pt.tensor { { { 1.0, 5, 2 }, { 7, 3, 9 } } }
     local y, ids = F.max_pool2d(x, { 2, 2 }, { stride = 1, return_indices = true })

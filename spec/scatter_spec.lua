@@ -231,3 +231,19 @@ describe("index_reduce", function()
     assert.error_matches(function() x:index_reduce(2, pt.tensor { 1 }, src, "amax") end, "index_reduce: index %[1%]")
   end)
 end)
+
+describe("sums of complex numbers at equal places", function()
+  local ids = pt.tensor { { 1, 3, 1, 3 }, { 2, 2, 2, 1 }, { 3, 1, 3, 3 } }
+  for _, dtype in ipairs { pt.float32, pt.float64 } do
+    for dim = 1, 2 do
+      it(("are those of their parts, of %s along dim %d"):format(dtype, dim), function()
+        local function part() return pt.randn(3, 4, { dtype = dtype }) end
+        local a, b, c, d, to = part(), part(), part(), part(), pt.zeros(3, 4, { dtype = dtype })
+        local sums = pt.complex(a, b):scatter_add(dim, ids, pt.complex(c, d))
+        assert.is_true(pt.equal(sums, pt.complex(a:scatter_add(dim, ids, c), b:scatter_add(dim, ids, d))))
+        sums = pt.complex(to, to):index_add(dim, pt.tensor { 2, 2, 1 }, pt.complex(c, d):narrow(dim, 1, 3))
+        assert.is_true(pt.equal(sums:real(), to:index_add(dim, pt.tensor { 2, 2, 1 }, c:narrow(dim, 1, 3))))
+      end)
+    end
+  end
+end)

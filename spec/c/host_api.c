@@ -99,14 +99,27 @@ static bool twice(pt_call *c, void *ud) {
   return pt_index_base() == 0 && pt_call_return(c, pt_mul(pt_call_tensor(c, 0), pt_scalar(2)));
 }
 
+/* Each type as it was given; a string with the zero within it. */
+static bool read_each(pt_call *c, void *ud) {
+  size_t length = 0;
+  const char *s = pt_call_string(c, 2, &length);
+  *(bool *)ud = pt_call_count(c) == 3 && pt_call_integer(c, 0) == (int64_t)1 << 60 &&
+      pt_call_boolean(c, 1) && length == 3 && memcmp(s, "a\0b", 3) == 0 &&
+      pt_call_string(c, 2, NULL) == s;
+  return true;
+}
+
 static void functions(void) {
   pt_vm *vm = pt_vm_open(NULL);
+  bool each = false;
   int calls = 0;
   double n = 0;
   CHECK(pt_vm_register(vm, "game.math.add", add, &calls, "nn?>ns") == PT_OK);
   CHECK(pt_vm_register(vm, "keep", keep_function, NULL, "V") == PT_OK);
   CHECK(pt_vm_register(vm, "refuse", refuse, NULL, "") == PT_OK);
   CHECK(pt_vm_register(vm, "twice", twice, NULL, "T>T") == PT_OK);
+  CHECK(pt_vm_register(vm, "each", read_each, &each, "ibs") == PT_OK);
+  CHECK(run(vm, "each(1 << 60, true, 'a\\0b')") == PT_OK && each);
   CHECK(pt_vm_register(vm, "bad", add, NULL, "q") == PT_EARG &&
         pt_vm_register(vm, "bad", NULL, NULL, "") == PT_EARG);
   CHECK(

@@ -1,7 +1,10 @@
 /* tensors.c: the tensor half of ptlua.h used from C, with no Lua in sight. Exits with 0 if all holds. */
+#define _GNU_SOURCE
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ptlua.h"
 
@@ -80,10 +83,66 @@ static void parcels(void) {
   pt_parcel_free(p);
 }
 
+/* Where a tensor is and how it lies. */
+static void places(void) {
+  pt_tensor *x = pt_ones((int64_t[]){2, 3}, 2, PT_F32, 0);
+  CHECK(pt_device_of(x) == 0 && pt_is_contiguous(x) && !pt_is_contiguous(pt_transpose(x, 0, 1)));
+  CHECK(pt_version_number() == PT_VERSION_NUMBER);
+}
+
+/* What is written is read, by name and as bytes; what is not there is refused. */
+static void files(void) {
+  char folder[] = "/tmp/ptlua_tensors_XXXXXX", path[64], gone[64];
+  CHECK(mkdtemp(folder) != NULL);
+  snprintf(path, sizeof path, "%s/x", folder);
+  snprintf(gone, sizeof gone, "%s/y", folder);
+  pt_tensor *x[] = {pt_full((int64_t[]){2, 3}, 2, 4, PT_F32, 0),
+                    pt_ones((int64_t[]){2}, 1, PT_I64, 0)};
+  const char *const name[] = {"weight", "count"}, *const meta[] = {"made", "by a spec", NULL},
+                    *value;
+  CHECK(pt_save(path, name, x, 2, meta));
+  pt_archive *a = pt_archive_open(path);
+  CHECK(a != NULL && pt_archive_count(a) == 2);
+  for (int64_t i = 0; i < pt_archive_count(a); i++) {
+    bool weight = strcmp(pt_archive_name(a, i), "weight") == 0;
+    pt_tensor *y = pt_archive_tensor(a, i);
+    CHECK(y != NULL && memcmp(pt_data(y), pt_data(x[weight ? 0 : 1]), weight ? 24 : 16) == 0);
+  }
+  CHECK(strcmp(pt_archive_meta(a, 0, &value), "made") == 0 && strcmp(value, "by a spec") == 0);
+  CHECK(pt_archive_meta(a, 1, &value) == NULL && pt_archive_name(a, 2) == NULL);
+  CHECK(pt_archive_tensor(a, -1) == NULL && pt_archive_tensor(a, 2) == NULL);
+  pt_archive_close(a);
+  CHECK(pt_write_bytes(path, "abc", 3) && pt_append_bytes(path, "de", 2));
+  pt_tensor *bytes = pt_read_file(path);
+  CHECK(bytes != NULL && pt_size(bytes, 0) == 5 && memcmp(pt_data(bytes), "abcde", 5) == 0);
+  CHECK(pt_read_file_max(path, 4) == NULL && pt_archive_open(path) == NULL);
+  CHECK(pt_read_file(gone) == NULL && pt_archive_open(gone) == NULL && pt_read_idx(gone) == NULL);
+  CHECK(pt_error_code() == PT_EIO && strstr(pt_error(), gone));
+  unlink(path);
+  rmdir(folder);
+}
+
+/* Functions accept NULL tensors, and fail. */
+static void nothing(void) {
+  double number;
+  pt_tensor *x = NULL, *g = NULL;
+  CHECK(!pt_item(x, &number) && !pt_backward(x) && !pt_set_requires_grad(x, true));
+  CHECK(!pt_set_grad(x, NULL) && pt_grad(x) == NULL && !pt_requires_grad(x) && !pt_is_inference(x));
+  CHECK(!pt_grad_of(&x, NULL, 1, &x, 1, 0, &g) && pt_pack(x) == NULL && !pt_share_memory(x));
+  CHECK(pt_data(x) == NULL && pt_data_mut(x) == NULL && !pt_write_file("/tmp/none", x));
+  pt_tensor *y = pt_ones((int64_t[]){2}, 1, PT_F32, 0), *pair[] = {y, x};
+  CHECK(!pt_grad_of(&y, NULL, 1, &x, 1, 0, &g) && pt_cat(pair, 2, 0) == NULL);
+  CHECK(pt_add(x, y) == NULL && pt_add(y, x) == NULL && pt_linear(y, x, NULL) == NULL);
+  pt_release(x);
+  pt_parcel_free(NULL);
+  pt_archive_close(NULL);
+}
+
 int main(void) {
   pt_memory_stats before, after;
   pt_get_memory_stats(&before);
-  void (*const part[])(void) = {products, errors, gradients, host_memory, parcels};
+  void (*const part[])(void) = {products, errors, gradients, host_memory,
+                                parcels,  places, files,     nothing};
   for (size_t i = 0; i < sizeof part / sizeof part[0]; i++) {
     pt_scope scope = pt_scope_begin();
     part[i]();
