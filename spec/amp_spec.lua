@@ -38,6 +38,9 @@ describe("autocast", function()
     { "instance_norm", function() return F.instance_norm(pt.randn(2, 2, 4):to(pt.bfloat16)) end, pt.bfloat16 },
     { "add", function() return h + x end, pt.float32 },
     { "cat", function() return pt.cat { h, x } end, pt.float32 },
+    { "addcmul, wide first", function() return pt.addcmul(x, h, h) end, pt.float32 },
+    { "addcmul, wide last", function() return pt.addcmul(h, h, x) end, pt.float32 },
+    { "addcmul, all narrow", function() return pt.addcmul(h, h, h) end, pt.bfloat16 },
     { "float64 is left alone", function() return x:double():mm(w:double()) end, pt.float64 },
     { "in place", function() return x:clone():mul_(2) end, pt.float32 },
   }

@@ -138,6 +138,30 @@ local function computed(fn, inputs)
   return y, table.unpack(pt.autograd.grad({ y }, leaves, { grad_outputs = { weights } }))
 end
 
+-- A parameter that is stepped in pieces takes the steps of its slices, to the bit.
+describe("a large parameter is stepped as slices of it:", function()
+  for name in ("SGD Adam AdamW RMSprop Adagrad Adadelta Adamax NAdam RAdam Rprop"):gmatch "%a+" do
+    it(name, function()
+      pt.manual_seed(13)
+      local whole, g = pt.randn(150001), pt.randn(150001)
+      local slices, list = {}, {}
+      for at = 1, 150001, 20000 do
+        local n = math.min(20000, 150002 - at)
+        local part = whole:narrow(1, at, n):clone():requires_grad_()
+        part.grad = g:narrow(1, at, n):clone()
+        slices[#slices + 1], list[#list + 1] = part, part
+      end
+      whole = whole:clone():requires_grad_()
+      whole.grad = g
+      for _, params in ipairs { { whole }, list } do
+        local opt = pt.optim[name](params, { lr = 0.01 })
+        for _ = 1, 2 do opt:step() end
+      end
+      assert.is_true(pt.equal(whole, pt.cat(slices)))
+    end)
+  end
+end)
+
 describe("at the edges of blocks:", function()
   for name, case in pairs(cases) do
     local sizes, inputs, kernel, formula = table.unpack(case)

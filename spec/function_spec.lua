@@ -202,6 +202,18 @@ describe("Function", function()
     fails("Bad: mark_dirty takes arguments of forward, got another tensor", Bad.apply, x * 1)
   end)
 
+  it("has one backward, where it saved nothing, too", function()
+    local Twice = autograd.Function "Twice"
+    function Twice.forward(ctx, x)
+      ctx.factor = 2
+      return x * 2
+    end
+    function Twice.backward(ctx, g) return g * ctx.factor end
+    local y = Twice(leaf { 1, 2 })
+    y:backward { gradient = pt.ones(2) }
+    fails("backward through function a second time", y.backward, y, { gradient = pt.ones(2) })
+  end)
+
   it("leaves nothing behind when its backward fails", function()
     local Bad = autograd.Function "Bad"
     function Bad.forward(ctx, x)

@@ -25,6 +25,8 @@ local refusals = {
   { "F.conv1d(z(1, 4, 4), z(3, 2, 3), nil, {groups = 2})", "conv1d: weight %[3, 2, 3%] does not divide into 2 groups" },
   { "F.conv_transpose2d(z(1, 3, 4, 4), z(3, 2, 3, 3), nil, 1, 0, 1)", "conv_transpose2d: output_padding %[1, 1%] " },
   { "F.max_pool2d(z(2, 4, 4), 5)", "max_pool2?d?: a window %[5, 5%] does not fit into x %[2, 4, 4%]" },
+  { "F.max_pool2d(z(2, 4, 4), { 2, 5 }, { stride = 3 })", "a window %[2, 5%] does not fit into x %[2, 4, 4%]" },
+  { "F.avg_pool1d(z(2, 1, 4), 5, { stride = 3 })", "a window %[5%] does not fit into x %[2, 1, 4%]" },
   { "F.max_pool2d(z(2, 4, 4), 2, 2, 2)", "padding 2 is more than half of kernel_size 2" },
   { "F.max_pool2d(z(4, 4), 2)", "max_pool2d: x %[4, 4%] has 2 dims" },
   { "F.avg_pool2d(z(1, 2, 4, 4), 2, {divisor_override = 0})", "avg_pool2d: divisor_override is 0" },
@@ -256,4 +258,31 @@ describe("nn.functional", function()
     for _, op in ipairs(pt.ops()) do found = found or op.name == "nn.functional.conv2d" end
     assert.is_true(found)
   end)
+end)
+
+-- With NaN at each place of a plane in turn: the largest of a window is NaN where the window has one, and the first
+-- where it has two.
+describe("max pooling finds NaN", function()
+  local pools = { F.max_pool1d, F.max_pool2d, F.max_pool3d }
+  for dims = 1, 3 do
+    for _, case in ipairs { { 2, 1, 0 }, { 2, 2, 0 }, { 3, 1, 1 }, { 3, 2, 1 } } do
+      local kernel, stride, padding = table.unpack(case)
+      it(("in %d dims, windows of %d, stride %d"):format(dims, kernel, stride), function()
+        local sizes = { 1, 1, 4, 5, 3 }
+        local shape = table.move(sizes, 1, 2 + dims, 1, {})
+        local plain = pt.arange(4 * (dims > 1 and 5 or 1) * (dims > 2 and 3 or 1)):float():reshape(shape)
+        local options = { stride = stride, padding = padding, return_indices = true }
+        local _, place = pools[dims](-plain, kernel, options)
+        local function first_of(at) return pools[dims](plain:eq(at):float(), kernel, options) end
+        for at = 0, plain:numel() - 1 do
+          local y, i = pools[dims](plain:masked_fill(plain:eq(at), nan), kernel, options)
+          local hit = first_of(at):gt(0)
+          assert.is_true(pt.equal(y:isnan(), hit))
+          assert.is_true(pt.all(i[hit]:eq(at + 1)):item())
+        end
+        local _, i = pools[dims](plain * nan, kernel, options)
+        assert.is_true(pt.equal(place, i))
+      end)
+    end
+  end
 end)

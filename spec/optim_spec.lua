@@ -235,6 +235,19 @@ describe("zero_grad", function()
     opt:zero_grad(false)
     assert.is_nil(p.grad)
   end)
+
+  it("fills a gradient that has a history, or whose elements are one, by another tensor", function()
+    local p = pt.ones(2):requires_grad_()
+    local opt = optim.SGD({ p }, 1);
+    (p ^ 3):sum():backward { create_graph = true }
+    local old = p.grad
+    opt:zero_grad(false)
+    assert.same({ { 0, 0 }, { 3, 3 } }, { p.grad:tolist(), old:tolist() })
+    assert.is_false(p.grad.requires_grad)
+    p.grad = pt.ones(1):expand(2)
+    opt:zero_grad(false)
+    assert.same({ 0, 0 }, p.grad:tolist())
+  end)
 end)
 
 describe("state dicts of optimizers", function()

@@ -127,11 +127,19 @@ static void by_name(void) {
   pt_scope_end(scope);
 }
 
+static long long live_tensors(void) {
+  pt_memory_stats stats;
+  pt_get_memory_stats(&stats);
+  return (long long)stats.tensors;
+}
+
 int main(void) {
+  long long before = live_tensors();
   train("SGD");
   train("Adam");
   train("AdamW");
   refusals();
+  CHECK(live_tensors() == before);
   by_name();
   return failures > 0;
 }
