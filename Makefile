@@ -374,11 +374,12 @@ test-peers: all
 	@$(PYTHON) spec/peers/formats.py $(BUILD)/ptlua
 	@$(PYTHON) spec/peers/tokenizer_files.py $(BUILD)/ptlua
 	@$(PYTHON) spec/peers/onnx_files.py $(BUILD)/ptlua
-# The error of every element-wise op, into docs/accuracy.md.
+# The error of every element-wise op, of sums and of products, into docs/accuracy.md.
 POINTS ?= 1000000
+DRAWS ?= 3
 .PHONY: ulp
-ulp: $(BUILD)/spec/accuracy
-	@$(LUA) scripts/tools/ulp.lua $(BUILD) $(POINTS)
+ulp: $(BUILD)/spec/accuracy $(BUILD)/spec/sums
+	@$(LUA) scripts/tools/ulp.lua $(BUILD) $(POINTS) $(DRAWS)
 # Damaged files by the million: RUNS=1000000 SEED=1. Failures stay in build/fuzz.
 RUNS ?= 100000
 SEED ?= 1
@@ -526,7 +527,7 @@ help:
 	  'make test         deps, build, every spec (plain, ASan + UBSan, TSan), linters' \
 	  'make test-asan    specs under ASan + UBSan alone;  make test-tsan  under TSan' \
 	  'make test-peers   samples of PyTorch and random calls beside it (optional)' \
-	  'make ulp          the error of every element-wise op, written into docs/accuracy.md (POINTS=1000000)' \
+	  'make ulp          errors of element-wise ops, sums and products, written into docs/accuracy.md (POINTS=1000000 DRAWS=3)' \
 	  'make libfuzzer    parsers and programs under libFuzzer (clang)' \
 	  'make fuzz         damaged files of every format under ASan (RUNS=1000000 SEED=1)' \
 	  'make coverage     lines and branches of the core that the specs reach;  make mutants  damage that they notice' \
