@@ -36,6 +36,8 @@ describe("devices", function()
       local x <close> = pt.zeros(1000, { device = DEVICE })
       assert.equal(before + x:numel() * 4, pt.cuda.memory_allocated(DEVICE))
       assert(pt.cuda.max_memory_allocated(DEVICE) >= before + 4000)
+      pt.cuda.reset_peak_memory_stats(DEVICE)
+      assert.equal(pt.cuda.memory_allocated(DEVICE), pt.cuda.max_memory_allocated(DEVICE))
     end
     collectgarbage()
     collectgarbage()

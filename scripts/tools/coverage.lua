@@ -1,8 +1,10 @@
--- coverage.lua: what the specs ran of the core, as gcc's counters in a build tell (`make coverage`).
+-- coverage.lua: what the specs and torture ran of the core, as gcc's counters in a build tell (`make coverage`).
 -- usage: lua5.4 scripts/tools/coverage.lua BUILD          a table of rooms and folders
 --        lua5.4 scripts/tools/coverage.lua BUILD PATTERN  lines of matching files that were not run, or not every way
 -- A source line counts once, however often it is compiled: loops are built for each CPU level and for each type. Copies
 -- with as many branches are one; where copies differ in their number, the branches of each kind count.
+-- All that is compiled counts: lines for processors that this machine lacks as not run. What a killed process ran is
+-- not known.
 
 local build, pattern = arg[1] or "build/coverage", arg[2]
 local gcov = os.getenv "GCOV" or "gcov"
