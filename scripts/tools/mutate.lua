@@ -84,8 +84,8 @@ local function kind_of_build(folder, settings, limits, sanitizer)
   return kind
 end
 
--- seconds of the processor, KB
-local plain = assert(kind_of_build("build", "", "ulimit -t 40; ulimit -v 12000000; "), "build/ptlua is missing")
+-- seconds of the processor, KB of memory; address space is not bounded, as the simulated device reserves some
+local plain = assert(kind_of_build("build", "", "ulimit -t 40; ulimit -d 12000000; "), "build/ptlua is missing")
 local asan = not wanted and
   kind_of_build("build/asan", "SANITIZE=address,undefined", "ulimit -t 200; ", sanitizers.asan)
 

@@ -12,7 +12,7 @@ local specs_of = {
   { "^kernels/cpu/pooling", "ops:max_pool,avg_pool functional_rules functional" },
   { "^kernels/cpu/fft", "fft" },
   { "^kernels/cpu/norm", "edges ops:row_norm,batch_norm functional functional_rules" },
-  { "^kernels/cpu/optim", "optim_rules optim" },
+  { "^kernels/cpu/optim", "optim_rules optim edges" },
   { "^kernels/cpu/random", "random twin ops:random,randperm" },
   { "^kernels/cpu/reduce",
     "edges corners scalar ops:sum,prod,mean,am,arg,any,all,cum,max_dim,min_dim functions promises" },
@@ -36,14 +36,17 @@ local specs_of = {
   { "^engine/ops/shape", "views functions ops:select,slice,narrow,as_strided,permute,expand,squeeze,reshape" },
   { "^engine/ops/support", "views functions ops:add,sum,mm,cat,index,sort,expand,reshape corners" },
   { "^engine/ops/[arn].*", "ops functions functional functional_sequence golden meaning" },
-  { "^engine/ops", "ops functions golden corners meaning functional" },
+  { "^engine/ops", "ops functions golden corners meaning functional functional_rules" },
   { "^engine/comm", "distributed ddp" },
   { "^engine/jobs", "pool pool_stress parallel" },
   { "^engine/io/json", "serialize tokenizers formats" },
-  { "^engine/io/safetensors", "serialize formats" },
+  { "^engine/io/safetensors", "serialize formats formats_damage" },
   { "^engine/io/[ijp]", "images data data_more" },
   { "^engine/io/file", "serialize files" },
-  { "^engine/io", "serialize formats data images" },
+  { "^engine/io", "serialize formats data images formats_damage" },
+  { "^engine/http", "http serve" },
+  { "^engine/optimizer", "c:training optim" },
+  { "^engine/plugin", "device device_runtime" },
   { "^engine/rng", "random twin create" },
   { "^engine/optim", "optim optim_rules" },
   { "^engine/backward", "autograd function hosts memory promises ops:mul,sum" },
@@ -66,7 +69,7 @@ local of_tensors = [[
   special random golden_bits twin autograd functions conv ]]
 local of_engine = [[
   function dlpack memory c:training c:tensors c:autograd c:stream serialize nn nn_utils func print state_dict
-  layers_use images data exhaustion c:vm networks formats amp hosts http pool c:host_api ]]
+  layers_use images data exhaustion device c:vm networks formats amp hosts http pool c:host_api ]]
 
 --- Names of specs: files of spec/ without `_spec.lua`, `ops` with names of rows, `c:` with names of programs.
 ---@param source string
