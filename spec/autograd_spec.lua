@@ -37,6 +37,15 @@ describe("backward", function()
     end)
   end)
 
+  it("forgets what a tensor was made from when an op without a gradient edits it", function()
+    local x = leaf { -1, 0, 2 }
+    local y = x * 2
+    y:heaviside_(pt.tensor(0.5))
+    assert.is_false(y.requires_grad)
+    x:mul(y):sum():backward()
+    assert.same({ 0, 0.5, 1 }, x.grad:tolist())
+  end)
+
   it("leaves the grads alone when it fails", function()
     local x = leaf { 1, 2 }
     local y = x * 2
