@@ -62,7 +62,7 @@ static inline uint64_t next_random(void) { /* splitmix64 */
 }
 static inline double share(void) { return (double)(next_random() >> 11) * 0x1p-53; }
 
-static const char *const levels[] = {"base", "avx2", "avx512"};
+static const char *const levels[] = {"base", "avx2", "avx512", "avx512_bf16", "amx"};
 enum { LEVELS = sizeof levels / sizeof *levels };
 
 #endif
