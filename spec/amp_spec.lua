@@ -38,6 +38,8 @@ describe("autocast", function()
     { "instance_norm", function() return F.instance_norm(pt.randn(2, 2, 4):to(pt.bfloat16)) end, pt.bfloat16 },
     { "add", function() return h + x end, pt.float32 },
     { "cat", function() return pt.cat { h, x } end, pt.float32 },
+    { "atan2, wide first", function() return pt.atan2(x, h) end, pt.float32 },
+    { "atan2, wide last", function() return pt.atan2(h, x) end, pt.float32 },
     { "addcmul, wide first", function() return pt.addcmul(x, h, h) end, pt.float32 },
     { "addcmul, wide last", function() return pt.addcmul(h, h, x) end, pt.float32 },
     { "addcmul, all narrow", function() return pt.addcmul(h, h, h) end, pt.bfloat16 },
