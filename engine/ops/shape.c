@@ -317,6 +317,11 @@ pt_tensor *as_strided_run(const as_strided_args *args) {
   pti_geometry q;
   int64_t offset = args->storage_offset < 0 ? x->offset : args->storage_offset;
   if (!read_geometry(args->op->name, args->size, args->stride, offset, x->dtype, &q)) return NULL;
+  const pt_arg *own = args->x_stride;
+  if (own->given &&
+      (own->n != x->nd || memcmp(own->ints, x->stride, (size_t)x->nd * sizeof *own->ints) != 0))
+    return pti_fail(PT_EARG, "%s: x_stride is not that of x [%s]", args->op->name,
+                    pti_shape_text(x));
   pt_tensor *y = pti_view_at(x, &q, true);
   if (y == NULL) pti_error_prefix(args->op->name);
   return y;
