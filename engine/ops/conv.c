@@ -55,7 +55,12 @@ static bool read_steps(geometry *q, const pt_arg *stride, const pt_arg *padding,
       read_list(q->name, "dilation", dilation, q->nd, 1, 1, p->dil);
 }
 
-static int64_t reach(const pti_conv *p, int d) { return p->dil[d] * (p->k[d] - 1) + 1; }
+/* Inputs from the first to the last of a window; as many as no tensor has where int64 would not hold them. */
+static int64_t reach(const pti_conv *p, int d) {
+  const int64_t far = (int64_t)1 << 60;
+  int64_t taps;
+  return pti_mul(p->dil[d], p->k[d] - 1, &taps) && taps < far ? taps + 1 : far;
+}
 
 /* Output size of the call in dim d, from its input size. */
 static int64_t output_size(const geometry *q, int64_t in, int d) {
@@ -66,8 +71,12 @@ static int64_t output_size(const geometry *q, int64_t in, int d) {
 }
 
 static bool check_channels(const geometry *q, const pt_tensor *x, const pt_tensor *w) {
-  int64_t per_group = q->transposed ? 1 : q->p.groups,
-          want = q->transposed ? w->size[0] : w->size[1] * per_group;
+  int64_t channels, want;
+  if (!pti_mul(w->size[1], q->p.groups, &channels)) {
+    return pti_refuse(PT_ESHAPE, "%s: weight [%s] does not divide into %lld groups", q->name,
+                      pti_shape_text(w), (long long)q->p.groups);
+  }
+  want = q->transposed ? w->size[0] : channels;
   if (x->size[1] != want) {
     return pti_refuse(PT_ESHAPE, "%s: x [%s] has %lld channels, weight [%s] wants %lld", q->name,
                       pti_shape_text(x), (long long)x->size[1], pti_shape_text(w), (long long)want);
@@ -229,7 +238,11 @@ pt_tensor *convolution_weight_run(const convolution_weight_args *args) {
                     pti_sizes_text(args->size->ints, args->size->n));
   }
   q.name = name_of(q.nd, transposed);
-  if (!read_steps(&q, args->stride, args->padding, args->dilation, args->groups)) return NULL;
+  int64_t numel, channels;
+  size_t bytes;
+  if (!pti_check_sizes(q.name, args->size->ints, args->size->n, in->dtype, &numel, &bytes) ||
+      !read_steps(&q, args->stride, args->padding, args->dilation, args->groups))
+    return NULL;
   pti_conv *p = &q.p;
   pt_dtype dtype = in->dtype;
   p->dtype = in->dtype == out->dtype ? pti_working(in) : pti_computed(in);
@@ -239,8 +252,8 @@ pt_tensor *convolution_weight_run(const convolution_weight_args *args) {
   spatial(args->size->ints, q.nd, p->k);
   spatial(in->size, q.nd, p->in);
   spatial(out->size, q.nd, p->out);
-  bool fits = args->size->ints[0] == p->o && args->size->ints[1] * p->groups == p->c &&
-      out->size[0] == p->n && p->o % p->groups == 0;
+  bool fits = args->size->ints[0] == p->o && pti_mul(args->size->ints[1], p->groups, &channels) &&
+      channels == p->c && out->size[0] == p->n && p->o % p->groups == 0;
   q.transposed = false;
   for (int d = 0; d < 3;
        d++) { /* x is smaller than conv(g) where output_padding goes beyond stride */

@@ -48,6 +48,9 @@ static bool read_window(const char *op, pti_window *p, const int64_t *in, int nd
                         const window *w, int64_t *size) {
   static const int64_t one[3] = {1, 1, 1}, zero[3];
   int dims = w->kernel->n;
+  int64_t numel;
+  size_t bytes;
+  if (!pti_check_sizes(op, in, nd, dtype, &numel, &bytes)) return false;
   if (dims < 1 || dims > 3 || nd < dims) {
     return pti_refuse(
         PT_EARG, "%s: kernel_size must have 1 to 3 numbers, one for each spatial dim of x [%s]", op,
