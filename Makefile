@@ -422,6 +422,7 @@ torture: specs
 WHAT ?= vm autograd tensors training memory_spec pool_spec scalar_spec views_spec
 .PHONY: valgrind
 valgrind: specs
+	@command -v valgrind >/dev/null || { echo 'valgrind is missing; on Debian: apt-get install valgrind'; exit 1; }
 	@failed=0; for what in $(WHAT); do \
 	  case $$what in *_spec) run="$(BUILD)/ptlua spec/busted.lua spec/$$what.lua" ;; *) run=$(BUILD)/spec/$$what ;; esac; \
 	  log=$(BUILD)/spec/$$what.valgrind; start=$$(date +%s); \
