@@ -32,11 +32,11 @@ extern const pt_host *pti_cpu_host;
 #endif
 /* A loop of a few rounds, whose number is known, that becomes straight code; unless that is to be small. */
 #if defined(__OPTIMIZE_SIZE__)
-#define UNROLLED
+#define PTI_UNROLLED
 #elif defined(__clang__)
-#define UNROLLED _Pragma("clang loop unroll(full)")
+#define PTI_UNROLLED _Pragma("clang loop unroll(full)")
 #else
-#define UNROLLED _Pragma("GCC unroll 36")
+#define PTI_UNROLLED _Pragma("GCC unroll 36")
 #endif
 
 /* Loops work on blocks of at most this many elements of a compute type. */

@@ -16,14 +16,14 @@
 #define TRANSPOSE_SQUARE(name, V, LANES)                                             \
   static inline __attribute__((always_inline)) void name(V *v) {                     \
     V u[LANES];                                                                      \
-    UNROLLED                                                                         \
+    PTI_UNROLLED                                                                     \
     for (int round = 1; round < LANES; round *= 2) {                                 \
-      UNROLLED                                                                       \
+      PTI_UNROLLED                                                                   \
       for (int i = 0; i < LANES / 2; i++) {                                          \
         u[2 * i] = __builtin_shufflevector(v[i], v[i + LANES / 2], LOW(LANES));      \
         u[2 * i + 1] = __builtin_shufflevector(v[i], v[i + LANES / 2], HIGH(LANES)); \
       }                                                                              \
-      UNROLLED                                                                       \
+      PTI_UNROLLED                                                                   \
       for (int i = 0; i < LANES; i++) v[i] = u[i];                                   \
     }                                                                                \
   }

@@ -4,7 +4,7 @@
 static void F(load)(const uint8_t *blocks, int64_t count, float *y) {
   const int parts = pti_block_kinds[FORMAT].numbers / 32, size = pti_block_kinds[FORMAT].bytes;
   for (int64_t b = 0; b < count; b++, blocks += size) {
-    UNROLLED
+    PTI_UNROLLED
     for (int part = 0; part < parts; part++, y += 32) {
       scales s = scales_of(FORMAT, blocks, part);
       lanes low, high;
@@ -19,7 +19,7 @@ static float F(dot)(const uint8_t *blocks, int64_t count, const float *x) {
   const int parts = pti_block_kinds[FORMAT].numbers / 32, size = pti_block_kinds[FORMAT].bytes;
   lanes even = {0}, odd = {0};
   for (int64_t b = 0; b < count; b++, blocks += size) {
-    UNROLLED
+    PTI_UNROLLED
     for (int part = 0; part < parts; part++, x += 32) {
       scales s = scales_of(FORMAT, blocks, part);
       lanes low, high, u = AT(lanes, x), v = AT(lanes, x + 16);

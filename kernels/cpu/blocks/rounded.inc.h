@@ -72,7 +72,7 @@ static inline float sum_of_eight(__m256 v) {
     for (int64_t i = 0; i < groups; i++, x++, blocks += 8 * (size)) {                            \
       __m256 d = _mm256_mul_ps(eight_scales(blocks, size), _mm256_loadu_ps(x->scale));           \
       above = _mm256_fmadd_ps(d, _mm256_loadu_ps(x->sum), above);                                \
-      UNROLLED                                                                                   \
+      PTI_UNROLLED                                                                               \
       for (int pair = 0; pair < 4; pair++) {                                                     \
         const uint8_t *p = blocks + 2 * pair * (size) + 2, *q = p + (size);                      \
         __m256i first = FIRST(p, q), second = SECOND(p, q);                                      \

@@ -71,9 +71,9 @@ static double tiles(const int64_t *size, int64_t side) {
    than the direct sum's. It depends only on the shape. */
 static bool winograd(const pti_conv *p, bool back) {
   if (!winograd_windows(p, back) || !pt_get_conv_winograd()) return false;
+  winograd_size size = pti_winograd_sizes[pti_winograd_kind(p, back)];
   const int64_t *to = back ? p->in : p->out, *terms = p->stride[1] == 1 ? to : p->out;
-  int points = p->stride[1] == 1 ? 36 : 81, side = back && p->stride[1] == 2 ? 8 : 4;
-  double steps = points * (double)p->n * tiles(to, side);
+  double steps = size.points * size.points * (double)p->n * tiles(to, size.out);
   double direct = 9 * (double)p->n * (double)terms[1] * (double)terms[2];
   return steps * (1 + 14.0 / (double)p->c + 10.0 / (double)p->o) + 320 < direct;
 }

@@ -36,16 +36,16 @@ enum { VECTOR = 16, HALF = 3 };
 #if defined(__AVX512F__)
 static inline __attribute__((always_inline)) void transpose_16(vector_f32 *v) {
   vector_f32 t[16];
-  UNROLLED
+  PTI_UNROLLED
   for (int round = 0; round < 4; round++) { /* in each, row i is interleaved with row i + 8 */
-    UNROLLED
+    PTI_UNROLLED
     for (int i = 0; i < 8; i++) {
       t[2 * i] = __builtin_shufflevector(v[i], v[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21,
                                          6, 22, 7, 23);
       t[2 * i + 1] = __builtin_shufflevector(v[i], v[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28,
                                              13, 29, 14, 30, 15, 31);
     }
-    UNROLLED
+    PTI_UNROLLED
     for (int i = 0; i < 16; i++) v[i] = t[i];
   }
 }
@@ -56,10 +56,10 @@ static void store_dense_f32(float *sums, int64_t columns, int u, int64_t n, cons
   bool joined = y1 == y0 + u;
   for (int64_t at = 0; at < n; at += 16) {
     vector_f32 v[16];
-    UNROLLED
+    PTI_UNROLLED
     for (int i = 0; i < 16; i++) v[i] = *(const anywhere_f32 *)(sums + i * columns + at);
     transpose_16(v);
-    UNROLLED
+    PTI_UNROLLED
     for (int i = 0; i < 16; i++) {
       if (at + i >= n) return;
       __m512 x = (__m512)(bias ? v[i] + bias[at + i] : v[i]);

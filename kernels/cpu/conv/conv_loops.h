@@ -28,7 +28,7 @@ typedef void conv_store_rows(const void *sums, int64_t columns, int64_t n, int64
                              const void *bias, void *y, int64_t plane, int64_t step);
 
 /* Tiles of winograd.c: of convolutions with stride 1, with stride 2, and of the latter's gradient for the input. How
-   many inputs, points and outputs they have in each of two dims. */
+   many inputs, points and outputs they have in each of two dims, and how many inputs one begins after the other. */
 typedef enum winograd_kind {
   WINOGRAD_ONE,
   WINOGRAD_TWO,
@@ -36,9 +36,10 @@ typedef enum winograd_kind {
   WINOGRAD_KINDS
 } winograd_kind;
 typedef struct winograd_size {
-  int in, points, out;
+  int in, points, out, step;
 } winograd_size;
-static const winograd_size pti_winograd_sizes[WINOGRAD_KINDS] = {{6, 6, 4}, {9, 9, 4}, {5, 9, 8}};
+static const winograd_size pti_winograd_sizes[WINOGRAD_KINDS] = {
+    {6, 6, 4, 4}, {9, 9, 4, 8}, {5, 9, 8, 4}};
 enum { WINOGRAD_MOST = 9 };
 
 /* Their transforms, of float: rows of `channels` numbers, one for each input of a tile, become the values at its points,

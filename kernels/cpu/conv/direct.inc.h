@@ -15,13 +15,13 @@ static inline __attribute__((always_inline)) void F(sum)(const int u, const int 
                                                          const conv_terms *t, const T *p,
                                                          const T *q, const T *weights, T *sums) {
   V s[2 * HALF][2];
-  UNROLLED
+  PTI_UNROLLED
   for (int i = 0; i < 2 * u; i++) s[i][0] = s[i][1] = (V){0};
   int64_t inner = t->inner, row = t->row, step = t->step, w_unit = t->w_unit;
   int64_t w_step = t->w_step * w_unit;
   for (int64_t j = 0; j < t->outer; j++) {
     const T *b = weights + t->w_at[j] * w_unit, *at[2][(HALF + 2) / 3];
-    UNROLLED
+    PTI_UNROLLED
     for (int i = 0; i < u; i += 3) {
       at[0][i / 3] = p + t->x_at[j] + i * row;
       at[1][i / 3] = q + t->x_at[j] + i * row;
@@ -37,7 +37,7 @@ static inline __attribute__((always_inline)) void F(sum)(const int u, const int 
       if (w == 2) b1 = *(const VU *)(b + LANES);
       __builtin_prefetch(b + AHEAD);
       if (w == 2) __builtin_prefetch(b + AHEAD + LANES);
-      UNROLLED
+      PTI_UNROLLED
       for (int i = 0; i < 2 * u; i++) {
         const int half = i / u, r = i % u;
         T x = *(at[half][r / 3] + r % 3 * row);
@@ -50,7 +50,7 @@ static inline __attribute__((always_inline)) void F(sum)(const int u, const int 
       }
     }
   }
-  UNROLLED
+  PTI_UNROLLED
   for (int i = 0; i < 2 * u; i++) {
     *(VU *)(sums + i * w * LANES) = s[i][0];
     if (w == 2) *(VU *)(sums + i * w * LANES + LANES) = s[i][1];

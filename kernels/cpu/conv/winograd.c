@@ -28,12 +28,13 @@
 #include <string.h>
 
 #include "../product/product_loops.h"
-#include "conv_loops.h"
 
 /* Bytes of transformed data of a set, unless those are fewer than LEAST tiles; bytes of images that are laid out at a
-   time; sums for each output channel of a unit, and of one that multiplies by all weights; input channels whose weights are packed at a time; elements that justify a thread; steps of a
-   product at a time. */
+   time; input channels whose weights are packed at a time; elements that justify a thread; steps of a product at a
+   time. */
 enum { SET = 1 << 20, LEAST = 128, TURNED = 1 << 21, PACKED = 32, PIECE = 16384, DEPTH = 256 };
+/* Tiles of a unit with 6x6 points and with 9x9, and of a unit that multiplies by all weights. */
+static const int64_t unit_tiles[2] = {64, 32}, whole_tiles[2] = {32, 14};
 
 typedef struct winograd_job {
   const product_loops *loops;
@@ -42,8 +43,7 @@ typedef struct winograd_job {
   int64_t in[2], out[2];
   winograd_kind kind;
   winograd_size size;
-  int step,
-      lead[2]; /* inputs from one tile to the next; inputs before the image that the first one has */
+  int lead[2]; /* inputs before the image that the first tile has */
   bool turned;
   const float *x, *w, *bias;
   float *y;
@@ -89,8 +89,8 @@ static void transform_data(void *ctx, int64_t lo, int64_t hi) {
     int64_t image, row, col;
     place(j, j->first + i, &image, &row, &col);
     for (int q = 0; q < j->size.in * j->size.in; q++) {
-      int64_t y = row * j->step + q / j->size.in - j->lead[0];
-      int64_t x = col * j->step + q % j->size.in - j->lead[1];
+      int64_t y = row * j->size.step + q / j->size.in - j->lead[0];
+      int64_t x = col * j->size.step + q % j->size.in - j->lead[1];
       bool inside = y >= 0 && y < j->in[0] && x >= 0 && x < j->in[1];
       from[q] = inside ? j->image + ((image * j->in[0] + y) * j->in[1] + x) * j->pitch : j->zeros;
     }
@@ -252,7 +252,6 @@ static void run_images(winograd_job *j, const winograd_job *all, int64_t first) 
 }
 
 static bool run(winograd_job *j) {
-  j->step = j->kind == WINOGRAD_TWO ? 8 : 4;
   j->loops = pti_product_loops_now(PRODUCT_F32);
   j->transform = &pti_conv_loops_now(PT_F32)->winograd[j->kind];
   j->size = pti_winograd_sizes[j->kind];
@@ -267,11 +266,11 @@ static bool run(winograd_job *j) {
   int64_t tiles = part * j->down * j->across,
           fit = pti_max64(LEAST, SET / (points(j) * 4 * j->pitch));
   j->set = pieces(tiles, pieces(tiles, fit));
-  j->unit = j->kind == WINOGRAD_ONE ? 64 : 32;
+  j->unit = unit_tiles[j->kind != WINOGRAD_ONE];
   j->together = j->tiles <= j->unit;
   int64_t weights = j->together ? 0 : j->panels * 36 * j->ci * j->cols;
   j->whole = !j->together && weights * (int64_t)sizeof(float) <= (int64_t)pti_cache_bytes() * 5 / 4;
-  if (j->whole) j->unit = j->kind == WINOGRAD_ONE ? 32 : 14;
+  if (j->whole) j->unit = whole_tiles[j->kind != WINOGRAD_ONE];
   int64_t image = part * area * j->pitch, data = j->whole ? 0 : points(j) * j->set * j->pitch;
   size_t bytes = (size_t)(image + j->pitch + data + weights + lanes) * sizeof(float);
   j->zeros = pti_cpu_host->alloc(bytes);
@@ -293,7 +292,7 @@ static bool run(winograd_job *j) {
 
 bool pti_conv_winograd(const pti_conv *p, const void *x, const void *w, const void *bias, void *y) {
   winograd_job j = {.n = p->n, .ci = p->c, .co = p->o, .x = x, .w = w, .bias = bias, .y = y};
-  j.kind = p->stride[1] == 1 ? WINOGRAD_ONE : WINOGRAD_TWO;
+  j.kind = pti_winograd_kind(p, false);
   for (int d = 0; d < 2; d++)
     j.in[d] = p->in[d + 1], j.out[d] = p->out[d + 1], j.lead[d] = (int)p->pad[d + 1];
   return run(&j);
@@ -303,7 +302,7 @@ bool pti_conv_winograd_data(const pti_conv *p, const void *g, const void *w, con
                             void *x) {
   winograd_job j = {.n = p->n, .ci = p->o, .co = p->c, .x = g, .w = w, .bias = bias, .y = x};
   j.turned = true;
-  j.kind = p->stride[1] == 1 ? WINOGRAD_ONE : WINOGRAD_TWO_BACK;
+  j.kind = pti_winograd_kind(p, true);
   for (int d = 0; d < 2; d++) {
     j.in[d] = p->out[d + 1], j.out[d] = p->in[d + 1];
     j.lead[d] = j.kind == WINOGRAD_ONE ? 2 - (int)p->pad[d + 1] : 0;

@@ -3,7 +3,13 @@
 #ifndef PTI_KERNELS_WINOGRAD_H
 #define PTI_KERNELS_WINOGRAD_H
 
-#include "../cpu_backend.h"
+#include "conv_loops.h"
+
+/* The tiles of a convolution, or, back, of its gradient for the input. */
+static inline winograd_kind pti_winograd_kind(const pti_conv *p, bool back) {
+  if (p->stride[1] == 1) return WINOGRAD_ONE;
+  return back ? WINOGRAD_TWO_BACK : WINOGRAD_TWO;
+}
 
 bool pti_conv_winograd(const pti_conv *p, const void *x, const void *w, const void *bias, void *y);
 bool pti_conv_winograd_data(const pti_conv *p, const void *g, const void *w, const void *bias,

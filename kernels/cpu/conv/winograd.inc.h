@@ -50,12 +50,12 @@ INLINED void data_line(winograd_kind kind, const V *d, V *t, int to) {
   }
   int step = kind == WINOGRAD_TWO ? 2 : 1, middle = kind == WINOGRAD_TWO;
   V outer[6] = {{0}}, points[6];
-  UNROLLED
+  PTI_UNROLLED
   for (int i = 0; i < 5; i++) outer[1 + i] = d[step * i];
   data_points(outer, 1, points, 1);
-  UNROLLED
+  PTI_UNROLLED
   for (int i = 0; i < 5; i++) t[i * to] = points[1 + i];
-  UNROLLED
+  PTI_UNROLLED
   for (int i = 0; i < 4; i++) t[(5 + i) * to] = d[step * i + middle];
 }
 INLINED void weight_line(winograd_kind kind, const V *g, V *t, int to) {
@@ -69,10 +69,10 @@ INLINED void sums_line(winograd_kind kind, const V *m, V *t, int to) {
     return;
   }
   V points[6] = {{0}}, s[4];
-  UNROLLED
+  PTI_UNROLLED
   for (int i = 0; i < 5; i++) points[1 + i] = m[i];
   sums_of_points(points, 1, s, 1);
-  UNROLLED
+  PTI_UNROLLED
   for (int i = 0; i < 4; i++) {
     if (kind == WINOGRAD_TWO) t[i * to] = s[i] + m[5 + i];
     else t[2 * i * to] = m[5 + i], t[(2 * i + 1) * to] = s[i];
@@ -86,13 +86,13 @@ INLINED void data_tile(winograd_kind kind, const float *const *from, int64_t cha
   V line[WINOGRAD_MOST], t[WINOGRAD_MOST * WINOGRAD_MOST];
   for (int64_t c = 0; c < channels; c += LANES) {
     for (int i = 0; i < size.in; i++) {
-      UNROLLED
+      PTI_UNROLLED
       for (int q = 0; q < size.in; q++) line[q] = LOAD(from[q * size.in + i] + c);
       data_line(kind, line, t + i, size.in);
     }
     for (int i = 0; i < size.points; i++) {
       data_line(kind, t + size.in * i, line, 1);
-      UNROLLED
+      PTI_UNROLLED
       for (int q = 0; q < size.points; q++)
         *(VU *)(to + (i * size.points + q) * pitch + c) = line[q];
     }
@@ -103,13 +103,13 @@ INLINED void weight_tile(winograd_kind kind, const float *from, int64_t row, int
   for (int64_t c = 0; c < columns; c += LANES) {
     V line[6], t[18];
     for (int i = 0; i < 3; i++) {
-      UNROLLED
+      PTI_UNROLLED
       for (int q = 0; q < 3; q++) line[q] = LOAD(from + (q * 3 + i) * row + c);
       weight_line(kind, line, t + i, 3);
     }
     for (int i = 0; i < 6; i++) {
       weight_line(kind, t + 3 * i, line, 1);
-      UNROLLED
+      PTI_UNROLLED
       for (int q = 0; q < 6; q++) *(VU *)(to + (i * 6 + q) * pitch + c) = line[q];
     }
   }
@@ -140,7 +140,7 @@ INLINED void sums_tile(winograd_kind kind, const float *from, int64_t pitch, con
   V m[WINOGRAD_MOST], t[WINOGRAD_MOST * WINOGRAD_MOST], s[WINOGRAD_MOST * WINOGRAD_MOST];
   for (int64_t c = 0; c < n; c += LANES) {
     for (int i = 0; i < points; i++) {
-      UNROLLED
+      PTI_UNROLLED
       for (int q = 0; q < points; q++) m[q] = LOAD(from + (q * points + i) * pitch + c);
       sums_line(kind, m, t + i, points);
     }

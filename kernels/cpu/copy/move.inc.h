@@ -9,10 +9,10 @@ TRANSPOSE_SQUARE(F(transpose), F(vector), SIDE)
 /* SIDE rows of as many elements, from lines `step` apart. */
 static void F(move_square)(char *to, int64_t row, const char *from, int64_t step) {
   F(vector) v[SIDE];
-  UNROLLED
+  PTI_UNROLLED
   for (int r = 0; r < SIDE; r++) v[r] = *(const F(anywhere) *)(from + r * step);
   F(transpose)(v);
-  UNROLLED
+  PTI_UNROLLED
   for (int r = 0; r < SIDE; r++) *(F(anywhere) *)(to + r * row) = v[r];
 }
 

@@ -30,10 +30,10 @@ static inline __attribute__((always_inline)) void
 G(pack_square)(T *to, int64_t width, const S *from, int64_t step, int64_t count) {
   for (int64_t i = (width - 1) / LANES * LANES; i >= 0; i -= LANES) {
     V v[LANES];
-    UNROLLED
+    PTI_UNROLLED
     for (int r = 0; r < LANES; r++) v[r] = i + r < count ? G(load)(from + (i + r) * step) : (V){0};
     F(transpose)(v);
-    UNROLLED
+    PTI_UNROLLED
     for (int q = 0; q < LANES; q++) *(VU *)(to + q * width + i) = v[q];
   }
 }
@@ -161,31 +161,31 @@ static inline __attribute__((always_inline)) void G(dots_row)(const int h, const
                                                               const S *w, int64_t ldw, T *sums,
                                                               int64_t pitch) {
   V s[8][8];
-  UNROLLED
+  PTI_UNROLLED
   for (int i = 0; i < h * chains; i++) s[i / chains][i % chains] = (V){0};
   int64_t l = 0, rest = k % LANES;
   for (; l + chains * LANES <= k; l += chains * LANES) {
-    UNROLLED
+    PTI_UNROLLED
     for (int c = 0; c < chains; c++) {
       V v = G(load)(w + l + c * LANES);
       if (c * LANES * sizeof(S) % 64 == 0) __builtin_prefetch(w + ldw + l + c * LANES, 0, 2);
-      UNROLLED
+      PTI_UNROLLED
       for (int i = 0; i < h; i++) s[i][c] += *(const VU *)(x + i * ldx + l + c * LANES) * v;
     }
   }
   for (; l + LANES <= k; l += LANES) {
     V v = G(load)(w + l);
-    UNROLLED
+    PTI_UNROLLED
     for (int i = 0; i < h; i++) s[i][0] += *(const VU *)(x + i * ldx + l) * v;
   }
   if (rest > 0) {
     V v = G(load_part)(w + l, rest);
-    UNROLLED
+    PTI_UNROLLED
     for (int i = 0; i < h; i++) s[i][0] += F(load_part)(x + i * ldx + l, rest) * v;
   }
-  UNROLLED
+  PTI_UNROLLED
   for (int i = 0; i < h; i++) {
-    UNROLLED
+    PTI_UNROLLED
     for (int c = 1; c < chains; c++) s[i][0] += s[i][c];
     sums[i * pitch] += F(lane_sum)(s[i][0]);
   }
@@ -230,17 +230,17 @@ static inline __attribute__((always_inline)) void G(lines_of)(const int h, const
   int64_t q = 0, at = 0, rest = n % LANES;
   V s[4];
   for (; q + LANES <= n; q += LANES) {
-    UNROLLED
+    PTI_UNROLLED
     for (int i = 0; i < h; i++) s[i] = *(const VU *)(sums + i * pitch + q);
-    UNROLLED
+    PTI_UNROLLED
     for (int l = 0; l < lines; l++) {
       V v = G(load)(w + l * ldw + q);
       if (lines > 1 && l * LANES * sizeof(S) % 64 == 0)
         __builtin_prefetch(next + at + l * LANES, 0, 2);
-      UNROLLED
+      PTI_UNROLLED
       for (int i = 0; i < h; i++) s[i] += x[i * ldx + l] * v;
     }
-    UNROLLED
+    PTI_UNROLLED
     for (int i = 0; i < h; i++) *(VU *)(sums + i * pitch + q) = s[i];
     at += lines * LANES;
     if (at >= n) {
@@ -249,14 +249,14 @@ static inline __attribute__((always_inline)) void G(lines_of)(const int h, const
     }
   }
   if (rest == 0) return;
-  UNROLLED
+  PTI_UNROLLED
   for (int i = 0; i < h; i++) s[i] = F(load_part)(sums + i * pitch + q, rest);
   for (int l = 0; l < lines; l++) {
     V v = G(load_part)(w + l * ldw + q, rest);
-    UNROLLED
+    PTI_UNROLLED
     for (int i = 0; i < h; i++) s[i] += x[i * ldx + l] * v;
   }
-  UNROLLED
+  PTI_UNROLLED
   for (int i = 0; i < h; i++) F(store_part)(sums + i * pitch + q, s[i], rest);
 }
 

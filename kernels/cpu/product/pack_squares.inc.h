@@ -8,7 +8,7 @@ typedef vector_i32 square[16];
 static inline __attribute__((always_inline)) void
 square_of_lines(square v, const char *x, int64_t line, int64_t rows, int64_t bytes) {
   __mmask64 part = bytes >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << pti_max64(0, bytes)) - 1;
-  UNROLLED
+  PTI_UNROLLED
   for (int64_t i = 0; i < 16; i++)
     v[i] = i < rows ? (vector_i32)_mm512_maskz_loadu_epi8(part, x + i * line) : (vector_i32){0};
 }
@@ -17,10 +17,10 @@ square_of_lines(square v, const char *x, int64_t line, int64_t rows, int64_t byt
 static inline __attribute__((always_inline)) void
 square_across_lines(square v, int group, const char *x, int64_t line, int64_t count, int64_t many) {
   __mmask16 part = (__mmask16)((1u << pti_min64(16, count)) - 1);
-  UNROLLED
+  PTI_UNROLLED
   for (int64_t l = 0; l < 16; l++) {
     __m512i number = _mm512_setzero_si512();
-    UNROLLED
+    PTI_UNROLLED
     for (int q = 0; q < group; q++, x += line) {
       if (l * group + q >= many) break;
       __m512i element = group == 2 ? _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(part, x))
@@ -50,7 +50,7 @@ pack_squares(const product_side *s, bool tiles, const int group, int64_t problem
         if (tiles) transpose_i32(v);
       }
       uint32_t *y = tiles ? to + l / SQUARE * TALL + i * SQUARE : to + l * width + i;
-      UNROLLED
+      PTI_UNROLLED
       for (int r = 0; r < SQUARE; r++) *(anywhere_i32 *)(y + r * (tiles ? SQUARE : width)) = v[r];
     }
   }

@@ -35,9 +35,9 @@ static inline __attribute__((always_inline)) T F(lane_sum)(V v) {
 #if defined(SUM_LANES)
   return SUM_LANES(v);
 #else
-  UNROLLED
+  PTI_UNROLLED
   for (int half = LANES / 2; half > 0; half /= 2) {
-    UNROLLED
+    PTI_UNROLLED
     for (int q = 0; q < half; q++) v[q] += v[q + half];
   }
   return v[0];
@@ -54,23 +54,23 @@ static inline __attribute__((always_inline)) void F(tile)(const int h, const int
                                                           int64_t ldc, const T *from, int64_t ldf,
                                                           T alpha, int64_t n, const char *next) {
   V s[ROWS][2];
-  UNROLLED
+  PTI_UNROLLED
   for (int i = 0; i < h; i++) s[i][0] = s[i][1] = (V){0};
   T *y = c; /* prefetched meanwhile */
-  UNROLLED
+  PTI_UNROLLED
   for (int i = 0; i < h; i++, y += ldc) {
     __builtin_prefetch(y, 1);
     __builtin_prefetch(y + n - 1, 1);
   }
   const char *at[(ROWS + 2) / 3];
-  UNROLLED
+  PTI_UNROLLED
   for (int i = 0; i < h; i += 3, a += 3 * row) at[i / 3] = a;
   for (int64_t l = 0; l < k; l++, b += ldb) {
     V b0 = *(const VU *)b, b1 = {0};
     if (w == 2) b1 = *(const VU *)(b + LANES);
     __builtin_prefetch(next, 0, 2);
     next += PRODUCT_AHEAD;
-    UNROLLED
+    PTI_UNROLLED
     for (int i = 0; i < h; i++) {
       T x = *(const T *)(at[i / 3] + i % 3 * row);
       MAC(s[i][0], x, b0);
@@ -83,19 +83,19 @@ static inline __attribute__((always_inline)) void F(tile)(const int h, const int
   }
   HIDE(c); /* or gcc keeps addresses of rows in vector registers meanwhile, which the sums need */
   int64_t part = n - (w - 1) * LANES; /* of the last vector */
-  UNROLLED
+  PTI_UNROLLED
   for (int i = 0; i < h; i++) {
     s[i][0] *= alpha;
     s[i][1] *= alpha;
   }
   if (from) {
-    UNROLLED
+    PTI_UNROLLED
     for (int i = 0; i < h; i++, from += ldf) {
       if (w == 2) s[i][0] += *(const VU *)from;
       s[i][w - 1] += F(load_part)(from + (w - 1) * LANES, part);
     }
   }
-  UNROLLED
+  PTI_UNROLLED
   for (int i = 0; i < h; i++, c += ldc) {
     if (w == 2) *(VU *)c = s[i][0];
     F(store_part)(c + (w - 1) * LANES, s[i][w - 1], part);

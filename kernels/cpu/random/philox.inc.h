@@ -26,12 +26,14 @@ static inline void draw_many(uint64_t seed, uint64_t stream, uint64_t ctr, uint3
   const lanes zero = {0}, numbers = NUMBERS, low = zero + UINT32_MAX;
   lanes c0 = ctr + numbers, c1 = c0 >> 32, c2 = stream + zero, c3 = (stream >> 32) + zero;
   uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
-  for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
-    lanes p0 = PRODUCT(c0, zero + 0xD2511F53u), p1 = PRODUCT(c2, zero + 0xCD9E8D57u);
+  for (int round = 0; round < PTI_PHILOX_ROUNDS; round++) {
+    lanes p0 = PRODUCT(c0, zero + PTI_PHILOX_M0), p1 = PRODUCT(c2, zero + PTI_PHILOX_M1);
     c0 = p1 >> 32 ^ c1 ^ k0;
     c2 = p0 >> 32 ^ c3 ^ k1;
     c1 = p1;
     c3 = p0;
+    k0 += PTI_PHILOX_W0;
+    k1 += PTI_PHILOX_W1;
   }
   lanes front = (c0 & low) | c1 << 32, back = (c2 & low) | c3 << 32;
   *(lanes_anywhere *)to = FIRST(front, back);
